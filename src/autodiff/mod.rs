@@ -1,0 +1,17 @@
+//! Reverse-mode differentiation of a tract graph, as a graph transformation.
+//!
+//! From a [`TypedModel`], one of its outlets and the outlets whose gradients are wanted, [`vjp`] builds a model that
+//! computes all that the original did and, in addition, the vector-Jacobian products. Forward and backward share their
+//! intermediate values and are optimised by tract as one graph.
+//!
+//! The module knows nothing of images, classes or explanations. It works on the graph as `into_typed()` leaves it, before
+//! decluttering: there tensors are still in ONNX's layout and nodes carry their ONNX names.
+
+mod error;
+mod registry;
+mod rules;
+mod sweep;
+
+pub use error::{Error, Unsupported};
+pub use registry::{Partials, Rule, RuleResult, Rules};
+pub use sweep::{Adjoint, COTANGENT, unsupported, vjp, vjp_with};

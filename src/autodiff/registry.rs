@@ -1,0 +1,52 @@
+//! Which rule differentiates which operator.
+//!
+//! A rule is a function over the concrete operator type, found by downcast. A new operator's gradient is one function in
+//! its family's file under `rules/` and one line in [`rules::ALL`].
+
+use tract_onnx::prelude::*;
+use tract_onnx::tract_core::internal::TypedOp;
+
+use super::{Adjoint, rules};
+
+/// For each input of a node, its partial gradient (the cotangent of the output, pulled back), or `None` where the input
+/// has no gradient (an index, a shape) or none is wanted.
+pub type Partials = TVec<Option<OutletId>>;
+
+/// What a rule returns.
+pub type RuleResult = TractResult<Partials>;
+
+/// The gradient of one operator type.
+pub trait Rule: Sync {
+    /// The Rust type of the operator, for tests and messages.
+    fn operator(&self) -> &'static str;
+    /// Applies the rule, or returns `None` when `op` is not of this rule's type.
+    fn apply(&self, op: &dyn TypedOp, node: &mut Adjoint<'_>) -> Option<RuleResult>;
+}
+
+/// A rule for the operator type `O`.
+pub(super) struct For<O>(pub &'static str, pub fn(&O, &mut Adjoint<'_>) -> RuleResult);
+
+impl<O: TypedOp> Rule for For<O> {
+    fn operator(&self) -> &'static str {
+        self.0
+    }
+
+    fn apply(&self, op: &dyn TypedOp, node: &mut Adjoint<'_>) -> Option<RuleResult> {
+        op.downcast_ref::<O>().map(|op| (self.1)(op, node))
+    }
+}
+
+/// The rules of one differentiation: the true gradients, with overrides tried first. Overrides are how a method that
+/// modifies the backward pass (guided backpropagation, LRP) says so.
+#[derive(Clone, Copy, Default)]
+pub struct Rules {
+    /// Tried before the true gradients, in order.
+    pub overrides: &'static [&'static dyn Rule],
+}
+
+impl Rules {
+    /// Applies the first rule that knows `op`.
+    pub(super) fn apply(&self, op: &dyn TypedOp, node: &mut Adjoint<'_>) -> Option<RuleResult> {
+        self.overrides.iter().chain(rules::ALL).find_map(|rule| rule.apply(op, node))
+    }
+}

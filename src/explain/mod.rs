@@ -1,0 +1,239 @@
+//! Explanation methods: one trait, one registry, a file for each method.
+//!
+//! A [`Method`] takes a [`Subject`] (a network and one forward pass) and a [`Request`] (target, layer, parameters) and
+//! returns an [`Attribution`]. It reports partial maps through its [`Monitor`] and stops within one model call when told.
+
+mod monitor;
+
+use std::collections::BTreeMap;
+
+use ndarray::ArrayD;
+use thiserror::Error;
+
+use crate::model::{Network, NetworkError, Pass, Target, TargetError};
+use crate::raster::Map;
+
+pub use monitor::{Cancel, Monitor, Partial};
+
+/// What kind of evidence a method gathers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Family {
+    /// Class activation maps: where in a layer's grid the evidence lies.
+    Cam,
+    /// Gradients with respect to the input.
+    Gradient,
+    /// The model is asked about changed inputs.
+    Perturbation,
+    /// A rule in words and pixels.
+    Rule,
+}
+
+/// Whether a map's values have a meaningful sign.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sign {
+    /// Not negative: shown on a sequential colour map.
+    Positive,
+    /// For and against: shown on a diverging colour map centred at zero.
+    Signed,
+}
+
+/// What a method needs from the model and from the user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Needs {
+    /// Gradients, so that an operator without a rule stops it.
+    pub gradient: bool,
+    /// A layer with spatial extent.
+    pub layer: bool,
+    /// A division of the image into superpixels.
+    pub superpixels: bool,
+    /// A seed: the method draws random numbers.
+    pub seed: bool,
+}
+
+/// The type, range and default of a parameter.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum ParamKind {
+    /// A whole number.
+    Integer {
+        /// Value when not given.
+        default: i64,
+        /// Smallest allowed.
+        min: i64,
+        /// Largest allowed.
+        max: i64,
+    },
+    /// A number.
+    Real {
+        /// Value when not given.
+        default: f64,
+        /// Smallest allowed.
+        min: f64,
+        /// Largest allowed.
+        max: f64,
+    },
+    /// One of a few words.
+    Choice {
+        /// Value when not given.
+        default: &'static str,
+        /// The words.
+        options: &'static [&'static str],
+    },
+    /// Yes or no.
+    Flag {
+        /// Value when not given.
+        default: bool,
+    },
+}
+
+/// One parameter of a method. Command line, interface, help and documentation all read it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Param {
+    /// As given to `--param NAME=VALUE`.
+    pub name: &'static str,
+    /// Type, range and default.
+    pub kind: ParamKind,
+    /// One line, with the unit.
+    pub help: &'static str,
+}
+
+/// A registry entry: everything that the rest of the program knows about a method.
+pub struct MethodInfo {
+    /// As given to `--method`.
+    pub name: &'static str,
+    /// What kind of evidence.
+    pub family: Family,
+    /// One line.
+    pub help: &'static str,
+    /// The paper: authors, year, where.
+    pub reference: &'static str,
+    /// What it needs.
+    pub needs: Needs,
+    /// Whether its map is signed.
+    pub sign: Sign,
+    /// Its parameters.
+    pub params: &'static [Param],
+    /// What to know before trusting it, where something must be said.
+    pub caution: Option<&'static str>,
+    /// The method itself.
+    pub method: &'static dyn Method,
+}
+
+/// The value of a parameter.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Value {
+    /// A whole number.
+    Integer(i64),
+    /// A number.
+    Real(f64),
+    /// One of the options.
+    Choice(String),
+    /// Yes or no.
+    Flag(bool),
+}
+
+/// Parameter values by name; those not given take their defaults.
+pub type Values = BTreeMap<String, Value>;
+
+/// Which layers a CAM uses; indices into [`Network::layers`].
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub enum LayerChoice {
+    /// The last layer with spatial extent before the head.
+    #[default]
+    Auto,
+    /// These; with several, the mean of their maps.
+    These(Vec<usize>),
+}
+
+/// What to explain, and how.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Request {
+    /// The score explained.
+    pub target: Target,
+    /// For methods that need one.
+    pub layer: LayerChoice,
+    /// Parameter values given, checked against the method's [`Param`]s.
+    pub values: Values,
+    /// Seed of the random numbers.
+    pub seed: u64,
+    /// Stop a sampling method when its map has settled to this relative tolerance.
+    pub tolerance: Option<f64>,
+}
+
+/// What is explained: a network and one forward pass through it.
+#[derive(Clone, Copy)]
+pub struct Subject<'a> {
+    /// The network.
+    pub network: &'a Network,
+    /// Its forward pass of the image.
+    pub pass: &'a Pass,
+}
+
+/// A measured property of an attribution: a completeness gap, an R², a standard error.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Evidence {
+    /// What was measured, such as `completeness gap`.
+    pub name: &'static str,
+    /// The value.
+    pub value: f64,
+    /// Its unit, empty for a pure number.
+    pub unit: &'static str,
+}
+
+/// The result of a method for one image and target.
+#[derive(Debug, Clone)]
+pub struct Attribution {
+    /// The map as users read it: for CAMs `[0, 1]` at input resolution, for others signed or positive values summed over
+    /// channels; `[H, W]`.
+    pub map: Map,
+    /// What is written to `.npy`: `[H, W]` for CAM and perturbation maps, `[C, H, W]` for gradient maps.
+    pub values: ArrayD<f32>,
+    /// Before any post-processing, at its own resolution, `[h, w]` or `[C, H, W]`.
+    pub raw: ArrayD<f32>,
+    /// Whether values have a meaningful sign.
+    pub sign: Sign,
+    /// The layers used, by ONNX name; empty for methods without one.
+    pub layers: Vec<String>,
+    /// What was measured along the way.
+    pub evidence: Vec<Evidence>,
+    /// What the user should know: a flat map, a sign that flips.
+    pub warnings: Vec<String>,
+}
+
+/// Why there is no attribution.
+#[derive(Debug, Error)]
+pub enum ExplainError {
+    /// The user changed their mind.
+    #[error("cancelled")]
+    Cancelled,
+    /// The network refused.
+    #[error(transparent)]
+    Network(#[from] NetworkError),
+    /// No such class.
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    /// The method cannot explain this model.
+    #[error("{method} cannot explain this model: {reason}")]
+    Unsuitable {
+        /// The method.
+        method: &'static str,
+        /// Why, and what to do.
+        reason: String,
+    },
+    /// A parameter that does not exist or is out of range.
+    #[error("{0}")]
+    Parameter(String),
+}
+
+/// An explanation method.
+pub trait Method: Sync {
+    /// Explains `subject` as `request` asks.
+    ///
+    /// # Errors
+    /// [`ExplainError::Cancelled`] within one model call of the monitor's word; others as they come.
+    fn explain(
+        &self,
+        subject: Subject<'_>,
+        request: &Request,
+        monitor: &Monitor<'_>,
+    ) -> Result<Attribution, ExplainError>;
+}

@@ -1,0 +1,3 @@
+//! The `seewhy` program.
+
+fn main() {}

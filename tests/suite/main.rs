@@ -1,0 +1,14 @@
+//! All integration tests, in one binary so that tract is linked once.
+
+mod support;
+
+/// Every file beside this one is declared above: a test that is not compiled proves nothing.
+#[test]
+fn every_test_file_is_declared() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/suite");
+    let declared = std::fs::read_to_string(folder.join("main.rs")).unwrap();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let name = entry.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned();
+        assert!(name == "main" || declared.contains(&format!("mod {name};")), "{name}.rs is not declared in main.rs");
+    }
+}
