@@ -9,9 +9,11 @@
 //! term   triage   explain   terminal graphics | records, filters | one trait, one registry, a file per method
 //! gallery   model           images on disk | ONNX, preprocessing, labels, plans
 //! raster    autodiff        pixels in, pixels out | reverse mode over a tract graph
+//! text                      strangers' text: made safe to show, read where it is Python's notation
 //! ```
 
 pub mod autodiff;
 pub mod explain;
 pub mod model;
 pub mod raster;
+pub mod text;
