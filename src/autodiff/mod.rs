@@ -8,6 +8,7 @@
 //! decluttering: there tensors are still in ONNX's layout and nodes carry their ONNX names.
 
 mod error;
+mod ops;
 mod registry;
 mod rules;
 mod sweep;
