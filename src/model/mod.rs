@@ -8,5 +8,5 @@ mod network;
 mod target;
 
 pub use names::{NodeNames, OnnxNode};
-pub use network::{Activation, Layer, LayerGradient, LayerLayout, Network, NetworkError, Pass};
+pub use network::{Activation, Layer, LayerGradient, LayerLayout, Network, NetworkError, Pass, with_threads};
 pub use target::{Prediction, Target, TargetError, softmax};

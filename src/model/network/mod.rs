@@ -1,0 +1,403 @@
+//! The network as plans that run: forward, from a layer to the logits with the gradient, gradient of the input.
+//!
+//! The graph is kept as tract types it, before decluttering, where nodes are still those of the ONNX file. Each plan is a
+//! part of it, cut out, differentiated where gradients are wanted, and then optimised as one graph. A [`Pass`] keeps the
+//! values of the layers that every path goes through, so that other targets and other layers need no second forward run:
+//! a layer's gradient starts from the nearest kept value before it.
+
+mod extract;
+mod grid;
+mod layers;
+mod plans;
+mod tensors;
+mod threads;
+
+use std::collections::HashMap;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use ndarray::{Array3, ArrayD, ArrayViewD};
+use thiserror::Error;
+use tract_onnx::prelude::*;
+
+use super::names::NodeNames;
+use crate::autodiff::{self, Unsupported};
+use extract::extract;
+use layers::Layers;
+pub use layers::{Layer, LayerLayout};
+use plans::{Kind, LayerPlans, Lazy, Plan};
+pub use threads::with_threads;
+
+/// A layer's output for one image, `[C, h, w]`.
+pub type Activation = Array3<f32>;
+
+/// A layer's output and the gradient of the target with respect to it, both `[C, h, w]`.
+#[derive(Debug, Clone)]
+pub struct LayerGradient {
+    /// The layer's output.
+    pub activation: Activation,
+    /// The gradient of the target.
+    pub gradient: Activation,
+}
+
+/// One forward pass of one image, kept so that other targets and layers need no second one.
+#[derive(Debug, Clone)]
+pub struct Pass {
+    /// The input tensor, `[1, C, H, W]` (or `[1, H, W, C]` where the network wants it).
+    pub input: Arc<ArrayD<f32>>,
+    /// Raw scores, one a class.
+    pub logits: Vec<f32>,
+    /// Values that the tails start from: those of the trunk's layers, by outlet.
+    kept: HashMap<OutletId, Arc<Tensor>>,
+}
+
+impl Pass {
+    /// The memory that the pass holds, in bytes.
+    pub fn bytes(&self) -> usize {
+        let kept: usize = self.kept.values().map(|tensor| tensor.len() * size_of::<f32>()).sum();
+        kept + (self.input.len() + self.logits.len()) * size_of::<f32>()
+    }
+}
+
+/// Why a network could not be built or run.
+#[derive(Debug, Error)]
+pub enum NetworkError {
+    /// tract refused.
+    #[error("{attempt}: {source:#}")]
+    Tract {
+        /// What was attempted, on which node.
+        attempt: String,
+        /// tract's account.
+        source: TractError,
+    },
+    /// No gradient.
+    #[error(transparent)]
+    Gradient(#[from] autodiff::Error),
+    /// The layer named does not exist or has no spatial extent.
+    #[error("no layer {0:?}; `seewhy model` lists those that a class activation map can use")]
+    NoSuchLayer(String),
+    /// The input has another shape than the network's.
+    #[error("the input has shape {found:?}, the network expects {expected:?}")]
+    InputShape {
+        /// What was given.
+        found: Vec<usize>,
+        /// What the network takes.
+        expected: Vec<usize>,
+    },
+    /// A replaced activation or a cotangent has another shape than the value that it stands for.
+    #[error("{what} has shape {found:?}, expected {expected:?}")]
+    Shape {
+        /// What was given.
+        what: &'static str,
+        /// Its shape.
+        found: Vec<usize>,
+        /// The shape of what it stands for.
+        expected: Vec<usize>,
+    },
+}
+
+/// How many plans of single layers are kept.
+const LAYER_PLANS: NonZeroUsize = NonZeroUsize::new(4).expect("4 is not 0");
+
+/// A loaded classifier network. Plans are built on first use; every method may be called from several threads.
+pub struct Network {
+    /// The whole graph, with one input and the logits as its only output.
+    graph: TypedModel,
+    names: NodeNames,
+    input: OutletId,
+    logits: OutletId,
+    input_shape: Vec<usize>,
+    classes: usize,
+    layers: Layers,
+    unsupported: Vec<Unsupported>,
+    forward: Lazy,
+    logits_only: Lazy,
+    input_gradient: Lazy,
+    layer_plans: LayerPlans,
+}
+
+impl std::fmt::Debug for Network {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Network")
+            .field("input", &self.input_shape)
+            .field("classes", &self.classes)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Network {
+    /// A network from its graph as `into_typed()` leaves it: one input, batch 1, concrete shapes. `logits` is where the raw
+    /// scores are (`[1, K]`, or with further axes of 1), the input of a final softmax.
+    ///
+    /// # Errors
+    /// When the graph is malformed or its shapes are symbolic.
+    pub fn new(mut graph: TypedModel, logits: OutletId, names: NodeNames) -> Result<Network, NetworkError> {
+        let attempt = "could not read the network's graph";
+        let prepared = (|| {
+            let &[input] = graph.input_outlets()? else { anyhow::bail!("it has {} inputs", graph.inputs.len()) };
+            graph.select_output_outlets(&[logits])?;
+            let input_shape = concrete(&graph, input)?;
+            let classes = concrete(&graph, logits)?.iter().product();
+            let layers = layers::find(&graph, input, &names)?;
+            Ok((input, input_shape, classes, layers))
+        })();
+        let (input, input_shape, classes, layers) = prepared.map_err(tract(attempt))?;
+        let mut unsupported = autodiff::unsupported(&graph, logits, &[input])?;
+        for operator in &mut unsupported {
+            if let Some(node) = graph.node_id_by_name(&operator.node).ok().and_then(|id| names.owner(id)) {
+                operator.node.clone_from(&node.name);
+            }
+        }
+        Ok(Network {
+            graph,
+            names,
+            input,
+            logits,
+            input_shape,
+            classes,
+            layers,
+            unsupported,
+            forward: Lazy::default(),
+            logits_only: Lazy::default(),
+            input_gradient: Lazy::default(),
+            layer_plans: LayerPlans::new(LAYER_PLANS),
+        })
+    }
+
+    /// The shape of the input, `[1, C, H, W]` or `[1, H, W, C]`.
+    pub fn input_shape(&self) -> &[usize] {
+        &self.input_shape
+    }
+
+    /// The number of classes.
+    pub fn classes(&self) -> usize {
+        self.classes
+    }
+
+    /// The layers that a class activation map can use, from the input to the logits.
+    pub fn layers(&self) -> &[Layer] {
+        &self.layers.list
+    }
+
+    /// The layer to use when nobody says which: the last with spatial extent before the head. An index into
+    /// [`Network::layers`]; none where no layer has spatial extent.
+    pub fn auto_layer(&self) -> Option<usize> {
+        self.layers.auto
+    }
+
+    /// The layers to step through, as indices into [`Network::layers`]: those of the trunk, and the one that `auto` picks.
+    pub fn strip(&self) -> Vec<usize> {
+        let auto = self.layers.auto;
+        (0..self.layers.list.len()).filter(|index| self.layers.list[*index].trunk || Some(*index) == auto).collect()
+    }
+
+    /// The index of the layer with this name: of its node, its tensor or its module's path (the last node of the module).
+    ///
+    /// # Errors
+    /// [`NetworkError::NoSuchLayer`].
+    pub fn find_layer(&self, name: &str) -> Result<usize, NetworkError> {
+        let places = self.names.find(name);
+        let found = places.iter().rev().find_map(|place| self.layers.outlets.iter().position(|outlet| outlet == place));
+        found.ok_or_else(|| NetworkError::NoSuchLayer(name.to_string()))
+    }
+
+    /// The operators that stop the gradient on its way to the input; empty when every gradient method works.
+    pub fn unsupported(&self) -> &[Unsupported] {
+        &self.unsupported
+    }
+
+    /// The operators that stop the gradient on its way to a layer; empty when every class activation map of it works.
+    pub fn unsupported_from(&self, layer: usize) -> Vec<Unsupported> {
+        if self.unsupported.is_empty() {
+            return vec![];
+        }
+        autodiff::unsupported(&self.graph, self.logits, &[self.layers.outlets[layer]]).unwrap_or_default()
+    }
+
+    /// Runs the network on one input, and keeps the values that other targets and layers will need.
+    ///
+    /// # Errors
+    /// When the input has another shape than the network's, or tract fails.
+    pub fn forward(&self, input: Arc<ArrayD<f32>>) -> Result<Pass, NetworkError> {
+        let tensor = self.input_tensor(&input.view())?;
+        let kept = self.kept();
+        let plan = self.forward.get(|| {
+            let outputs: Vec<OutletId> = std::iter::once(self.logits).chain(kept.iter().copied()).collect();
+            self.plan("run the network".into(), &[self.input], &outputs)
+        })?;
+        let mut outputs = plan.run(tvec![tensor])?.into_iter();
+        let logits = outputs.next().map(|logits| read_logits(&logits)).transpose()?.unwrap_or_default();
+        let kept = kept.into_iter().zip(outputs.map(IntoArcTensor::into_arc_tensor)).collect();
+        Ok(Pass { input, logits, kept })
+    }
+
+    /// The logits of one input, and nothing else: for methods that ask about many inputs, on one thread for each call.
+    ///
+    /// # Errors
+    /// As [`Network::forward`].
+    #[allow(clippy::needless_pass_by_value, reason = "a view is a reference already")]
+    pub fn logits(&self, input: ArrayViewD<'_, f32>) -> Result<Vec<f32>, NetworkError> {
+        let tensor = self.input_tensor(&input)?;
+        let plan = self.logits_only.get(|| self.plan("run the network".into(), &[self.input], &[self.logits]))?;
+        let outputs = with_threads(1, || plan.run(tvec![tensor]))?;
+        read_logits(&outputs[0])
+    }
+
+    /// The output of a layer.
+    ///
+    /// # Errors
+    /// When tract fails.
+    pub fn activation(&self, pass: &Pass, layer: usize) -> Result<Activation, NetworkError> {
+        self.read_layer(layer, &*self.layer_value(pass, layer)?)
+    }
+
+    /// The output of a layer and the gradient of `<cotangent, logits>` with respect to it. Runs only what lies between the
+    /// nearest kept value before the layer and the logits.
+    ///
+    /// # Errors
+    /// When an operator behind the layer has no gradient, or tract fails.
+    pub fn layer_gradient(&self, pass: &Pass, layer: usize, cotangent: &[f32]) -> Result<LayerGradient, NetworkError> {
+        let (base, outlet) = (self.base(layer), self.layers.outlets[layer]);
+        let plan = self.layer_plans.get(Kind::Gradient, layer, || {
+            let purpose = format!("compute the gradient at {:?}", self.layers.list[layer].name);
+            self.gradient_plan(purpose, base, outlet)
+        })?;
+        let base_value = self.kept_value(pass, base)?;
+        let outputs = plan.run(tvec![base_value.clone(), self.cotangent(cotangent)?])?;
+        let value = if base == outlet { &base_value } else { &outputs[1] };
+        let gradient = &outputs[outputs.len() - 1];
+        Ok(LayerGradient { activation: self.read_layer(layer, value)?, gradient: self.read_layer(layer, gradient)? })
+    }
+
+    /// The logits when the output of a layer is replaced by `activation`.
+    ///
+    /// # Errors
+    /// When `activation` has another shape than the layer, or tract fails.
+    pub fn logits_from(&self, pass: &Pass, layer: usize, activation: &Activation) -> Result<Vec<f32>, NetworkError> {
+        let description = &self.layers.list[layer];
+        if activation.shape() != description.shape {
+            let (found, expected) = (activation.shape().to_vec(), description.shape.to_vec());
+            return Err(NetworkError::Shape { what: "the activation", found, expected });
+        }
+        let (base, outlet) = (self.base(layer), self.layers.outlets[layer]);
+        let plan = self.layer_plans.get(Kind::Tail, layer, || {
+            let inputs = if base == outlet { vec![outlet] } else { vec![outlet, base] };
+            self.plan(format!("run the network from {:?}", description.name), &inputs, &[self.logits])
+        })?;
+        let original = self.layer_value(pass, layer)?;
+        let replaced = tensors::from_activation(description, activation, &original)
+            .map_err(tract(format!("could not replace the value of {:?}", description.name)))?;
+        let mut inputs = tvec![replaced.into_tvalue()];
+        if base != outlet {
+            inputs.push(self.kept_value(pass, base)?);
+        }
+        read_logits(&plan.run(inputs)?[0])
+    }
+
+    /// The logits, and the gradient of `<cotangent, logits>` with respect to the input, of the input's shape.
+    ///
+    /// # Errors
+    /// When an operator has no gradient, the input has another shape than the network's, or tract fails.
+    #[allow(clippy::needless_pass_by_value, reason = "a view is a reference already")]
+    pub fn input_gradient(
+        &self,
+        input: ArrayViewD<'_, f32>,
+        cotangent: &[f32],
+    ) -> Result<(Vec<f32>, ArrayD<f32>), NetworkError> {
+        let tensor = self.input_tensor(&input)?;
+        let plan = self
+            .input_gradient
+            .get(|| self.gradient_plan("compute the gradient at the input".into(), self.input, self.input))?;
+        let mut outputs = plan.run(tvec![tensor, self.cotangent(cotangent)?])?;
+        let gradient = outputs.remove(1).into_tensor().into_plain_array::<f32>();
+        Ok((read_logits(&outputs[0])?, gradient.map_err(tract("could not read the gradient at the input"))?))
+    }
+
+    /// The outlets whose values a [`Pass`] keeps.
+    fn kept(&self) -> Vec<OutletId> {
+        let layers = self.layers.list.iter().zip(&self.layers.outlets);
+        layers.filter(|(layer, _)| layer.trunk).map(|(_, outlet)| *outlet).collect()
+    }
+
+    /// The nearest kept outlet at or before a layer; the input where there is none. All that the layer computes, and all
+    /// that bypasses it, can be computed from there.
+    fn base(&self, layer: usize) -> OutletId {
+        let before = (0..=layer).rev().find(|index| self.layers.list[*index].trunk);
+        before.map_or(self.input, |index| self.layers.outlets[index])
+    }
+
+    fn kept_value(&self, pass: &Pass, outlet: OutletId) -> Result<TValue, NetworkError> {
+        match pass.kept.get(&outlet) {
+            Some(value) => Ok(Arc::clone(value).into_tvalue()),
+            None => self.input_tensor(&pass.input.view()),
+        }
+    }
+
+    /// The tensor that a layer outputs.
+    fn layer_value(&self, pass: &Pass, layer: usize) -> Result<TValue, NetworkError> {
+        let (base, outlet) = (self.base(layer), self.layers.outlets[layer]);
+        let value = self.kept_value(pass, base)?;
+        if base == outlet {
+            return Ok(value);
+        }
+        let plan = self.layer_plans.get(Kind::Activation, layer, || {
+            self.plan(format!("compute the value of {:?}", self.layers.list[layer].name), &[base], &[outlet])
+        })?;
+        Ok(plan.run(tvec![value])?.remove(0))
+    }
+
+    fn read_layer(&self, layer: usize, tensor: &Tensor) -> Result<Activation, NetworkError> {
+        let layer = &self.layers.list[layer];
+        tensors::to_activation(layer, tensor).map_err(tract(format!("could not read the value of {:?}", layer.name)))
+    }
+
+    fn input_tensor(&self, input: &ArrayViewD<'_, f32>) -> Result<TValue, NetworkError> {
+        if input.shape() != self.input_shape {
+            return Err(NetworkError::InputShape { found: input.shape().to_vec(), expected: self.input_shape.clone() });
+        }
+        let values = input.as_standard_layout();
+        let tensor = Tensor::from_shape(&self.input_shape, values.as_slice().unwrap_or_default());
+        Ok(tensor.map_err(tract("could not read the input"))?.into_tvalue())
+    }
+
+    fn cotangent(&self, cotangent: &[f32]) -> Result<TValue, NetworkError> {
+        if cotangent.len() != self.classes {
+            let (found, expected) = (vec![cotangent.len()], vec![self.classes]);
+            return Err(NetworkError::Shape { what: "the cotangent", found, expected });
+        }
+        let attempt = "could not prepare the target";
+        let shape = concrete(&self.graph, self.logits).map_err(tract(attempt))?;
+        Ok(Tensor::from_shape(&shape, cotangent).map_err(tract(attempt))?.into_tvalue())
+    }
+
+    /// A plan from values of `inputs` to values of `outputs`.
+    fn plan(&self, purpose: String, inputs: &[OutletId], outputs: &[OutletId]) -> Result<Plan, NetworkError> {
+        let part = extract(&self.graph, inputs, outputs).map_err(tract(format!("could not prepare to {purpose}")))?;
+        Plan::build(purpose, part.graph)
+    }
+
+    /// A plan from the value of `base` and a cotangent to the logits, the value of `wanted` where that is another outlet,
+    /// and the gradient at `wanted`.
+    fn gradient_plan(&self, purpose: String, base: OutletId, wanted: OutletId) -> Result<Plan, NetworkError> {
+        let outputs = if base == wanted { vec![self.logits] } else { vec![self.logits, wanted] };
+        let part = extract(&self.graph, &[base], &outputs).map_err(tract(format!("could not prepare to {purpose}")))?;
+        let graph = autodiff::vjp(&part.graph, part.places[&self.logits], &[part.places[&wanted]])?;
+        Plan::build(purpose, graph)
+    }
+}
+
+fn concrete(graph: &TypedModel, outlet: OutletId) -> TractResult<Vec<usize>> {
+    let fact = graph.outlet_fact(outlet)?;
+    let shape = fact.shape.as_concrete();
+    Ok(shape.with_context(|| format!("the shape of {:?} is symbolic", graph.node(outlet.node).name))?.to_vec())
+}
+
+fn tract(attempt: impl Into<String>) -> impl FnOnce(TractError) -> NetworkError {
+    |source| NetworkError::Tract { attempt: attempt.into(), source }
+}
+
+fn read_logits(tensor: &Tensor) -> Result<Vec<f32>, NetworkError> {
+    tensors::values(tensor).map_err(tract("could not read the logits"))
+}
