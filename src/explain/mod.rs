@@ -3,7 +3,11 @@
 //! A [`Method`] takes a [`Subject`] (a network and one forward pass) and a [`Request`] (target, layer, parameters) and
 //! returns an [`Attribution`]. It reports partial maps through its [`Monitor`] and stops within one model call when told.
 
+pub mod cam;
+mod grad_cam;
+mod methods;
 mod monitor;
+mod params;
 
 use std::collections::BTreeMap;
 
@@ -13,6 +17,7 @@ use thiserror::Error;
 use crate::model::{Network, NetworkError, Pass, Target, TargetError};
 use crate::raster::Map;
 
+pub use methods::{METHODS, default_method, find};
 pub use monitor::{Cancel, Monitor, Partial};
 
 /// What kind of evidence a method gathers.

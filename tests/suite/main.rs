@@ -1,7 +1,6 @@
 //! All integration tests, in one binary so that tract is linked once.
 
 mod gradients_conv;
-mod gradients_torch;
 mod support;
 
 /// Every file beside this one is declared above: a test that is not compiled proves nothing.

@@ -171,6 +171,15 @@ impl Network {
         &self.input_shape
     }
 
+    /// Height and width of the input, in pixels.
+    pub fn input_extent(&self) -> (usize, usize) {
+        match self.input_shape[..] {
+            [_, channels, height, width] if channels <= 4 => (height, width),
+            [_, height, width, _] => (height, width),
+            _ => (1, 1),
+        }
+    }
+
     /// The number of classes.
     pub fn classes(&self) -> usize {
         self.classes

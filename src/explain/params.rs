@@ -1,0 +1,80 @@
+//! Parameters of methods: `NAME=VALUE` read and checked against the registry, defaults filled in.
+
+use super::{ExplainError, MethodInfo, Param, ParamKind, Request, Value, Values};
+
+impl Param {
+    /// The value when none is given.
+    pub fn default_value(&self) -> Value {
+        match self.kind {
+            ParamKind::Integer { default, .. } => Value::Integer(default),
+            ParamKind::Real { default, .. } => Value::Real(default),
+            ParamKind::Choice { default, .. } => Value::Choice(default.into()),
+            ParamKind::Flag { default } => Value::Flag(default),
+        }
+    }
+
+    /// What may be given, in words: `a whole number from 1 to 1000`.
+    pub fn domain(&self) -> String {
+        match self.kind {
+            ParamKind::Integer { min, max, .. } => format!("a whole number from {min} to {max}"),
+            ParamKind::Real { min, max, .. } => format!("a number from {min} to {max}"),
+            ParamKind::Choice { options, .. } => format!("one of {}", options.join(", ")),
+            ParamKind::Flag { .. } => "true or false".into(),
+        }
+    }
+
+    /// Reads a value from text.
+    ///
+    /// # Errors
+    /// [`ExplainError::Parameter`], naming the parameter and what it takes.
+    pub fn parse(&self, text: &str) -> Result<Value, ExplainError> {
+        let value = match self.kind {
+            ParamKind::Integer { min, max, .. } => {
+                text.parse().ok().filter(|value| (min..=max).contains(value)).map(Value::Integer)
+            }
+            ParamKind::Real { min, max, .. } => {
+                text.parse().ok().filter(|value| (min..=max).contains(value)).map(Value::Real)
+            }
+            ParamKind::Choice { options, .. } => options.contains(&text).then(|| Value::Choice(text.into())),
+            ParamKind::Flag { .. } => text.parse().ok().map(Value::Flag),
+        };
+        value.ok_or_else(|| {
+            ExplainError::Parameter(format!("{}={text:?}: {} takes {}", self.name, self.name, self.domain()))
+        })
+    }
+}
+
+impl MethodInfo {
+    /// The parameter of that name.
+    pub fn param(&self, name: &str) -> Option<&'static Param> {
+        self.params.iter().find(|param| param.name == name)
+    }
+
+    /// Reads `NAME=VALUE` settings.
+    ///
+    /// # Errors
+    /// [`ExplainError::Parameter`] for a name that the method does not have, or a value out of its range.
+    pub fn parse_values<'a>(
+        &self,
+        settings: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Result<Values, ExplainError> {
+        let mut values = Values::new();
+        for (name, text) in settings {
+            let param = self.param(name).ok_or_else(|| {
+                let names: Vec<_> = self.params.iter().map(|param| param.name).collect();
+                let known =
+                    if names.is_empty() { "it takes none".into() } else { format!("it takes {}", names.join(", ")) };
+                ExplainError::Parameter(format!("{} has no parameter {name:?}: {known}", self.name))
+            })?;
+            values.insert(name.into(), param.parse(text)?);
+        }
+        Ok(values)
+    }
+}
+
+impl Request {
+    /// The value of a parameter: as given, else the default.
+    pub fn value(&self, param: &Param) -> Value {
+        self.values.get(param.name).cloned().unwrap_or_else(|| param.default_value())
+    }
+}
