@@ -16,4 +16,5 @@ pub mod autodiff;
 pub mod explain;
 pub mod model;
 pub mod raster;
+pub mod term;
 pub mod text;

@@ -1,6 +1,8 @@
 //! All integration tests, in one binary so that tract is linked once.
 
 mod gradients_conv;
+mod gradients_torch;
+mod protocols;
 mod support;
 
 /// Every file beside this one is declared above: a test that is not compiled proves nothing.

@@ -1,0 +1,234 @@
+//! From what the terminal said to how pictures are drawn in it, and why: a table of terminals, then their own claims.
+
+use std::fmt;
+
+use super::probe::Facts;
+use super::reply::Reply;
+
+/// How pictures get onto the screen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Protocol {
+    /// The kitty graphics protocol, placed by Unicode placeholders.
+    Kitty,
+    /// iTerm2's inline images.
+    Iterm2,
+    /// DEC's sixels.
+    Sixel,
+    /// Two coloured pixels a cell: works wherever there are colours.
+    Halfblocks,
+    /// No pictures.
+    None,
+}
+
+impl Protocol {
+    /// All, in the order of preference.
+    pub const ALL: [Protocol; 5] =
+        [Protocol::Kitty, Protocol::Iterm2, Protocol::Sixel, Protocol::Halfblocks, Protocol::None];
+
+    /// As given to `--graphics`, and shown in the status line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Protocol::Kitty => "kitty",
+            Protocol::Iterm2 => "iterm2",
+            Protocol::Sixel => "sixel",
+            Protocol::Halfblocks => "halfblocks",
+            Protocol::None => "none",
+        }
+    }
+
+    /// The protocol of this name.
+    pub fn from_name(name: &str) -> Option<Protocol> {
+        Protocol::ALL.into_iter().find(|protocol| protocol.name() == name)
+    }
+}
+
+impl fmt::Display for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Width and height of a cell in pixels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct CellSize {
+    /// Pixels across.
+    pub width: u16,
+    /// Pixels down.
+    pub height: u16,
+}
+
+impl CellSize {
+    /// What a common terminal font comes to, when nobody says.
+    pub const GUESS: CellSize = CellSize { width: 10, height: 20 };
+}
+
+/// What the user asked for on the command line.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Wishes {
+    /// `--graphics`; `None` is `auto`.
+    pub protocol: Option<Protocol>,
+    /// The cell size, where the terminal lies about it.
+    pub cell: Option<CellSize>,
+}
+
+/// How pictures are drawn in this terminal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Graphics {
+    /// The protocol.
+    pub protocol: Protocol,
+    /// Why this one, in a few words for the status line.
+    pub reason: String,
+    /// Size of a cell.
+    pub cell: CellSize,
+    /// Sequences for the terminal must be wrapped, to get through tmux.
+    pub wrapped: bool,
+    /// The terminal can place images relative to others (`P=`, `Q=`): kitty itself.
+    pub children: bool,
+    /// Colours are not wanted.
+    pub no_color: bool,
+}
+
+/// Terminals that say a name that begins so (their answer to `XTVERSION`, or `TERM_PROGRAM`), and what draws well there.
+/// The others are taken at their word about sixels. Sources: the terminals' own documentation and ratatui-image's table.
+const TERMINALS: &[(&str, Protocol, &str)] = &[
+    ("ghostty", Protocol::Kitty, ""),
+    ("iTerm", Protocol::Iterm2, ""),
+    ("WezTerm", Protocol::Iterm2, "its kitty graphics lack placeholders"),
+    ("mintty", Protocol::Iterm2, ""),
+    ("Konsole", Protocol::Iterm2, "its kitty graphics lack placeholders"),
+    ("WarpTerminal", Protocol::Iterm2, "its kitty graphics lack placeholders"),
+];
+
+/// The first kitty with Unicode placeholders.
+const KITTY_PLACEHOLDERS: (u32, u32) = (0, 28);
+/// The first kitty with relative placements.
+const KITTY_CHILDREN: (u32, u32) = (0, 31);
+
+/// Decides.
+pub fn decide(facts: &Facts, wishes: Wishes) -> Graphics {
+    let cell = wishes.cell.or_else(|| cell_size(facts));
+    let terminal = terminal_name(facts);
+    let (mut protocol, mut reason) = match wishes.protocol {
+        Some(protocol) => (protocol, "as --graphics says".to_owned()),
+        None => best(facts, &terminal),
+    };
+    if wishes.protocol.is_none() {
+        if matches!(protocol, Protocol::Sixel | Protocol::Iterm2) && cell.is_none() {
+            reason = format!("the size of a cell in pixels is unknown, which {protocol} needs");
+            protocol = Protocol::Halfblocks;
+        }
+        if protocol == Protocol::Halfblocks && facts.environment.no_color {
+            reason = format!("NO_COLOR is set, and {reason}");
+            protocol = Protocol::None;
+        }
+    }
+    // tmux draws sixels itself where it can; all else goes through it in a wrapper.
+    let wrapped = facts.tmux.as_ref().is_some_and(|tmux| {
+        matches!(protocol, Protocol::Kitty | Protocol::Iterm2) || !tmux.features.split(',').any(|f| f == "sixel")
+    });
+    let children = protocol == Protocol::Kitty && kitty_version(&terminal).is_some_and(|v| v >= KITTY_CHILDREN);
+    let no_color = facts.environment.no_color;
+    Graphics { protocol, reason, cell: cell.unwrap_or(CellSize::GUESS), wrapped, children, no_color }
+}
+
+/// The best protocol for this terminal, and why.
+fn best(facts: &Facts, terminal: &str) -> (Protocol, String) {
+    let environment = &facts.environment;
+    let halfblocks = |why: String| (Protocol::Halfblocks, why);
+    if environment.term == "dumb" {
+        return (Protocol::None, "TERM=dumb".to_owned());
+    }
+    let via = match &facts.tmux {
+        _ if environment.tmux && facts.tmux.is_none() => return halfblocks("tmux does not answer".to_owned()),
+        Some(tmux) => {
+            if tmux.features.split(',').any(|f| f == "sixel") && !is_trusted_kitty(terminal) && claims_sixel(facts) {
+                return (Protocol::Sixel, "tmux draws them".to_owned());
+            }
+            if !tmux.passthrough {
+                return halfblocks("in tmux; pictures need `tmux set -g allow-passthrough on`".to_owned());
+            }
+            " in tmux"
+        }
+        None => "",
+    };
+    let shown = if terminal.is_empty() { "the terminal" } else { terminal };
+    if let Some(version) = kitty_version(terminal) {
+        return if version >= KITTY_PLACEHOLDERS {
+            (Protocol::Kitty, format!("{shown}{via}"))
+        } else {
+            halfblocks(format!("{shown} is older than 0.28, which pictures need"))
+        };
+    }
+    for (name, protocol, why) in TERMINALS {
+        if begins_with(terminal, name) {
+            let why = if why.is_empty() { String::new() } else { format!("; {why}") };
+            return (*protocol, format!("{shown}{via}{why}"));
+        }
+    }
+    // In tmux, only what tmux says about sixels counts: its own answer claims them everywhere.
+    let sixel_colours = facts.replies.iter().any(|reply| matches!(reply, Reply::SixelColours(n) if *n > 1));
+    if facts.tmux.is_none() && claims_sixel(facts) || facts.tmux.is_some() && sixel_colours {
+        return (Protocol::Sixel, format!("{shown} says that it draws them{via}"));
+    }
+    if facts.replies.is_empty() {
+        return halfblocks("the terminal did not answer".to_owned());
+    }
+    if facts.replies.iter().any(|reply| matches!(reply, Reply::KittyGraphics { ok: true, .. })) {
+        return halfblocks(format!("{shown} draws kitty graphics, but perhaps no placeholders; try --graphics kitty"));
+    }
+    halfblocks(format!("{shown} draws no pixels{via}"))
+}
+
+/// Name and version of the terminal at the end of the line, as far as anybody says.
+fn terminal_name(facts: &Facts) -> String {
+    let version = facts.replies.iter().find_map(|reply| match reply {
+        Reply::Version(name) => Some(name.clone()),
+        _ => None,
+    });
+    let environment = &facts.environment;
+    match (&facts.tmux, version) {
+        (Some(tmux), _) => tmux.outer.clone(),
+        (None, Some(name)) if !name.is_empty() => name,
+        _ if environment.lc_terminal.starts_with("iTerm") => environment.lc_terminal.clone(),
+        _ => environment.term_program.clone(),
+    }
+}
+
+fn begins_with(text: &str, start: &str) -> bool {
+    text.get(..start.len()).is_some_and(|head| head.eq_ignore_ascii_case(start))
+}
+
+/// Major and minor of `kitty(0.41.1)`.
+fn kitty_version(terminal: &str) -> Option<(u32, u32)> {
+    let version = terminal.strip_prefix("kitty").map(|rest| rest.trim_matches(['(', ')', ' ']))?;
+    let mut numbers = version.split('.').map(|n| n.parse().unwrap_or(0));
+    Some((numbers.next()?, numbers.next().unwrap_or(0)))
+}
+
+fn is_trusted_kitty(terminal: &str) -> bool {
+    kitty_version(terminal).is_some_and(|version| version >= KITTY_PLACEHOLDERS) || begins_with(terminal, "ghostty")
+}
+
+/// Whether the device attributes list sixel graphics.
+fn claims_sixel(facts: &Facts) -> bool {
+    facts.replies.iter().any(|reply| matches!(reply, Reply::DeviceAttributes(list) if list.contains(&4)))
+}
+
+/// The cell's size: as the terminal says, or from the window's, which Windows' OpenSSH invents as 640x480.
+fn cell_size(facts: &Facts) -> Option<CellSize> {
+    let [columns, rows, width, height] = facts.window;
+    let divide = |width: u16, height: u16| {
+        (columns > 0 && rows > 0).then(|| CellSize { width: width / columns, height: height / rows })
+    };
+    let said = facts.replies.iter().find_map(|reply| match reply {
+        Reply::CellPixels { width, height } => Some(CellSize { width: *width, height: *height }),
+        _ => None,
+    });
+    let window = facts.replies.iter().find_map(|reply| match reply {
+        Reply::TextAreaPixels { width, height } => divide(*width, *height),
+        _ => None,
+    });
+    let system = if (width, height) == (640, 480) { None } else { divide(width, height) };
+    let sane = |cell: &CellSize| (2..=200).contains(&cell.width) && (2..=400).contains(&cell.height);
+    said.filter(sane).or(window.filter(sane)).or(system.filter(sane))
+}

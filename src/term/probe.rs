@@ -1,0 +1,154 @@
+//! Asks the terminal what it is and what it can draw, once, before the event loop reads its first key.
+//!
+//! All questions go out in one write and end in one that every terminal answers, so that a terminal which ignores the
+//! others costs no waiting. Answers that come later than the limit are still recognised as answers by the event loop's
+//! decoder, which is this one, and dropped.
+
+use std::io::{self, Write};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::Receiver;
+use crossterm::event::Event;
+
+use super::input::{Decoder, Input};
+use super::reply::Reply;
+
+/// The image id that the graphics question uses; never a picture of ours.
+const QUESTION: u32 = 31;
+
+/// All that was learnt: the terminal's answers and what the environment says.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// What the terminal answered, in order.
+    pub replies: Vec<Reply>,
+    /// The environment variables that matter.
+    pub environment: Environment,
+    /// Where tmux runs between us and the terminal, what it says of itself.
+    pub tmux: Option<Tmux>,
+    /// The window as the operating system has it: columns, rows, width and height in pixels; zero where unknown.
+    pub window: [u16; 4],
+}
+
+/// The environment variables that matter; empty where not set.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Environment {
+    /// `TERM`.
+    pub term: String,
+    /// `TERM_PROGRAM`; lost over SSH.
+    pub term_program: String,
+    /// `LC_TERMINAL`, which iTerm2 sets because SSH passes it on.
+    pub lc_terminal: String,
+    /// `NO_COLOR` is set and not empty.
+    pub no_color: bool,
+    /// `TMUX` is set: its socket.
+    pub tmux: bool,
+    /// We are at the far end of an SSH connection.
+    pub ssh: bool,
+}
+
+impl Environment {
+    /// Reads the variables through `variable`.
+    pub fn read(variable: impl Fn(&str) -> Option<String>) -> Self {
+        let text = |name: &str| variable(name).unwrap_or_default();
+        let set = |name: &str| variable(name).is_some_and(|value| !value.is_empty());
+        Environment {
+            term: text("TERM"),
+            term_program: text("TERM_PROGRAM"),
+            lc_terminal: text("LC_TERMINAL"),
+            no_color: set("NO_COLOR"),
+            tmux: set("TMUX"),
+            ssh: set("SSH_CONNECTION") || set("SSH_TTY"),
+        }
+    }
+}
+
+/// What tmux says about itself and the terminal that it runs in.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tmux {
+    /// `allow-passthrough` of our pane is on: sequences in its wrapper reach the terminal.
+    pub passthrough: bool,
+    /// The terminal's own name and version, as tmux learnt them: `kitty(0.41.1)`.
+    pub outer: String,
+    /// What tmux thinks that the terminal can do, separated by commas.
+    pub features: String,
+}
+
+impl Tmux {
+    /// Asks tmux; `None` when it cannot be asked.
+    fn ask() -> Option<Tmux> {
+        let pane = std::env::var("TMUX_PANE").unwrap_or_default();
+        let tmux = |arguments: &[&str]| {
+            let output =
+                Command::new("tmux").args(arguments).stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
+            output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+        };
+        let target: &[&str] = if pane.is_empty() { &[] } else { &["-t", &pane] };
+        let format = "#{client_termtype}\t#{client_termfeatures}";
+        let said = tmux(&[&["display-message", "-p"], target, &[format]].concat())?;
+        let (outer, features) = said.split_once('\t').unwrap_or((&said, ""));
+        // Older than 3.3 there is no such option, and everything passes.
+        let passthrough = tmux(&[&["show-options", "-Apv"], target, &["allow-passthrough"]].concat());
+        Some(Tmux {
+            passthrough: passthrough.is_none_or(|value| matches!(&*value, "" | "on" | "all" | "1")),
+            outer: outer.to_owned(),
+            features: features.to_owned(),
+        })
+    }
+}
+
+/// The questions, as bytes: a kitty graphics query, name and version, cell and window size in pixels, sixel colours, and
+/// last the device attributes.
+fn questions(environment: &Environment) -> String {
+    let mut text = String::new();
+    // The Linux console prints such strings instead of ignoring them.
+    if environment.term != "linux" && !environment.tmux {
+        text += &format!("\x1b_Gi={QUESTION},s=1,v=1,a=q,t=d,f=24;AAAA\x1b\\");
+    }
+    text += "\x1b[>q\x1b[16t\x1b[14t\x1b[?1;1;0S\x1b[c";
+    text
+}
+
+/// What the probe brings home.
+#[derive(Debug, Default)]
+pub struct Probe {
+    /// What was learnt.
+    pub facts: Facts,
+    /// What the user typed meanwhile.
+    pub typed: Vec<Event>,
+    /// Whether the last answer came within the limit; if not, answers may still be on their way.
+    pub complete: bool,
+}
+
+/// Asks and waits for the last answer, at most `limit`. The terminal must be in raw mode.
+///
+/// # Errors
+/// When the terminal cannot be written to.
+pub fn probe(
+    output: &mut impl Write,
+    input: &Receiver<Vec<u8>>,
+    decoder: &mut Decoder,
+    limit: Duration,
+) -> io::Result<Probe> {
+    let environment = Environment::read(|name| std::env::var(name).ok());
+    output.write_all(questions(&environment).as_bytes())?;
+    output.flush()?;
+    let deadline = Instant::now() + limit;
+    let tmux = if environment.tmux { Tmux::ask() } else { None };
+    let window =
+        crossterm::terminal::window_size().map_or([0; 4], |size| [size.columns, size.rows, size.width, size.height]);
+    let mut probe = Probe { facts: Facts { environment, tmux, window, replies: Vec::new() }, ..Probe::default() };
+    while !probe.complete {
+        let Ok(bytes) = input.recv_deadline(deadline) else { break };
+        for input in decoder.feed(&bytes) {
+            match input {
+                Input::Event(event) => probe.typed.push(event),
+                Input::Reply(reply) => {
+                    probe.complete |= matches!(reply, Reply::DeviceAttributes(_));
+                    probe.facts.replies.push(reply);
+                }
+            }
+        }
+    }
+    Ok(probe)
+}

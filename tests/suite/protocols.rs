@@ -1,0 +1,215 @@
+//! What the terminal says, and what is concluded from it.
+
+use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
+use seewhy::term::input::{Decoder, Input};
+use seewhy::term::{CellSize, Environment, Facts, Protocol, Reply, Tmux, Wishes, decide};
+
+fn key(code: KeyCode, modifiers: KeyModifiers) -> Input {
+    Input::Event(Event::Key(KeyEvent::new(code, modifiers)))
+}
+
+fn letter(c: char) -> Input {
+    key(KeyCode::Char(c), KeyModifiers::NONE)
+}
+
+/// All that these bytes mean when nothing follows.
+fn decode(bytes: &[u8]) -> Vec<Input> {
+    let mut decoder = Decoder::default();
+    let mut inputs = decoder.feed(bytes);
+    inputs.extend(decoder.timeout());
+    assert!(!decoder.is_pending(), "{bytes:?} left something behind");
+    inputs
+}
+
+#[test]
+fn keys_are_what_the_user_pressed() {
+    let (none, shift, alt, control) =
+        (KeyModifiers::NONE, KeyModifiers::SHIFT, KeyModifiers::ALT, KeyModifiers::CONTROL);
+    let cases: &[(&str, KeyCode, KeyModifiers)] = &[
+        ("j", KeyCode::Char('j'), none),
+        ("G", KeyCode::Char('G'), shift),
+        ("é", KeyCode::Char('é'), none),
+        ("猫", KeyCode::Char('猫'), none),
+        ("\r", KeyCode::Enter, none),
+        ("\t", KeyCode::Tab, none),
+        ("\x7f", KeyCode::Backspace, none),
+        ("\x03", KeyCode::Char('c'), control),
+        ("\x1a", KeyCode::Char('z'), control),
+        ("\x1b", KeyCode::Esc, none),
+        ("\x1bx", KeyCode::Char('x'), alt),
+        ("\x1b_", KeyCode::Char('_'), alt),
+        ("\x1bP", KeyCode::Char('P'), alt | shift),
+        ("\x1b[", KeyCode::Char('['), alt),
+        ("\x1b[A", KeyCode::Up, none),
+        ("\x1bOB", KeyCode::Down, none),
+        ("\x1b[1;5C", KeyCode::Right, control),
+        ("\x1b[5~", KeyCode::PageUp, none),
+        ("\x1b[H", KeyCode::Home, none),
+        ("\x1b[4~", KeyCode::End, none),
+        ("\x1bOP", KeyCode::F(1), none),
+        ("\x1b[24~", KeyCode::F(12), none),
+        ("\x1b[Z", KeyCode::BackTab, shift),
+        ("\x1b[97;5u", KeyCode::Char('a'), control),
+    ];
+    for (bytes, code, modifiers) in cases {
+        assert_eq!(decode(bytes.as_bytes()), [key(*code, *modifiers)], "{bytes:?}");
+    }
+}
+
+#[test]
+fn replies_are_never_key_presses_however_they_are_split() {
+    let stream = b"a\x1b_Gi=31;OK\x1b\\\x1bP>|kitty(0.41.1)\x1b\\\x1b[6;20;9t\x1b[4;480;720t\x1b[?62;4;22c\x1b[?1;0;256S\x1b[0nq";
+    let expected = vec![
+        letter('a'),
+        Input::Reply(Reply::KittyGraphics { id: 31, ok: true }),
+        Input::Reply(Reply::Version("kitty(0.41.1)".to_owned())),
+        Input::Reply(Reply::CellPixels { width: 9, height: 20 }),
+        Input::Reply(Reply::TextAreaPixels { width: 720, height: 480 }),
+        Input::Reply(Reply::DeviceAttributes(vec![62, 4, 22])),
+        Input::Reply(Reply::SixelColours(256)),
+        Input::Reply(Reply::Status),
+        letter('q'),
+    ];
+    assert_eq!(decode(stream), expected);
+    for size in 1..8 {
+        let mut decoder = Decoder::default();
+        let inputs: Vec<Input> = stream.chunks(size).flat_map(|chunk| decoder.feed(chunk)).collect();
+        assert_eq!(inputs, expected, "in pieces of {size}");
+    }
+}
+
+#[test]
+fn a_torn_or_hostile_reply_is_dropped_and_the_keys_after_it_count() {
+    let unknown = Input::Reply(Reply::Unknown);
+    assert_eq!(decode(b"\x1b_Gi=31;OK"), [unknown.clone()], "its end never came");
+    assert_eq!(decode(b"\x1bP>|kitty"), [unknown.clone()]);
+    assert_eq!(decode(b"\x1b]52;c;cXVpdA==\x07j"), [unknown.clone(), letter('j')], "a clipboard nobody asked for");
+    assert_eq!(decode(b"\x1b[6;99999999;1tj"), [unknown.clone(), letter('j')], "a size that no number holds");
+    assert_eq!(decode(b"\x1b[6;0;0tj"), [unknown, letter('j')]);
+    assert_eq!(decode(b"\x1b[12\x1b[Aj"), [key(KeyCode::Up, KeyModifiers::NONE), letter('j')]);
+    assert_eq!(decode(b"\xff\xfe\xc3j"), [letter('j')], "not UTF-8");
+    let reply = decode(b"\x1bP>|evil\x07\x01 name\x1b\\");
+    assert_eq!(reply, [Input::Reply(Reply::Version("evil name".to_owned()))], "control characters are not shown");
+    let mut decoder = Decoder::default();
+    let flood = [b"\x1b_G".as_slice(), &[b'q'; 1 << 20]].concat();
+    let inputs: Vec<Input> = flood.chunks(4096).flat_map(|chunk| decoder.feed(chunk)).collect();
+    assert!(inputs.len() < flood.len(), "a reply without end is not kept for ever");
+}
+
+#[test]
+fn clicks_wheel_and_paste_come_through() {
+    let mouse =
+        |kind, column, row| Input::Event(Event::Mouse(MouseEvent { kind, column, row, modifiers: KeyModifiers::NONE }));
+    assert_eq!(decode(b"\x1b[<0;11;5M"), [mouse(MouseEventKind::Down(MouseButton::Left), 10, 4)]);
+    assert_eq!(decode(b"\x1b[<0;11;5m"), [mouse(MouseEventKind::Up(MouseButton::Left), 10, 4)]);
+    assert_eq!(decode(b"\x1b[<64;300;1M"), [mouse(MouseEventKind::ScrollUp, 299, 0)]);
+    assert_eq!(decode(b"\x1b[<65;1;1M"), [mouse(MouseEventKind::ScrollDown, 0, 0)]);
+    assert_eq!(decode(b"\x1b[<0;0;0M"), [], "cells count from 1");
+    assert_eq!(decode(b"\x1b[200~q\nq\x1b[201~j"), [Input::Event(Event::Paste("q\nq".to_owned())), letter('j')]);
+}
+
+/// A terminal that names itself and lists attributes.
+fn terminal(version: &str, attributes: &[u16]) -> Facts {
+    let mut replies = Vec::new();
+    if !version.is_empty() {
+        replies.push(Reply::Version(version.to_owned()));
+    }
+    replies.push(Reply::CellPixels { width: 9, height: 18 });
+    replies.push(Reply::DeviceAttributes(attributes.to_vec()));
+    Facts { replies, ..Facts::default() }
+}
+
+fn in_tmux(mut facts: Facts, outer: &str, features: &str, passthrough: bool) -> Facts {
+    facts.environment.tmux = true;
+    facts.tmux = Some(Tmux { passthrough, outer: outer.to_owned(), features: features.to_owned() });
+    facts
+}
+
+fn with_kitty_answer(mut facts: Facts) -> Facts {
+    facts.replies.insert(0, Reply::KittyGraphics { id: 31, ok: true });
+    facts
+}
+
+fn with_environment(mut facts: Facts, set: impl Fn(&mut Environment)) -> Facts {
+    set(&mut facts.environment);
+    facts
+}
+
+#[test]
+fn the_protocol_fits_the_terminal() {
+    let tmux = || terminal("tmux 3.5a", &[1, 2, 4]);
+    let cases: Vec<(&str, Facts, Protocol)> = vec![
+        ("kitty", with_kitty_answer(terminal("kitty(0.41.1)", &[62])), Protocol::Kitty),
+        ("the first with placeholders", terminal("kitty(0.28.0)", &[62]), Protocol::Kitty),
+        ("Debian 12's kitty", with_kitty_answer(terminal("kitty(0.26.5)", &[62])), Protocol::Halfblocks),
+        ("Ghostty", with_kitty_answer(terminal("ghostty 1.1.3", &[62, 22])), Protocol::Kitty),
+        ("iTerm2", with_kitty_answer(terminal("iTerm2 3.5.11", &[64, 4])), Protocol::Iterm2),
+        ("WezTerm", with_kitty_answer(terminal("WezTerm 20240203-110809", &[65, 4])), Protocol::Iterm2),
+        ("Konsole", terminal("Konsole 24.08.1", &[62, 4]), Protocol::Iterm2),
+        ("xterm as VT340", terminal("XTerm(379)", &[63, 1, 2, 4, 6]), Protocol::Sixel),
+        ("xterm", terminal("XTerm(379)", &[64, 1, 2, 6]), Protocol::Halfblocks),
+        ("foot", terminal("foot(1.21.0)", &[62, 4, 22]), Protocol::Sixel),
+        ("xterm.js answers OK and draws sixels", with_kitty_answer(terminal("", &[62, 4])), Protocol::Sixel),
+        ("an unknown terminal that answers OK", with_kitty_answer(terminal("zellij", &[62])), Protocol::Halfblocks),
+        ("nobody answers", Facts::default(), Protocol::Halfblocks),
+        ("tmux in kitty claims sixel", in_tmux(tmux(), "kitty(0.41.1)", "256,RGB,sixel", true), Protocol::Kitty),
+        ("without passthrough", in_tmux(tmux(), "kitty(0.41.1)", "256,RGB", false), Protocol::Halfblocks),
+        ("tmux that draws sixels", in_tmux(tmux(), "XTerm(398)", "256,sixel", false), Protocol::Sixel),
+        ("tmux in a plain xterm", in_tmux(tmux(), "XTerm(398)", "256", true), Protocol::Halfblocks),
+        ("tmux in an old kitty", in_tmux(tmux(), "kitty(0.26.5)", "256", true), Protocol::Halfblocks),
+        (
+            "tmux gone",
+            with_environment(terminal("tmux 3.5a", &[1, 4]), |environment| environment.tmux = true),
+            Protocol::Halfblocks,
+        ),
+        (
+            "iTerm2 over SSH without an answer",
+            with_environment(terminal("", &[62]), |environment| environment.lc_terminal = "iTerm2".to_owned()),
+            Protocol::Iterm2,
+        ),
+        ("dumb", with_environment(Facts::default(), |e| e.term = "dumb".to_owned()), Protocol::None),
+        ("half-blocks are colours", with_environment(Facts::default(), |e| e.no_color = true), Protocol::None),
+        (
+            "pictures are not",
+            with_environment(terminal("kitty(0.41.1)", &[62]), |e| e.no_color = true),
+            Protocol::Kitty,
+        ),
+    ];
+    for (name, facts, expected) in cases {
+        let graphics = decide(&facts, Wishes::default());
+        assert_eq!(graphics.protocol, expected, "{name}: {}", graphics.reason);
+        assert!(!graphics.reason.is_empty(), "{name}: the status line says why");
+        let forced = decide(&facts, Wishes { protocol: Some(Protocol::Sixel), cell: None });
+        assert_eq!(forced.protocol, Protocol::Sixel, "{name}: --graphics decides");
+    }
+}
+
+#[test]
+fn wrappers_are_for_what_tmux_does_not_draw_itself() {
+    let facts = |outer: &str, features: &str| in_tmux(terminal("tmux 3.5a", &[1, 4]), outer, features, true);
+    assert!(decide(&facts("kitty(0.41.1)", "sixel"), Wishes::default()).wrapped);
+    assert!(!decide(&facts("XTerm(398)", "sixel"), Wishes::default()).wrapped);
+    assert!(!decide(&terminal("kitty(0.41.1)", &[]), Wishes::default()).wrapped);
+}
+
+#[test]
+fn the_cell_size_is_the_terminals_own_before_the_systems() {
+    let cell = |facts: &Facts| decide(facts, Wishes::default()).cell;
+    let size = |width, height| CellSize { width, height };
+    let mut facts = terminal("foot(1.21.0)", &[4]);
+    facts.window = [80, 24, 640, 480];
+    assert_eq!(cell(&facts), size(9, 18));
+    facts.replies[1] = Reply::TextAreaPixels { width: 800, height: 480 };
+    assert_eq!(cell(&facts), size(10, 20));
+    facts.replies.remove(1);
+    let guess = decide(&facts, Wishes::default());
+    assert_eq!(
+        (guess.cell, guess.protocol),
+        (CellSize::GUESS, Protocol::Halfblocks),
+        "640x480 is what OpenSSH invents"
+    );
+    facts.window = [80, 24, 720, 432];
+    assert_eq!(cell(&facts), size(9, 18));
+    let told = decide(&facts, Wishes { protocol: None, cell: Some(size(7, 13)) });
+    assert_eq!(told.cell, size(7, 13));
+}
