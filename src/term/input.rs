@@ -73,13 +73,13 @@ impl Decoder {
 fn step(bytes: &[u8], last: bool) -> Step {
     match bytes[0] {
         0x1b => escape(bytes, last),
-        byte @ 0x00..=0x1f | byte @ 0x7f => Step::Took(1, key(control(byte))),
+        byte @ (0x00..=0x1f | 0x7f) => Step::Took(1, Some(key(control(byte)))),
         _ => character(bytes, KeyModifiers::NONE, last),
     }
 }
 
-fn key(event: KeyEvent) -> Option<Input> {
-    Some(Input::Event(Event::Key(event)))
+fn key(event: KeyEvent) -> Input {
+    Input::Event(Event::Key(event))
 }
 
 fn control(byte: u8) -> KeyEvent {
@@ -110,7 +110,7 @@ fn character(bytes: &[u8], mut modifiers: KeyModifiers, last: bool) -> Step {
             if c.is_uppercase() {
                 modifiers |= KeyModifiers::SHIFT;
             }
-            Step::Took(length, key(KeyEvent::new(KeyCode::Char(c), modifiers)))
+            Step::Took(length, Some(key(KeyEvent::new(KeyCode::Char(c), modifiers))))
         }
         Err(error) if error.error_len().is_none() && !last => Step::Incomplete,
         Err(_) => Step::Took(1, None),
@@ -119,7 +119,7 @@ fn character(bytes: &[u8], mut modifiers: KeyModifiers, last: bool) -> Step {
 
 /// What begins with ESC.
 fn escape(bytes: &[u8], last: bool) -> Step {
-    let lone = || Step::Took(1, key(KeyEvent::new(KeyCode::Esc, KeyModifiers::NONE)));
+    let lone = || Step::Took(1, Some(key(KeyEvent::new(KeyCode::Esc, KeyModifiers::NONE))));
     let Some(&second) = bytes.get(1) else {
         return if last { lone() } else { Step::Incomplete };
     };
@@ -128,7 +128,7 @@ fn escape(bytes: &[u8], last: bool) -> Step {
         b'[' => csi(bytes, last),
         b'O' => match bytes.get(2) {
             Some(&third) => match function_key(third) {
-                Some(code) => Step::Took(3, key(KeyEvent::new(code, KeyModifiers::NONE))),
+                Some(code) => Step::Took(3, Some(key(KeyEvent::new(code, KeyModifiers::NONE)))),
                 None => alt(bytes),
             },
             None if last => alt(bytes),
@@ -138,7 +138,7 @@ fn escape(bytes: &[u8], last: bool) -> Step {
         0x00..=0x1f | 0x7f => {
             let mut event = control(second);
             event.modifiers |= KeyModifiers::ALT;
-            Step::Took(2, key(event))
+            Step::Took(2, Some(key(event)))
         }
         _ => match character(&bytes[1..], KeyModifiers::ALT, last) {
             Step::Took(count, input) => Step::Took(count + 1, input),
@@ -222,7 +222,7 @@ fn csi(bytes: &[u8], last: bool) -> Step {
         // The Linux console's F1 to F5.
         ("", b'[') => match bytes.get(taken) {
             Some(letter @ b'A'..=b'E') => {
-                Step::Took(taken + 1, key(KeyEvent::new(KeyCode::F(letter - b'A' + 1), KeyModifiers::NONE)))
+                Step::Took(taken + 1, Some(key(KeyEvent::new(KeyCode::F(letter - b'A' + 1), KeyModifiers::NONE))))
             }
             None if !last => Step::Incomplete,
             _ => Step::Took(taken, None),
@@ -236,7 +236,7 @@ fn csi(bytes: &[u8], last: bool) -> Step {
         (mouse, b'M' | b'm') if mouse.starts_with('<') => Step::Took(taken, sgr_mouse(&mouse[1..], end == b'm')),
         _ => match Reply::from_csi(&parameters, char::from(end)) {
             Some(reply) => Step::Took(taken, Some(Input::Reply(reply))),
-            None => Step::Took(taken, csi_key(&parameters, end).and_then(key)),
+            None => Step::Took(taken, csi_key(&parameters, end).map(key)),
         },
     }
 }

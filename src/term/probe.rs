@@ -4,6 +4,7 @@
 //! others costs no waiting. Answers that come later than the limit are still recognised as answers by the event loop's
 //! decoder, which is this one, and dropped.
 
+use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -103,7 +104,7 @@ fn questions(environment: &Environment) -> String {
     let mut text = String::new();
     // The Linux console prints such strings instead of ignoring them.
     if environment.term != "linux" && !environment.tmux {
-        text += &format!("\x1b_Gi={QUESTION},s=1,v=1,a=q,t=d,f=24;AAAA\x1b\\");
+        let _ = write!(text, "\x1b_Gi={QUESTION},s=1,v=1,a=q,t=d,f=24;AAAA\x1b\\");
     }
     text += "\x1b[>q\x1b[16t\x1b[14t\x1b[?1;1;0S\x1b[c";
     text

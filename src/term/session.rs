@@ -102,17 +102,8 @@ impl Session {
         let file = io::stdout().as_fd().try_clone_to_owned().map(File::from).map_err(attempt("open"))?;
         HOOK.call_once(install_panic_hook);
         let session = Session(());
-        session.take().map_err(attempt("take over"))?;
+        take().map_err(attempt("take over"))?;
         Ok((session, Output { file, buffer: Vec::new() }))
-    }
-
-    /// Raw mode and our screen modes; called with the guard in hand.
-    fn take(&self) -> io::Result<()> {
-        OWNER.set(true);
-        ACTIVE.store(true, Ordering::SeqCst);
-        terminal::enable_raw_mode()?;
-        io::stdout().write_all(ENTER.as_bytes())?;
-        io::stdout().flush()
     }
 
     /// What to write before leaving, such as the deletion of pictures from the terminal's memory.
@@ -127,7 +118,7 @@ impl Session {
     pub fn suspend(&self, pause: impl FnOnce()) -> io::Result<()> {
         leave();
         pause();
-        self.take()
+        take()
     }
 
     /// After an involuntary stop (SIGSTOP), where the shell has changed the terminal's mode behind our back.
@@ -136,7 +127,7 @@ impl Session {
     /// When the terminal cannot be taken again.
     pub fn retake(&self) -> io::Result<()> {
         terminal::disable_raw_mode()?;
-        self.take()
+        take()
     }
 }
 
@@ -144,6 +135,15 @@ impl Drop for Session {
     fn drop(&mut self) {
         leave();
     }
+}
+
+/// Raw mode and our screen modes; called with the guard in hand.
+fn take() -> io::Result<()> {
+    OWNER.set(true);
+    ACTIVE.store(true, Ordering::SeqCst);
+    terminal::enable_raw_mode()?;
+    io::stdout().write_all(ENTER.as_bytes())?;
+    io::stdout().flush()
 }
 
 /// Gives the terminal back; nothing where it was given back before. Failures have nowhere to be reported.
