@@ -1,0 +1,71 @@
+"""Measures an exported model as seewhy runs it: shorter side resized to 32 with antialiasing, centre crop, normalised.
+
+    python evaluate.py MODEL.onnx FOLDER            FOLDER/<class>/*.jpg: accuracy, per class, confusion, calibration
+    python evaluate.py MODEL.onnx FOLDER --list     one line per picture as well
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from PIL import Image
+
+from network import CLASSES, MEAN, STD
+
+SIDE = 32
+BINS = 15
+
+
+def prepare(path):
+    """[3, 32, 32] float32."""
+    image = Image.open(path).convert("RGB")
+    scale = SIDE / min(image.size)
+    if scale != 1:
+        image = image.resize((max(SIDE, round(image.width * scale)), max(SIDE, round(image.height * scale))), Image.BILINEAR)
+    left, top = (image.width - SIDE) // 2, (image.height - SIDE) // 2
+    pixels = np.asarray(image.crop((left, top, left + SIDE, top + SIDE)), dtype=np.float32) / 255
+    return ((pixels - np.float32(MEAN)) / np.float32(STD)).transpose(2, 0, 1)
+
+
+def calibration_error(probabilities, labels):
+    """Expected calibration error of the top class over equal-width bins."""
+    confidence, right = probabilities.max(1), probabilities.argmax(1) == labels
+    bins = np.minimum((confidence * BINS).astype(int), BINS - 1)
+    gaps = [abs(confidence[bins == b].mean() - right[bins == b].mean()) * (bins == b).mean() for b in range(BINS) if (bins == b).any()]
+    return sum(gaps)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model", type=Path)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--list", action="store_true")
+    arguments = parser.parse_args()
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(str(arguments.model), options, providers=["CPUExecutionProvider"])
+    paths = [p for name in CLASSES for p in sorted((arguments.folder / name).glob("*")) if p.suffix in (".jpg", ".png", ".JPEG")]
+    labels = np.array([CLASSES.index(p.parent.name) for p in paths])
+    logits = []
+    for k in range(0, len(paths), 100):
+        logits.append(session.run(None, {"input": np.stack([prepare(p) for p in paths[k : k + 100]])})[0])
+    logits = np.concatenate(logits)
+    exponentials = np.exp(logits - logits.max(1, keepdims=True))
+    probabilities = exponentials / exponentials.sum(1, keepdims=True)
+    chosen = probabilities.argmax(1)
+    if arguments.list:
+        for path, label, p in zip(paths, labels, probabilities):
+            order = p.argsort()[::-1][:3]
+            sign = "right" if order[0] == label else "WRONG"
+            print(f"{sign}  {path.parent.name}/{path.name}: " + ", ".join(f"{CLASSES[i]} {p[i]:.3f}" for i in order))
+    print(f"top-1 {(chosen == labels).mean():.4f} of {len(labels)}, calibration error {calibration_error(probabilities, labels):.4f}")
+    confusion = np.zeros((10, 10), int)
+    np.add.at(confusion, (labels, chosen), 1)
+    print("| true \\ said | " + " | ".join(CLASSES) + " | right |\n|" + " --- |" * 12)
+    for name, row, k in zip(CLASSES, confusion, range(10)):
+        print(f"| {name} | " + " | ".join(map(str, row)) + f" | {row[k] / max(row.sum(), 1):.1%} |")
+
+
+if __name__ == "__main__":
+    main()
