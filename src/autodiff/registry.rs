@@ -4,7 +4,9 @@
 //! its family's file under `rules/` and one line in [`rules::ALL`].
 
 use tract_onnx::prelude::*;
-use tract_onnx::tract_core::internal::TypedOp;
+use tract_onnx::tract_core::internal::{ElementWiseMiniOp, TypedOp};
+use tract_onnx::tract_core::ops::binary::{BinMiniOp, TypedBinOp};
+use tract_onnx::tract_core::ops::element_wise::ElementWiseOp;
 
 use super::{Adjoint, rules};
 
@@ -33,6 +35,32 @@ impl<O: TypedOp> Rule for For<O> {
 
     fn apply(&self, op: &dyn TypedOp, node: &mut Adjoint<'_>) -> Option<RuleResult> {
         op.downcast_ref::<O>().map(|op| (self.1)(op, node))
+    }
+}
+
+/// A rule for the binary mini-operator `O`, which tract wraps in a [`TypedBinOp`].
+pub(super) struct Binary<O>(pub &'static str, pub fn(&O, &mut Adjoint<'_>) -> RuleResult);
+
+impl<O: BinMiniOp> Rule for Binary<O> {
+    fn operator(&self) -> &'static str {
+        self.0
+    }
+
+    fn apply(&self, op: &dyn TypedOp, node: &mut Adjoint<'_>) -> Option<RuleResult> {
+        op.downcast_ref::<TypedBinOp>()?.0.downcast_ref::<O>().map(|op| (self.1)(op, node))
+    }
+}
+
+/// A rule for the element-wise mini-operator `O`, which tract wraps in an [`ElementWiseOp`].
+pub(super) struct ElementWise<O>(pub &'static str, pub fn(&O, &mut Adjoint<'_>) -> RuleResult);
+
+impl<O: ElementWiseMiniOp> Rule for ElementWise<O> {
+    fn operator(&self) -> &'static str {
+        self.0
+    }
+
+    fn apply(&self, op: &dyn TypedOp, node: &mut Adjoint<'_>) -> Option<RuleResult> {
+        op.downcast_ref::<ElementWiseOp>()?.0.downcast_ref::<O>().map(|op| (self.1)(op, node))
     }
 }
 

@@ -63,9 +63,23 @@ impl Adjoint<'_> {
         self.wanted[slot]
     }
 
-    /// The constant value of an outlet, where it has one.
+    /// The constant value of an outlet, where it has one, or where it follows from constants: before decluttering, tract
+    /// leaves indices and bounds as the small computations that the exporter wrote.
     pub fn constant_value(&self, outlet: OutletId) -> TractResult<Option<Arc<Tensor>>> {
-        Ok(self.fact(outlet)?.konst.clone())
+        if let Some(value) = &self.fact(outlet)?.konst {
+            return Ok(Some(value.clone()));
+        }
+        let node = self.graph.node(outlet.node);
+        let mut inputs = tvec![];
+        for &input in &node.inputs {
+            let Some(value) = self.constant_value(input)? else { return Ok(None) };
+            inputs.push(value.into_tvalue());
+        }
+        if inputs.is_empty() {
+            return Ok(None);
+        }
+        let outputs = node.op.eval_out_of_plan(inputs)?;
+        Ok(outputs.map(|mut outputs| outputs.swap_remove(outlet.slot).into_arc_tensor()))
     }
 
     /// Adds an operator to the graph, named after the node with `role` appended, and returns its outputs.

@@ -1,6 +1,7 @@
 //! All integration tests, in one binary so that tract is linked once.
 
 mod gradients_conv;
+mod gradients_torch;
 mod protocols;
 mod support;
 

@@ -4,13 +4,17 @@
 //! it changes that layout, so that a gradient does not stop the optimisation of the forward pass.
 
 mod geometry;
+mod index_add;
 mod interleave;
 mod kernel;
 mod max_pool;
+mod pullback;
 mod sum_pool;
 
 pub(super) use geometry::Geometry;
+pub(super) use index_add::IndexAdd;
 pub(super) use interleave::Interleave;
 pub(super) use kernel::{KernelTaps, TransposedKernel};
 pub(super) use max_pool::MaxPoolGradient;
+pub(super) use pullback::{Pull, Real, pullback};
 pub(super) use sum_pool::SumPoolGradient;

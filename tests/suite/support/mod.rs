@@ -1,6 +1,8 @@
 //! What several tests share.
 #![allow(dead_code, reason = "each helper is used by some of the tests")]
 
+pub(crate) mod graphs;
+
 use std::path::PathBuf;
 
 /// The folder of data that is never committed, where this checkout has one beside it. A test that needs it skips without

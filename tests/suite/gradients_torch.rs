@@ -1,0 +1,92 @@
+//! Input gradients of whole networks against torch's autograd: the miniatures of `tests/fixtures`, from both exporters.
+
+use std::fs::{File, read_to_string};
+
+use seewhy::autodiff::vjp;
+use seewhy::raster::npy;
+use serde_json::Value;
+use tract_onnx::prelude::*;
+
+use crate::support::fixture;
+use crate::support::graphs::{Level, numbers, relative_distance, run, typed_onnx};
+
+/// Our single precision against torch's double precision, relative L2. Torch's own single precision differs by up to
+/// 2e-6 on these networks (`torch_f32_error` in the manifest).
+const SINGLE: f64 = 1e-5;
+
+fn array(file: &Value) -> Tensor {
+    let path = fixture(file.as_str().unwrap());
+    let array = npy::read(File::open(&path).unwrap()).unwrap();
+    Tensor::from_shape(array.shape(), array.as_slice().unwrap()).unwrap()
+}
+
+/// What tract 0.23.9 cannot load, and why.
+const NOT_LOADED: [(&str, &str); 1] = [("swin", "dynamo")]; // a ConstantOfShape comes out as f64
+
+fn check(network: &str) {
+    let manifest: Value = serde_json::from_str(&read_to_string(fixture("manifest.json")).unwrap()).unwrap();
+    let golden = &manifest["networks"][network];
+    let input = array(&golden["input"]);
+    let logits = numbers(&array(&golden["logits"]));
+    let gradients = golden["gradients"].as_array().unwrap();
+    assert!(!gradients.is_empty());
+
+    for (exporter, file) in golden["onnx"].as_object().unwrap() {
+        if NOT_LOADED.contains(&(network, exporter.as_str())) {
+            continue;
+        }
+        let model = typed_onnx(&fixture(file.as_str().unwrap()), input.shape());
+        let source = model.input_outlets().unwrap()[0];
+        let output = model.output_outlets().unwrap()[0];
+        let graph = vjp(&model, output, &[source]).unwrap_or_else(|error| panic!("{network}, {exporter}: {error}"));
+        for gradient in gradients {
+            let target = gradient["target"].as_u64().unwrap() as usize;
+            let expected = numbers(&array(&gradient["file"]));
+            let mut cotangent = vec![0f32; logits.len()];
+            cotangent[target] = 1.0;
+            let cotangent = Tensor::from_shape(&[1, logits.len()], &cotangent).unwrap();
+            for level in Level::ALL {
+                let results = run(&graph, level, &[input.clone(), cotangent.clone()]);
+                let forward = relative_distance(&numbers(&results[0]), &logits);
+                let backward = relative_distance(&numbers(&results[1]), &expected);
+                println!("{network:14} {exporter:12} {level:12?} logits {forward:.1e} gradient {backward:.1e}");
+                assert!(forward < SINGLE, "{network}, {exporter}, {level:?}: logits are off by {forward:.1e}");
+                assert!(backward < SINGLE, "{network}, {exporter}, {level:?}: gradient is off by {backward:.1e}");
+            }
+        }
+    }
+}
+
+macro_rules! networks {
+    ($($network:ident),*) => {
+        $(#[test] fn $network() { check(stringify!($network)); })*
+
+        #[test]
+        fn every_miniature_with_a_gradient_is_checked() {
+            let manifest: Value = serde_json::from_str(&read_to_string(fixture("manifest.json")).unwrap()).unwrap();
+            let networks = manifest["networks"].as_object().unwrap();
+            let names: Vec<&str> = networks.iter().filter(|(_, it)| it["gradients"].is_array()).map(|it| it.0.as_str()).collect();
+            let mut checked = vec![$(stringify!($network)),*];
+            checked.sort_unstable();
+            assert_eq!(names, checked);
+        }
+    };
+}
+
+networks!(
+    cnn,
+    convnext,
+    convolutions,
+    densenet,
+    efficientnet,
+    inception,
+    mobilenet_v2,
+    mobilenet_v3,
+    regnet,
+    resnet,
+    shufflenet,
+    squeezenet,
+    swin,
+    vgg,
+    vit
+);
