@@ -1,12 +1,33 @@
 //! ONNX classifiers: loading them, what they expect as input, what their outputs are called, and running them.
 //!
-//! `load` reads the file, `manifest` settles every setting and remembers where it came from, `preprocess` turns an image
-//! into the input tensor, `labels` names the outputs, and `network` runs the graph: forward, layer to logit, gradients.
+//! `source` finds the files of a model; `wire` and `onnx_file` read the graph as a message, `graph` makes tract's typed graph
+//! of it and `names` remembers what became what. `sidecar` and `hub` read the files beside it, `settings` says what there is
+//! to set, `decide` settles it and remembers who said so. `preprocess` turns an image into the input tensor, `labels` names
+//! the outputs, and `network` runs the graph: forward, layer to logit, gradients. `classifier` is all of it together.
 
+mod builtin;
+mod classifier;
+mod decide;
+mod error;
+mod graph;
+mod hub;
+mod labels;
 mod names;
 mod network;
+mod onnx_file;
+mod preprocess;
+mod settings;
+mod sidecar;
+mod source;
 mod target;
+mod wire;
 
+pub use classifier::{Classifier, Output, TensorError, TensorProblem};
+pub use error::{ExternalDataProblem, MissingOperator, ModelError, ModelProblem};
+pub use labels::Labels;
 pub use names::{NodeNames, OnnxNode};
 pub use network::{Activation, Layer, LayerGradient, LayerLayout, Network, NetworkError, Pass, with_threads};
+pub use preprocess::{CropGeometry, Prepared};
+pub use settings::{ChannelOrder, LabelSource, Layout, Origin, Overrides, Resize, Setting, Settings, Size};
+pub use source::ModelSource;
 pub use target::{Prediction, Target, TargetError, softmax};

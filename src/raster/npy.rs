@@ -132,6 +132,7 @@ fn header(text: &[u8]) -> Result<Header, NpyError> {
 ///
 /// # Errors
 /// When the writer fails.
+#[allow(clippy::needless_pass_by_value, reason = "a view is a reference")]
 pub fn write(mut file: impl Write, array: ArrayViewD<f32>) -> io::Result<()> {
     let mut shape = array.shape().iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     if array.ndim() == 1 {

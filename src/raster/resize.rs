@@ -37,13 +37,12 @@ impl Filter {
         let x = x.abs();
         let sinc = |x: f64| if x == 0.0 { 1.0 } else { (x * std::f64::consts::PI).sin() / (x * std::f64::consts::PI) };
         match self {
-            Filter::Nearest => 0.0,
             Filter::Bilinear => (1.0 - x).max(0.0),
             // Keys 1981, with a = -0.5.
             Filter::Bicubic if x < 1.0 => (1.5 * x - 2.5) * x * x + 1.0,
             Filter::Bicubic if x < 2.0 => ((-0.5 * x + 2.5) * x - 4.0) * x + 2.0,
             Filter::Lanczos if x < 3.0 => sinc(x) * sinc(x / 3.0),
-            Filter::Bicubic | Filter::Lanczos => 0.0,
+            Filter::Nearest | Filter::Bicubic | Filter::Lanczos => 0.0,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod gradients_conv;
 mod gradients_torch;
+mod preprocessing;
 mod protocols;
 mod support;
 

@@ -1,0 +1,261 @@
+//! A classifier, whole: the network, what it expects, and what its classes are called.
+
+use std::fs::File;
+use std::io::BufReader;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+
+use image::DynamicImage;
+use ndarray::{ArrayD, Axis};
+use serde_json::Value;
+use thiserror::Error;
+
+use super::builtin::{self, Bundled};
+use super::decide::{self, Source};
+use super::error::{ModelError, ModelProblem};
+use super::graph::{self, Graph};
+use super::labels::{self, Labels};
+use super::onnx_file::OnnxFile;
+use super::preprocess::{CropGeometry, Prepared};
+use super::settings::{Layout, Origin, Overrides, Setting, Settings};
+use super::source::{Files, ModelSource};
+use super::{Network, hub, sidecar};
+use crate::raster::npy::{self, NpyError};
+use crate::text::Escaped;
+
+/// No configuration file is longer, in bytes.
+const LONGEST_CONFIG: u64 = 1 << 24;
+
+/// An image classifier that is ready to be asked.
+#[derive(Debug)]
+pub struct Classifier {
+    source: ModelSource,
+    name: String,
+    network: Network,
+    settings: Settings,
+    labels: Labels,
+    labels_origin: Option<Origin>,
+    output: Output,
+}
+
+/// The output that holds the scores.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Output {
+    /// The name of the tensor.
+    pub name: String,
+    /// The tensor with the raw scores: another one where the graph ends in a Softmax.
+    pub logits: String,
+    /// Whether the graph ends in a Softmax.
+    pub softmax: bool,
+    /// Who chose it: a flag, the sidecar, or the graph.
+    pub origin: Origin,
+    /// The other outputs, with their shapes.
+    pub others: Vec<String>,
+}
+
+/// Why a `.npy` file cannot be the input of a network.
+#[derive(Debug, Error)]
+#[error("cannot use {path} as input: {problem}")]
+pub struct TensorError {
+    /// The file.
+    pub path: Escaped,
+    /// What is wrong with it.
+    #[source]
+    pub problem: TensorProblem,
+}
+
+/// What is wrong with a tensor.
+#[derive(Debug, Error)]
+pub enum TensorProblem {
+    /// The file.
+    #[error(transparent)]
+    Npy(#[from] NpyError),
+    /// The shape.
+    #[error("its shape is {found:?}, the model takes {expected:?}")]
+    Shape {
+        /// What the file holds.
+        found: Vec<usize>,
+        /// What the network takes.
+        expected: Vec<usize>,
+    },
+}
+
+impl Classifier {
+    /// Loads a model. `overrides` are the flags; they win over everything else.
+    ///
+    /// # Errors
+    /// When the file is missing, broken or no image classifier, when tract lacks an operator, or when a setting is wrong.
+    pub fn load(source: &ModelSource, overrides: &Overrides) -> Result<Classifier, ModelError> {
+        // tract checks much, but not everything; a strange file must never take the program down.
+        let loaded = catch_unwind(AssertUnwindSafe(|| match source {
+            ModelSource::Builtin => Self::load_builtin(overrides),
+            ModelSource::Path(path) => Self::load_path(path, overrides),
+        }));
+        let loaded = loaded.unwrap_or_else(|panic| {
+            let text = panic.downcast_ref::<String>().map(String::as_str);
+            let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("unknown");
+            Err(ModelProblem::Broken(format!("tract gave up: {}", crate::text::escape(text))))
+        });
+        loaded.map_err(|problem| ModelError { path: Escaped::from(source.to_string().as_str()), problem })
+    }
+
+    fn load_builtin(overrides: &Overrides) -> Result<Classifier, ModelProblem> {
+        let Bundled { name, onnx, sidecar, sidecar_name } = builtin::BUNDLED.ok_or(ModelProblem::NoBuiltin)?;
+        let origin = Origin::File(PathBuf::from(sidecar_name));
+        let says = sidecar::parse(sidecar, Path::new(""))
+            .map_err(|message| ModelProblem::Setting { origin: origin.to_string(), message })?;
+        let sources = vec![flags(overrides), Source { origin, says }];
+        Self::assemble(ModelSource::Builtin, name.to_owned(), OnnxFile::from_bytes(onnx)?, sources)
+    }
+
+    fn load_path(path: &Path, overrides: &Overrides) -> Result<Classifier, ModelProblem> {
+        let files = Files::find(path)?;
+        let file = OnnxFile::open(&files.onnx)?;
+        let mut sources = vec![flags(overrides)];
+        if let Some(path) = sidecar::candidates(&files.onnx, path).into_iter().find(|path| path.is_file()) {
+            sources.push(Source { says: sidecar::read(&path)?, origin: Origin::File(path) });
+        }
+        for (name, read) in CONFIGS {
+            if let Some(path) = files.beside(name) {
+                sources.push(Source { says: read(&json(&path)?), origin: Origin::File(path) });
+            }
+        }
+        let name = path.file_name().unwrap_or(files.onnx.as_os_str()).to_string_lossy().into_owned();
+        Self::assemble(ModelSource::Path(path.to_owned()), name, file, sources)
+    }
+
+    fn assemble(
+        source: ModelSource,
+        name: String,
+        file: OnnxFile,
+        mut sources: Vec<Source>,
+    ) -> Result<Classifier, ModelProblem> {
+        sources.push(Source { origin: Origin::Metadata, says: hub::metadata(&file)? });
+        let input = file.input()?;
+        let settings = decide::decide(&input, &sources)?;
+        let asked = decide::first(&sources, |says| says.output.clone());
+        let asked_name = asked.as_ref().map(|asked| asked.value.as_str());
+        let graph = graph::build(file, settings.shape(), asked_name, input.sides[0])?;
+        let Graph { typed, logits, classes, names, output, others } = graph;
+
+        let list = decide::first(&sources, |says| says.labels.clone());
+        let labels = list.as_ref().map(|list| labels::load(list, classes)).transpose()?.unwrap_or_default();
+        let folders = decide::first(&sources, |says| says.folders.clone());
+        let folders = folders.as_ref().map(|list| labels::load(list, classes)).transpose()?.unwrap_or_default();
+        Ok(Classifier {
+            source,
+            name,
+            network: Network::new(typed, logits, names)?,
+            settings,
+            labels: Labels::new(labels, folders, classes),
+            labels_origin: list.map(origin_of_labels),
+            output: Output {
+                softmax: output.softmax(),
+                name: output.name,
+                logits: output.logits,
+                origin: asked.map_or(Origin::Graph, |asked| asked.origin),
+                others,
+            },
+        })
+    }
+
+    /// The network.
+    pub fn network(&self) -> &Network {
+        &self.network
+    }
+
+    /// What the input must look like, and who says so.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// What the classes are called.
+    pub fn labels(&self) -> &Labels {
+        &self.labels
+    }
+
+    /// Who named the classes; nobody may have.
+    pub fn labels_origin(&self) -> Option<&Origin> {
+        self.labels_origin.as_ref()
+    }
+
+    /// The output that holds the scores.
+    pub fn output(&self) -> &Output {
+        &self.output
+    }
+
+    /// The name of the file or folder, as it is; escape it before showing it.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Where the model came from.
+    pub fn source(&self) -> &ModelSource {
+        &self.source
+    }
+
+    /// Prepares an image that is already upright.
+    pub fn preprocess(&self, image: &DynamicImage) -> Prepared {
+        self.settings.prepare(image)
+    }
+
+    /// Reads a tensor that is already prepared: float32, `[C, H, W]` or with a batch of 1; for a network that wants the
+    /// channels last also `[H, W, C]`.
+    ///
+    /// # Errors
+    /// When the file is no such tensor.
+    pub fn read_npy(&self, path: &Path) -> Result<Prepared, TensorError> {
+        let failed = |problem| TensorError { path: Escaped::from(path), problem };
+        let file = File::open(path).map_err(|error| failed(NpyError::from(error).into()))?;
+        let tensor = npy::read(BufReader::new(file)).map_err(|error| failed(error.into()))?;
+        self.adopt(tensor).map_err(failed)
+    }
+
+    fn adopt(&self, tensor: ArrayD<f32>) -> Result<Prepared, TensorProblem> {
+        let expected = self.settings.shape();
+        let found = tensor.shape().to_vec();
+        let mut tensor = if tensor.ndim() == 3 { tensor.insert_axis(Axis(0)) } else { tensor };
+        let [batch, height, width, channels] = expected;
+        let transposed =
+            self.settings.layout.value == Layout::Nhwc && tensor.shape() == [batch, channels, height, width];
+        if transposed {
+            tensor = tensor.permuted_axes(vec![0, 2, 3, 1]).as_standard_layout().into_owned();
+        }
+        if tensor.shape() != expected {
+            return Err(TensorProblem::Shape { found, expected: expected.to_vec() });
+        }
+        let seen = self.settings.see(tensor.view());
+        let (width, height) = seen.dimensions();
+        let whole =
+            CropGeometry { x: 0.0, y: 0.0, width: f64::from(width), height: f64::from(height), image: (width, height) };
+        Ok(Prepared { tensor, crop: whole, seen })
+    }
+}
+
+/// Reads one of the files that come with a model.
+type ReadConfig = fn(&Value) -> Overrides;
+
+/// The files that Hugging Face and timm write, the one that is closer to the input first.
+const CONFIGS: [(&str, ReadConfig); 2] =
+    [("preprocessor_config.json", hub::preprocessor), ("config.json", hub::config)];
+
+fn json(path: &Path) -> Result<Value, ModelProblem> {
+    let text = labels::read_text(path, LONGEST_CONFIG)?;
+    serde_json::from_str(&text).map_err(|error| ModelProblem::Setting {
+        origin: path.display().to_string(),
+        message: format!("not valid JSON: {error}"),
+    })
+}
+
+fn flags(overrides: &Overrides) -> Source {
+    Source { origin: Origin::Flag, says: overrides.clone() }
+}
+
+/// A list in a file of its own is named by that file.
+fn origin_of_labels(list: Setting<super::settings::LabelSource>) -> Origin {
+    match (list.value, list.origin) {
+        (_, Origin::Flag) => Origin::Flag,
+        (super::settings::LabelSource::File(path), _) => Origin::File(path),
+        (_, origin) => origin,
+    }
+}

@@ -1,0 +1,296 @@
+//! What the model expects of its input, and who says so.
+//!
+//! Wrong preprocessing is the most common reason for wrong predictions, and nothing in a picture shows it. So every setting
+//! keeps its [`Origin`], and what nobody says is a guess that is announced as one. Settings are looked for in this order:
+//! flags, the sidecar, the files that Hugging Face, timm or Ultralytics put beside the model, the metadata of the ONNX file,
+//! and last the defaults of ImageNet classifiers.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use serde::Deserialize;
+
+use crate::raster::resize::Filter;
+use crate::text::Escaped;
+
+/// A width and a height in pixels, each from 1 to [`Size::LONGEST`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Size {
+    /// Columns.
+    pub width: u32,
+    /// Rows.
+    pub height: u32,
+}
+
+impl Size {
+    /// The longest side that an input may have.
+    pub const LONGEST: u32 = 8192;
+
+    /// A size, if it is within bounds.
+    pub fn new(width: u32, height: u32) -> Option<Size> {
+        let valid = |side| (1..=Size::LONGEST).contains(&side);
+        (valid(width) && valid(height)).then_some(Size { width, height })
+    }
+
+    /// A square, if it is within bounds.
+    pub fn square(side: u32) -> Option<Size> {
+        Size::new(side, side)
+    }
+}
+
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}x{}", self.width, self.height)
+    }
+}
+
+impl FromStr for Size {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (width, height) = text.split_once(['x', 'X']).unwrap_or((text, text));
+        let side = |text: &str| text.trim().parse().ok();
+        let size = side(width).zip(side(height)).and_then(|(width, height)| Size::new(width, height));
+        size.ok_or_else(|| format!("{text:?} is no size; write WIDTHxHEIGHT, each from 1 to {}", Size::LONGEST))
+    }
+}
+
+/// How an image is brought near to the size of the input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Resize {
+    /// The shorter side becomes this long, the proportions stay.
+    Shortest(u32),
+    /// The image becomes this large, or as large as the input; its proportions change.
+    Squash(Option<Size>),
+    /// The image becomes as large as fits into the input; its proportions stay, and the rest is grey.
+    Letterbox,
+    /// It stays as it is.
+    Keep,
+}
+
+impl fmt::Display for Resize {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Resize::Shortest(side) => write!(f, "shortest:{side}"),
+            Resize::Squash(Some(size)) => write!(f, "squash:{size}"),
+            Resize::Squash(None) => write!(f, "squash"),
+            Resize::Letterbox => write!(f, "letterbox"),
+            Resize::Keep => write!(f, "none"),
+        }
+    }
+}
+
+impl FromStr for Resize {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (kind, argument) = text.split_once(':').map_or((text, None), |(kind, argument)| (kind, Some(argument)));
+        match (kind.trim(), argument) {
+            ("shortest", Some(side)) => Ok(Resize::Shortest(Size::from_str(side).map(|size| size.width)?)),
+            ("squash", argument) => Ok(Resize::Squash(argument.map(Size::from_str).transpose()?)),
+            ("letterbox", None) => Ok(Resize::Letterbox),
+            ("none", None) => Ok(Resize::Keep),
+            _ => Err(format!("{text:?} is no way to resize; write shortest:N, squash, letterbox or none")),
+        }
+    }
+}
+
+/// The order of the channels in the input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ChannelOrder {
+    /// Red first.
+    Rgb,
+    /// Blue first, as OpenCV has it.
+    Bgr,
+}
+
+/// The order of the axes in the input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Layout {
+    /// Batch, channels, height, width.
+    Nchw,
+    /// Batch, height, width, channels.
+    Nhwc,
+}
+
+/// Gives a type whose values are a few words its `Display` and `FromStr`.
+macro_rules! words {
+    ($type:ty, $what:literal: $($word:literal = $value:path),+) => {
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(match self { $($value => $word),+ })
+            }
+        }
+
+        impl FromStr for $type {
+            type Err = String;
+
+            fn from_str(text: &str) -> Result<Self, String> {
+                match text.trim().to_lowercase().as_str() {
+                    $($word => Ok($value),)+
+                    _ => Err(format!(concat!("{:?} is no ", $what, "; write {}"), text, [$($word),+].join(" or "))),
+                }
+            }
+        }
+    };
+}
+
+words!(ChannelOrder, "channel order": "rgb" = ChannelOrder::Rgb, "bgr" = ChannelOrder::Bgr);
+words!(Layout, "layout": "nchw" = Layout::Nchw, "nhwc" = Layout::Nhwc);
+words!(Filter, "interpolation": "nearest" = Filter::Nearest, "bilinear" = Filter::Bilinear,
+    "bicubic" = Filter::Bicubic, "lanczos" = Filter::Lanczos);
+
+/// Where the names of the classes are.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub enum LabelSource {
+    /// A file: a name a line, or JSON.
+    File(PathBuf),
+    /// The names themselves.
+    Names(Vec<String>),
+}
+
+/// The settings that one source gives: the flags, or a file. What it does not mention, the next source decides.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Overrides {
+    /// The size of the input.
+    pub input_size: Option<Size>,
+    /// How the image is brought near to that size.
+    pub resize: Option<Resize>,
+    /// The part of the resized image, from its centre, that is kept.
+    pub crop: Option<Size>,
+    /// The kernel of the resize.
+    pub interpolation: Option<Filter>,
+    /// What is subtracted from the values in `[0, 1]`: one number, or one a channel, red first.
+    pub mean: Option<Vec<f32>>,
+    /// What the difference is divided by: one number, or one a channel, red first.
+    pub std: Option<Vec<f32>>,
+    /// The order of the channels.
+    pub channel_order: Option<ChannelOrder>,
+    /// The order of the axes.
+    pub layout: Option<Layout>,
+    /// The names of the classes.
+    pub labels: Option<LabelSource>,
+    /// The names of the folders that hold the images of each class, where they are not those of the classes: ImageNet's
+    /// synsets.
+    pub folders: Option<LabelSource>,
+    /// The output that holds the scores.
+    pub output: Option<String>,
+}
+
+/// Who decided a setting.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// A flag on the command line.
+    Flag,
+    /// The sidecar, or a file that came with the model.
+    File(PathBuf),
+    /// The metadata in the ONNX file.
+    Metadata,
+    /// The shapes in the ONNX file.
+    Graph,
+    /// Nobody: what most ImageNet classifiers expect.
+    Guess,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Origin::Flag => f.write_str("flag"),
+            Origin::File(path) => Escaped::from(path.as_path()).fmt(f),
+            Origin::Metadata => f.write_str("ONNX metadata"),
+            Origin::Graph => f.write_str("ONNX graph"),
+            Origin::Guess => f.write_str("a guess: ImageNet's default"),
+        }
+    }
+}
+
+/// A value, and who decided it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setting<T> {
+    /// The value.
+    pub value: T,
+    /// Who decided it.
+    pub origin: Origin,
+}
+
+/// Every setting of the input, decided.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// The size of the input.
+    pub input_size: Setting<Size>,
+    /// How the image is brought near to that size.
+    pub resize: Setting<Resize>,
+    /// The part that is kept after resizing. None: all of it.
+    pub crop: Setting<Option<Size>>,
+    /// The kernel of the resize.
+    pub interpolation: Setting<Filter>,
+    /// What is subtracted from the values in `[0, 1]`, one a channel, red first.
+    pub mean: Setting<Vec<f32>>,
+    /// What the difference is divided by, one a channel, red first.
+    pub std: Setting<Vec<f32>>,
+    /// 1 or 3.
+    pub channels: Setting<usize>,
+    /// The order of the channels.
+    pub channel_order: Setting<ChannelOrder>,
+    /// The order of the axes.
+    pub layout: Setting<Layout>,
+}
+
+impl Settings {
+    /// Every setting as its name in the sidecar, its value, and who decided it.
+    pub fn rows(&self) -> Vec<(&'static str, String, &Origin)> {
+        let numbers = |values: &[f32]| values.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        let crop = self.crop.value.map_or("none".to_owned(), |size| size.to_string());
+        vec![
+            ("input_size", self.input_size.value.to_string(), &self.input_size.origin),
+            ("resize", self.resize.value.to_string(), &self.resize.origin),
+            ("crop", crop, &self.crop.origin),
+            ("interpolation", self.interpolation.value.to_string(), &self.interpolation.origin),
+            ("mean", numbers(&self.mean.value), &self.mean.origin),
+            ("std", numbers(&self.std.value), &self.std.origin),
+            ("channels", self.channels.value.to_string(), &self.channels.origin),
+            ("channel_order", self.channel_order.value.to_string(), &self.channel_order.origin),
+            ("layout", self.layout.value.to_string(), &self.layout.origin),
+        ]
+    }
+
+    /// The settings that nobody decided and that change the prediction when the guess is wrong.
+    pub fn guesses(&self) -> Vec<&'static str> {
+        let matter = ["input_size", "resize", "crop", "mean", "std"];
+        let guessed =
+            |(name, _, origin): &(&'static str, String, &Origin)| matter.contains(name) && **origin == Origin::Guess;
+        self.rows().into_iter().filter(guessed).map(|(name, ..)| name).collect()
+    }
+
+    /// The shape of the input tensor, batch first.
+    pub fn shape(&self) -> [usize; 4] {
+        let Size { width, height } = self.input_size.value;
+        let (width, height, channels) = (width as usize, height as usize, self.channels.value);
+        match self.layout.value {
+            Layout::Nchw => [1, channels, height, width],
+            Layout::Nhwc => [1, height, width, channels],
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_shown_can_be_written() {
+        for text in ["shortest:256", "squash", "squash:256x128", "letterbox", "none"] {
+            assert_eq!(text.parse::<Resize>().unwrap().to_string(), text);
+        }
+        assert_eq!("224".parse::<Size>(), Ok(Size { width: 224, height: 224 }));
+        assert_eq!("BGR".parse::<ChannelOrder>(), Ok(ChannelOrder::Bgr));
+        for text in ["shortest", "shortest:0", "crop", "squash:-1"] {
+            assert!(text.parse::<Resize>().is_err(), "{text}");
+        }
+        for text in ["", "0x5", "224x", "99999", "224*224"] {
+            assert!(text.parse::<Size>().is_err(), "{text}");
+        }
+    }
+}
