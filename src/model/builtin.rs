@@ -1,16 +1,13 @@
 //! The model that comes with the program.
 
-/// A model in the binary.
-pub(super) struct Bundled {
-    /// What it is called.
-    pub(super) name: &'static str,
-    /// The graph with its weights.
-    pub(super) onnx: &'static [u8],
-    /// How its input is prepared, as TOML.
-    pub(super) sidecar: &'static str,
-    /// Where that text is in the repository.
-    pub(super) sidecar_name: &'static str,
-}
+/// What it is called.
+pub(super) const NAME: &str = "cifar10";
 
-/// The model, once it is trained.
-pub(super) const BUNDLED: Option<Bundled> = None;
+/// The graph with its weights.
+pub(super) const ONNX: &[u8] = include_bytes!("../../models/cifar10.onnx");
+
+/// How its input is prepared.
+pub(super) const SIDECAR: &str = include_str!("../../models/cifar10.toml");
+
+/// Where that text is in the repository.
+pub(super) const SIDECAR_PATH: &str = "models/cifar10.toml";

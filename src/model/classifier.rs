@@ -10,7 +10,6 @@ use ndarray::{ArrayD, Axis};
 use serde_json::Value;
 use thiserror::Error;
 
-use super::builtin::{self, Bundled};
 use super::decide::{self, Source};
 use super::error::{ModelError, ModelProblem};
 use super::graph::{self, Graph};
@@ -19,7 +18,7 @@ use super::onnx_file::OnnxFile;
 use super::preprocess::{CropGeometry, Prepared};
 use super::settings::{Layout, Origin, Overrides, Setting, Settings};
 use super::source::{Files, ModelSource};
-use super::{Network, hub, sidecar};
+use super::{Network, builtin, hub, sidecar};
 use crate::raster::npy::{self, NpyError};
 use crate::text::Escaped;
 
@@ -100,12 +99,11 @@ impl Classifier {
     }
 
     fn load_builtin(overrides: &Overrides) -> Result<Classifier, ModelProblem> {
-        let Bundled { name, onnx, sidecar, sidecar_name } = builtin::BUNDLED.ok_or(ModelProblem::NoBuiltin)?;
-        let origin = Origin::File(PathBuf::from(sidecar_name));
-        let says = sidecar::parse(sidecar, Path::new(""))
+        let origin = Origin::File(PathBuf::from(builtin::SIDECAR_PATH));
+        let says = sidecar::parse(builtin::SIDECAR, Path::new(""))
             .map_err(|message| ModelProblem::Setting { origin: origin.to_string(), message })?;
         let sources = vec![flags(overrides), Source { origin, says }];
-        Self::assemble(ModelSource::Builtin, name.to_owned(), OnnxFile::from_bytes(onnx)?, sources)
+        Self::assemble(ModelSource::Builtin, builtin::NAME.to_owned(), OnnxFile::from_bytes(builtin::ONNX)?, sources)
     }
 
     fn load_path(path: &Path, overrides: &Overrides) -> Result<Classifier, ModelProblem> {

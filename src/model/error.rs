@@ -25,9 +25,6 @@ pub enum ModelProblem {
     /// It could not be read.
     #[error("{0}")]
     Io(#[from] io::Error),
-    /// This build of the program has none of its own.
-    #[error("this build comes without a model")]
-    NoBuiltin,
     /// The file has no bytes.
     #[error("the file is empty (0 bytes)")]
     Empty,

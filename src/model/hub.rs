@@ -41,7 +41,7 @@ pub(super) fn preprocessor(config: &Value) -> Overrides {
 /// The families of image processors, by what a size that is one number means to them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
-    /// Both sides: ViT, Swin, `BEiT`, `DeiT`.
+    /// Both sides: `ViT`, Swin, `BEiT`, `DeiT`.
     Square,
     /// The shorter side: CLIP, BiT, MobileNet, MobileViT.
     Shortest,

@@ -46,3 +46,15 @@ fn a_real_model_predicts_what_it_does_under_python() {
     assert!(agree >= 58, "only {agree} of {images} agree");
     assert!(worst < 0.05, "a probability differs by {worst}");
 }
+
+#[test]
+fn the_model_in_the_binary_is_ready() {
+    let classifier = Classifier::load(&ModelSource::Builtin, &Overrides::default()).unwrap();
+    assert_eq!(classifier.labels().len(), 10);
+    assert_eq!(classifier.labels().get(3), "cat");
+    assert_eq!(classifier.settings().guesses(), [""; 0]);
+    let image = image::DynamicImage::ImageRgb8(image::RgbImage::from_pixel(64, 48, image::Rgb([90, 160, 220])));
+    let prepared = classifier.preprocess(&image);
+    assert_eq!(prepared.tensor.shape(), classifier.network().input_shape());
+    assert_eq!(classifier.network().logits(prepared.tensor.view()).unwrap().len(), 10);
+}
