@@ -14,5 +14,5 @@ mod rules;
 mod sweep;
 
 pub use error::{Error, Unsupported};
-pub use registry::{Partials, Rule, RuleResult, Rules};
+pub use registry::{Partials, Rule, RuleResult, Rules, operators};
 pub use sweep::{Adjoint, COTANGENT, unsupported, vjp, vjp_with};

@@ -78,3 +78,8 @@ impl Rules {
         self.overrides.iter().chain(rules::ALL).find_map(|rule| rule.apply(op, node))
     }
 }
+
+/// The operators that have a rule, by the names of their Rust types.
+pub fn operators() -> impl Iterator<Item = &'static str> {
+    rules::ALL.iter().map(|rule| rule.operator())
+}

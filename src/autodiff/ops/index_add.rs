@@ -66,5 +66,17 @@ impl TypedOp for IndexAdd {
         Ok(tvec!(inputs[0].datum_type.fact(shape)))
     }
 
+    fn change_axes(
+        &self,
+        model: &TypedModel,
+        node: &TypedNode,
+        _io: InOut,
+        change: &AxisOp,
+    ) -> TractResult<Option<AxisChangeConsequence>> {
+        let Some(axis) = change.transform_axis(self.axis) else { return Ok(None) };
+        let op = IndexAdd { axis, ..self.clone() };
+        Ok(Some(AxisChangeConsequence::new(model, node, Some(Box::new(op)), change)))
+    }
+
     as_op!();
 }

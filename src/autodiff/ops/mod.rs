@@ -9,6 +9,7 @@ mod interleave;
 mod kernel;
 mod max_pool;
 mod pullback;
+mod split;
 mod sum_pool;
 
 pub(super) use geometry::Geometry;
@@ -17,4 +18,5 @@ pub(super) use interleave::Interleave;
 pub(super) use kernel::{KernelTaps, TransposedKernel};
 pub(super) use max_pool::MaxPoolGradient;
 pub(super) use pullback::{Pull, Real, pullback};
+pub(super) use split::Split;
 pub(super) use sum_pool::SumPoolGradient;

@@ -4,21 +4,16 @@ use tract_onnx::tract_core::internal::*;
 use tract_onnx::tract_core::ops::Downsample;
 use tract_onnx::tract_core::ops::array::{Pad, PadMode, Slice, StridedSlice, TypedConcat};
 
-use crate::autodiff::ops::IndexAdd;
+use crate::autodiff::ops::{IndexAdd, Split};
 use crate::autodiff::{Adjoint, RuleResult};
 
 /// Each input receives its part.
 pub(super) fn concat(op: &TypedConcat, node: &mut Adjoint<'_>) -> RuleResult {
     let gradient = node.output_gradient()?;
-    let mut start = 0;
-    let mut partials = tvec![];
-    for slot in 0..node.input_count() {
-        let end = start + node.shape(node.input(slot))?[op.axis];
-        let part = node.is_wanted(slot).then(|| node.wire("part", Slice::new(op.axis, start, end), &[gradient]));
-        partials.push(part.transpose()?);
-        start = end;
-    }
-    Ok(partials)
+    let length = |slot| Ok(node.shape(node.input(slot))?[op.axis]);
+    let lengths: TVec<usize> = (0..node.input_count()).map(length).collect::<TractResult<_>>()?;
+    let parts = node.wire_all("parts", Split { axis: op.axis, lengths }, &[gradient])?;
+    Ok(parts.into_iter().map(Some).collect())
 }
 
 /// Zeros where nothing was read.
