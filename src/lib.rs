@@ -12,9 +12,11 @@
 //! text                      strangers' text: made safe to show, read where it is Python's notation
 //! ```
 
+pub mod app;
 pub mod autodiff;
 pub mod explain;
 pub mod model;
 pub mod raster;
 pub mod term;
 pub mod text;
+pub mod ui;

@@ -3,5 +3,15 @@
 pub mod npy;
 pub mod resize;
 
+mod colormap;
+mod composite;
+mod heat;
+mod region;
+
+pub use colormap::Colormap;
+pub use composite::{Composition, Heat};
+pub use heat::{display_map, is_flat};
+pub use region::Region;
+
 /// A scalar field over an image, row-major `[height, width]`.
 pub type Map = ndarray::Array2<f32>;

@@ -1,0 +1,90 @@
+//! What can happen.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::{ModelSummary, Report, Terminal};
+
+/// What a key asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Command {
+    /// The next image.
+    Next,
+    /// The previous image.
+    Previous,
+    /// A page of images further.
+    PageDown,
+    /// A page of images back.
+    PageUp,
+    /// The first image.
+    First,
+    /// The last image.
+    Last,
+    /// Start to filter images by name.
+    Filter,
+    /// Explain the n-th best class, from 0.
+    Rank(usize),
+    /// Search for a class to explain.
+    FindClass,
+    /// The layer before, nearer to the input.
+    LayerBack,
+    /// The layer after, nearer to the logits.
+    LayerOn,
+    /// Image, overlay, heat map, side by side.
+    CycleView,
+    /// More heat.
+    MoreOpacity,
+    /// Less heat.
+    LessOpacity,
+    /// The next colour map.
+    CycleColormap,
+    /// What the model saw, or the whole image.
+    ToggleSeen,
+    /// Choose a method.
+    ChooseMethod,
+    /// Write the map and the overlay to files.
+    Write,
+    /// Copy the path to the clipboard.
+    CopyPath,
+    /// Show or hide the keys.
+    ToggleHelp,
+    /// Close what is open, drop the filter.
+    Escape,
+    /// Take the row under the cursor of a panel.
+    Accept,
+    /// Delete the last character typed.
+    Erase,
+    /// Delete all that was typed.
+    EraseAll,
+    /// Draw everything anew, pictures too.
+    Redraw,
+    /// Stop the process, as ^Z does.
+    Suspend,
+    /// Leave.
+    Quit,
+}
+
+/// Whatever can change the state.
+#[derive(Debug, Clone)]
+pub enum Action {
+    /// A key with a meaning.
+    Command(Command),
+    /// A character typed into a panel.
+    Text(char),
+    /// The n-th row of the list was clicked, counted in the filtered list.
+    Select(usize),
+    /// The n-th row of the open panel was clicked.
+    Pick(usize),
+    /// The wheel was turned by so many notches; positive is down.
+    Scroll(isize),
+    /// More images were found, in the order of the list.
+    Found(Vec<Arc<Path>>),
+    /// There are no more images to be found; files or folders that could not be read, as messages.
+    FoundAll(Vec<String>),
+    /// The model is there.
+    ModelReady(Arc<ModelSummary>),
+    /// The terminal's size or abilities.
+    Terminal(Terminal),
+    /// Work was done.
+    Report(Report),
+}

@@ -1,0 +1,78 @@
+//! Results that are kept for coming back, bounded in bytes.
+
+use std::hash::Hash;
+
+use lru::LruCache;
+
+/// A map that forgets what was used longest ago once its values weigh more than its budget.
+#[derive(Debug)]
+pub struct Cache<K: Hash + Eq, V> {
+    entries: LruCache<K, (V, usize)>,
+    bytes: usize,
+    budget: usize,
+}
+
+impl<K: Hash + Eq, V> Cache<K, V> {
+    /// An empty cache for values of `budget` bytes together.
+    pub fn new(budget: usize) -> Self {
+        Cache { entries: LruCache::unbounded(), bytes: 0, budget }
+    }
+
+    /// The value, without counting as use: for drawing.
+    pub fn get(&self, key: &K) -> Option<&V> {
+        self.entries.peek(key).map(|(value, _)| value)
+    }
+
+    /// Whether there is a value.
+    pub fn contains(&self, key: &K) -> bool {
+        self.entries.contains(key)
+    }
+
+    /// Marks the value as used just now.
+    pub fn touch(&mut self, key: &K) {
+        self.entries.promote(key);
+    }
+
+    /// Stores a value of `bytes` bytes. What was used longest ago goes; the newest stays even if it is over the budget.
+    pub fn insert(&mut self, key: K, value: V, bytes: usize) {
+        self.bytes += bytes;
+        if let Some((_, old)) = self.entries.put(key, (value, bytes)) {
+            self.bytes -= old;
+        }
+        while self.bytes > self.budget && self.entries.len() > 1 {
+            let Some((_, (_, old))) = self.entries.pop_lru() else { break };
+            self.bytes -= old;
+        }
+    }
+
+    /// Bytes held.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_least_recently_used_goes_first() {
+        let mut cache = Cache::new(100);
+        cache.insert('a', 1, 40);
+        cache.insert('b', 2, 40);
+        cache.touch(&'a');
+        cache.insert('c', 3, 40);
+        assert_eq!((cache.get(&'a'), cache.get(&'b'), cache.get(&'c')), (Some(&1), None, Some(&3)));
+        assert_eq!(cache.bytes(), 80);
+    }
+
+    #[test]
+    fn replacing_does_not_count_twice_and_a_giant_still_fits() {
+        let mut cache = Cache::new(100);
+        cache.insert('a', 1, 90);
+        cache.insert('a', 2, 90);
+        assert_eq!((cache.get(&'a'), cache.bytes()), (Some(&2), 90));
+        cache.insert('b', 3, 1000);
+        assert_eq!((cache.get(&'a'), cache.get(&'b')), (None, Some(&3)));
+    }
+}

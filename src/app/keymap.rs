@@ -1,0 +1,199 @@
+//! The keys: one table that both dispatches and prints the help.
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
+use super::Command::{self, *};
+use super::Mode;
+
+/// A part of the help.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Section {
+    /// Moving through the list.
+    Images,
+    /// What is explained.
+    Why,
+    /// How it is shown.
+    Looks,
+    /// Everything else.
+    Program,
+    /// While text is typed.
+    Typing,
+    /// In a menu.
+    Menu,
+}
+
+impl Section {
+    /// In the order of the help.
+    pub const ALL: [Section; 6] =
+        [Section::Images, Section::Why, Section::Looks, Section::Program, Section::Typing, Section::Menu];
+
+    /// Its heading.
+    pub fn title(self) -> &'static str {
+        match self {
+            Section::Images => "images",
+            Section::Why => "why",
+            Section::Looks => "looks",
+            Section::Program => "program",
+            Section::Typing => "while typing",
+            Section::Menu => "in a menu",
+        }
+    }
+
+    /// When its keys count.
+    pub fn mode(self) -> Mode {
+        match self {
+            Section::Images | Section::Why | Section::Looks | Section::Program => Mode::Browse,
+            Section::Typing => Mode::Type,
+            Section::Menu => Mode::Menu,
+        }
+    }
+}
+
+/// A key with its modifiers. Shift is part of the character, as terminals report it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Key(KeyCode, KeyModifiers);
+
+/// A line of the help, and what its keys do.
+#[derive(Debug)]
+pub struct Binding {
+    /// Where it is listed, and with it when it counts.
+    pub section: Section,
+    /// The keys.
+    pub keys: &'static [(Key, Command)],
+    /// What they do.
+    pub help: &'static str,
+}
+
+const fn key(character: char) -> Key {
+    Key(KeyCode::Char(character), KeyModifiers::NONE)
+}
+
+const fn ctrl(character: char) -> Key {
+    Key(KeyCode::Char(character), KeyModifiers::CONTROL)
+}
+
+const fn special(code: KeyCode) -> Key {
+    Key(code, KeyModifiers::NONE)
+}
+
+const UP: Key = special(KeyCode::Up);
+const DOWN: Key = special(KeyCode::Down);
+const LEFT: Key = special(KeyCode::Left);
+const RIGHT: Key = special(KeyCode::Right);
+const ESC: Key = special(KeyCode::Esc);
+const ENTER: Key = special(KeyCode::Enter);
+
+const fn row(section: Section, keys: &'static [(Key, Command)], help: &'static str) -> Binding {
+    Binding { section, keys, help }
+}
+
+/// All keys.
+pub const KEYMAP: &[Binding] = &[
+    row(
+        Section::Images,
+        &[(key('j'), Next), (DOWN, Next), (key('l'), Next), (RIGHT, Next), (key(' '), Next)],
+        "next image",
+    ),
+    row(
+        Section::Images,
+        &[(key('k'), Previous), (UP, Previous), (key('h'), Previous), (LEFT, Previous)],
+        "previous image",
+    ),
+    row(
+        Section::Images,
+        &[(special(KeyCode::PageDown), PageDown), (ctrl('f'), PageDown), (ctrl('d'), PageDown)],
+        "a page further",
+    ),
+    row(
+        Section::Images,
+        &[(special(KeyCode::PageUp), PageUp), (ctrl('b'), PageUp), (ctrl('u'), PageUp)],
+        "a page back",
+    ),
+    row(Section::Images, &[(key('g'), First), (special(KeyCode::Home), First)], "first image"),
+    row(Section::Images, &[(key('G'), Last), (special(KeyCode::End), Last)], "last image"),
+    row(Section::Images, &[(key('/'), Filter)], "filter by name"),
+    row(
+        Section::Why,
+        &[
+            (key('1'), Rank(0)),
+            (key('2'), Rank(1)),
+            (key('3'), Rank(2)),
+            (key('4'), Rank(3)),
+            (key('5'), Rank(4)),
+            (key('6'), Rank(5)),
+            (key('7'), Rank(6)),
+            (key('8'), Rank(7)),
+            (key('9'), Rank(8)),
+        ],
+        "explain the n-th best class",
+    ),
+    row(Section::Why, &[(key('t'), FindClass)], "explain any class, on every image"),
+    row(Section::Why, &[(key('['), LayerBack), (key(']'), LayerOn)], "layer nearer to input, to output"),
+    row(Section::Why, &[(key('m'), ChooseMethod)], "choose a method"),
+    row(Section::Looks, &[(key('o'), CycleView)], "overlay, heat, side by side, image"),
+    row(
+        Section::Looks,
+        &[(key('+'), MoreOpacity), (key('='), MoreOpacity), (key('-'), LessOpacity)],
+        "more heat, less heat",
+    ),
+    row(Section::Looks, &[(key('c'), CycleColormap)], "next colour map"),
+    row(Section::Looks, &[(key('i'), ToggleSeen)], "what the model saw, or the whole"),
+    row(Section::Program, &[(key('w'), Write)], "write map and overlay to files"),
+    row(Section::Program, &[(key('y'), CopyPath)], "copy the path"),
+    row(Section::Program, &[(ctrl('l'), Redraw)], "draw everything anew"),
+    row(Section::Program, &[(key('?'), ToggleHelp)], "these keys"),
+    row(Section::Program, &[(ESC, Escape)], "close, drop the filter"),
+    row(Section::Program, &[(ctrl('z'), Suspend)], "suspend"),
+    row(Section::Program, &[(key('q'), Quit), (ctrl('c'), Quit)], "quit"),
+    row(Section::Typing, &[(ENTER, Accept)], "take it"),
+    row(Section::Typing, &[(ESC, Escape)], "never mind"),
+    row(Section::Typing, &[(DOWN, Next), (ctrl('n'), Next), (UP, Previous), (ctrl('p'), Previous)], "move"),
+    row(
+        Section::Typing,
+        &[(special(KeyCode::PageDown), PageDown), (special(KeyCode::PageUp), PageUp)],
+        "move by a page",
+    ),
+    row(Section::Typing, &[(special(KeyCode::Backspace), Erase), (ctrl('h'), Erase)], "delete a letter"),
+    row(Section::Typing, &[(ctrl('u'), EraseAll), (ctrl('w'), EraseAll)], "delete all"),
+    row(Section::Typing, &[(ctrl('c'), Quit)], "quit"),
+    row(Section::Typing, &[(ctrl('z'), Suspend)], "suspend"),
+    row(Section::Menu, &[(key('j'), Next), (DOWN, Next), (key('k'), Previous), (UP, Previous)], "move"),
+    row(Section::Menu, &[(ENTER, Accept), (key(' '), Accept)], "take it"),
+    row(Section::Menu, &[(ESC, Escape), (key('q'), Escape), (key('m'), Escape)], "never mind"),
+    row(Section::Menu, &[(ctrl('c'), Quit)], "quit"),
+    row(Section::Menu, &[(ctrl('z'), Suspend)], "suspend"),
+];
+
+/// What a key means in a mode. While typing, plain characters that mean nothing here are text.
+pub fn lookup(mode: Mode, event: KeyEvent) -> Option<Command> {
+    // Shift is already in the character, and must not hide the binding of `G` or `?`.
+    let pressed = Key(event.code, event.modifiers.difference(KeyModifiers::SHIFT));
+    let keys = KEYMAP.iter().filter(|binding| binding.section.mode() == mode).flat_map(|binding| binding.keys);
+    keys.clone().find(|(key, _)| *key == pressed).map(|(_, command)| *command)
+}
+
+/// How a binding's keys are written: `j ↓ Space`, `1..9`.
+pub fn label(binding: &Binding) -> String {
+    let names: Vec<String> = binding.keys.iter().map(|(key, _)| name(*key)).collect();
+    let digits = names.iter().all(|name| name.parse::<u8>().is_ok());
+    match (names.first(), names.last()) {
+        (Some(first), Some(last)) if digits && names.len() > 2 => format!("{first}..{last}"),
+        _ => names.join(" "),
+    }
+}
+
+fn name(Key(code, modifiers): Key) -> String {
+    let name = match code {
+        KeyCode::Char(' ') => "Space".to_owned(),
+        KeyCode::Char(character) => character.to_string(),
+        KeyCode::Up => "↑".to_owned(),
+        KeyCode::Down => "↓".to_owned(),
+        KeyCode::Left => "←".to_owned(),
+        KeyCode::Right => "→".to_owned(),
+        KeyCode::PageUp => "PgUp".to_owned(),
+        KeyCode::PageDown => "PgDn".to_owned(),
+        KeyCode::Backspace => "⌫".to_owned(),
+        other => format!("{other:?}"),
+    };
+    if modifiers.contains(KeyModifiers::CONTROL) { format!("^{name}") } else { name }
+}

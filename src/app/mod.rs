@@ -1,0 +1,27 @@
+//! The interface without a terminal: its state, what can happen to it, and what it wants done.
+//!
+//! ```text
+//! key --keymap--> Command --+
+//! mouse --ui::click---------+--> Action --update(&mut State)--> Effects --shell--> workers --Report--> Action
+//! ```
+//!
+//! [`State`] is plain data, [`update`] is the only thing that changes it, and drawing (`ui`) only reads it. Work is asked
+//! for by [`Effect::Plan`], a list of all that is wanted *now*, best first: whoever executes it drops what is no longer
+//! on the list. Results are stored by what they are ([`MapKey`]), so a late one is never wrong, only early.
+
+mod action;
+mod cache;
+mod jobs;
+pub mod keymap;
+mod picture;
+mod state;
+mod update;
+
+pub use action::{Action, Command};
+pub use cache::Cache;
+pub use jobs::{Decoded, Effect, Explained, Export, ImageId, Job, MapKey, Plan, Predicted, Priority, Report, Task};
+pub use picture::{HeatKey, Picture, PictureKey};
+pub use state::{
+    Entry, LayerRow, MethodRow, Mode, ModelSummary, Notice, Outcome, Panel, Selection, State, Terminal, View,
+};
+pub use update::update;

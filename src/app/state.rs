@@ -1,0 +1,341 @@
+//! All that the interface knows.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::jobs::ImageId;
+use super::{Cache, Decoded, Explained, MapKey, Plan, Predicted};
+use crate::explain::{Family, LayerChoice, Values};
+use crate::model::{Prediction, Target};
+use crate::raster::Colormap;
+
+/// Memory for decoded images, in bytes.
+const PICTURE_BUDGET: usize = 192 << 20;
+/// Memory for maps, in bytes.
+const MAP_BUDGET: usize = 128 << 20;
+/// Memory for predictions with their model inputs, in bytes.
+const PREDICTION_BUDGET: usize = 64 << 20;
+
+/// What is known of an image's class.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    /// Nothing yet.
+    Pending,
+    /// The best classes, best first.
+    Classified(Vec<Prediction>),
+    /// Why the image cannot be shown.
+    Failed(String),
+}
+
+/// A row of the list.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entry {
+    /// The file.
+    pub path: Arc<Path>,
+    /// Its name below the directory that was opened, safe to print.
+    pub name: String,
+    /// The class that its folder is named after, where it is one of the model's.
+    pub truth: Option<usize>,
+    /// What the model says.
+    pub outcome: Outcome,
+}
+
+impl Entry {
+    /// Whether the best class is the true one, where both are known.
+    pub fn is_right(&self) -> Option<bool> {
+        match (&self.outcome, self.truth) {
+            (Outcome::Classified(top), Some(truth)) => top.first().map(|best| best.index == truth),
+            _ => None,
+        }
+    }
+}
+
+/// A layer that can be stepped to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LayerRow {
+    /// Index in [`Network::layers`](crate::model::Network::layers).
+    pub index: usize,
+    /// As users know it: the module path where the file holds it, else the ONNX name.
+    pub name: String,
+    /// `[C, h, w]`.
+    pub shape: [usize; 3],
+}
+
+/// A method that can be chosen, or why not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MethodRow {
+    /// The registry's name.
+    pub name: &'static str,
+    /// What kind of evidence it gathers.
+    pub family: Family,
+    /// One line.
+    pub help: &'static str,
+    /// What to know before trusting it.
+    pub caution: Option<&'static str>,
+    /// Whether it uses a layer.
+    pub needs_layer: bool,
+    /// Why this model cannot be explained by it.
+    pub obstacle: Option<String>,
+}
+
+/// What the interface needs to know of a model.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ModelSummary {
+    /// File name or `builtin`, safe to print.
+    pub name: String,
+    /// Width and height of the input.
+    pub input: (usize, usize),
+    /// Class names by index, safe to print; as many as the model has outputs.
+    pub labels: Arc<[String]>,
+    /// The layers to step through, from input to logits.
+    pub layers: Vec<LayerRow>,
+    /// Position in `layers` of the one that `auto` means.
+    pub auto: Option<usize>,
+    /// The registry's methods.
+    pub methods: Vec<MethodRow>,
+    /// What was guessed about the preprocessing, one line; to be shown.
+    pub guess: Option<String>,
+}
+
+impl ModelSummary {
+    /// A class's name.
+    pub fn label(&self, class: usize) -> &str {
+        self.labels.get(class).map_or("?", String::as_str)
+    }
+}
+
+/// What the terminal can do.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Terminal {
+    /// Width and height in cells.
+    pub size: (u16, u16),
+    /// Width and height of a cell in pixels.
+    pub cell: (u16, u16),
+    /// The graphics protocol in use, in a word, for the status line.
+    pub graphics: String,
+    /// Rows of the list that are visible at this size, from `ui::list_rows`.
+    pub page: usize,
+}
+
+impl Default for Terminal {
+    fn default() -> Self {
+        Terminal { size: (80, 24), cell: (8, 16), graphics: "half-blocks".to_owned(), page: 10 }
+    }
+}
+
+/// What the picture pane shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum View {
+    /// The image.
+    Image,
+    /// Heat over the image.
+    #[default]
+    Overlay,
+    /// Heat alone.
+    Heat,
+    /// The image, and beside it heat over the image.
+    SideBySide,
+}
+
+/// What is to be explained, and how it is shown.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Selection {
+    /// The target: a rank counts anew at each image, a class stays.
+    pub target: Target,
+    /// Position in [`ModelSummary::layers`]; none means the automatic one.
+    pub layer: Option<usize>,
+    /// The method's name in the registry.
+    pub method: &'static str,
+    /// Its parameters, where they differ from the defaults.
+    pub values: Values,
+    /// What the pane shows.
+    pub view: View,
+    /// Whether the pane shows the model's input in place of the file's image.
+    pub seen: bool,
+    /// Opacity of the hottest heat, in percent.
+    pub percent: u8,
+    /// Colours of positive maps.
+    pub colormap: Colormap,
+}
+
+impl Default for Selection {
+    fn default() -> Self {
+        Selection {
+            target: Target::Top(0),
+            layer: None,
+            method: "grad-cam",
+            values: Values::new(),
+            view: View::default(),
+            seen: false,
+            percent: 60,
+            colormap: Colormap::default(),
+        }
+    }
+}
+
+/// What takes the keys, and the place of the list.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Panel {
+    /// Nothing: the list is there.
+    #[default]
+    None,
+    /// The list, with its filter being typed.
+    Filter,
+    /// Search for a class: what was typed, and which of the matches is marked.
+    Classes {
+        /// What was typed.
+        query: String,
+        /// The marked match.
+        marked: usize,
+    },
+    /// Choice of a method: the marked row.
+    Methods {
+        /// The marked row of [`ModelSummary::methods`].
+        marked: usize,
+    },
+    /// The keys.
+    Help,
+}
+
+/// What the keyboard is for, so that the keymap knows which keys are letters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Mode {
+    /// Keys are commands.
+    Browse,
+    /// Letters are text.
+    Type,
+    /// Keys move in a panel.
+    Menu,
+}
+
+/// A message in the status line, until the next key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    /// Something went as asked.
+    Done(String),
+    /// Something did not.
+    Failed(String),
+}
+
+/// The state of the interface.
+#[derive(Debug)]
+pub struct State {
+    /// What was opened, safe to print: a directory, `60 files`, `demo`.
+    pub root: String,
+    /// The images found, in order.
+    pub entries: Vec<Entry>,
+    /// Whether all were found.
+    pub complete: bool,
+    /// The model, once it is loaded.
+    pub model: Option<Arc<ModelSummary>>,
+    /// The terminal.
+    pub terminal: Terminal,
+    /// What is explained, and how.
+    pub selection: Selection,
+    /// The filter on names; empty for none.
+    pub filter: String,
+    /// The images that the filter lets through, best match first while it is set, else in order.
+    pub visible: Vec<ImageId>,
+    /// Position in `visible`.
+    pub cursor: usize,
+    /// First row of the list on screen.
+    pub offset: usize,
+    /// What takes the keys.
+    pub panel: Panel,
+    /// A message.
+    pub notice: Option<Notice>,
+    /// Decoded images.
+    pub pictures: Cache<ImageId, Arc<Decoded>>,
+    /// Predictions with model inputs.
+    pub predictions: Cache<ImageId, Arc<Predicted>>,
+    /// Maps, finished or partial.
+    pub maps: Cache<MapKey, Arc<Explained>>,
+    /// Why there is no map.
+    pub refusals: HashMap<MapKey, String>,
+    /// The running method's model calls, done and planned.
+    pub progress: Option<(MapKey, usize, usize)>,
+    /// Time that each method took last.
+    pub pace: HashMap<&'static str, Duration>,
+    /// The image whose picture is on screen: the one at the cursor, or the one before it until there are pixels.
+    pub shown: Option<ImageId>,
+    /// The map on screen: the one selected, or the one before it until that is there.
+    pub shown_map: Option<MapKey>,
+    /// The plan given out last.
+    pub plan: Plan,
+}
+
+impl State {
+    /// An interface that has found nothing yet.
+    pub fn new(root: String) -> State {
+        State {
+            root,
+            entries: Vec::new(),
+            complete: false,
+            model: None,
+            terminal: Terminal::default(),
+            selection: Selection::default(),
+            filter: String::new(),
+            visible: Vec::new(),
+            cursor: 0,
+            offset: 0,
+            panel: Panel::None,
+            notice: None,
+            pictures: Cache::new(PICTURE_BUDGET),
+            predictions: Cache::new(PREDICTION_BUDGET),
+            maps: Cache::new(MAP_BUDGET),
+            refusals: HashMap::new(),
+            progress: None,
+            pace: HashMap::new(),
+            shown: None,
+            shown_map: None,
+            plan: Plan::default(),
+        }
+    }
+
+    /// What the keyboard is for.
+    pub fn mode(&self) -> Mode {
+        match self.panel {
+            Panel::None | Panel::Help => Mode::Browse,
+            Panel::Filter | Panel::Classes { .. } => Mode::Type,
+            Panel::Methods { .. } => Mode::Menu,
+        }
+    }
+
+    /// The image at the cursor.
+    pub fn current(&self) -> Option<ImageId> {
+        self.visible.get(self.cursor).copied()
+    }
+
+    /// The row at the cursor.
+    pub fn current_entry(&self) -> Option<&Entry> {
+        self.entries.get(self.current()?)
+    }
+
+    /// What the selection means for an image; none before its prediction is known.
+    pub fn map_key(&self, image: ImageId) -> Option<MapKey> {
+        let model = self.model.as_deref()?;
+        let Outcome::Classified(top) = &self.entries.get(image)?.outcome else { return None };
+        let target = match self.selection.target {
+            Target::Top(rank) => Target::Class(top.get(rank)?.index),
+            other => other,
+        };
+        let method = model.methods.iter().find(|row| row.name == self.selection.method)?;
+        let layer = self.selection.layer.or(model.auto).filter(|_| method.needs_layer);
+        let layer = layer.and_then(|position| model.layers.get(position));
+        Some(MapKey {
+            image,
+            method: method.name,
+            target,
+            layer: layer.map_or(LayerChoice::Auto, |row| LayerChoice::These(vec![row.index])),
+            values: self.selection.values.clone(),
+        })
+    }
+
+    /// Right ones and all, among the classified images whose class is known.
+    pub fn accuracy(&self) -> (usize, usize) {
+        let known = self.entries.iter().filter_map(Entry::is_right);
+        known.fold((0, 0), |(right, all), is_right| (right + usize::from(is_right), all + 1))
+    }
+}

@@ -1,0 +1,77 @@
+//! From a method's map to what is shown of it.
+
+use super::Map;
+
+/// The share of magnitudes that a signed map's scale covers; what lies beyond is clipped (captum's rule).
+const SIGNED_PERCENTILE: f32 = 0.98;
+
+/// The map as it is coloured: positive maps in `[0, 1]`, signed ones in `[-1, 1]` with zero kept at zero.
+///
+/// A positive map is divided by its maximum only if it exceeds 1, so that a map which is already in `[0, 1]` keeps its
+/// values. A signed one is divided by the 98th percentile of its magnitudes and clipped.
+pub fn display_map(map: &Map, signed: bool) -> Map {
+    let finite = |value: &f32| if value.is_finite() { *value } else { 0.0 };
+    let scale = if signed {
+        percentile(map.iter().map(|value| finite(value).abs()).collect(), SIGNED_PERCENTILE)
+    } else {
+        map.iter().map(finite).fold(0.0, f32::max)
+    };
+    let (low, scale) = if signed { (-1.0, scale) } else { (0.0, scale.max(1.0)) };
+    if scale <= 0.0 {
+        return Map::zeros(map.raw_dim());
+    }
+    map.mapv(|value| (finite(&value) / scale).clamp(low, 1.0))
+}
+
+/// Whether all values are the same: such a map says nothing, and stretching it would invent something.
+pub fn is_flat(map: &Map) -> bool {
+    let (low, high) = map.iter().fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), v| (low.min(*v), high.max(*v)));
+    high - low <= f32::EPSILON * high.abs().max(low.abs())
+}
+
+/// The value below which `share` of the values lie; of the largest if rounding leaves none above. 0 for no values.
+fn percentile(mut values: Vec<f32>, share: f32) -> f32 {
+    if values.is_empty() {
+        return 0.0;
+    }
+    let position = ((values.len() - 1) as f32 * share).round() as usize;
+    let (_, value, rest) = values.select_nth_unstable_by(position, f32::total_cmp);
+    // Nearly all zero: the few that are not set the scale, or they would all be clipped to the ends.
+    if *value > 0.0 { *value } else { rest.iter().copied().fold(0.0, f32::max) }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::array;
+
+    use super::*;
+
+    #[test]
+    fn a_signed_map_is_scaled_by_its_98th_percentile_and_clipped() {
+        let map = Map::from_shape_fn((1, 101), |(_, x)| if x == 100 { -1000.0 } else { x as f32 });
+        let shown = display_map(&map, true);
+        assert_eq!(shown[[0, 0]], 0.0);
+        assert!((shown[[0, 49]] - 0.5).abs() < 1e-6, "{}", shown[[0, 49]]);
+        assert_eq!(shown[[0, 100]], -1.0);
+    }
+
+    #[test]
+    fn a_map_in_the_unit_range_is_left_alone() {
+        let map = array![[0.0, 0.25], [0.5, 0.75]];
+        assert_eq!(display_map(&map, false), map);
+    }
+
+    #[test]
+    fn nothing_becomes_infinite() {
+        let odd = array![[f32::NAN, f32::INFINITY], [0.0, 0.0]];
+        for signed in [false, true] {
+            assert!(display_map(&odd, signed).iter().all(|value| *value == 0.0));
+        }
+    }
+
+    #[test]
+    fn flat_maps_are_recognised() {
+        assert!(is_flat(&array![[0.3, 0.3]]));
+        assert!(!is_flat(&array![[0.3, 0.300_1]]));
+    }
+}

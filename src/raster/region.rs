@@ -1,0 +1,33 @@
+//! A rectangle in an image's own pixels.
+
+/// A rectangle in pixels of the upright image, from its top-left corner; fractions count. A letterboxed input reaches
+/// beyond the image, so `x` and `y` may be negative.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Region {
+    /// Left edge.
+    pub x: f32,
+    /// Upper edge.
+    pub y: f32,
+    /// Width.
+    pub width: f32,
+    /// Height.
+    pub height: f32,
+}
+
+impl Region {
+    /// The whole of an image of that size.
+    pub fn whole(width: u32, height: u32) -> Region {
+        Region { x: 0.0, y: 0.0, width: width as f32, height: height as f32 }
+    }
+
+    /// The same rectangle after the image was resized by these factors.
+    #[must_use]
+    pub fn scaled(self, horizontally: f32, vertically: f32) -> Region {
+        Region {
+            x: self.x * horizontally,
+            y: self.y * vertically,
+            width: self.width * horizontally,
+            height: self.height * vertically,
+        }
+    }
+}
