@@ -45,6 +45,17 @@ impl<K: Hash + Eq, V> Cache<K, V> {
         }
     }
 
+    /// How many values of the size of those held the budget has room for.
+    pub fn room(&self) -> usize {
+        let average = self.bytes / self.entries.len().max(1);
+        self.budget / average.max(1)
+    }
+
+    /// Whether a value of `bytes` bytes fits in without anything being forgotten.
+    pub fn fits(&self, bytes: usize) -> bool {
+        self.bytes + bytes <= self.budget
+    }
+
     /// Bytes held.
     pub fn bytes(&self) -> usize {
         self.bytes

@@ -11,10 +11,13 @@
 
 mod action;
 mod cache;
+mod fuzzy;
 mod jobs;
 pub mod keymap;
 mod picture;
+mod plan;
 mod state;
+mod truth;
 mod update;
 
 pub use action::{Action, Command};

@@ -1,8 +1,11 @@
 //! Pictures as data: what they are made of, and a key to remember their encoded form by.
 
-use super::MapKey;
+use std::sync::Arc;
+
 use super::jobs::ImageId;
-use crate::raster::{Colormap, Composition};
+use super::{MapKey, State, View};
+use crate::explain::Sign;
+use crate::raster::{Colormap, Composition, Heat, Region};
 
 /// A picture to be shown. Making and encoding its pixels is for workers.
 #[derive(Debug, Clone)]
@@ -37,4 +40,61 @@ pub struct HeatKey {
     pub colormap: Colormap,
     /// Its opacity in percent.
     pub percent: u8,
+}
+
+impl State {
+    /// The pictures on screen, from left to right: none, one, or two.
+    pub fn scene(&self) -> Vec<Picture> {
+        let Some(image) = self.shown else { return Vec::new() };
+        let map = self.shown_map.as_ref();
+        let views: &[View] = match self.selection.view {
+            View::SideBySide if map.is_some() => &[View::Image, View::Overlay],
+            View::SideBySide => &[View::Image],
+            View::Image => &[View::Image],
+            View::Overlay => &[View::Overlay],
+            View::Heat => &[View::Heat],
+        };
+        views.iter().filter_map(|view| self.picture(image, map, *view)).collect()
+    }
+
+    /// One picture of an image; without a map, just the image.
+    pub(super) fn picture(&self, image: ImageId, map: Option<&MapKey>, view: View) -> Option<Picture> {
+        let predicted = self.predictions.get(&image);
+        let seen = self.selection.seen && predicted.is_some();
+        let (base, region) = match predicted {
+            Some(predicted) if seen => {
+                let (width, height) = predicted.seen.dimensions();
+                (predicted.seen.clone(), Some(Region::whole(width, height)))
+            }
+            _ => {
+                let decoded = self.pictures.get(&image)?;
+                let (width, height) = decoded.picture.dimensions();
+                let scale = (width as f32 / decoded.size.0 as f32, height as f32 / decoded.size.1 as f32);
+                (decoded.picture.clone(), predicted.map(|predicted| predicted.region.scaled(scale.0, scale.1)))
+            }
+        };
+        let map = map.filter(|_| view != View::Image).zip(region).and_then(|(key, region)| {
+            let explained = self.maps.get(key)?;
+            let heat = Heat {
+                map: Arc::clone(&explained.shown),
+                signed: explained.attribution.sign == Sign::Signed,
+                region,
+                colormap: self.selection.colormap,
+                opacity: f32::from(self.selection.percent) / 100.0,
+            };
+            let key = HeatKey {
+                map: key.clone(),
+                calls: explained.progress.map(|(done, _)| done),
+                colormap: self.selection.colormap,
+                percent: self.selection.percent,
+            };
+            Some((key, heat))
+        });
+        let show_base = view != View::Heat || map.is_none();
+        let (key, heat) = map.unzip();
+        Some(Picture {
+            key: PictureKey { image, seen, base: show_base, heat: key },
+            composition: Composition { base, show_base, heat },
+        })
+    }
 }

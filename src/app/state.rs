@@ -1,11 +1,13 @@
 //! All that the interface knows.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::fuzzy;
 use super::jobs::ImageId;
+use super::truth::ClassNames;
 use super::{Cache, Decoded, Explained, MapKey, Plan, Predicted};
 use crate::explain::{Family, LayerChoice, Values};
 use crate::model::{Prediction, Target};
@@ -139,6 +141,19 @@ pub enum View {
     SideBySide,
 }
 
+impl View {
+    /// The next one, around.
+    #[must_use]
+    pub fn next(self) -> View {
+        match self {
+            View::Image => View::Overlay,
+            View::Overlay => View::Heat,
+            View::Heat => View::SideBySide,
+            View::SideBySide => View::Image,
+        }
+    }
+}
+
 /// What is to be explained, and how it is shown.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Selection {
@@ -224,6 +239,8 @@ pub enum Notice {
 pub struct State {
     /// What was opened, safe to print: a directory, `60 files`, `demo`.
     pub root: String,
+    /// The directory that was opened, where it is one: names in the list are relative to it.
+    pub base: Option<PathBuf>,
     /// The images found, in order.
     pub entries: Vec<Entry>,
     /// Whether all were found.
@@ -240,6 +257,8 @@ pub struct State {
     pub visible: Vec<ImageId>,
     /// Position in `visible`.
     pub cursor: usize,
+    /// Whether the last move was down the list; the images that way are made ready first.
+    pub forward: bool,
     /// First row of the list on screen.
     pub offset: usize,
     /// What takes the keys.
@@ -262,15 +281,18 @@ pub struct State {
     pub shown: Option<ImageId>,
     /// The map on screen: the one selected, or the one before it until that is there.
     pub shown_map: Option<MapKey>,
+    /// The model's class names, to be found by folder name.
+    pub(super) class_names: ClassNames,
     /// The plan given out last.
     pub plan: Plan,
 }
 
 impl State {
-    /// An interface that has found nothing yet.
-    pub fn new(root: String) -> State {
+    /// An interface that has found nothing yet. `root` is shown as it is; names are relative to `base`.
+    pub fn new(root: String, base: Option<PathBuf>) -> State {
         State {
             root,
+            base,
             entries: Vec::new(),
             complete: false,
             model: None,
@@ -279,6 +301,7 @@ impl State {
             filter: String::new(),
             visible: Vec::new(),
             cursor: 0,
+            forward: true,
             offset: 0,
             panel: Panel::None,
             notice: None,
@@ -290,6 +313,7 @@ impl State {
             pace: HashMap::new(),
             shown: None,
             shown_map: None,
+            class_names: ClassNames::default(),
             plan: Plan::default(),
         }
     }
@@ -311,6 +335,27 @@ impl State {
     /// The row at the cursor.
     pub fn current_entry(&self) -> Option<&Entry> {
         self.entries.get(self.current()?)
+    }
+
+    /// The selected method.
+    pub fn method(&self) -> Option<&MethodRow> {
+        self.model.as_deref()?.methods.iter().find(|row| row.name == self.selection.method)
+    }
+
+    /// The classes that match what is typed into the class panel, best first.
+    pub fn class_matches(&self) -> Vec<usize> {
+        if let Panel::Classes { query, .. } = &self.panel { self.search_classes(query) } else { Vec::new() }
+    }
+
+    /// The classes whose name or index matches, best first.
+    pub(super) fn search_classes(&self, query: &str) -> Vec<usize> {
+        let Some(model) = &self.model else { return Vec::new() };
+        let mut found = fuzzy::search(query, model.labels.iter().map(String::as_str));
+        if let Some(index) = query.trim().parse().ok().filter(|index| *index < model.labels.len()) {
+            found.retain(|other| *other != index);
+            found.insert(0, index);
+        }
+        found
     }
 
     /// What the selection means for an image; none before its prediction is known.

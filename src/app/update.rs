@@ -1,9 +1,436 @@
 //! The one place where the state changes.
 
-use super::{Action, Effect, State};
+use std::path::Path;
+use std::sync::Arc;
+
+use super::jobs::{Effect, Export, ImageId, Plan, Report};
+use super::truth::ClassNames;
+use super::{
+    Action, Command, Decoded, Entry, Explained, MapKey, Mode, ModelSummary, Notice, Outcome, Panel, Predicted, State,
+    View, fuzzy,
+};
+use crate::model::Target;
+use crate::text::escape;
+
+/// Predictions kept of each image: as many as there are digits to pick one.
+const KEPT_PREDICTIONS: usize = 9;
+/// Step of the opacity, in percent.
+const OPACITY_STEP: u8 = 10;
+/// Rows between the cursor and the edge of the list.
+const SCROLL_MARGIN: usize = 2;
 
 /// Applies an action and says what is to be done about it.
+///
+/// Work that has become useless is dropped by the next [`Effect::Plan`], which is among the effects whenever the work that
+/// is wanted has changed.
 pub fn update(state: &mut State, action: Action) -> Vec<Effect> {
-    let _ = (state, action);
-    Vec::new()
+    let mut effects = match action {
+        Action::Command(command) => {
+            state.notice = None;
+            state.command(command)
+        }
+        Action::Text(character) => {
+            state.type_text(|text| text.push(character));
+            Vec::new()
+        }
+        Action::Select(row) => {
+            state.move_to(row);
+            Vec::new()
+        }
+        Action::Pick(row) => {
+            state.mark(row);
+            state.accept();
+            Vec::new()
+        }
+        Action::Scroll(notches) => {
+            state.step(notches);
+            Vec::new()
+        }
+        Action::Found(paths) => {
+            state.found(paths);
+            Vec::new()
+        }
+        Action::FoundAll(problems) => {
+            state.complete = true;
+            if let Some(first) = problems.first() {
+                state.notice = Some(Notice::Failed(escape(first).into_owned()));
+            }
+            Vec::new()
+        }
+        Action::ModelReady(model) => {
+            state.model_ready(model);
+            Vec::new()
+        }
+        Action::Terminal(terminal) => {
+            state.terminal = terminal;
+            Vec::new()
+        }
+        Action::Report(report) => {
+            state.report(report);
+            Vec::new()
+        }
+    };
+    state.settle();
+    effects.extend(state.replan());
+    effects
+}
+
+impl State {
+    fn command(&mut self, command: Command) -> Vec<Effect> {
+        match command {
+            Command::Next => self.step(1),
+            Command::Previous => self.step(-1),
+            Command::PageDown => self.step(self.terminal.page.max(1) as isize),
+            Command::PageUp => self.step(-(self.terminal.page.max(1) as isize)),
+            Command::First => self.move_to(0),
+            Command::Last => self.move_to(usize::MAX),
+            Command::Filter => self.panel = Panel::Filter,
+            Command::Rank(rank) => self.pick_rank(rank),
+            Command::FindClass if self.model.is_some() => {
+                self.panel = Panel::Classes { query: String::new(), marked: 0 };
+            }
+            Command::ChooseMethod => self.open_methods(),
+            Command::LayerBack => self.step_layer(-1),
+            Command::LayerOn => self.step_layer(1),
+            Command::CycleView => self.selection.view = self.selection.view.next(),
+            Command::MoreOpacity => self.selection.percent = (self.selection.percent + OPACITY_STEP).min(100),
+            Command::LessOpacity => self.selection.percent = self.selection.percent.saturating_sub(OPACITY_STEP),
+            Command::CycleColormap => self.selection.colormap = self.selection.colormap.next(),
+            Command::ToggleSeen => self.selection.seen = !self.selection.seen,
+            Command::ToggleHelp => {
+                self.panel = if self.panel == Panel::Help { Panel::None } else { Panel::Help };
+            }
+            Command::Escape => self.escape(),
+            Command::Accept => self.accept(),
+            Command::Erase => self.type_text(|text| {
+                text.pop();
+            }),
+            Command::EraseAll => self.type_text(String::clear),
+            Command::Write => return self.export(),
+            Command::CopyPath => return self.copy_path(),
+            Command::Redraw => return vec![Effect::Redraw],
+            Command::Suspend => return vec![Effect::Suspend],
+            Command::Quit => return vec![Effect::Quit],
+            Command::FindClass => {}
+        }
+        Vec::new()
+    }
+
+    /// Moves the cursor, or the mark of the open panel.
+    fn step(&mut self, rows: isize) {
+        match &self.panel {
+            Panel::Classes { marked, .. } | Panel::Methods { marked } => self.mark(marked.saturating_add_signed(rows)),
+            Panel::Help => {}
+            Panel::None | Panel::Filter => self.move_to(self.cursor.saturating_add_signed(rows)),
+        }
+    }
+
+    fn move_to(&mut self, row: usize) {
+        let row = row.min(self.visible.len().saturating_sub(1));
+        if row != self.cursor {
+            self.forward = row > self.cursor;
+            self.cursor = row;
+            // A rank is about one image; a class that was searched for is looked for in every image.
+            if matches!(self.selection.target, Target::Top(_)) {
+                self.selection.target = Target::Top(0);
+            }
+        }
+    }
+
+    /// Marks a row of the open panel.
+    fn mark(&mut self, row: usize) {
+        let rows = self.panel_rows();
+        if let Panel::Classes { marked, .. } | Panel::Methods { marked } = &mut self.panel {
+            *marked = row.min(rows.saturating_sub(1));
+        }
+    }
+
+    fn panel_rows(&self) -> usize {
+        match &self.panel {
+            Panel::Classes { .. } => self.class_matches().len(),
+            Panel::Methods { .. } => self.model.as_ref().map_or(0, |model| model.methods.len()),
+            _ => 0,
+        }
+    }
+
+    /// Changes the text that is being typed.
+    fn type_text(&mut self, change: impl FnOnce(&mut String)) {
+        match &mut self.panel {
+            Panel::Filter => {
+                change(&mut self.filter);
+                self.refilter(true);
+            }
+            Panel::Classes { query, marked } => {
+                change(query);
+                *marked = 0;
+            }
+            _ => {}
+        }
+    }
+
+    fn escape(&mut self) {
+        match self.panel {
+            Panel::None if self.filter.is_empty() => self.selection.target = Target::Top(0),
+            Panel::None | Panel::Filter => {
+                self.filter.clear();
+                self.refilter(false);
+            }
+            _ => {}
+        }
+        self.panel = Panel::None;
+    }
+
+    /// Takes what the open panel marks.
+    fn accept(&mut self) {
+        match std::mem::take(&mut self.panel) {
+            Panel::Classes { query, marked } => {
+                let class = self.search_classes(&query).get(marked).copied();
+                if let Some(class) = class {
+                    self.selection.target = Target::Class(class);
+                }
+            }
+            Panel::Methods { marked } => {
+                let Some(method) = self.model.as_ref().and_then(|model| model.methods.get(marked)) else { return };
+                match &method.obstacle {
+                    Some(obstacle) => self.notice = Some(Notice::Failed(obstacle.clone())),
+                    None if method.name != self.selection.method => {
+                        self.selection.method = method.name;
+                        self.selection.values.clear();
+                    }
+                    None => {}
+                }
+            }
+            Panel::None | Panel::Filter | Panel::Help => {}
+        }
+    }
+
+    fn pick_rank(&mut self, rank: usize) {
+        let classes = self.model.as_ref().map_or(0, |model| model.labels.len());
+        if rank < classes {
+            self.selection.target = Target::Top(rank);
+        } else if classes > 0 {
+            self.notice = Some(Notice::Failed(format!("the model has only {classes} classes")));
+        }
+    }
+
+    fn open_methods(&mut self) {
+        if let Some(model) = &self.model {
+            let marked = model.methods.iter().position(|row| row.name == self.selection.method).unwrap_or(0);
+            self.panel = Panel::Methods { marked };
+        }
+    }
+
+    fn step_layer(&mut self, step: isize) {
+        let Some(model) = &self.model else { return };
+        if model.layers.is_empty() {
+            self.notice = Some(Notice::Failed("this model has no layer with spatial extent".to_owned()));
+            return;
+        }
+        if !self.method().is_some_and(|method| method.needs_layer) {
+            self.notice = Some(Notice::Failed(format!("{} uses no layer", self.selection.method)));
+            return;
+        }
+        let last = model.layers.len() - 1;
+        let current = self.selection.layer.or(model.auto).unwrap_or(last);
+        let layer = current.saturating_add_signed(step).min(last);
+        self.selection.layer = (Some(layer) != model.auto).then_some(layer);
+    }
+
+    fn export(&mut self) -> Vec<Effect> {
+        let effect = self.current().and_then(|image| {
+            let key = self.map_key(image)?;
+            let explained = self.maps.get(&key).filter(|map| map.progress.is_none())?.clone();
+            let predicted = self.predictions.get(&image)?.clone();
+            let overlay = self.picture(image, Some(&key), View::Overlay)?;
+            let path = self.entries.get(image)?.path.clone();
+            Some(Effect::Export(Box::new(Export { path, key, explained, overlay, predicted })))
+        });
+        if effect.is_none() {
+            self.notice = Some(Notice::Failed("there is no finished map to write yet".to_owned()));
+        }
+        effect.into_iter().collect()
+    }
+
+    fn copy_path(&mut self) -> Vec<Effect> {
+        let Some(entry) = self.current_entry() else { return Vec::new() };
+        let path = entry.path.to_string_lossy().into_owned();
+        self.notice = Some(Notice::Done(format!("copied {}", escape(&path))));
+        vec![Effect::Copy(path)]
+    }
+
+    fn found(&mut self, paths: Vec<Arc<Path>>) {
+        let first = self.entries.len();
+        for path in paths {
+            let name = display_name(&path, self.base.as_deref());
+            let truth = self.class_names.truth(&path);
+            self.entries.push(Entry { path, name, truth, outcome: Outcome::Pending });
+        }
+        if self.filter.is_empty() {
+            self.visible.extend(first..self.entries.len());
+        } else {
+            self.refilter(false);
+        }
+    }
+
+    fn model_ready(&mut self, model: Arc<ModelSummary>) {
+        self.class_names = ClassNames::new(&model.labels);
+        for entry in &mut self.entries {
+            entry.truth = self.class_names.truth(&entry.path);
+        }
+        self.model = Some(model);
+    }
+
+    /// Applies the filter. The cursor goes to the best match, or stays on its image.
+    fn refilter(&mut self, to_best: bool) {
+        let current = self.current();
+        self.visible = if self.filter.trim().is_empty() {
+            (0..self.entries.len()).collect()
+        } else {
+            fuzzy::search(&self.filter, self.entries.iter().map(|entry| entry.name.as_str()))
+        };
+        let stays = current.and_then(|image| self.visible.iter().position(|visible| *visible == image));
+        let best = to_best && !self.filter.trim().is_empty();
+        self.cursor = if best { 0 } else { stays.unwrap_or(0) };
+    }
+
+    fn report(&mut self, report: Report) {
+        match report {
+            Report::Decoded(image, Ok(decoded)) => self.decoded(image, decoded),
+            Report::Predicted(image, Ok(predicted)) => self.predicted(image, predicted),
+            Report::Decoded(image, Err(reason)) | Report::Predicted(image, Err(reason)) => {
+                if let Some(entry) = self.entries.get_mut(image) {
+                    entry.outcome = Outcome::Failed(escape(&reason).into_owned());
+                }
+            }
+            Report::Partial(key, (done, total), map) => {
+                if let Some(map) = map {
+                    self.keep_map(&key, map);
+                }
+                self.progress = Some((key, done, total));
+            }
+            Report::Explained(key, result) => self.explained(key, result),
+            Report::Exported(Ok(files)) => {
+                let names = files.iter().map(|file| escape(&file.to_string_lossy()).into_owned());
+                self.notice = Some(Notice::Done(format!("wrote {}", names.collect::<Vec<_>>().join(", "))));
+            }
+            Report::Exported(Err(reason)) => self.notice = Some(Notice::Failed(escape(&reason).into_owned())),
+        }
+    }
+
+    fn decoded(&mut self, image: ImageId, decoded: Arc<Decoded>) {
+        let bytes = decoded.picture.as_raw().len();
+        self.pictures.insert(image, decoded, bytes);
+    }
+
+    fn predicted(&mut self, image: ImageId, predicted: Arc<Predicted>) {
+        let Some(entry) = self.entries.get_mut(image) else { return };
+        let kept = predicted.top.iter().take(KEPT_PREDICTIONS).cloned().collect();
+        entry.outcome = Outcome::Classified(kept);
+        let bytes = predicted.seen.as_raw().len() + 4 * predicted.probabilities.len();
+        // What comes in from the background must not drive out what is near the cursor.
+        if self.pictures.contains(&image) || self.predictions.fits(bytes) {
+            self.predictions.insert(image, predicted, bytes);
+        }
+    }
+
+    fn explained(&mut self, key: MapKey, result: Result<Arc<Explained>, String>) {
+        if self.progress.as_ref().is_some_and(|(running, ..)| *running == key) {
+            self.progress = None;
+        }
+        match result {
+            Ok(explained) => {
+                self.pace.insert(key.method, explained.elapsed);
+                self.keep_map(&key, explained);
+            }
+            Err(reason) => {
+                self.refusals.insert(key, escape(&reason).into_owned());
+            }
+        }
+    }
+
+    /// Stores a map, unless it is partial and the finished one is there.
+    fn keep_map(&mut self, key: &MapKey, map: Arc<Explained>) {
+        let is_done = self.maps.get(key).is_some_and(|old| old.progress.is_none());
+        if map.progress.is_none() || !is_done {
+            let bytes = map.bytes();
+            self.maps.insert(key.clone(), map, bytes);
+        }
+    }
+
+    /// Brings what is on screen up to date: the newest that is there, or what was there before.
+    fn settle(&mut self) {
+        self.cursor = self.cursor.min(self.visible.len().saturating_sub(1));
+        self.scroll();
+        let Some(image) = self.current() else {
+            (self.shown, self.shown_map) = (None, None);
+            return;
+        };
+        let has_failed = self.current_entry().is_some_and(|entry| matches!(entry.outcome, Outcome::Failed(_)));
+        if self.pictures.contains(&image) && !has_failed {
+            self.shown = Some(image);
+        } else if has_failed || self.shown.is_some_and(|shown| !self.pictures.contains(&shown)) {
+            self.shown = None;
+        }
+        if self.shown == Some(image) {
+            match self.map_key(image) {
+                Some(key) if self.maps.contains(&key) => self.shown_map = Some(key),
+                Some(key) if self.refusals.contains_key(&key) => self.shown_map = None,
+                _ => self.shown_map = self.shown_map.take().filter(|key| key.image == image),
+            }
+        }
+        self.shown_map = self.shown_map.take().filter(|key| Some(key.image) == self.shown && self.maps.contains(key));
+        for id in self.shown.into_iter().chain([image]) {
+            self.pictures.touch(&id);
+            self.predictions.touch(&id);
+        }
+        if let Some(key) = &self.shown_map {
+            self.maps.touch(key);
+        }
+    }
+
+    /// Keeps the cursor on the visible part of the list.
+    fn scroll(&mut self) {
+        let page = self.terminal.page.max(1);
+        let margin = SCROLL_MARGIN.min((page - 1) / 2);
+        let lowest = (self.cursor + margin + 1).saturating_sub(page);
+        let highest = self.cursor.saturating_sub(margin);
+        let last = self.visible.len().saturating_sub(page);
+        self.offset = self.offset.clamp(lowest.min(highest), highest).min(last);
+    }
+
+    /// A new plan, where what is wanted has changed.
+    fn replan(&mut self) -> Option<Effect> {
+        let tasks = self.wanted();
+        if tasks == self.plan.tasks {
+            return None;
+        }
+        self.plan = Plan { generation: self.plan.generation + 1, tasks };
+        if self.progress.as_ref().is_some_and(|(key, ..)| self.map_key(key.image).as_ref() != Some(key)) {
+            self.progress = None;
+        }
+        Some(Effect::Plan(self.plan.clone()))
+    }
+
+    /// What a key press means: a command of the keymap, or text.
+    pub fn interpret(&self, event: crossterm::event::KeyEvent) -> Option<Action> {
+        use crossterm::event::{KeyCode, KeyModifiers};
+        if let Some(command) = super::keymap::lookup(self.mode(), event) {
+            return Some(Action::Command(command));
+        }
+        match event.code {
+            KeyCode::Char(character)
+                if self.mode() == Mode::Type
+                    && !event.modifiers.intersects(KeyModifiers::CONTROL | KeyModifiers::ALT) =>
+            {
+                Some(Action::Text(character))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The file's path below `base`, safe to print.
+fn display_name(path: &Path, base: Option<&Path>) -> String {
+    let below = base.and_then(|base| path.strip_prefix(base).ok()).filter(|below| below.as_os_str() != "");
+    escape(&below.unwrap_or(path).to_string_lossy()).into_owned()
 }

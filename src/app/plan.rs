@@ -1,0 +1,108 @@
+//! What work is wanted, given what is on screen and what is there already.
+
+use super::jobs::{ImageId, Job, Priority, Task};
+use super::{MapKey, Outcome, State};
+use std::time::Duration;
+
+/// Images that are made ready in the direction of travel, and behind.
+const AHEAD: usize = 8;
+const BEHIND: usize = 3;
+/// Images that are asked to be classified at a time: enough to keep workers busy until the next plan.
+const BACKGROUND: usize = 32;
+/// Methods slower than this are not run for images that nobody may ever look at.
+const PREFETCH_LIMIT: Duration = Duration::from_millis(300);
+
+impl State {
+    /// All work that is wanted now, best first.
+    pub(super) fn wanted(&self) -> Vec<Task> {
+        let mut tasks = Vec::new();
+        if self.model.is_none() {
+            return tasks;
+        }
+        if let Some(image) = self.current() {
+            tasks.extend(self.next_step(image, Priority::Now));
+        }
+        tasks.extend(self.neighbours().into_iter().filter_map(|image| self.next_step(image, Priority::Ahead)));
+        for image in self.unclassified() {
+            if !tasks.iter().any(|task| task.job == Job::Open(image)) {
+                tasks.extend(self.task(image, Job::Classify(image), Priority::Background));
+            }
+        }
+        tasks
+    }
+
+    /// How many of the images next in the direction of travel are ready, out of how many.
+    pub fn ready_ahead(&self) -> (usize, usize) {
+        let neighbours = self.neighbours();
+        (neighbours.iter().filter(|image| self.next_step(**image, Priority::Ahead).is_none()).count(), neighbours.len())
+    }
+
+    /// Whether something that belongs on screen is still to come.
+    pub fn is_working(&self) -> bool {
+        self.current().is_some_and(|image| self.model.is_none() || self.next_step(image, Priority::Now).is_some())
+    }
+
+    /// Why the selected map does not exist.
+    pub fn refusal(&self) -> Option<&str> {
+        self.refusals.get(&self.map_key(self.current()?)?).map(String::as_str)
+    }
+
+    /// The next thing to do until the image can be shown with its map; none when all is there.
+    fn next_step(&self, image: ImageId, priority: Priority) -> Option<Task> {
+        if matches!(self.entries.get(image)?.outcome, Outcome::Failed(_)) {
+            return None;
+        }
+        if !self.pictures.contains(&image) || !self.predictions.contains(&image) {
+            return self.task(image, Job::Open(image), priority);
+        }
+        let key = self.map_key(image)?;
+        if self.has_map(&key) || self.refusals.contains_key(&key) {
+            return None;
+        }
+        let is_quick = self.pace.get(key.method).is_none_or(|pace| *pace < PREFETCH_LIMIT);
+        if priority == Priority::Now || is_quick { self.task(image, Job::Explain(key), priority) } else { None }
+    }
+
+    fn task(&self, image: ImageId, job: Job, priority: Priority) -> Option<Task> {
+        Some(Task { job, path: self.entries.get(image)?.path.clone(), priority })
+    }
+
+    /// Whether the map is there and finished.
+    fn has_map(&self, key: &MapKey) -> bool {
+        self.maps.get(key).is_some_and(|explained| explained.progress.is_none())
+    }
+
+    /// The images around the cursor: mostly those in the direction of travel, nearest first. As many as the caches can hold
+    /// at once, or making one ready would undo another.
+    fn neighbours(&self) -> Vec<ImageId> {
+        let room = self.pictures.room().min(self.maps.room()).min(self.predictions.room()) / 2;
+        let at = |steps: usize, ahead: bool| {
+            let forward = ahead == self.forward;
+            let position = if forward { self.cursor.checked_add(steps) } else { self.cursor.checked_sub(steps) };
+            position.and_then(|position| self.visible.get(position)).copied()
+        };
+        let behind = |step: usize| (step.is_multiple_of(2) && step / 2 <= BEHIND).then_some(step / 2);
+        (1..=AHEAD)
+            .flat_map(|step| [at(step, true), behind(step).and_then(|step| at(step, false))])
+            .flatten()
+            .take(room)
+            .collect()
+    }
+
+    /// Images without prediction, nearest to the cursor first.
+    fn unclassified(&self) -> Vec<ImageId> {
+        let from = self.current().unwrap_or(0);
+        let (before, after) = self.entries.split_at(from.min(self.entries.len()));
+        let mut back = before.iter().enumerate().rev().map(|(id, entry)| (id, entry));
+        let mut on = after.iter().enumerate().map(|(id, entry)| (from + id, entry));
+        let mut found = Vec::new();
+        loop {
+            let nearest = [on.next(), back.next()];
+            if nearest.iter().all(Option::is_none) || found.len() >= BACKGROUND {
+                return found;
+            }
+            let pending = nearest.into_iter().flatten().filter(|(_, entry)| entry.outcome == Outcome::Pending);
+            found.extend(pending.map(|(id, _)| id));
+        }
+    }
+}
