@@ -1,0 +1,156 @@
+//! Finds images in files and folders, one at a time, so that a folder of ten thousand is on screen at once.
+//!
+//! A folder is listed, sorted as people sort, and then looked through lazily: files are recognised by their first bytes,
+//! since data sets are full of PNGs called `.jpg` and files without a suffix. Hidden files and folders are passed over,
+//! links are followed, and no folder is entered twice.
+
+use std::collections::HashSet;
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+use crate::raster::npy;
+use crate::text::{Escaped, escape};
+
+/// What a file holds, by its first bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// An image, in a format that we may or may not be able to decode.
+    Image,
+    /// A tensor in NumPy's format.
+    Tensor,
+    /// Something else, which a person named all the same; decoding it says what is wrong.
+    Unknown,
+}
+
+/// A file that was found.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Entry {
+    /// Where it is: what was named, and below that the names of folders and file.
+    pub path: PathBuf,
+    /// What it holds.
+    pub kind: Kind,
+}
+
+impl Entry {
+    /// The whole path, safe to show.
+    pub fn shown(&self) -> String {
+        escape(&self.path.to_string_lossy()).into_owned()
+    }
+
+    /// The name of the file, safe to show.
+    pub fn name(&self) -> String {
+        escape(&self.path.file_name().unwrap_or(self.path.as_os_str()).to_string_lossy()).into_owned()
+    }
+}
+
+/// A path that could not be looked at. The rest goes on.
+#[derive(Debug, Error)]
+#[error("cannot look at {path}: {source}")]
+pub struct FindError {
+    /// The file or folder.
+    pub path: Escaped,
+    /// Why.
+    #[source]
+    pub source: io::Error,
+}
+
+/// Looks for images in these files and folders, in their order; in folders by natural order (`img2` before `img10`), files
+/// and folders mixed, depth first. Files that are named themselves are always among the results.
+pub fn find(paths: impl IntoIterator<Item = PathBuf>) -> Find {
+    let mut pending: Vec<Pending> = paths.into_iter().map(|path| Pending { path, named: true }).collect();
+    pending.reverse();
+    Find { pending, entered: HashSet::new() }
+}
+
+/// The images that [`find`] finds.
+#[derive(Debug)]
+pub struct Find {
+    /// What is still to be looked at, the next one last.
+    pending: Vec<Pending>,
+    /// The folders that were entered, links resolved.
+    entered: HashSet<PathBuf>,
+}
+
+#[derive(Debug)]
+struct Pending {
+    path: PathBuf,
+    /// Whether a person named it, rather than it being in a folder.
+    named: bool,
+}
+
+impl Iterator for Find {
+    type Item = Result<Entry, FindError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        while let Some(Pending { path, named }) = self.pending.pop() {
+            match self.look(&path, named) {
+                Ok(Some(kind)) => return Some(Ok(Entry { path, kind })),
+                Ok(None) => {}
+                // A link into the void inside a folder is nobody's wish.
+                Err(error) if !named && error.kind() == io::ErrorKind::NotFound => {}
+                Err(source) => return Some(Err(FindError { path: Escaped::from(path.as_path()), source })),
+            }
+        }
+        None
+    }
+}
+
+impl Find {
+    /// The kind of a file, if it is one to show. A folder's contents are put in line instead.
+    fn look(&mut self, path: &Path, named: bool) -> io::Result<Option<Kind>> {
+        let status = path.metadata()?;
+        if status.is_dir() {
+            let first_time = self.entered.insert(path.canonicalize()?);
+            if named || first_time {
+                self.enter(path)?;
+            }
+            return Ok(None);
+        }
+        // Opening a pipe or a device could wait forever.
+        let kind = if status.is_file() { kind(path)? } else { Kind::Unknown };
+        Ok((named || kind != Kind::Unknown).then_some(kind))
+    }
+
+    fn enter(&mut self, folder: &Path) -> io::Result<()> {
+        let mut names = Vec::new();
+        for entry in folder.read_dir()? {
+            let name = entry?.file_name();
+            if !name.as_encoded_bytes().starts_with(b".") {
+                names.push(name);
+            }
+        }
+        let key = |name: &OsStr| name.to_string_lossy().into_owned();
+        let mut keyed: Vec<(String, std::ffi::OsString)> = names.into_iter().map(|name| (key(&name), name)).collect();
+        keyed.sort_by(|(a, raw_a), (b, raw_b)| natord::compare_ignore_case(a, b).then_with(|| raw_a.cmp(raw_b)));
+        let pending = keyed.into_iter().rev().map(|(_, name)| Pending { path: folder.join(name), named: false });
+        self.pending.extend(pending);
+        Ok(())
+    }
+}
+
+/// Recognises a regular file by its first bytes.
+fn kind(path: &Path) -> io::Result<Kind> {
+    let mut start = Vec::with_capacity(32);
+    File::open(path)?.take(32).read_to_end(&mut start)?;
+    Ok(kind_of(&start))
+}
+
+/// Recognises the first bytes of a file.
+fn kind_of(start: &[u8]) -> Kind {
+    if start.starts_with(npy::MAGIC) {
+        return Kind::Tensor;
+    }
+    // The portable anymap's magic is two letters, with which prose may begin too; a size or a comment follows.
+    let prose = match start {
+        [b'P', b'7', rest @ ..] => !rest.starts_with(b"\n"),
+        [b'P', _, space, next, ..] => {
+            !space.is_ascii_whitespace() || !(next.is_ascii_digit() || b"# \t\r\n".contains(next))
+        }
+        _ => false,
+    };
+    if image::guess_format(start).is_ok() && !prose { Kind::Image } else { Kind::Unknown }
+}

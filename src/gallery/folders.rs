@@ -1,0 +1,125 @@
+//! The true class of an image, where the folder that it is in is named after it: `val/goldfinch/0007.jpg`.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+/// Finds the class that a folder is named after. Upper and lower case, underscores, hyphens and the synset in front
+/// (`n01531178_goldfinch`) make no difference, as long as only one class fits.
+#[derive(Debug, Clone, Default)]
+pub struct FolderLabels {
+    exact: HashMap<String, usize>,
+    /// None where several classes are the same but for case and punctuation.
+    plain: HashMap<String, Option<usize>>,
+    classes: usize,
+}
+
+impl FolderLabels {
+    /// Prepares for `classes` classes. `labels` are their names, `folders` the names of their folders where those differ;
+    /// either may be empty.
+    pub fn new(labels: &[String], folders: &[String], classes: usize) -> FolderLabels {
+        let mut found = FolderLabels { classes, ..FolderLabels::default() };
+        for (index, name) in folders.iter().enumerate().chain(labels.iter().enumerate()) {
+            found.exact.entry(name.clone()).or_insert(index);
+            // ImageNet's labels are often lists of synonyms, and its list files begin with the synset.
+            let (synset, rest) = split_synset(name);
+            let synonyms = rest.split(',').chain(synset).chain([rest]);
+            for synonym in synonyms.map(plain).filter(|synonym| !synonym.is_empty()) {
+                let class = found.plain.entry(synonym).or_insert(Some(index));
+                if *class != Some(index) {
+                    *class = None;
+                }
+            }
+        }
+        found
+    }
+
+    /// The class of the image at this path, if the folder it is in is named after one.
+    pub fn truth(&self, path: &Path) -> Option<usize> {
+        let named = |path: &Path| path.parent()?.file_name().map(|name| name.to_string_lossy().into_owned());
+        // `0007.jpg` and `./0007.jpg` are in a folder, too.
+        let folder = named(path).or_else(|| named(&std::path::absolute(path).ok()?))?;
+        self.class(&folder)
+    }
+
+    /// The class that a folder is named after: by its name, its synset, or its index.
+    pub fn class(&self, folder: &str) -> Option<usize> {
+        if let Some(index) = self.exact.get(folder) {
+            return Some(*index);
+        }
+        let (synset, rest) = split_synset(folder);
+        let by_name = |name: &str| self.plain.get(&plain(name)).copied().flatten();
+        by_name(rest)
+            .or_else(|| by_name(synset?))
+            .or_else(|| folder.parse().ok().filter(|index| *index < self.classes && is_number(folder)))
+    }
+}
+
+fn is_number(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Splits `n01531178_goldfinch` into synset and name. The name is everything where there is no synset, or nothing else.
+fn split_synset(name: &str) -> (Option<&str>, &str) {
+    let is_synset = |synset: &str| synset.len() == 9 && synset.starts_with('n') && is_number(&synset[1..]);
+    match name.split_at_checked(9) {
+        Some((synset, "")) if is_synset(synset) => (Some(synset), name),
+        Some((synset, rest)) if is_synset(synset) && rest.starts_with([' ', '_', '-']) => (Some(synset), &rest[1..]),
+        _ => (None, name),
+    }
+}
+
+/// Lower case; whatever is no letter or digit separates words.
+fn plain(name: &str) -> String {
+    let lower = name.to_lowercase();
+    let words = lower.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+    words.collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn labels(names: &[&str], folders: &[&str]) -> FolderLabels {
+        let owned = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
+        FolderLabels::new(&owned(names), &owned(folders), names.len())
+    }
+
+    #[test]
+    fn a_folder_is_matched_however_it_is_spelt() {
+        let labels = labels(&["tench, Tinca tinca", "indigo bunting", "jack-o'-lantern", "9"], &[]);
+        for (folder, class) in [
+            ("tench", Some(0)),
+            ("Tinca_tinca", Some(0)),
+            ("n01537544_indigo_bunting", Some(1)),
+            ("Indigo-Bunting", Some(1)),
+            ("jack_o_lantern", Some(2)),
+            ("2", Some(2)),
+            ("9", Some(3)),
+            ("4", None),
+            ("+1", None),
+            ("images", None),
+            ("", None),
+        ] {
+            assert_eq!(labels.class(folder), class, "{folder}");
+        }
+        assert_eq!(labels.truth(Path::new("val/n01537544_indigo_bunting/1.png")), Some(1));
+    }
+
+    #[test]
+    fn names_that_differ_by_case_only_are_told_apart_by_case_only() {
+        let labels = labels(&["Cardigan", "cardigan"], &[]);
+        assert_eq!(labels.class("Cardigan"), Some(0));
+        assert_eq!(labels.class("cardigan"), Some(1));
+        assert_eq!(labels.class("CARDIGAN"), None);
+    }
+
+    #[test]
+    fn synsets_name_folders_where_a_list_says_so() {
+        let synsets = labels(&["tench", "goldfish"], &["n01440764", "n01443537"]);
+        assert_eq!(synsets.class("n01443537"), Some(1));
+        assert_eq!(synsets.class("n01440764_some_fish"), Some(0));
+        let words = labels(&["n01440764 tench", "n01443537 goldfish"], &[]);
+        assert_eq!(words.class("n01443537"), Some(1));
+        assert_eq!(words.class("goldfish"), Some(1));
+    }
+}
