@@ -10,7 +10,7 @@ use image::RgbImage;
 use super::Picture;
 use crate::explain::{Attribution, LayerChoice, Sign, Values};
 use crate::model::{Prediction, Target};
-use crate::raster::{Map, Region, display_map};
+use crate::raster::{Map, Region, display_map, is_flat};
 
 /// Position of an image in [`State::entries`](super::State::entries), which only ever grows at its end.
 pub type ImageId = usize;
@@ -114,6 +114,8 @@ pub struct Explained {
     pub shown: Arc<Map>,
     /// Smallest and largest raw value.
     pub range: (f32, f32),
+    /// Whether the map is the same everywhere: then it says nothing.
+    pub flat: bool,
     /// The method's time, without the forward pass; so far, for a partial map.
     pub elapsed: Duration,
     /// Model calls done and planned, while it is partial.
@@ -130,7 +132,8 @@ impl Explained {
             .filter(|value| value.is_finite())
             .fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), value| (low.min(*value), high.max(*value)));
         let range = if low <= high { (low, high) } else { (0.0, 0.0) };
-        Explained { attribution, shown, range, elapsed, progress }
+        let flat = is_flat(&shown);
+        Explained { attribution, shown, range, flat, elapsed, progress }
     }
 
     /// Memory held, in bytes.

@@ -91,6 +91,8 @@ pub struct ModelSummary {
     pub input: (usize, usize),
     /// Class names by index, safe to print; as many as the model has outputs.
     pub labels: Arc<[String]>,
+    /// What the folders of the classes are called where that differs from the labels; else empty.
+    pub folders: Arc<[String]>,
     /// The layers to step through, from input to logits.
     pub layers: Vec<LayerRow>,
     /// Position in `layers` of the one that `auto` means.

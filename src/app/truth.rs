@@ -12,11 +12,12 @@ pub(super) struct ClassNames {
 
 impl ClassNames {
     /// Of the labels by index. A label of several names (`tench, Tinca tinca`) is found by each, unless two classes share
-    /// one: then it names neither.
-    pub(super) fn new(labels: &[String]) -> ClassNames {
+    /// one: then it names neither. `folders` are further names, or empty.
+    pub(super) fn new(labels: &[String], folders: &[String]) -> ClassNames {
         let mut by_name: HashMap<String, Option<usize>> = HashMap::new();
         for (index, label) in labels.iter().enumerate() {
-            let mut names: Vec<String> = label.split(',').chain([label.as_str()]).map(simplify).collect();
+            let whole = folders.get(index).map(String::as_str).into_iter().chain([label.as_str()]);
+            let mut names: Vec<String> = label.split(',').chain(whole).map(simplify).collect();
             names.sort();
             names.dedup();
             for name in names.into_iter().filter(|name| !name.is_empty()) {
@@ -50,7 +51,7 @@ mod tests {
 
     fn truth(labels: &[&str], path: &str) -> Option<usize> {
         let labels: Vec<String> = labels.iter().map(|label| (*label).to_owned()).collect();
-        ClassNames::new(&labels).truth(Path::new(path))
+        ClassNames::new(&labels, &[]).truth(Path::new(path))
     }
 
     #[test]
@@ -60,6 +61,13 @@ mod tests {
         assert_eq!(truth(&labels, "n01531178_goldfinch/1.jpg"), Some(1));
         assert_eq!(truth(&labels, "Lesser_Panda/1.jpg"), Some(2));
         assert_eq!(truth(&labels, "n02168699_long-horned_beetle/1.jpg"), Some(3));
+    }
+
+    #[test]
+    fn a_model_may_say_what_the_folders_are_called() {
+        let names = ClassNames::new(&["goldfinch".to_owned()], &["n01531178".to_owned()]);
+        assert_eq!(names.truth(Path::new("n01531178/1.jpg")), Some(0));
+        assert_eq!(names.truth(Path::new("goldfinch/1.jpg")), Some(0));
     }
 
     #[test]

@@ -273,7 +273,7 @@ impl State {
     }
 
     fn model_ready(&mut self, model: Arc<ModelSummary>) {
-        self.class_names = ClassNames::new(&model.labels);
+        self.class_names = ClassNames::new(&model.labels, &model.folders);
         for entry in &mut self.entries {
             entry.truth = self.class_names.truth(&entry.path);
         }

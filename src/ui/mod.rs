@@ -3,10 +3,21 @@
 //! Panels never lie over a picture (they take the list's place, or the whole body), because terminals with sixel graphics
 //! leave remnants of what was covered.
 
+mod canvas;
+mod layout;
+mod theme;
+mod views;
+mod words;
+
 use ratatui::Frame;
 use ratatui::layout::{Position, Rect};
 
-use crate::app::{Action, Picture, State};
+use crate::app::{Action, Command, Panel, Picture, State};
+use canvas::Canvas;
+use layout::Areas;
+use views::{classes, empty, first_row, header, help, list, methods, picture, status, strip, tiny, why};
+
+pub use theme::Theme;
 
 /// A picture and the cells that it fills; their proportions are the picture's, as near as cells allow.
 #[derive(Debug, Clone)]
@@ -17,27 +28,82 @@ pub struct Placement {
     pub picture: Picture,
 }
 
-/// Colours, or none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Theme {
-    /// Whether colours are wanted (`NO_COLOR`, dumb terminals).
-    pub colour: bool,
-}
-
 /// Draws the state, and says which pictures belong where. Whoever shows them does so in the same frame, on the same
 /// buffer, after this returns; a placement of before that is not among them is gone from the screen.
 pub fn draw(frame: &mut Frame<'_>, state: &State, theme: Theme) -> Vec<Placement> {
-    let _ = (frame, state, theme);
-    Vec::new()
+    let areas = Areas::new(frame.area());
+    let canvas = &mut Canvas { buffer: frame.buffer_mut() };
+    if areas.tiny {
+        tiny::draw(canvas, &areas, state, theme);
+        return Vec::new();
+    }
+    header::draw(canvas, areas.header, state, theme);
+    if state.panel != Panel::Help {
+        status::draw(canvas, areas.status, state, theme);
+    }
+    let panel = |canvas: &mut Canvas<'_>| match state.panel {
+        Panel::Classes { .. } => classes::draw(canvas, &areas, state, theme),
+        Panel::Methods { .. } => methods::draw(canvas, &areas, state, theme),
+        Panel::None | Panel::Filter | Panel::Help => list::draw(canvas, &areas, state, theme),
+    };
+    match state.panel {
+        Panel::Help => {
+            help::draw(canvas, Rect { y: areas.body.y + 1, ..areas.body }.intersection(areas.body), theme);
+            canvas.line(areas.status, ratatui::text::Span::styled(" ? or Esc closes", theme.quiet()));
+            return Vec::new();
+        }
+        _ if state.entries.is_empty() => {
+            empty::draw(canvas, areas.body, state, theme);
+            return Vec::new();
+        }
+        // There is no list beside the picture: a panel takes the picture's place.
+        Panel::Filter | Panel::Classes { .. } | Panel::Methods { .. } if areas.folded => {
+            panel(canvas);
+            return Vec::new();
+        }
+        _ => {}
+    }
+    if !areas.folded {
+        panel(canvas);
+    }
+    if !matches!(state.panel, Panel::Classes { .. } | Panel::Methods { .. }) {
+        why::draw(canvas, &areas, state, theme);
+    }
+    strip::draw(canvas, areas.strip, state, theme);
+    picture::draw(canvas, &areas, state, theme)
 }
 
 /// Rows of the list that fit on a screen of `size` cells, for [`Terminal::page`](crate::app::Terminal::page).
 pub fn list_rows(size: (u16, u16)) -> usize {
-    usize::from(size.1.saturating_sub(10))
+    usize::from(Areas::new(Rect::new(0, 0, size.0, size.1)).list.height)
 }
 
 /// What a left click there means.
 pub fn click(state: &State, at: Position) -> Option<Action> {
-    let _ = (state, at);
-    None
+    let (width, height) = state.terminal.size;
+    let areas = Areas::new(Rect::new(0, 0, width, height));
+    let row = |area: Rect| area.contains(at).then(|| usize::from(at.y - area.y));
+    match &state.panel {
+        Panel::Help => Some(Action::Command(Command::Escape)),
+        Panel::Classes { marked, .. } => {
+            let area = areas.panel();
+            let matches = state.class_matches().len();
+            let clicked = first_row(*marked, matches, usize::from(area.height)) + row(area)?;
+            (clicked < matches).then_some(Action::Pick(clicked))
+        }
+        Panel::Methods { marked } => {
+            let (area, _) = methods::parts(&areas);
+            let methods = state.model.as_ref()?.methods.len();
+            let clicked = first_row(*marked, methods, usize::from(area.height)) + row(area)?;
+            (clicked < methods).then_some(Action::Pick(clicked))
+        }
+        Panel::None | Panel::Filter => {
+            if areas.why.contains(at) {
+                return why::rank_at(state, areas.why, at.y).map(|rank| Action::Command(Command::Rank(rank)));
+            }
+            let is_list_visible = !areas.folded || areas.tiny || state.panel == Panel::Filter;
+            let clicked = state.offset + row(areas.list).filter(|_| is_list_visible)?;
+            (clicked < state.visible.len()).then_some(Action::Select(clicked))
+        }
+    }
 }

@@ -1,0 +1,52 @@
+//! Colours and emphasis. One accent; right and wrong have colours of their own, and signs, so that nothing is said by
+//! colour alone. The terminal's own palette is used, so that light and dark backgrounds both work.
+
+use ratatui::style::{Color, Modifier, Style};
+
+/// Styles, with or without colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Theme {
+    /// Whether colours are wanted (not with `NO_COLOR`, nor on dumb terminals).
+    pub colour: bool,
+}
+
+impl Theme {
+    /// Where the user is, and what they chose.
+    pub(super) fn accent(self) -> Style {
+        self.tinted(Color::Cyan).add_modifier(Modifier::BOLD)
+    }
+
+    /// A bar that belongs to what the user chose.
+    pub(super) fn accent_bar(self) -> Style {
+        self.tinted(Color::Cyan)
+    }
+
+    /// What can be read, but need not be.
+    pub(super) fn quiet(self) -> Style {
+        Style::new().add_modifier(Modifier::DIM)
+    }
+
+    /// What stands out without being chosen.
+    pub(super) fn strong(self) -> Style {
+        Style::new().add_modifier(Modifier::BOLD)
+    }
+
+    /// A right prediction, a thing done.
+    pub(super) fn right(self) -> Style {
+        self.tinted(Color::Green)
+    }
+
+    /// A wrong prediction.
+    pub(super) fn wrong(self) -> Style {
+        self.tinted(Color::Red)
+    }
+
+    /// An error or a caution.
+    pub(super) fn warning(self) -> Style {
+        self.tinted(Color::Yellow)
+    }
+
+    fn tinted(self, colour: Color) -> Style {
+        if self.colour { Style::new().fg(colour) } else { Style::new() }
+    }
+}

@@ -1,0 +1,48 @@
+//! The search for a class, in the list's place.
+
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+
+use crate::app::{Panel, State};
+use crate::ui::Theme;
+use crate::ui::canvas::Canvas;
+use crate::ui::layout::Areas;
+use crate::ui::views::first_row;
+use crate::ui::words::{cut_start, pad, percent};
+
+pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, areas: &Areas, state: &State, theme: Theme) {
+    let (Panel::Classes { query, marked }, Some(model)) = (&state.panel, state.model.as_deref()) else { return };
+    let area = areas.panel();
+    let width = usize::from(area.width);
+    canvas.clear(areas.list_title);
+    canvas.line(
+        areas.list_title,
+        Line::from(vec![
+            Span::styled(" class ", theme.accent()),
+            Span::raw(cut_start(query, width.saturating_sub(9))),
+            Span::styled("▏", theme.accent()),
+        ]),
+    );
+    let matches = state.class_matches();
+    if matches.is_empty() {
+        canvas.row(area, 0, Span::styled("   no class matches", theme.quiet()));
+    }
+    let probabilities = state.current().and_then(|image| state.predictions.get(&image)).map(|p| &p.probabilities);
+    let rows = usize::from(area.height);
+    let first = first_row(*marked, matches.len(), rows);
+    for (row, class) in matches.iter().skip(first).take(rows).enumerate() {
+        let is_marked = first + row == *marked;
+        let style = if is_marked { theme.strong() } else { Style::new() };
+        let share = probabilities.and_then(|all| all.get(*class)).map(|share| percent(*share)).unwrap_or_default();
+        let label = pad(model.label(*class), width.saturating_sub(3 + 9));
+        canvas.row(
+            area,
+            row,
+            Line::from(vec![
+                Span::styled(if is_marked { " ▸ " } else { "   " }, theme.accent()),
+                Span::styled(label, style),
+                Span::styled(format!(" {share}"), if is_marked { style } else { theme.quiet() }),
+            ]),
+        );
+    }
+}

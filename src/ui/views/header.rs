@@ -1,0 +1,43 @@
+//! The first line: what was opened, where we are in it, and which model is asked.
+
+use ratatui::layout::Rect;
+use ratatui::text::Span;
+
+use crate::app::State;
+use crate::ui::Theme;
+use crate::ui::canvas::Canvas;
+use crate::ui::words::{Piece, cut, cut_start, piece, spread};
+
+pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, area: Rect, state: &State, theme: Theme) {
+    let width = usize::from(area.width).saturating_sub(2);
+    let root = cut_start(&state.root, (width / 3).max(8));
+    let left = vec![piece(0, Span::styled("seewhy", theme.accent())), piece(4, root), piece(1, position(state))];
+    let mut right: Vec<Piece<'_>> = Vec::new();
+    if let Some(model) = &state.model {
+        let (columns, rows) = model.input;
+        right.push(piece(3, cut(&model.name, 28)));
+        right.push(piece(6, Span::styled(format!("{columns}x{rows}"), theme.quiet())));
+        right.push(piece(5, Span::styled(format!("{} classes", model.labels.len()), theme.quiet())));
+    } else {
+        right.push(piece(2, Span::styled("loading the model…", theme.quiet())));
+    }
+    if let (right_ones, known @ 1..) = state.accuracy() {
+        let share = right_ones as f32 / known as f32 * 100.0;
+        let pending = known < state.entries.iter().filter(|entry| entry.truth.is_some()).count();
+        let of = if pending { format!(" of {known}") } else { String::new() };
+        right.push(piece(2, format!("{share:.0} % right{of}")));
+    }
+    canvas.line(Rect { x: area.x + 1, width: area.width.saturating_sub(2), ..area }, spread(left, right, width));
+}
+
+/// `3 of 60`, and what the filter leaves.
+fn position(state: &State) -> String {
+    let all = state.entries.len();
+    let more = if state.complete { "" } else { "+" };
+    match (state.visible.len(), state.filter.is_empty()) {
+        (0, true) => format!("{all}{more} images"),
+        (shown, true) => format!("{} of {shown}{more}", state.cursor + 1),
+        (0, false) => format!("none of {all}{more}"),
+        (shown, false) => format!("{} of {shown} ({all}{more})", state.cursor + 1),
+    }
+}

@@ -1,0 +1,103 @@
+//! The images, each with what the model says about it.
+
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+
+use crate::app::{Entry, Outcome, Panel, State};
+use crate::ui::Theme;
+use crate::ui::canvas::Canvas;
+use crate::ui::layout::Areas;
+use crate::ui::words::{cut, cut_start, pad, percent};
+
+/// Width from which a row has room for the file's name beside the prediction.
+const WIDE: usize = 44;
+
+pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, areas: &Areas, state: &State, theme: Theme) {
+    draw_title(canvas, areas.list_title, state, theme);
+    draw_rows(canvas, areas.list, state, theme);
+}
+
+/// The rows alone.
+pub(in crate::ui) fn draw_rows(canvas: &mut Canvas<'_>, area: Rect, state: &State, theme: Theme) {
+    let width = usize::from(area.width);
+    for row in 0..usize::from(area.height) {
+        let Some(entry) = state.visible.get(state.offset + row).and_then(|image| state.entries.get(*image)) else {
+            break;
+        };
+        let is_current = state.offset + row == state.cursor;
+        canvas.row(area, row, line(entry, is_current, width, state, theme));
+    }
+    if state.visible.is_empty() && !state.entries.is_empty() {
+        canvas.row(area, 0, Span::styled("   no name matches", theme.quiet()));
+    }
+}
+
+fn draw_title(canvas: &mut Canvas<'_>, area: Rect, state: &State, theme: Theme) {
+    let line = match (&state.panel, state.filter.is_empty()) {
+        (Panel::Filter, _) => Line::from(vec![
+            Span::styled(" / ", theme.accent()),
+            Span::raw(cut_start(&state.filter, usize::from(area.width).saturating_sub(5))),
+            Span::styled("▏", theme.accent()),
+        ]),
+        (_, false) => Line::from(vec![
+            Span::styled(" / ", theme.quiet()),
+            Span::raw(cut_start(&state.filter, usize::from(area.width).saturating_sub(5))),
+        ]),
+        _ => Line::styled(" images", theme.quiet()),
+    };
+    canvas.line(area, line);
+}
+
+/// `▸ ✗ pelican: goose   41.2 %`
+fn line<'a>(entry: &Entry, is_current: bool, width: usize, state: &State, theme: Theme) -> Line<'a> {
+    let (sign, sign_style) = sign(entry, theme);
+    let (text, share) = words(entry, state);
+    let emphasis = if is_current { theme.strong() } else { Style::new() };
+    let marker = if is_current { "▸" } else { " " };
+    let room = width.saturating_sub(5 + 8);
+    let filtering = !state.filter.is_empty() || state.panel == Panel::Filter;
+    let mut spans =
+        vec![Span::styled(format!(" {marker} "), theme.accent()), Span::styled(sign, sign_style), Span::raw(" ")];
+    let quiet = if is_current { emphasis } else { theme.quiet() };
+    if width >= WIDE {
+        let name_width = room * 45 / 100;
+        spans.push(Span::styled(pad(&cut_start(&entry.name, name_width), name_width) + "  ", quiet));
+        spans.push(Span::styled(pad(&text, room - name_width - 3), emphasis));
+    } else if filtering || text.is_empty() {
+        let style = if text.is_empty() { quiet } else { emphasis };
+        spans.push(Span::styled(pad(&cut_start(&entry.name, room - 1), room - 1), style));
+    } else {
+        spans.push(Span::styled(pad(&text, room - 1), emphasis));
+    }
+    spans.push(Span::styled(share.map_or_else(String::new, |share| format!(" {}", percent(share))), emphasis));
+    Line::from(spans)
+}
+
+/// Right, wrong, unknown, pending, failed: told apart without colour.
+fn sign(entry: &Entry, theme: Theme) -> (&'static str, Style) {
+    match (&entry.outcome, entry.is_right()) {
+        (Outcome::Failed(_), _) => ("!", theme.warning()),
+        (Outcome::Pending, _) => ("·", theme.quiet()),
+        (_, Some(true)) => ("✓", theme.right()),
+        (_, Some(false)) => ("✗", theme.wrong()),
+        (_, None) => ("•", theme.quiet()),
+    }
+}
+
+/// What the model says, after what is true where that differs; and how sure it is.
+fn words(entry: &Entry, state: &State) -> (String, Option<f32>) {
+    match &entry.outcome {
+        Outcome::Classified(top) => {
+            let Some((best, model)) = top.first().zip(state.model.as_deref()) else { return (String::new(), None) };
+            let label = model.label(best.index);
+            let text = match entry.truth.filter(|truth| *truth != best.index) {
+                Some(truth) => format!("{}: {label}", cut(model.label(truth), 16)),
+                None => label.to_owned(),
+            };
+            (text, Some(best.probability))
+        }
+        Outcome::Failed(reason) => (reason.clone(), None),
+        Outcome::Pending => (String::new(), None),
+    }
+}

@@ -1,0 +1,70 @@
+//! The choice of a method, in the list's place. Everything said here comes from the registry.
+
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+
+use crate::app::{MethodRow, Panel, State};
+use crate::ui::Theme;
+use crate::ui::canvas::Canvas;
+use crate::ui::layout::Areas;
+use crate::ui::views::first_row;
+use crate::ui::words::{pad, wrap};
+
+/// Rows that tell about the marked method.
+const ABOUT: u16 = 7;
+
+pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, areas: &Areas, state: &State, theme: Theme) {
+    let (Panel::Methods { marked }, Some(model)) = (&state.panel, state.model.as_deref()) else { return };
+    let (list, about) = parts(areas);
+    canvas.clear(areas.list_title);
+    canvas.line(areas.list_title, Span::styled(" method", theme.accent()));
+    let rows = usize::from(list.height);
+    let first = first_row(*marked, model.methods.len(), rows);
+    for (row, method) in model.methods.iter().skip(first).take(rows).enumerate() {
+        canvas.row(list, row, line(method, first + row == *marked, state, usize::from(list.width), theme));
+    }
+    if let Some(method) = model.methods.get(*marked) {
+        draw_about(canvas, about, method, theme);
+    }
+}
+
+/// The rows, and what is said about the marked one.
+pub(in crate::ui) fn parts(areas: &Areas) -> (Rect, Rect) {
+    let area = areas.panel();
+    let about = ABOUT.min(area.height / 2);
+    let list = Rect { height: area.height - about, ..area };
+    (list, Rect { y: list.bottom(), height: about, ..area })
+}
+
+fn line<'a>(method: &MethodRow, is_marked: bool, state: &State, width: usize, theme: Theme) -> Line<'a> {
+    let is_selected = method.name == state.selection.method;
+    let name = if is_selected { format!("{} (now)", method.name) } else { method.name.to_owned() };
+    let style = match (&method.obstacle, is_marked) {
+        (Some(_), _) => theme.quiet(),
+        (None, true) => theme.strong(),
+        (None, false) => Style::new(),
+    };
+    let sign = if method.obstacle.is_some() { "- " } else { "  " };
+    Line::from(vec![
+        Span::styled(if is_marked { " ▸ " } else { "   " }, theme.accent()),
+        Span::styled(sign, theme.quiet()),
+        Span::styled(pad(&name, width.saturating_sub(5)), style),
+    ])
+}
+
+fn draw_about(canvas: &mut Canvas<'_>, area: Rect, method: &MethodRow, theme: Theme) {
+    let width = usize::from(area.width).saturating_sub(2);
+    let mut lines: Vec<(String, Style)> = Vec::new();
+    let mut say = |text: &str, style: Style| lines.extend(wrap(text, width).into_iter().map(|line| (line, style)));
+    if let Some(obstacle) = &method.obstacle {
+        say(&format!("not with this model: {obstacle}"), theme.warning());
+    }
+    say(method.help, Style::new());
+    if let Some(caution) = method.caution {
+        say(caution, theme.warning());
+    }
+    for (index, (text, style)) in lines.into_iter().enumerate() {
+        canvas.row(area, index + 1, Span::styled(format!(" {text}"), style));
+    }
+}

@@ -1,0 +1,93 @@
+//! The picture: its name, its place, and what to say where there is none.
+
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+
+use crate::app::{Outcome, Picture, State};
+use crate::ui::canvas::Canvas;
+use crate::ui::layout::{Areas, fit, halves};
+use crate::ui::words::{Piece, cut_start, piece, spread};
+use crate::ui::{Placement, Theme};
+
+pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, areas: &Areas, state: &State, theme: Theme) -> Vec<Placement> {
+    draw_title(canvas, areas.title, state, theme);
+    let Some(entry) = state.current_entry() else { return Vec::new() };
+    if let Outcome::Failed(reason) = &entry.outcome {
+        let words = [
+            ("this image cannot be shown".to_owned(), theme.warning()),
+            (String::new(), Style::new()),
+            (reason.clone(), Style::new()),
+        ];
+        canvas.centred(areas.picture, &words);
+        return Vec::new();
+    }
+    let scene = state.scene();
+    if scene.is_empty() {
+        canvas.centred(areas.picture, &[("opening…".to_owned(), theme.quiet())]);
+    }
+    place(scene, below_caution(canvas, areas.picture, state, theme), state.terminal.cell)
+}
+
+/// Which picture goes where.
+fn place(scene: Vec<Picture>, area: Rect, cell: (u16, u16)) -> Vec<Placement> {
+    let Some(size) = scene.first().map(|picture| picture.composition.size()) else { return Vec::new() };
+    let places = if scene.len() > 1 { halves(size, area, cell).to_vec() } else { vec![area] };
+    let placements = scene
+        .into_iter()
+        .zip(places)
+        .map(|(picture, half)| Placement { area: fit(picture.composition.size(), half, cell), picture });
+    placements.filter(|placement| !placement.area.is_empty()).collect()
+}
+
+/// Writes what must be known about the map on screen, and returns what is left of the area.
+fn below_caution(canvas: &mut Canvas<'_>, area: Rect, state: &State, theme: Theme) -> Rect {
+    let map = state.shown_map.as_ref().and_then(|key| state.maps.get(key));
+    let warning = map.and_then(|map| map.attribution.warnings.first()).map(String::as_str);
+    let caution = warning.or_else(|| state.method().and_then(|method| method.caution));
+    let guess = state.model.as_deref().and_then(|model| model.guess.as_deref());
+    let Some(text) = caution.or(guess).filter(|_| area.height > 4) else { return area };
+    let text = crate::ui::words::cut(&format!(" ! {text}"), usize::from(area.width));
+    canvas.line(area, Span::styled(text, theme.warning()));
+    Rect { y: area.y + 1, height: area.height - 1, ..area }
+}
+
+/// `pelican/0007.jpg  640x480, cropped to 480x480             working…`
+fn draw_title(canvas: &mut Canvas<'_>, area: Rect, state: &State, theme: Theme) {
+    let Some((entry, image)) = state.current_entry().zip(state.current()) else { return };
+    let width = usize::from(area.width).saturating_sub(2);
+    let name = cut_start(&entry.name, width.saturating_sub(11).max(width / 2));
+    let mut left: Vec<Piece<'_>> = vec![piece(0, Span::styled(name, theme.strong()))];
+    if let Some(text) = size(state, image) {
+        left.push(piece(3, Span::styled(text, theme.quiet())));
+    }
+    let mut right = Vec::new();
+    if let Some((_, done, total)) = state.progress.as_ref().filter(|(_, _, total)| *total > 0) {
+        right.push(piece(1, Span::styled(format!("{done} of {total} model calls"), theme.accent())));
+    } else if state.is_working() {
+        right.push(piece(1, Span::styled("working…", theme.accent())));
+    }
+    let inner = Rect { x: area.x + 1, width: area.width.saturating_sub(2), ..area };
+    let line: Line<'_> = spread(left, right, width);
+    canvas.line(inner, line);
+}
+
+/// How large the image is, and which part of it the model saw.
+fn size(state: &State, image: usize) -> Option<String> {
+    let predicted = state.predictions.get(&image);
+    if let Some(predicted) = predicted.filter(|_| state.selection.seen) {
+        let (width, height) = predicted.seen.dimensions();
+        return Some(format!("what the model saw, {width}x{height}"));
+    }
+    let decoded = state.pictures.get(&image)?;
+    let (width, height) = decoded.size;
+    let Some(region) = predicted.map(|predicted| predicted.region) else { return Some(format!("{width}x{height}")) };
+    let (seen_width, seen_height) = (region.width.round() as u32, region.height.round() as u32);
+    Some(if seen_width > width || seen_height > height {
+        format!("{width}x{height}, padded to {seen_width}x{seen_height}")
+    } else if (seen_width, seen_height) == (width, height) {
+        format!("{width}x{height}, seen whole")
+    } else {
+        format!("{width}x{height}, seen {seen_width}x{seen_height}")
+    })
+}

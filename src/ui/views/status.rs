@@ -1,0 +1,116 @@
+//! The last line: what the map says and how to read its colours, or a message.
+
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::text::Span;
+
+use crate::app::{Explained, Notice, State};
+use crate::explain::Sign;
+use crate::model::Target;
+use crate::raster::Colormap;
+use crate::ui::Theme;
+use crate::ui::canvas::{Canvas, rgb};
+use crate::ui::words::{Piece, cut, number, piece, spread};
+
+/// Cells of the colour bar.
+const BAR: usize = 10;
+
+pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, area: Rect, state: &State, theme: Theme) {
+    let width = usize::from(area.width).saturating_sub(2);
+    let inner = Rect { x: area.x + 1, width: area.width.saturating_sub(2), ..area };
+    let help = piece(1, Span::styled("? help", theme.quiet()));
+    let left = match &state.notice {
+        Some(Notice::Done(text)) => vec![piece(0, Span::styled(cut(text, width.saturating_sub(8)), theme.right()))],
+        Some(Notice::Failed(text)) => {
+            vec![piece(0, Span::styled(cut(&format!("! {text}"), width.saturating_sub(8)), theme.warning()))]
+        }
+        None => explanation(state, width, theme),
+    };
+    let mut right = Vec::new();
+    if state.notice.is_none() {
+        right.push(piece(4, Span::styled(state.terminal.graphics.clone(), theme.quiet())));
+        if let (ready, ahead @ 1..) = state.ready_ahead() {
+            let text =
+                if ready == ahead { format!("next {ahead} ready") } else { format!("{ready} of next {ahead} ready") };
+            right.push(piece(6, Span::styled(text, theme.quiet())));
+        }
+    }
+    right.push(help);
+    canvas.line(inner, spread(left, right, width));
+}
+
+/// `grad-cam of 1 goose  raw -0.31 … 7.12  low ▇▇▇▇ high  12 ms`
+fn explanation<'a>(state: &State, width: usize, theme: Theme) -> Vec<Piece<'a>> {
+    let Some(what) = what(state) else { return Vec::new() };
+    let mut pieces = vec![piece(0, Span::styled(cut(&what, width.saturating_sub(8)), theme.strong()))];
+    if let Some(refusal) = state.refusal() {
+        pieces.push(piece(
+            0,
+            Span::styled(cut(&format!("! {refusal}"), width.saturating_sub(what.len() + 10)), theme.warning()),
+        ));
+        return pieces;
+    }
+    let Some(map) = shown(state) else { return pieces };
+    let (low, high) = map.range;
+    if map.flat {
+        pieces.push(piece(1, Span::styled(format!("flat map, raw {}", number(low)), theme.warning())));
+    } else {
+        pieces.push(piece(2, Span::raw(format!("raw {} … {}", number(low), number(high)))));
+        pieces.push(Piece { rank: 2, spans: colour_bar(map, state.selection.colormap, theme) });
+    }
+    if map.progress.is_none() {
+        pieces.push(piece(3, Span::styled(duration(map.elapsed), theme.quiet())));
+    }
+    let percent = state.selection.percent;
+    pieces.push(piece(7, Span::styled(format!("{} {percent} %", state.selection.colormap.name()), theme.quiet())));
+    pieces
+}
+
+/// The map on screen, where it is the one that is selected.
+fn shown(state: &State) -> Option<&Explained> {
+    let key = state.map_key(state.current()?)?;
+    state.maps.get(&key).map(AsRef::as_ref)
+}
+
+/// `grad-cam of 1 goose`
+fn what(state: &State) -> Option<String> {
+    let model = state.model.as_deref()?;
+    let method = state.selection.method;
+    let key = state.map_key(state.current()?);
+    Some(match (state.selection.target, key.map(|key| key.target)) {
+        (Target::Top(rank), Some(Target::Class(class))) => format!("{method} of {} {}", rank + 1, model.label(class)),
+        (Target::Top(rank), _) => format!("{method} of {}", rank + 1),
+        (Target::Class(class), _) => format!("{method} of {}", model.label(class)),
+        (Target::Contrast(a, b), _) => format!("{method} of {} against {}", model.label(a), model.label(b)),
+    })
+}
+
+/// The colours from the lowest to the highest value, with words at the ends.
+fn colour_bar<'a>(map: &Explained, colormap: Colormap, theme: Theme) -> Vec<Span<'a>> {
+    let signed = map.attribution.sign == Sign::Signed;
+    let (low, high) = if signed { ("against ", " for") } else { ("low ", " high") };
+    let mut spans = vec![Span::styled(low, theme.quiet())];
+    if theme.colour {
+        spans.extend((0..BAR).map(|cell| {
+            let colour = |half: usize| {
+                let share = (2 * cell + half) as f32 / (2 * BAR - 1) as f32;
+                rgb(if signed { Colormap::diverging(2.0 * share - 1.0) } else { colormap.colour(share) })
+            };
+            Span::styled("▌", Style::new().fg(colour(0)).bg(colour(1)))
+        }));
+    } else {
+        spans.push(Span::raw("░▒▓█"));
+    }
+    spans.push(Span::styled(high, theme.quiet()));
+    spans
+}
+
+/// In milliseconds, in seconds from ten on.
+fn duration(time: std::time::Duration) -> String {
+    let milliseconds = time.as_secs_f64() * 1000.0;
+    match milliseconds {
+        0.0..1.0 => format!("{milliseconds:.1} ms"),
+        0.0..10_000.0 => format!("{milliseconds:.0} ms"),
+        _ => format!("{:.0} s", milliseconds / 1000.0),
+    }
+}

@@ -1,0 +1,102 @@
+//! The layers, with the one that is used in brackets, and as many around it as fit.
+
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+use unicode_width::UnicodeWidthStr;
+
+use crate::app::{LayerRow, State};
+use crate::ui::Theme;
+use crate::ui::canvas::Canvas;
+use crate::ui::words::cut_start;
+
+/// Longest name shown, in cells.
+const LONGEST: usize = 28;
+
+pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, area: Rect, state: &State, theme: Theme) {
+    let Some((model, method)) = state.model.as_deref().zip(state.method()) else { return };
+    if !method.needs_layer || model.layers.is_empty() {
+        canvas.line(area, Span::styled(format!(" {} looks at the input, not at a layer", method.name), theme.quiet()));
+        return;
+    }
+    let current = state.selection.layer.or(model.auto).unwrap_or(model.layers.len() - 1).min(model.layers.len() - 1);
+    let names: Vec<String> = model.layers.iter().map(name).collect();
+    let width = usize::from(area.width).saturating_sub(" layers ".len() + 4);
+    let (first, last) = window(&names, current, width);
+    let mut spans = vec![Span::styled(" layers ", theme.quiet())];
+    spans.push(Span::styled(if first > 0 { "‹ " } else { "  " }, theme.quiet()));
+    for (index, name) in names.iter().enumerate().take(last + 1).skip(first) {
+        let (text, style): (String, Style) =
+            if index == current { (format!("[{name}]"), theme.accent()) } else { (format!(" {name} "), theme.quiet()) };
+        spans.push(Span::styled(text, style));
+    }
+    spans.push(Span::styled(if last + 1 < names.len() { " ›" } else { "" }, theme.quiet()));
+    canvas.line(area, Line::from(spans));
+}
+
+/// The range of names around `current` that fits in `width` cells, two more for each name.
+fn window(names: &[String], current: usize, width: usize) -> (usize, usize) {
+    let cells = |index: usize| names[index].width() + 2;
+    let (mut first, mut last, mut used) = (current, current, cells(current));
+    loop {
+        let before = first.checked_sub(1).filter(|index| used + cells(*index) <= width);
+        if let Some(index) = before {
+            first = index;
+            used += cells(index);
+        }
+        let after = Some(last + 1).filter(|index| *index < names.len() && used + cells(*index) <= width);
+        if let Some(index) = after {
+            last = index;
+            used += cells(index);
+        }
+        if before.is_none() && after.is_none() {
+            return (first, last);
+        }
+    }
+}
+
+/// `layer4.2/relu 7x7`
+fn name(layer: &LayerRow) -> String {
+    let [_, height, width] = layer.shape;
+    format!("{} {width}x{height}", cut_start(&short(&layer.name), LONGEST))
+}
+
+/// An ONNX name without what it repeats: `/layer4/layer4.1/relu_1/Relu` is `layer4.1/relu_1`.
+pub(in crate::ui) fn short(name: &str) -> String {
+    let parts: Vec<&str> = name.split('/').filter(|part| !part.is_empty()).collect();
+    let named: Vec<&str> = parts
+        .iter()
+        .enumerate()
+        .filter(|(index, part)| {
+            let next = parts.get(index + 1);
+            let is_repeated =
+                next.is_some_and(|next| next.strip_prefix(**part).is_some_and(|rest| rest.starts_with('.')));
+            let is_operator = *index > 0 && next.is_none() && part.starts_with(|c: char| c.is_ascii_uppercase());
+            !is_repeated && !is_operator
+        })
+        .map(|(_, part)| *part)
+        .collect();
+    named.join("/")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_shortened_without_becoming_the_same() {
+        assert_eq!(short("/layer4/layer4.1/relu_1/Relu"), "layer4.1/relu_1");
+        assert_eq!(short("/features/features.0/features.0.2/Clip"), "features.0.2");
+        assert_eq!(short("layer4.1.conv2"), "layer4.1.conv2");
+        assert_eq!(short("/Relu"), "Relu");
+    }
+
+    #[test]
+    fn the_window_holds_the_current_layer_and_fills_the_width() {
+        let names: Vec<String> = (0..10).map(|index| format!("layer{index}")).collect();
+        assert_eq!(window(&names, 9, 24), (7, 9));
+        assert_eq!(window(&names, 0, 24), (0, 2));
+        assert_eq!(window(&names, 5, 24), (4, 6));
+        assert_eq!(window(&names, 5, 1), (5, 5));
+    }
+}

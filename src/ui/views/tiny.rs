@@ -1,0 +1,45 @@
+//! A screen without room for a picture: the list, and a word why.
+
+use ratatui::text::{Line, Span};
+
+use crate::app::{Outcome, State};
+use crate::ui::Theme;
+use crate::ui::canvas::Canvas;
+use crate::ui::layout::Areas;
+use crate::ui::words::{cut, pad, percent};
+
+pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, areas: &Areas, state: &State, theme: Theme) {
+    let (area, width) = (areas.list, usize::from(areas.list.width));
+    let title = format!("{} of {}", (state.cursor + 1).min(state.visible.len()), state.visible.len());
+    canvas.line(areas.header, Span::styled(cut(&title, width), theme.accent()));
+    for row in 0..usize::from(area.height) {
+        let position = state.offset + row;
+        let Some(entry) = state.visible.get(position).and_then(|image| state.entries.get(*image)) else { break };
+        let (text, share) = match (&entry.outcome, state.model.as_deref()) {
+            (Outcome::Classified(top), Some(model)) if !top.is_empty() => {
+                (model.label(top[0].index).to_owned(), percent(top[0].probability))
+            }
+            (Outcome::Failed(reason), _) => (format!("! {reason}"), String::new()),
+            _ => (entry.name.clone(), String::new()),
+        };
+        let sign = match entry.is_right() {
+            Some(true) => "✓",
+            Some(false) => "✗",
+            None => " ",
+        };
+        let marker = if position == state.cursor { "▸" } else { " " };
+        let room = width.saturating_sub(3 + share.len());
+        canvas.row(
+            area,
+            row,
+            Line::from(vec![
+                Span::styled(marker, theme.accent()),
+                Span::raw(sign),
+                Span::raw(" "),
+                Span::raw(pad(&text, room)),
+                Span::raw(share),
+            ]),
+        );
+    }
+    canvas.line(areas.status, Span::styled(cut("too small for pictures", width), theme.warning()));
+}

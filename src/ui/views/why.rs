@@ -1,0 +1,96 @@
+//! The predictions of the image at the cursor, as bars; the one that is explained is marked.
+
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+
+use crate::app::{ImageId, Outcome, State};
+use crate::model::Target;
+use crate::ui::Theme;
+use crate::ui::canvas::Canvas;
+use crate::ui::layout::Areas;
+use crate::ui::words::{pad, percent};
+
+/// Predictions shown.
+const SHOWN: usize = 5;
+/// Eighths of a cell, from one to seven.
+const EIGHTHS: [&str; 7] = ["▏", "▎", "▍", "▌", "▋", "▊", "▉"];
+
+/// A class with its place in the ranking, if it is among those shown.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(in crate::ui) struct Row {
+    /// From 0; none for a class that was searched for.
+    pub(in crate::ui) rank: Option<usize>,
+    /// The class.
+    pub(in crate::ui) class: usize,
+    /// In `[0, 1]`, where it is known.
+    pub(in crate::ui) probability: Option<f32>,
+    /// Whether it is the one explained.
+    pub(in crate::ui) is_target: bool,
+}
+
+pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, areas: &Areas, state: &State, theme: Theme) {
+    canvas.line(areas.why_title, Span::styled(" why", theme.quiet()));
+    let Some((image, model)) = state.current().zip(state.model.as_deref()) else { return };
+    let rows = rows(state, image, usize::from(areas.why.height));
+    let width = usize::from(areas.why.width);
+    let label_width = (width * 2 / 5).clamp(10, 26);
+    for (index, row) in rows.into_iter().enumerate() {
+        let (emphasis, bar) =
+            if row.is_target { (theme.strong(), theme.accent_bar()) } else { (Style::new(), theme.quiet()) };
+        let marker = if row.is_target { "▸" } else { " " };
+        let rank = row.rank.map_or("t".to_owned(), |rank| (rank + 1).to_string());
+        let share = row.probability.map_or_else(|| "      …".to_owned(), percent);
+        let bar_width = width.saturating_sub(5 + label_width + 1 + 7 + 2);
+        canvas.row(
+            areas.why,
+            index,
+            Line::from(vec![
+                Span::styled(format!(" {marker} "), theme.accent()),
+                Span::styled(format!("{rank} "), theme.quiet()),
+                Span::styled(pad(model.label(row.class), label_width), emphasis),
+                Span::styled(format!(" {share}  "), emphasis),
+                Span::styled(filled(row.probability.unwrap_or(0.0), bar_width), bar),
+            ]),
+        );
+    }
+}
+
+/// The best classes, and the target where it is none of them: never more than `room`.
+pub(in crate::ui) fn rows(state: &State, image: ImageId, room: usize) -> Vec<Row> {
+    let Some(Outcome::Classified(top)) = state.entries.get(image).map(|entry| &entry.outcome) else {
+        return Vec::new();
+    };
+    let target = match state.selection.target {
+        Target::Top(rank) => top.get(rank).map(|best| best.index),
+        Target::Class(class) | Target::Contrast(class, _) => Some(class),
+    };
+    let shown = top.iter().take(SHOWN.min(room)).enumerate().map(|(rank, best)| Row {
+        rank: Some(rank),
+        class: best.index,
+        probability: Some(best.probability),
+        is_target: target == Some(best.index),
+    });
+    let mut rows: Vec<Row> = shown.collect();
+    if let Some(class) = target.filter(|_| rows.iter().all(|row| !row.is_target)) {
+        let rank = top.iter().position(|best| best.index == class);
+        let probabilities = state.predictions.get(&image).map(|predicted| &predicted.probabilities);
+        let probability = probabilities.and_then(|all| all.get(class)).copied();
+        rows.truncate(room.saturating_sub(1));
+        rows.push(Row { rank, class, probability, is_target: true });
+    }
+    rows
+}
+
+/// A bar of `share` of `width` cells, to an eighth of a cell.
+fn filled(share: f32, width: usize) -> String {
+    let eighths = (share.clamp(0.0, 1.0) * width as f32 * 8.0).round() as usize;
+    let rest = eighths % 8;
+    "█".repeat(eighths / 8) + if rest > 0 { EIGHTHS[rest - 1] } else { "" }
+}
+
+/// The target's row of the screen area, for clicks: which class rank lies there.
+pub(in crate::ui) fn rank_at(state: &State, area: Rect, y: u16) -> Option<usize> {
+    let rows = rows(state, state.current()?, usize::from(area.height));
+    rows.get(usize::from(y.checked_sub(area.y)?))?.rank
+}

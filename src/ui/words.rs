@@ -1,0 +1,142 @@
+//! Text in a given number of cells.
+
+use ratatui::text::{Line, Span};
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+/// The text in at most `width` cells; what does not fit is cut at the end and marked by `…`.
+pub(super) fn cut(text: &str, width: usize) -> String {
+    if text.width() <= width {
+        return text.to_owned();
+    }
+    let mark = if width > 0 { "…" } else { "" };
+    take(text.chars(), width.saturating_sub(1)) + mark
+}
+
+/// The text in at most `width` cells; what does not fit is cut at the start, because paths differ at their end.
+pub(super) fn cut_start(text: &str, width: usize) -> String {
+    if text.width() <= width || width == 0 {
+        return cut(text, width);
+    }
+    let tail: String = take(text.chars().rev(), width - 1).chars().rev().collect();
+    format!("…{tail}")
+}
+
+/// The text in exactly `width` cells.
+pub(super) fn pad(text: &str, width: usize) -> String {
+    let cut = cut(text, width);
+    let space = width.saturating_sub(cut.width());
+    cut + &" ".repeat(space)
+}
+
+fn take(characters: impl Iterator<Item = char>, width: usize) -> String {
+    let (mut taken, mut used) = (String::new(), 0);
+    for character in characters {
+        let cells = character.width().unwrap_or(0);
+        if used + cells > width {
+            break;
+        }
+        used += cells;
+        taken.push(character);
+    }
+    taken
+}
+
+/// The text in lines of at most `width` cells, broken between words where possible.
+pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.width() + 1 + word.width() <= width => *line = format!("{line} {word}"),
+            _ => lines.push(cut(word, width)),
+        }
+    }
+    lines
+}
+
+/// A probability, in seven cells.
+pub(super) fn percent(probability: f32) -> String {
+    let value = probability * 100.0;
+    if value > 0.0 && value < 0.05 { " <0.1 %".to_owned() } else { format!("{value:5.1} %") }
+}
+
+/// A raw score: three digits that count, however large or small.
+pub(super) fn number(value: f32) -> String {
+    match value.abs() {
+        0.0 => "0".to_owned(),
+        size if !(0.001..100_000.0).contains(&size) => format!("{value:.1e}"),
+        size if size < 0.1 => format!("{value:.3}"),
+        size if size < 100.0 => format!("{value:.2}"),
+        _ => format!("{value:.0}"),
+    }
+}
+
+/// A piece of a line. Pieces with the highest rank go first when there is no room.
+pub(super) struct Piece<'a> {
+    pub(super) rank: u8,
+    pub(super) spans: Vec<Span<'a>>,
+}
+
+/// A piece of one span.
+pub(super) fn piece<'a>(rank: u8, span: impl Into<Span<'a>>) -> Piece<'a> {
+    Piece { rank, spans: vec![span.into()] }
+}
+
+impl Piece<'_> {
+    fn width(&self) -> usize {
+        self.spans.iter().map(Span::width).sum()
+    }
+}
+
+/// Pieces from the left and from the right edge of a line of `width` cells, two cells apart. Those that do not fit are left
+/// out, the least important first.
+pub(super) fn spread<'a>(mut left: Vec<Piece<'a>>, mut right: Vec<Piece<'a>>, width: usize) -> Line<'a> {
+    let total = |pieces: &[Piece<'_>]| pieces.iter().map(|piece| piece.width() + 2).sum::<usize>();
+    while total(&left) + total(&right) > width + 2 {
+        let rank = |pieces: &[Piece<'_>]| pieces.iter().map(|piece| piece.rank).max().unwrap_or(0);
+        let from = if rank(&left) > rank(&right) { &mut left } else { &mut right };
+        let worst = rank(from);
+        if worst == 0 {
+            break;
+        }
+        from.retain(|piece| piece.rank != worst);
+    }
+    let join = |pieces: Vec<Piece<'a>>| {
+        let spaced = pieces.into_iter().flat_map(|piece| [vec![Span::raw("  ")], piece.spans].concat());
+        spaced.skip(1).collect::<Vec<_>>()
+    };
+    let (left, right) = (join(left), join(right));
+    let used: usize = left.iter().chain(&right).map(Span::width).sum();
+    Line::from([left, vec![Span::raw(" ".repeat(width.saturating_sub(used)))], right].concat())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cutting_counts_cells_not_characters() {
+        assert_eq!(cut("金魚金魚", 5), "金魚…");
+        assert_eq!(cut("金魚金魚", 4), "金…");
+        assert_eq!(cut_start("val/pelican/7.jpg", 8), "…n/7.jpg");
+        assert_eq!(pad("金", 4), "金  ");
+        assert_eq!((cut("abc", 0), cut("abc", 1), cut("", 0)), (String::new(), "…".to_owned(), String::new()));
+    }
+
+    #[test]
+    fn numbers_keep_digits_that_count() {
+        let shown = [0.0, 7.123, -0.31, 0.0042, 1234.5, 1e-7, 3e8].map(number);
+        assert_eq!(shown, ["0", "7.12", "-0.31", "0.004", "1234", "1.0e-7", "3.0e8"]);
+        assert_eq!([1.0, 0.412, 0.0001].map(percent), ["100.0 %", " 41.2 %", " <0.1 %"]);
+    }
+
+    #[test]
+    fn a_full_line_drops_what_matters_least() {
+        let line = |width| {
+            let left = vec![piece(0, "what"), piece(2, "more")];
+            spread(left, vec![piece(1, "right")], width).to_string()
+        };
+        assert_eq!(line(20), "what  more     right");
+        assert_eq!(line(14), "what     right");
+        assert_eq!(line(8), "what    ");
+    }
+}
