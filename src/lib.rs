@@ -18,6 +18,7 @@ pub mod explain;
 pub mod gallery;
 pub mod model;
 pub mod raster;
+pub mod shell;
 pub mod term;
 pub mod text;
 pub mod ui;

@@ -1,16 +1,25 @@
 //! The terminal: taking and giving it back, asking what it can do, and drawing pictures in it.
 //!
 //! Bytes from the terminal go through one decoder ([`input`]), whether they are keys or answers ([`reply`]). [`probe`] asks,
-//! [`decide`] concludes, [`session`] is the guard.
+//! [`decide`] concludes, the session is the guard. [`Graphics::encode`] makes pictures ready to send, [`Canvas`] knows which are on
+//! the screen; a protocol is a file of its own behind them.
 
+mod canvas;
 mod decide;
+mod encode;
+mod halfblocks;
 pub mod input;
+mod iterm2;
+mod kitty;
 mod probe;
 mod reply;
 mod session;
+mod sixel;
 mod suspend;
 
+pub use canvas::Canvas;
 pub use decide::{CellSize, Graphics, Protocol, Wishes, decide};
+pub use encode::{EncodeError, Encoded, Part, Quality};
 pub use probe::{Environment, Facts, Probe, Tmux, probe};
 pub use reply::Reply;
 pub use session::{Output, Session, SessionError, read_input};

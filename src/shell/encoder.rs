@@ -1,0 +1,188 @@
+//! Pictures on their way to the screen: a cache of encoded parts, and the threads that fill it.
+//!
+//! They are threads of their own, so that a picture whose pixels are there never waits for a model.
+
+use std::collections::HashSet;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+use crossbeam_channel::Sender;
+use ratatui::layout::Size;
+
+use crate::app::{Cache, Picture, PictureKey};
+use crate::raster::Composition;
+use crate::term::{Encoded, Graphics, Part, Quality};
+
+/// Memory for encoded pictures, in bytes.
+const BUDGET: usize = 64 << 20;
+const THREADS: usize = 2;
+
+/// What is encoded how. The same key means the same bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct PartKey {
+    picture: PictureKey,
+    part: Part,
+    size: (u16, u16),
+    quality: Quality,
+}
+
+/// A picture to be encoded.
+struct Wanted {
+    key: PartKey,
+    composition: Composition,
+}
+
+/// An encoded picture, or why there is none.
+pub struct Finished {
+    /// Which one.
+    pub key: PartKey,
+    /// Its bytes.
+    pub result: Result<Arc<Encoded>, String>,
+    /// Of what generation of settings; see [`Encoder::reset`].
+    pub epoch: u64,
+}
+
+#[derive(Default)]
+struct Queue {
+    /// Best last.
+    wanted: Vec<Wanted>,
+    running: HashSet<PartKey>,
+    graphics: Option<Arc<Graphics>>,
+    epoch: u64,
+    closed: bool,
+}
+
+#[derive(Default)]
+struct Shared {
+    queue: Mutex<Queue>,
+    wake: Condvar,
+}
+
+/// Encodes pictures in the background and remembers them.
+pub struct Encoder {
+    shared: Arc<Shared>,
+    cache: Cache<PartKey, Result<Arc<Encoded>, String>>,
+    graphics: Arc<Graphics>,
+    epoch: u64,
+    wanted: Vec<Wanted>,
+}
+
+impl Encoder {
+    /// Starts the threads; what they finish goes to `finished`.
+    ///
+    /// # Errors
+    /// When a thread cannot be started.
+    pub fn start(graphics: Arc<Graphics>, finished: &Sender<Finished>) -> io::Result<Encoder> {
+        let shared = Arc::new(Shared::default());
+        shared.lock().graphics = Some(Arc::clone(&graphics));
+        for number in 0..THREADS {
+            let (shared, finished) = (Arc::clone(&shared), finished.clone());
+            thread::Builder::new().name(format!("encoder {number}")).spawn(move || shared.work(&finished))?;
+        }
+        Ok(Encoder { shared, cache: Cache::new(BUDGET), graphics, epoch: 0, wanted: Vec::new() })
+    }
+
+    /// Other graphics settings: everything is encoded anew.
+    pub fn reset(&mut self, graphics: Arc<Graphics>) {
+        self.graphics = Arc::clone(&graphics);
+        self.cache = Cache::new(BUDGET);
+        self.epoch += 1;
+        let mut queue = self.shared.lock();
+        queue.wanted.clear();
+        queue.running.clear();
+        queue.epoch = self.epoch;
+        queue.graphics = Some(graphics);
+    }
+
+    /// The parts of a picture, if all are there; what is missing is noted as wanted. Wanted first is encoded first.
+    pub fn parts(&mut self, picture: &Picture, size: Size, quality: Quality) -> Option<Vec<Arc<Encoded>>> {
+        let parts = self.graphics.parts(picture.composition.heat.is_some());
+        let mut found = Vec::with_capacity(parts.len());
+        for part in parts {
+            let mut key = picture.key.clone();
+            if *part == Part::Base {
+                key.heat = None;
+            }
+            let quality = if *part == Part::Heat || !self.graphics.has_quick() { Quality::Sharp } else { quality };
+            let key = PartKey { picture: key, part: *part, size: (size.width, size.height), quality };
+            match self.cache.get(&key) {
+                Some(Ok(encoded)) => {
+                    found.push(Arc::clone(encoded));
+                    self.cache.touch(&key);
+                }
+                Some(Err(_)) => {}
+                None => self.wanted.push(Wanted { key, composition: picture.composition.clone() }),
+            }
+        }
+        (found.len() == parts.len()).then_some(found)
+    }
+
+    /// Hands what was noted as wanted since the last call to the threads, in place of what they have not begun.
+    pub fn commit(&mut self) {
+        let mut wanted = std::mem::take(&mut self.wanted);
+        wanted.reverse();
+        let mut queue = self.shared.lock();
+        let running = std::mem::take(&mut queue.running);
+        wanted.retain(|wanted| !running.contains(&wanted.key));
+        queue.running = running;
+        let idle = wanted.is_empty();
+        queue.wanted = wanted;
+        drop(queue);
+        if !idle {
+            self.shared.wake.notify_all();
+        }
+    }
+
+    /// Takes a finished part into the cache; false when it came too late to be of use.
+    pub fn take(&mut self, finished: Finished) -> bool {
+        if finished.epoch != self.epoch {
+            return false;
+        }
+        self.shared.lock().running.remove(&finished.key);
+        let bytes = finished.result.as_ref().map_or(0, |encoded| encoded.bytes());
+        self.cache.insert(finished.key, finished.result, bytes);
+        true
+    }
+}
+
+impl Drop for Encoder {
+    fn drop(&mut self) {
+        self.shared.lock().closed = true;
+        self.shared.wake.notify_all();
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn work(&self, finished: &Sender<Finished>) {
+        loop {
+            let mut queue = self.lock();
+            let (wanted, graphics, epoch) = loop {
+                if queue.closed {
+                    return;
+                }
+                if let (Some(wanted), Some(graphics)) = (queue.wanted.pop(), queue.graphics.clone()) {
+                    // It stays on this list until the loop has the result in its cache.
+                    queue.running.insert(wanted.key.clone());
+                    break (wanted, graphics, queue.epoch);
+                }
+                queue = self.wake.wait(queue).unwrap_or_else(PoisonError::into_inner);
+            };
+            drop(queue);
+            let PartKey { part, size, quality, .. } = wanted.key;
+            let encode = || graphics.encode(&wanted.composition, part, size.into(), quality);
+            let result = match catch_unwind(AssertUnwindSafe(encode)) {
+                Ok(result) => result.map(Arc::new).map_err(|error| error.to_string()),
+                Err(_) => Err("the encoder crashed; please report it".to_owned()),
+            };
+            if finished.send(Finished { key: wanted.key, result, epoch }).is_err() {
+                return;
+            }
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! What the workers need from a model: everything slow, behind a trait, so that the loop is tested without one.
+
+use std::path::{Path, PathBuf};
+
+use image::DynamicImage;
+
+use crate::app::{Export, MapKey, ModelSummary, Predicted};
+use crate::explain::{Attribution, ExplainError, Monitor};
+
+/// A loaded model, as the workers use it; from several threads at once.
+pub trait Engine: Send + Sync {
+    /// What the interface needs to know of the model.
+    fn summary(&self) -> ModelSummary;
+
+    /// Predicts. `image` holds the upright pixels, and is `None` for a file that is a tensor already. With `urgent`, the
+    /// user waits for this one, and all cores may be used for it.
+    ///
+    /// # Errors
+    /// One line for people.
+    fn predict(&self, path: &Path, image: Option<&DynamicImage>, urgent: bool) -> Result<Predicted, String>;
+
+    /// Makes a map. `decode` gets the pixels if they are needed.
+    ///
+    /// # Errors
+    /// [`ExplainError::Cancelled`], or what the method says.
+    fn explain(
+        &self,
+        path: &Path,
+        key: &MapKey,
+        decode: &dyn Fn() -> Result<DynamicImage, String>,
+        monitor: &Monitor<'_>,
+    ) -> Result<Attribution, EngineError>;
+
+    /// Writes a map and its overlay; returns the files.
+    ///
+    /// # Errors
+    /// One line for people.
+    fn export(&self, export: &Export) -> Result<Vec<PathBuf>, String>;
+}
+
+/// Why there is no map.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The file could not be decoded.
+    #[error("{0}")]
+    Decode(String),
+    /// The method refused, or was cancelled.
+    #[error(transparent)]
+    Explain(#[from] ExplainError),
+}

@@ -1,0 +1,302 @@
+//! The one owner of the state: takes what has happened, updates, draws when something changed.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use crossbeam_channel::{Receiver, Select, Sender, TryRecvError};
+use crossterm::event::{Event, KeyEventKind, MouseButton, MouseEventKind};
+use ratatui::layout::Position;
+
+use super::encoder::Finished;
+use super::engine::Engine;
+use super::pool::Pool;
+use super::screen::Screen;
+use super::signals::Signal;
+use super::{News, summary};
+use crate::app::{Action, Effect, Notice, Report, State, Terminal, update};
+use crate::term::input::{Decoder, Input};
+use crate::term::{CellSize, Reply};
+use crate::ui;
+
+/// How long the rest of an escape sequence may take after its ESC.
+const ESCAPE: Duration = Duration::from_millis(40);
+/// How long to wait, when leaving, for answers that the terminal still owes us.
+const LAST_ANSWERS: Duration = Duration::from_millis(500);
+
+/// Where things come from.
+pub struct Sources {
+    pub input: Receiver<Vec<u8>>,
+    pub signals: Receiver<Signal>,
+    pub news: Receiver<News>,
+    pub reports: Receiver<Report>,
+}
+
+/// Why the loop ended.
+pub enum End {
+    /// The user left, or the terminal went away.
+    Quit,
+    /// There is no model.
+    Failed(anyhow::Error),
+    /// A signal told us to.
+    Signal(i32),
+}
+
+/// State, terminal and workers.
+pub struct EventLoop {
+    state: State,
+    screen: Screen,
+    sources: Sources,
+    decoder: Decoder,
+    pool: Pool,
+    reports: Sender<Report>,
+    engine: Option<std::sync::Arc<dyn Engine>>,
+    /// Something changed since the last frame.
+    dirty: bool,
+    end: Option<End>,
+}
+
+impl EventLoop {
+    pub fn new(
+        state: State,
+        screen: Screen,
+        sources: Sources,
+        decoder: Decoder,
+        pool: Pool,
+        reports: Sender<Report>,
+    ) -> Self {
+        EventLoop { state, screen, sources, decoder, pool, reports, engine: None, dirty: true, end: None }
+    }
+
+    /// Runs until the end. `typed` came before the loop began.
+    ///
+    /// # Errors
+    /// When the terminal cannot be written to.
+    pub fn run(&mut self, typed: Vec<Event>) -> io::Result<End> {
+        self.tell_terminal();
+        for event in typed {
+            self.event(event)?;
+        }
+        loop {
+            if let Some(end) = self.end.take() {
+                return Ok(end);
+            }
+            if self.dirty {
+                self.dirty = false;
+                self.screen.draw(&self.state)?;
+            }
+            self.wait();
+            self.take_all()?;
+        }
+    }
+
+    /// Leaves the terminal quiet: answers that are still under way are read here, rather than by the shell.
+    pub fn finish(self, owed: bool) {
+        let EventLoop { screen, sources, mut decoder, pool, .. } = self;
+        drop(pool);
+        if owed {
+            let deadline = Instant::now() + LAST_ANSWERS;
+            while let Ok(bytes) = sources.input.recv_deadline(deadline) {
+                let last = |input: &Input| matches!(input, Input::Reply(Reply::DeviceAttributes(_)));
+                if decoder.feed(&bytes).iter().any(last) {
+                    break;
+                }
+            }
+        }
+        drop(screen);
+    }
+
+    /// Sleeps until something happens.
+    fn wait(&self) {
+        let mut select = Select::new();
+        select.recv(&self.sources.input);
+        select.recv(&self.sources.signals);
+        select.recv(&self.sources.reports);
+        select.recv(self.screen.finished());
+        // These senders go away when their work is done; a closed channel is always ready.
+        if !self.news_is_over() {
+            select.recv(&self.sources.news);
+        }
+        let escape = self.decoder.is_pending().then(|| Instant::now() + ESCAPE);
+        match [escape, self.screen.deadline()].into_iter().flatten().min() {
+            Some(deadline) => {
+                let _ = select.ready_deadline(deadline);
+            }
+            None => {
+                select.ready();
+            }
+        }
+    }
+
+    fn news_is_over(&self) -> bool {
+        self.state.complete && self.engine.is_some()
+    }
+
+    /// Takes all that has happened.
+    fn take_all(&mut self) -> io::Result<()> {
+        let mut quiet = true;
+        loop {
+            match self.sources.input.try_recv() {
+                Ok(bytes) => {
+                    quiet = false;
+                    for input in self.decoder.feed(&bytes) {
+                        self.input(input)?;
+                    }
+                }
+                Err(TryRecvError::Empty) => break,
+                Err(TryRecvError::Disconnected) => {
+                    self.end = Some(End::Quit);
+                    break;
+                }
+            }
+        }
+        if quiet && self.decoder.is_pending() {
+            for input in self.decoder.timeout() {
+                self.input(input)?;
+            }
+        }
+        while let Ok(signal) = self.sources.signals.try_recv() {
+            self.signal(signal)?;
+        }
+        while let Ok(news) = self.sources.news.try_recv() {
+            self.news(news)?;
+        }
+        while let Ok(report) = self.sources.reports.try_recv() {
+            self.pool.seen(&report);
+            self.act(Action::Report(report))?;
+        }
+        while let Ok(finished) = self.screen.finished().try_recv() {
+            self.finished(finished);
+        }
+        self.dirty |= self.screen.deadline().is_some_and(|deadline| Instant::now() >= deadline);
+        Ok(())
+    }
+
+    fn finished(&mut self, finished: Finished) {
+        self.dirty |= self.screen.take(finished);
+    }
+
+    fn news(&mut self, news: News) -> io::Result<()> {
+        match news {
+            News::Found(paths) => self.act(Action::Found(paths)),
+            News::FoundAll(problems) => self.act(Action::FoundAll(problems)),
+            News::Model(Ok(engine)) => {
+                let model = summary(&engine);
+                self.pool.set_engine(engine.clone());
+                self.engine = Some(engine);
+                self.act(Action::ModelReady(model))
+            }
+            News::Model(Err(error)) => {
+                self.end = Some(End::Failed(error));
+                Ok(())
+            }
+        }
+    }
+
+    fn signal(&mut self, signal: Signal) -> io::Result<()> {
+        match signal {
+            Signal::End(number) => self.end = Some(End::Signal(number)),
+            Signal::Stop => self.suspend()?,
+            Signal::Continue => {
+                self.screen.retake()?;
+                self.tell_terminal();
+            }
+            Signal::Resize => {
+                self.screen.resize()?;
+                self.tell_terminal();
+            }
+        }
+        self.dirty = true;
+        Ok(())
+    }
+
+    fn input(&mut self, input: Input) -> io::Result<()> {
+        match input {
+            Input::Event(event) => self.event(event),
+            Input::Reply(Reply::CellPixels { width, height }) => {
+                self.screen.set_cell(CellSize { width, height });
+                self.tell_terminal();
+                Ok(())
+            }
+            Input::Reply(_) => Ok(()),
+        }
+    }
+
+    fn event(&mut self, event: Event) -> io::Result<()> {
+        let action = match event {
+            Event::Key(key) if key.kind != KeyEventKind::Release => self.state.interpret(key),
+            Event::Mouse(mouse) => match mouse.kind {
+                MouseEventKind::Down(MouseButton::Left) => {
+                    ui::click(&self.state, Position::new(mouse.column, mouse.row))
+                }
+                MouseEventKind::ScrollDown => Some(Action::Scroll(1)),
+                MouseEventKind::ScrollUp => Some(Action::Scroll(-1)),
+                _ => None,
+            },
+            // A paste is not a row of commands.
+            _ => None,
+        };
+        action.map_or(Ok(()), |action| self.act(action))
+    }
+
+    /// What the terminal can do, for the state.
+    fn tell_terminal(&mut self) {
+        let size = self.screen.size();
+        let graphics = self.screen.graphics();
+        let terminal = Terminal {
+            size: (size.width, size.height),
+            cell: (graphics.cell.width, graphics.cell.height),
+            graphics: graphics.protocol.name().to_owned(),
+            page: ui::list_rows((size.width, size.height)),
+        };
+        let effects = update(&mut self.state, Action::Terminal(terminal));
+        self.dirty = true;
+        for effect in effects {
+            // A new size asks for no more than other work.
+            if let Effect::Plan(plan) = effect {
+                self.pool.set_plan(plan);
+            }
+        }
+    }
+
+    fn act(&mut self, action: Action) -> io::Result<()> {
+        self.dirty = true;
+        for effect in update(&mut self.state, action) {
+            self.effect(effect)?;
+        }
+        Ok(())
+    }
+
+    fn effect(&mut self, effect: Effect) -> io::Result<()> {
+        match effect {
+            Effect::Plan(plan) => self.pool.set_plan(plan),
+            Effect::Export(export) => {
+                let (Some(engine), reports) = (self.engine.clone(), self.reports.clone()) else { return Ok(()) };
+                let write = move || {
+                    let _ = reports.send(Report::Exported(engine.export(&export)));
+                };
+                std::thread::Builder::new().name("export".to_owned()).spawn(write)?;
+            }
+            Effect::Copy(text) => self.screen.write(&format!("\x1b]52;c;{}\x07", STANDARD.encode(text)))?,
+            Effect::Redraw => self.screen.redraw(true)?,
+            Effect::Suspend => self.suspend()?,
+            Effect::Quit => self.end = Some(End::Quit),
+        }
+        Ok(())
+    }
+
+    fn suspend(&mut self) -> io::Result<()> {
+        if !self.screen.suspend()? {
+            self.state.notice = Some(Notice::Failed("there is no shell to return to".to_owned()));
+        }
+        // These tell of the stop that is over.
+        while let Ok(signal) = self.sources.signals.try_recv() {
+            if let Signal::End(number) = signal {
+                self.end = Some(End::Signal(number));
+            }
+        }
+        self.tell_terminal();
+        Ok(())
+    }
+}

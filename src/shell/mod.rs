@@ -1,0 +1,113 @@
+//! The interface in motion: the event loop, the workers, and the effects on the world outside.
+//!
+//! ```text
+//! input thread --bytes--+                                     +--Plan--> pool (decode, predict, explain)
+//! signal thread --------+--> event loop: update, draw --------+--------> encoder (composite, encode)
+//! workers --Report------+    (owns the state and the terminal)+--------> files, clipboard, job control
+//! ```
+//!
+//! Here are the threads and the clock. The loop sleeps until something happens, takes all that has happened, and draws once.
+
+mod encoder;
+mod engine;
+mod event_loop;
+mod pool;
+mod screen;
+mod signals;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use crossbeam_channel::unbounded;
+
+use crate::app::ModelSummary;
+use crate::term::{Session, Wishes, decide, input::Decoder, probe, read_input};
+
+pub use engine::{Engine, EngineError};
+pub use pool::Decode;
+
+/// How long the terminal may take to say what it is. A transcontinental SSH line takes a third of it.
+const PROBE_LIMIT: Duration = Duration::from_secs(1);
+
+/// Loads the model, on a thread of its own.
+pub type Load = Box<dyn FnOnce() -> anyhow::Result<Arc<dyn Engine>> + Send>;
+/// Finds the images: hands them over in portions, in the order of the list, and returns what could not be read.
+pub type Find = Box<dyn FnOnce(&mut dyn FnMut(Vec<Arc<Path>>)) -> Vec<String> + Send>;
+
+/// What the interface is opened with.
+pub struct Options {
+    /// What was opened, for the title: a directory, `60 files`, `demo`.
+    pub root: String,
+    /// The directory that names in the list are relative to.
+    pub base: Option<PathBuf>,
+    /// Finds the images.
+    pub find: Find,
+    /// Decodes one.
+    pub decode: Box<Decode>,
+    /// Loads the model.
+    pub load: Load,
+    /// Graphics protocol and cell size, where the user insists.
+    pub graphics: Wishes,
+    /// Worker threads.
+    pub threads: usize,
+}
+
+/// What comes from the threads that are started once.
+enum News {
+    Found(Vec<Arc<Path>>),
+    FoundAll(Vec<String>),
+    Model(anyhow::Result<Arc<dyn Engine>>),
+}
+
+/// Opens the interface; returns when the user leaves. The terminal is as it was before, whatever happens.
+///
+/// # Errors
+/// When there is no terminal, or the model cannot be loaded.
+pub fn run(options: Options) -> anyhow::Result<()> {
+    let Options { root, base, find, decode, load, graphics: wishes, threads } = options;
+    // The slow things begin first.
+    let (news_sender, news) = unbounded();
+    let (reports_sender, reports) = unbounded();
+    let sender = news_sender.clone();
+    thread::Builder::new().name("load".to_owned()).spawn(move || {
+        let _ = sender.send(News::Model(load()));
+    })?;
+    let workers = pool::Pool::start(threads, decode, reports_sender.clone())?;
+
+    let signals = signals::listen()?;
+    let input = read_input()?;
+    let (session, mut output) = Session::enter()?;
+    thread::Builder::new().name("find".to_owned()).spawn(move || {
+        let problems = find(&mut |paths| {
+            let _ = news_sender.send(News::Found(paths));
+        });
+        let _ = news_sender.send(News::FoundAll(problems));
+    })?;
+    let mut decoder = Decoder::default();
+    let probe = probe(&mut output, &input, &mut decoder, PROBE_LIMIT)?;
+    let graphics = decide(&probe.facts, wishes);
+
+    let screen = screen::Screen::new(session, output, graphics, &probe.facts)?;
+    let sources = event_loop::Sources { input, signals, news, reports };
+    let state = crate::app::State::new(root);
+    let _ = base;
+    let mut event_loop = event_loop::EventLoop::new(state, screen, sources, decoder, workers, reports_sender);
+    let end = event_loop.run(probe.typed);
+    event_loop.finish(!probe.complete);
+    match end? {
+        event_loop::End::Quit => Ok(()),
+        event_loop::End::Failed(error) => Err(error),
+        event_loop::End::Signal(number) => {
+            // Whoever started us sees what we died of; the terminal is given back already.
+            signal_hook::low_level::emulate_default_handler(number)?;
+            Ok(())
+        }
+    }
+}
+
+/// The summary with the engine that it came from.
+fn summary(engine: &Arc<dyn Engine>) -> Arc<ModelSummary> {
+    Arc::new(engine.summary())
+}

@@ -1,0 +1,283 @@
+//! Workers that carry out the plan: the most wanted task first, stale ones dropped or cancelled.
+//!
+//! A plan replaces the one before. Tasks that run already and are still wanted go on; a result that is on its way to the
+//! interface is not computed again because the interface has not seen it yet.
+
+use std::any::Any;
+use std::collections::{HashMap, HashSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread;
+use std::time::Instant;
+
+use crossbeam_channel::Sender;
+use image::DynamicImage;
+use image::imageops::FilterType;
+
+use super::engine::{Engine, EngineError};
+use crate::app::{Decoded, Explained, Job, MapKey, Plan, Priority, Report, Task};
+use crate::explain::{Cancel, ExplainError, Monitor};
+
+/// Longest side of a decoded picture that is kept, in pixels: as much as a screen shows.
+const KEPT_SIDE: u32 = 2048;
+
+/// Decodes a file, upright; the error is one line for people.
+pub type Decode = dyn Fn(&Path) -> Result<DynamicImage, String> + Send + Sync;
+
+/// The workers' side of the shell.
+pub struct Pool {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    queue: Mutex<Queue>,
+    /// Something was added to the queue, or the engine is there.
+    wake: Condvar,
+    engine: OnceLock<Arc<dyn Engine>>,
+    decode: Box<Decode>,
+    reports: Sender<Report>,
+}
+
+#[derive(Default)]
+struct Queue {
+    generation: u64,
+    /// What is wanted and not begun, best first.
+    waiting: Vec<Task>,
+    running: HashMap<Job, Cancel>,
+    /// Done, and its report not yet seen by the interface.
+    unseen: HashSet<Job>,
+    closed: bool,
+}
+
+impl Pool {
+    /// Starts `threads` workers.
+    pub fn start(threads: usize, decode: Box<Decode>, reports: Sender<Report>) -> std::io::Result<Pool> {
+        let shared = Arc::new(Shared {
+            queue: Mutex::default(),
+            wake: Condvar::new(),
+            engine: OnceLock::new(),
+            decode,
+            reports,
+        });
+        for number in 0..threads.max(1) {
+            let shared = Arc::clone(&shared);
+            // One worker never begins what is only wanted some day, so that what the user looks at does not wait for it.
+            let reserved = number == 0 && threads > 1;
+            thread::Builder::new().name(format!("worker {number}")).spawn(move || shared.work(reserved))?;
+        }
+        Ok(Pool { shared })
+    }
+
+    /// The model is loaded: predictions and maps can be made from now on.
+    pub fn set_engine(&self, engine: Arc<dyn Engine>) {
+        let queue = self.shared.lock();
+        let _ = self.shared.engine.set(engine);
+        drop(queue);
+        self.shared.wake.notify_all();
+    }
+
+    /// Replaces the plan.
+    pub fn set_plan(&self, plan: Plan) {
+        let mut queue = self.shared.lock();
+        if plan.generation < queue.generation {
+            return;
+        }
+        queue.generation = plan.generation;
+        let wanted: HashSet<&Job> = plan.tasks.iter().map(|task| &task.job).collect();
+        for (job, cancel) in &queue.running {
+            if !wanted.contains(job) {
+                cancel.cancel();
+            }
+        }
+        let waiting = plan.tasks.iter().filter(|task| {
+            let runs = queue.running.get(&task.job).is_some_and(|cancel| !cancel.is_cancelled());
+            !runs && !queue.unseen.contains(&task.job)
+        });
+        queue.waiting = waiting.cloned().collect();
+        drop(queue);
+        self.shared.wake.notify_all();
+    }
+
+    /// The interface has seen the result of a job.
+    pub fn seen(&self, report: &Report) {
+        let mut queue = self.shared.lock();
+        match report {
+            Report::Predicted(image, _) => {
+                queue.unseen.remove(&Job::Open(*image));
+                queue.unseen.remove(&Job::Classify(*image));
+            }
+            Report::Decoded(image, Err(_)) => {
+                queue.unseen.remove(&Job::Open(*image));
+            }
+            Report::Explained(key, _) => {
+                queue.unseen.remove(&Job::Explain(key.clone()));
+            }
+            Report::Decoded(..) | Report::Partial(..) | Report::Exported(_) => {}
+        }
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        let mut queue = self.shared.lock();
+        queue.closed = true;
+        queue.waiting.clear();
+        queue.running.values().for_each(Cancel::cancel);
+        drop(queue);
+        self.shared.wake.notify_all();
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn work(&self, reserved: bool) {
+        while let Some((task, cancel)) = self.next(reserved) {
+            let done = catch_unwind(AssertUnwindSafe(|| self.carry_out(&task, &cancel)));
+            let mut queue = self.lock();
+            // A cancelled job may have been begun again by another worker.
+            if queue.running.get(&task.job).is_some_and(|now| now.is_cancelled() == cancel.is_cancelled()) {
+                queue.running.remove(&task.job);
+            }
+            match done {
+                Ok(Some(report)) => {
+                    queue.unseen.insert(task.job.clone());
+                    drop(queue);
+                    let _ = self.reports.send(report);
+                }
+                Ok(None) => drop(queue),
+                Err(panic) => {
+                    queue.unseen.insert(task.job.clone());
+                    drop(queue);
+                    let _ = self.reports.send(crashed(&task.job, &*panic));
+                }
+            }
+        }
+    }
+
+    /// Waits for the most wanted task.
+    fn next(&self, reserved: bool) -> Option<(Task, Cancel)> {
+        let mut queue = self.lock();
+        loop {
+            if queue.closed {
+                return None;
+            }
+            let has_engine = self.engine.get().is_some();
+            let allowed = |task: &Task| {
+                // Pixels can be had before the model is there.
+                (has_engine || matches!(task.job, Job::Open(_))) && !(reserved && task.priority == Priority::Background)
+            };
+            if let Some(at) = queue.waiting.iter().position(allowed) {
+                let task = queue.waiting.remove(at);
+                let cancel = Cancel::default();
+                queue.running.insert(task.job.clone(), cancel.clone());
+                return Some((task, cancel));
+            }
+            queue = self.wake.wait(queue).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// The model, once it is loaded; `None` when there is no hope of it any more.
+    fn engine(&self) -> Option<&Arc<dyn Engine>> {
+        let mut queue = self.lock();
+        while self.engine.get().is_none() {
+            if queue.closed {
+                return None;
+            }
+            queue = self.wake.wait(queue).unwrap_or_else(PoisonError::into_inner);
+        }
+        self.engine.get()
+    }
+
+    fn carry_out(&self, task: &Task, cancel: &Cancel) -> Option<Report> {
+        let urgent = task.priority == Priority::Now;
+        match &task.job {
+            Job::Open(id) => {
+                if is_tensor(&task.path) {
+                    return self.open_tensor(*id, task, urgent);
+                }
+                let image = match (self.decode)(&task.path) {
+                    Ok(image) => image,
+                    Err(reason) => return Some(Report::Decoded(*id, Err(reason))),
+                };
+                let size = (image.width(), image.height());
+                let picture = Arc::new(reduced(&image).into_rgb8());
+                let _ = self.reports.send(Report::Decoded(*id, Ok(Arc::new(Decoded { picture, size }))));
+                let engine = self.engine()?;
+                if cancel.is_cancelled() {
+                    return None;
+                }
+                Some(Report::Predicted(*id, engine.predict(&task.path, Some(&image), urgent).map(Arc::new)))
+            }
+            Job::Classify(id) => {
+                let engine = self.engine()?;
+                let predicted = if is_tensor(&task.path) {
+                    engine.predict(&task.path, None, urgent)
+                } else {
+                    let image = (self.decode)(&task.path);
+                    if cancel.is_cancelled() {
+                        return None;
+                    }
+                    image.and_then(|image| engine.predict(&task.path, Some(&image), urgent))
+                };
+                Some(Report::Predicted(*id, predicted.map(Arc::new)))
+            }
+            Job::Explain(key) => self.explain(task, key, cancel),
+        }
+    }
+
+    /// A tensor has no picture but what the model sees.
+    fn open_tensor(&self, id: usize, task: &Task, urgent: bool) -> Option<Report> {
+        let predicted = match self.engine()?.predict(&task.path, None, urgent) {
+            Ok(predicted) => Arc::new(predicted),
+            Err(reason) => return Some(Report::Decoded(id, Err(reason))),
+        };
+        let decoded = Decoded { picture: Arc::clone(&predicted.seen), size: predicted.seen.dimensions() };
+        let _ = self.reports.send(Report::Decoded(id, Ok(Arc::new(decoded))));
+        Some(Report::Predicted(id, Ok(predicted)))
+    }
+
+    fn explain(&self, task: &Task, key: &MapKey, cancel: &Cancel) -> Option<Report> {
+        let begun = Instant::now();
+        let monitor = Monitor::new(cancel.clone(), |partial| {
+            let progress = (partial.done, partial.total);
+            let map = partial
+                .attribution
+                .map(|map| Arc::new(Explained::new(map.as_ref().clone(), begun.elapsed(), Some(progress))));
+            let _ = self.reports.send(Report::Partial(key.clone(), progress, map));
+        });
+        let decode = || (self.decode)(&task.path);
+        let result = match self.engine()?.explain(&task.path, key, &decode, &monitor) {
+            Err(EngineError::Explain(ExplainError::Cancelled)) => return None,
+            Ok(attribution) => Ok(Arc::new(Explained::new(attribution, begun.elapsed(), None))),
+            Err(error) => Err(error.to_string()),
+        };
+        Some(Report::Explained(key.clone(), result))
+    }
+}
+
+/// Whether the file is a tensor rather than an image.
+pub(super) fn is_tensor(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("npy"))
+}
+
+/// The picture, small enough to keep many.
+fn reduced(image: &DynamicImage) -> DynamicImage {
+    if image.width().max(image.height()) <= KEPT_SIDE {
+        return image.clone();
+    }
+    image.resize(KEPT_SIDE, KEPT_SIDE, FilterType::Triangle)
+}
+
+/// A worker's panic, as the error of one image.
+fn crashed(job: &Job, panic: &(dyn Any + Send)) -> Report {
+    let said = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+    let reason = format!("this is a defect in seewhy, please report it: {}", said.unwrap_or("a worker crashed"));
+    match job {
+        Job::Open(id) | Job::Classify(id) => Report::Predicted(*id, Err(reason)),
+        Job::Explain(key) => Report::Explained(key.clone(), Err(reason)),
+    }
+}

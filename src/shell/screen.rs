@@ -1,0 +1,232 @@
+//! One frame after another, each in one synchronized update: text by difference, pictures where they belong.
+
+use std::io::{self, Write as _};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::Sender;
+use ratatui::Terminal;
+use ratatui::backend::CrosstermBackend;
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Rect, Size};
+
+use super::encoder::{Encoder, Finished};
+use crate::app::{PictureKey, State};
+use crate::term::{Canvas, CellSize, Encoded, Facts, Graphics, Output, Protocol, Quality, Reply, Session, stop_job};
+use crate::ui::{self, Theme};
+
+/// DEC private mode 2026: the terminal shows nothing of what comes between the two until the second.
+const BEGIN: &[u8] = b"\x1b[?2026h";
+const END: &[u8] = b"\x1b[?2026l";
+/// After so long without a change, a picture is sent again as sharp as it gets.
+const REST: Duration = Duration::from_millis(300);
+
+/// A picture that was on the screen in the frame before.
+struct Shown {
+    area: Rect,
+    key: PictureKey,
+    parts: Vec<Arc<Encoded>>,
+}
+
+/// The terminal, from the side that writes to it.
+pub struct Screen {
+    // Dropped first: the terminal is given back after the last byte of ours.
+    terminal: Terminal<CrosstermBackend<Output>>,
+    session: Session,
+    graphics: Arc<Graphics>,
+    canvas: Canvas,
+    encoder: Encoder,
+    finished: crossbeam_channel::Receiver<Finished>,
+    shown: Vec<Shown>,
+    size: Size,
+    /// The terminal answers when asked for the size of a cell.
+    answers_cell_size: bool,
+    /// Sending twice is worth it: the line is not an SSH connection.
+    is_local: bool,
+    /// When the picture on the screen will have been at rest for long enough to be sharpened.
+    sharpen_at: Option<Instant>,
+}
+
+impl Screen {
+    /// Prepares to draw.
+    ///
+    /// # Errors
+    /// When the terminal's size is unknown or threads cannot be started.
+    pub fn new(session: Session, output: Output, graphics: Graphics, facts: &Facts) -> io::Result<Screen> {
+        let terminal = Terminal::new(CrosstermBackend::new(output))?;
+        let graphics = Arc::new(graphics);
+        let canvas = Canvas::new(&graphics);
+        session.set_farewell(canvas.farewell(&graphics));
+        let (sender, finished): (Sender<Finished>, _) = crossbeam_channel::unbounded();
+        let encoder = Encoder::start(Arc::clone(&graphics), &sender)?;
+        Ok(Screen {
+            size: terminal.size()?,
+            terminal,
+            session,
+            canvas,
+            encoder,
+            finished,
+            shown: Vec::new(),
+            answers_cell_size: facts.replies.iter().any(|reply| matches!(reply, Reply::CellPixels { .. })),
+            is_local: !facts.environment.ssh,
+            graphics,
+            sharpen_at: None,
+        })
+    }
+
+    /// How pictures are drawn.
+    pub fn graphics(&self) -> &Graphics {
+        &self.graphics
+    }
+
+    /// Width and height in cells.
+    pub fn size(&self) -> Size {
+        self.size
+    }
+
+    /// Encoded pictures arrive here.
+    pub fn finished(&self) -> &crossbeam_channel::Receiver<Finished> {
+        &self.finished
+    }
+
+    /// Takes an encoded picture; true when a new frame is needed.
+    pub fn take(&mut self, finished: Finished) -> bool {
+        self.encoder.take(finished)
+    }
+
+    /// When a new frame is needed though nothing happens.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.sharpen_at
+    }
+
+    /// Draws the state.
+    ///
+    /// # Errors
+    /// When the terminal cannot be written to.
+    pub fn draw(&mut self, state: &State) -> io::Result<()> {
+        self.terminal.backend_mut().write_all(BEGIN)?;
+        let mut frame = self.terminal.get_frame();
+        let placements = ui::draw(&mut frame, state, Theme { colour: !self.graphics.no_color });
+        let buffer = frame.buffer_mut();
+        if self.graphics.protocol != Protocol::None {
+            let now = Instant::now();
+            let same = placements.len() == self.shown.len()
+                && placements.iter().zip(&self.shown).all(|(new, old)| new.picture.key == old.key);
+            let rested = same && self.sharpen_at.is_some_and(|at| now >= at);
+            let mut before = std::mem::take(&mut self.shown).into_iter();
+            for placement in &placements {
+                let old = before.next();
+                let size = placement.area.as_size();
+                let quick = self.encoder.parts(&placement.picture, size, Quality::Quick);
+                let wants_sharp = rested || same && self.sharpen_at.is_none();
+                let sharp = wants_sharp && self.is_local && self.graphics.has_quick() && quick.is_some();
+                let sharp = sharp.then(|| self.encoder.parts(&placement.picture, size, Quality::Sharp)).flatten();
+                match sharp.or(quick) {
+                    Some(parts) => {
+                        let (area, key) = (placement.area, placement.picture.key.clone());
+                        stage(&mut self.canvas, buffer, area, &parts);
+                        self.shown.push(Shown { area, key, parts });
+                    }
+                    // The old one stays until the new one is there.
+                    None => {
+                        if let Some(old) = old.filter(|old| is_blank(buffer, old.area)) {
+                            stage(&mut self.canvas, buffer, old.area, &old.parts);
+                            self.shown.push(old);
+                        }
+                    }
+                }
+            }
+            let settles = self.is_local && self.graphics.has_quick() && !self.shown.is_empty();
+            self.sharpen_at = match self.sharpen_at {
+                _ if !same => settles.then(|| now + REST),
+                Some(at) if now < at => Some(at),
+                _ => None,
+            };
+            self.encoder.commit();
+        }
+        let before = self.canvas.before();
+        self.terminal.backend_mut().write_all(before.as_bytes())?;
+        self.terminal.flush()?;
+        let after = self.canvas.after();
+        self.terminal.backend_mut().write_all(after.as_bytes())?;
+        self.terminal.swap_buffers();
+        let backend = self.terminal.backend_mut();
+        backend.write_all(END)?;
+        io::Write::flush(backend)
+    }
+
+    /// Draws everything anew from the next frame on. With `everything`, the terminal has forgotten our pictures too.
+    ///
+    /// # Errors
+    /// When the terminal cannot be written to.
+    pub fn redraw(&mut self, everything: bool) -> io::Result<()> {
+        self.canvas.forget(everything);
+        self.terminal.resize(Rect::from(((0, 0).into(), self.size)))
+    }
+
+    /// The window may have another size, in cells or in pixels.
+    ///
+    /// # Errors
+    /// When the terminal cannot be written to.
+    pub fn resize(&mut self) -> io::Result<()> {
+        let Ok(window) = crossterm::terminal::window_size() else { return Ok(()) };
+        self.size = Size::new(window.columns, window.rows);
+        if self.answers_cell_size {
+            self.terminal.backend_mut().write_all(b"\x1b[16t")?;
+            io::Write::flush(self.terminal.backend_mut())?;
+        }
+        self.shown.clear();
+        self.redraw(false)
+    }
+
+    /// The terminal says how large a cell is.
+    pub fn set_cell(&mut self, cell: CellSize) {
+        if cell != self.graphics.cell && cell.width > 1 && cell.height > 1 {
+            self.graphics = Arc::new(Graphics { cell, ..self.graphics.as_ref().clone() });
+            self.encoder.reset(Arc::clone(&self.graphics));
+            self.shown.clear();
+        }
+    }
+
+    /// Writes a sequence that draws nothing.
+    ///
+    /// # Errors
+    /// When the terminal cannot be written to.
+    pub fn write(&mut self, sequence: &str) -> io::Result<()> {
+        self.terminal.backend_mut().write_all(sequence.as_bytes())?;
+        io::Write::flush(self.terminal.backend_mut())
+    }
+
+    /// Stops, as `^Z` does, and comes back with everything. False when there is no shell to stop for.
+    ///
+    /// # Errors
+    /// When the terminal cannot be taken again.
+    pub fn suspend(&mut self) -> io::Result<bool> {
+        let mut stopped = false;
+        self.session.suspend(|| stopped = stop_job())?;
+        self.resize()?;
+        self.redraw(true)?;
+        Ok(stopped)
+    }
+
+    /// Comes back after a stop that nobody announced.
+    ///
+    /// # Errors
+    /// When the terminal cannot be taken again.
+    pub fn retake(&mut self) -> io::Result<()> {
+        self.session.retake()?;
+        self.resize()?;
+        self.redraw(true)
+    }
+}
+
+fn stage(canvas: &mut Canvas, buffer: &mut Buffer, area: Rect, parts: &[Arc<Encoded>]) {
+    let parts: Vec<&Encoded> = parts.iter().map(Arc::as_ref).collect();
+    canvas.stage(buffer, area, &parts);
+}
+
+/// Whether nothing was drawn there.
+fn is_blank(buffer: &Buffer, area: Rect) -> bool {
+    buffer.area.intersection(area) == area
+        && area.positions().all(|position| buffer.cell(position).is_some_and(|cell| cell.symbol().trim().is_empty()))
+}

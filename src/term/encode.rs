@@ -1,0 +1,178 @@
+//! From a composition to the form in which its pixels go over the wire. This is work for workers.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use image::imageops::{self, FilterType};
+use image::{DynamicImage, ImageError};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Size;
+use thiserror::Error;
+
+use super::{CellSize, Graphics, Protocol, halfblocks, iterm2, kitty, sixel};
+use crate::raster::Composition;
+
+/// Base64 characters that a picture for kitty may take, so that the next picture is there at once over a slow line.
+const BUDGET: usize = 84_000;
+/// Pixels along the longer side of heat that the terminal lays over the picture and enlarges.
+const HEAT_SIDE: u32 = 96;
+
+/// Which part of a composition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Part {
+    /// Picture and heat in one.
+    Whole,
+    /// The picture without heat.
+    Base,
+    /// The heat, transparent where the picture is to be seen.
+    Heat,
+}
+
+/// How sharp.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Quality {
+    /// Small enough to be sent at once.
+    Quick,
+    /// As sharp as the file and the screen allow.
+    Sharp,
+}
+
+/// A part of a picture, ready to be sent.
+#[derive(Debug, Clone)]
+pub struct Encoded {
+    /// Tells this one from all others of this run.
+    pub(super) serial: u64,
+    /// The cells that it fills.
+    pub(super) size: Size,
+    pub(super) form: Form,
+}
+
+/// The forms that pictures take.
+#[derive(Debug, Clone)]
+pub(super) enum Form {
+    /// Characters and colours.
+    Cells(Buffer),
+    /// A sequence that draws at the cursor.
+    Stream(String),
+    /// An image for the terminal's memory.
+    Stored(String),
+}
+
+impl Encoded {
+    /// Memory held, in bytes.
+    pub fn bytes(&self) -> usize {
+        match &self.form {
+            Form::Cells(cells) => cells.content.len() * size_of::<ratatui::buffer::Cell>(),
+            Form::Stream(text) | Form::Stored(text) => text.len(),
+        }
+    }
+}
+
+/// Why a picture cannot be shown.
+#[derive(Debug, Error)]
+pub enum EncodeError {
+    /// PNG.
+    #[error("cannot encode the picture: {0}")]
+    Image(#[from] ImageError),
+    /// The other protocols.
+    #[error("cannot encode the picture: {0}")]
+    Protocol(#[from] ratatui_image::errors::Errors),
+    /// `--graphics none`.
+    #[error("pictures are off")]
+    Off,
+}
+
+impl Graphics {
+    /// The parts that a composition is sent in, bottom first.
+    pub fn parts(&self, has_heat: bool) -> &'static [Part] {
+        match (self.children, has_heat) {
+            (false, _) => &[Part::Whole],
+            (true, false) => &[Part::Base],
+            (true, true) => &[Part::Base, Part::Heat],
+        }
+    }
+
+    /// Whether there is anything to be gained by [`Quality::Sharp`].
+    pub fn has_quick(&self) -> bool {
+        self.protocol == Protocol::Kitty
+    }
+
+    /// Encodes a part of a composition for an area of `size` cells.
+    ///
+    /// # Errors
+    /// When an encoder refuses, or pictures are off.
+    pub fn encode(
+        &self,
+        composition: &Composition,
+        part: Part,
+        size: Size,
+        quality: Quality,
+    ) -> Result<Encoded, EncodeError> {
+        let CellSize { width, height } = self.cell;
+        let pixels = (u32::from(size.width) * u32::from(width), u32::from(size.height) * u32::from(height));
+        let form = match self.protocol {
+            Protocol::None => return Err(EncodeError::Off),
+            Protocol::Halfblocks => {
+                let image = composition.render(u32::from(size.width), 2 * u32::from(size.height));
+                Form::Cells(halfblocks::encode(image, size)?)
+            }
+            Protocol::Sixel => {
+                let rows = (pixels.1 / sixel::BAND * sixel::BAND).max(1);
+                Form::Stream(sixel::encode(composition.render(pixels.0, rows))?)
+            }
+            Protocol::Iterm2 => Form::Stream(iterm2::encode(composition.render(pixels.0, pixels.1))?),
+            Protocol::Kitty => Form::Stored(stored(composition, part, pixels, quality)?),
+        };
+        static SERIAL: AtomicU64 = AtomicU64::new(1);
+        Ok(Encoded { serial: SERIAL.fetch_add(1, Ordering::Relaxed), size, form })
+    }
+}
+
+/// An image for kitty, which scales it: no more pixels than the file has, the screen shows and the line carries.
+fn stored(
+    composition: &Composition,
+    part: Part,
+    (width, height): (u32, u32),
+    quality: Quality,
+) -> Result<String, EncodeError> {
+    if part == Part::Heat {
+        let (w, h) = within((width, height), f64::from(HEAT_SIDE) / f64::from(width.max(height).max(1)));
+        return Ok(kitty::payload(&DynamicImage::from(composition.overlay(w, h)))?);
+    }
+    let (full_width, full_height) = composition.size();
+    // Heat baked in is smooth: it needs no more than the picture, but not less than a fair map.
+    let (full_width, full_height) = match part {
+        Part::Whole if composition.heat.is_some() => (full_width.max(224), full_height.max(224)),
+        _ => (full_width, full_height),
+    };
+    let native =
+        (f64::from(full_width) / f64::from(width.max(1))).max(f64::from(full_height) / f64::from(height.max(1)));
+    let (w, h) = within((width, height), native);
+    let render = |w, h| if part == Part::Base { composition.base_at(w, h) } else { composition.render(w, h) };
+    let image = render(w, h);
+    if quality == Quality::Sharp {
+        return Ok(kitty::payload(&image.into())?);
+    }
+    // A photograph takes about two bytes a pixel; guess, then correct once by what it took.
+    let mut scale = (BUDGET as f64 / 4.0 * 3.0 / 1.7 / (f64::from(w) * f64::from(h))).sqrt();
+    let mut text = String::new();
+    for _ in 0..3 {
+        let (w, h) = within((w, h), scale);
+        let small = if (w, h) == image.dimensions() {
+            image.clone()
+        } else {
+            imageops::resize(&image, w, h, FilterType::Triangle)
+        };
+        text = kitty::payload(&small.into())?;
+        if text.len() <= BUDGET {
+            break;
+        }
+        scale = scale.min(1.0) * (BUDGET as f64 / text.len() as f64).sqrt() * 0.96;
+    }
+    Ok(text)
+}
+
+/// A size reduced by `scale`, never enlarged.
+fn within((width, height): (u32, u32), scale: f64) -> (u32, u32) {
+    let side = |length: u32| ((f64::from(length) * scale.min(1.0)).round() as u32).max(1);
+    (side(width), side(height))
+}
