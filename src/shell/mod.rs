@@ -8,6 +8,7 @@
 //!
 //! Here are the threads and the clock. The loop sleeps until something happens, takes all that has happened, and draws once.
 
+mod classify;
 mod encoder;
 mod engine;
 mod event_loop;
@@ -25,6 +26,7 @@ use crossbeam_channel::unbounded;
 use crate::app::ModelSummary;
 use crate::term::{Session, Wishes, decide, input::Decoder, probe, read_input};
 
+pub use classify::{ClassifierEngine, WriteExport};
 pub use engine::{Engine, EngineError};
 pub use pool::Decode;
 
@@ -91,8 +93,7 @@ pub fn run(options: Options) -> anyhow::Result<()> {
 
     let screen = screen::Screen::new(session, output, graphics, &probe.facts)?;
     let sources = event_loop::Sources { input, signals, news, reports };
-    let state = crate::app::State::new(root);
-    let _ = base;
+    let state = crate::app::State::new(root, base);
     let mut event_loop = event_loop::EventLoop::new(state, screen, sources, decoder, workers, reports_sender);
     let end = event_loop.run(probe.typed);
     event_loop.finish(!probe.complete);

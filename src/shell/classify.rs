@@ -1,0 +1,162 @@
+//! The engine that is a classifier: passes are kept, so that another target or layer of the same image costs no forward.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use image::DynamicImage;
+
+use super::engine::{Engine, EngineError};
+use super::pool::is_tensor;
+use crate::app::{Cache, Export, LayerRow, MapKey, MethodRow, ModelSummary, Predicted};
+use crate::explain::{Attribution, METHODS, MethodInfo, Monitor, Request, Subject, find};
+use crate::model::{Classifier, Pass, Prediction, Prepared, with_threads};
+use crate::raster::Region;
+use crate::text::escape;
+
+/// Memory for forward passes, in bytes. The passes of a large network take some 100 MB each.
+const BUDGET: usize = 256 << 20;
+/// Predictions that the interface shows, at least.
+const TOP: usize = 10;
+
+/// A classifier at work.
+pub struct ClassifierEngine {
+    classifier: Classifier,
+    passes: Mutex<Cache<PathBuf, Arc<Pass>>>,
+    threads: usize,
+    seed: u64,
+    export: WriteExport,
+}
+
+/// Writes the files of an explanation.
+pub type WriteExport = Box<dyn Fn(&Classifier, &Export) -> Result<Vec<PathBuf>, String> + Send + Sync>;
+
+impl ClassifierEngine {
+    /// Puts a classifier to work. A prediction that the user waits for may use `threads` cores; `export` writes files.
+    pub fn new(classifier: Classifier, threads: usize, seed: u64, export: WriteExport) -> Self {
+        ClassifierEngine { classifier, passes: Mutex::new(Cache::new(BUDGET)), threads, seed, export }
+    }
+
+    fn kept(&self, path: &Path) -> Option<Arc<Pass>> {
+        let mut passes = self.passes.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = path.to_path_buf();
+        passes.touch(&key);
+        passes.get(&key).cloned()
+    }
+
+    /// The forward pass of an image, which is kept.
+    fn pass(&self, path: &Path, prepared: Prepared, threads: usize) -> Result<Arc<Pass>, crate::model::NetworkError> {
+        let forward = || self.classifier.network().forward(Arc::new(prepared.tensor));
+        let pass = Arc::new(with_threads(threads, forward)?);
+        let bytes = pass.bytes();
+        let mut passes = self.passes.lock().unwrap_or_else(PoisonError::into_inner);
+        passes.insert(path.to_path_buf(), Arc::clone(&pass), bytes);
+        Ok(pass)
+    }
+
+    fn prepare(&self, path: &Path, image: Option<&DynamicImage>) -> Result<Prepared, String> {
+        match image {
+            Some(image) => Ok(self.classifier.preprocess(image)),
+            None => self.classifier.read_npy(path).map_err(|error| error.to_string()),
+        }
+    }
+
+    /// Why a method cannot explain this model.
+    fn obstacle(&self, method: &MethodInfo) -> Option<String> {
+        let network = self.classifier.network();
+        if method.needs.layer && network.layers().is_empty() {
+            return Some(format!("{} needs a layer with spatial extent, and the model has none", method.name));
+        }
+        if !method.needs.gradient {
+            return None;
+        }
+        let unsupported = match network.auto_layer().filter(|_| method.needs.layer) {
+            Some(layer) => network.unsupported_from(layer),
+            None => network.unsupported().to_vec(),
+        };
+        let first = unsupported.first()?;
+        Some(format!("{} is stopped by {} ({})", method.name, escape(&first.node), escape(&first.operator)))
+    }
+}
+
+impl Engine for ClassifierEngine {
+    fn summary(&self) -> ModelSummary {
+        let network = self.classifier.network();
+        let strip = network.strip();
+        let row = |index: &usize| {
+            let layer = &network.layers()[*index];
+            let name = layer.path.as_deref().unwrap_or(&layer.name);
+            LayerRow { index: *index, name: escape(name).into_owned(), shape: layer.shape }
+        };
+        let (height, width) = network.input_extent();
+        let label = |class| escape(&self.classifier.labels().get(class)).into_owned();
+        let guesses = self.classifier.settings().guesses();
+        ModelSummary {
+            name: escape(self.classifier.name()).into_owned(),
+            input: (width, height),
+            labels: (0..network.classes()).map(label).collect(),
+            auto: network.auto_layer().and_then(|auto| strip.iter().position(|index| *index == auto)),
+            layers: strip.iter().map(row).collect(),
+            methods: METHODS
+                .iter()
+                .map(|method| MethodRow {
+                    name: method.name,
+                    family: method.family,
+                    help: method.help,
+                    caution: method.caution,
+                    needs_layer: method.needs.layer,
+                    obstacle: self.obstacle(method),
+                })
+                .collect(),
+            guess: (!guesses.is_empty()).then(|| format!("{} guessed: see `seewhy model`", guesses.join(", "))),
+        }
+    }
+
+    fn predict(&self, path: &Path, image: Option<&DynamicImage>, urgent: bool) -> Result<Predicted, String> {
+        let begun = Instant::now();
+        let mut prepared = self.prepare(path, image)?;
+        let seen = Arc::new(std::mem::take(&mut prepared.seen));
+        let crop = prepared.crop;
+        let threads = if urgent { self.threads } else { 1 };
+        let pass = self.pass(path, prepared, threads).map_err(|error| error.to_string())?;
+        Ok(Predicted {
+            top: Prediction::top(&pass.logits, TOP),
+            probabilities: crate::model::softmax(&pass.logits).into(),
+            seen,
+            region: Region { x: crop.x as f32, y: crop.y as f32, width: crop.width as f32, height: crop.height as f32 },
+            elapsed: begun.elapsed(),
+        })
+    }
+
+    fn explain(
+        &self,
+        path: &Path,
+        key: &MapKey,
+        decode: &dyn Fn() -> Result<DynamicImage, String>,
+        monitor: &Monitor<'_>,
+    ) -> Result<Attribution, EngineError> {
+        let method =
+            find(key.method).ok_or_else(|| EngineError::Decode(format!("there is no method {}", key.method)))?;
+        let pass = match self.kept(path) {
+            Some(pass) => pass,
+            None => {
+                let image = if is_tensor(path) { None } else { Some(decode().map_err(EngineError::Decode)?) };
+                let prepared = self.prepare(path, image.as_ref()).map_err(EngineError::Decode)?;
+                self.pass(path, prepared, self.threads).map_err(|error| EngineError::Explain(error.into()))?
+            }
+        };
+        let request = Request {
+            target: key.target,
+            layer: key.layer.clone(),
+            values: key.values.clone(),
+            seed: self.seed,
+            tolerance: None,
+        };
+        let subject = Subject { network: self.classifier.network(), pass: &pass };
+        Ok(method.method.explain(subject, &request, monitor)?)
+    }
+
+    fn export(&self, export: &Export) -> Result<Vec<PathBuf>, String> {
+        (self.export)(&self.classifier, export)
+    }
+}
