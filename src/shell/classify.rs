@@ -137,13 +137,12 @@ impl Engine for ClassifierEngine {
     ) -> Result<Attribution, EngineError> {
         let method =
             find(key.method).ok_or_else(|| EngineError::Decode(format!("there is no method {}", key.method)))?;
-        let pass = match self.kept(path) {
-            Some(pass) => pass,
-            None => {
-                let image = if is_tensor(path) { None } else { Some(decode().map_err(EngineError::Decode)?) };
-                let prepared = self.prepare(path, image.as_ref()).map_err(EngineError::Decode)?;
-                self.pass(path, prepared, self.threads).map_err(|error| EngineError::Explain(error.into()))?
-            }
+        let pass = if let Some(pass) = self.kept(path) {
+            pass
+        } else {
+            let image = if is_tensor(path) { None } else { Some(decode().map_err(EngineError::Decode)?) };
+            let prepared = self.prepare(path, image.as_ref()).map_err(EngineError::Decode)?;
+            self.pass(path, prepared, self.threads).map_err(|error| EngineError::Explain(error.into()))?
         };
         let request = Request {
             target: key.target,

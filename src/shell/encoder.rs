@@ -21,7 +21,7 @@ const THREADS: usize = 2;
 
 /// What is encoded how. The same key means the same bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct PartKey {
+pub(super) struct PartKey {
     picture: PictureKey,
     part: Part,
     size: (u16, u16),
@@ -35,13 +35,13 @@ struct Wanted {
 }
 
 /// An encoded picture, or why there is none.
-pub struct Finished {
+pub(super) struct Finished {
     /// Which one.
-    pub key: PartKey,
+    pub(super) key: PartKey,
     /// Its bytes.
-    pub result: Result<Arc<Encoded>, String>,
+    pub(super) result: Result<Arc<Encoded>, String>,
     /// Of what generation of settings; see [`Encoder::reset`].
-    pub epoch: u64,
+    pub(super) epoch: u64,
 }
 
 #[derive(Default)]
@@ -61,7 +61,7 @@ struct Shared {
 }
 
 /// Encodes pictures in the background and remembers them.
-pub struct Encoder {
+pub(super) struct Encoder {
     shared: Arc<Shared>,
     cache: Cache<PartKey, Result<Arc<Encoded>, String>>,
     graphics: Arc<Graphics>,
@@ -74,7 +74,7 @@ impl Encoder {
     ///
     /// # Errors
     /// When a thread cannot be started.
-    pub fn start(graphics: Arc<Graphics>, finished: &Sender<Finished>) -> io::Result<Encoder> {
+    pub(super) fn start(graphics: Arc<Graphics>, finished: &Sender<Finished>) -> io::Result<Encoder> {
         let shared = Arc::new(Shared::default());
         shared.lock().graphics = Some(Arc::clone(&graphics));
         for number in 0..THREADS {
@@ -85,7 +85,7 @@ impl Encoder {
     }
 
     /// Other graphics settings: everything is encoded anew.
-    pub fn reset(&mut self, graphics: Arc<Graphics>) {
+    pub(super) fn reset(&mut self, graphics: Arc<Graphics>) {
         self.graphics = Arc::clone(&graphics);
         self.cache = Cache::new(BUDGET);
         self.epoch += 1;
@@ -97,7 +97,7 @@ impl Encoder {
     }
 
     /// The parts of a picture, if all are there; what is missing is noted as wanted. Wanted first is encoded first.
-    pub fn parts(&mut self, picture: &Picture, size: Size, quality: Quality) -> Option<Vec<Arc<Encoded>>> {
+    pub(super) fn parts(&mut self, picture: &Picture, size: Size, quality: Quality) -> Option<Vec<Arc<Encoded>>> {
         let parts = self.graphics.parts(picture.composition.heat.is_some());
         let mut found = Vec::with_capacity(parts.len());
         for part in parts {
@@ -120,7 +120,7 @@ impl Encoder {
     }
 
     /// Hands what was noted as wanted since the last call to the threads, in place of what they have not begun.
-    pub fn commit(&mut self) {
+    pub(super) fn commit(&mut self) {
         let mut wanted = std::mem::take(&mut self.wanted);
         wanted.reverse();
         let mut queue = self.shared.lock();
@@ -136,7 +136,7 @@ impl Encoder {
     }
 
     /// Takes a finished part into the cache; false when it came too late to be of use.
-    pub fn take(&mut self, finished: Finished) -> bool {
+    pub(super) fn take(&mut self, finished: Finished) -> bool {
         if finished.epoch != self.epoch {
             return false;
         }

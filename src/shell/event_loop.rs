@@ -26,15 +26,15 @@ const ESCAPE: Duration = Duration::from_millis(40);
 const LAST_ANSWERS: Duration = Duration::from_millis(500);
 
 /// Where things come from.
-pub struct Sources {
-    pub input: Receiver<Vec<u8>>,
-    pub signals: Receiver<Signal>,
-    pub news: Receiver<News>,
-    pub reports: Receiver<Report>,
+pub(super) struct Sources {
+    pub(super) input: Receiver<Vec<u8>>,
+    pub(super) signals: Receiver<Signal>,
+    pub(super) news: Receiver<News>,
+    pub(super) reports: Receiver<Report>,
 }
 
 /// Why the loop ended.
-pub enum End {
+pub(super) enum End {
     /// The user left, or the terminal went away.
     Quit,
     /// There is no model.
@@ -44,7 +44,7 @@ pub enum End {
 }
 
 /// State, terminal and workers.
-pub struct EventLoop {
+pub(super) struct EventLoop {
     state: State,
     screen: Screen,
     sources: Sources,
@@ -58,7 +58,7 @@ pub struct EventLoop {
 }
 
 impl EventLoop {
-    pub fn new(
+    pub(super) fn new(
         state: State,
         screen: Screen,
         sources: Sources,
@@ -73,10 +73,10 @@ impl EventLoop {
     ///
     /// # Errors
     /// When the terminal cannot be written to.
-    pub fn run(&mut self, typed: Vec<Event>) -> io::Result<End> {
+    pub(super) fn run(&mut self, typed: Vec<Event>) -> io::Result<End> {
         self.tell_terminal();
         for event in typed {
-            self.event(event)?;
+            self.event(&event)?;
         }
         loop {
             if let Some(end) = self.end.take() {
@@ -92,7 +92,7 @@ impl EventLoop {
     }
 
     /// Leaves the terminal quiet: answers that are still under way are read here, rather than by the shell.
-    pub fn finish(self, owed: bool) {
+    pub(super) fn finish(self, owed: bool) {
         let EventLoop { screen, sources, mut decoder, pool, .. } = self;
         drop(pool);
         if owed {
@@ -213,7 +213,7 @@ impl EventLoop {
 
     fn input(&mut self, input: Input) -> io::Result<()> {
         match input {
-            Input::Event(event) => self.event(event),
+            Input::Event(event) => self.event(&event),
             Input::Reply(Reply::CellPixels { width, height }) => {
                 self.screen.set_cell(CellSize { width, height });
                 self.tell_terminal();
@@ -223,9 +223,9 @@ impl EventLoop {
         }
     }
 
-    fn event(&mut self, event: Event) -> io::Result<()> {
+    fn event(&mut self, event: &Event) -> io::Result<()> {
         let action = match event {
-            Event::Key(key) if key.kind != KeyEventKind::Release => self.state.interpret(key),
+            Event::Key(key) if key.kind != KeyEventKind::Release => self.state.interpret(*key),
             Event::Mouse(mouse) => match mouse.kind {
                 MouseEventKind::Down(MouseButton::Left) => {
                     ui::click(&self.state, Position::new(mouse.column, mouse.row))
@@ -255,7 +255,7 @@ impl EventLoop {
         for effect in effects {
             // A new size asks for no more than other work.
             if let Effect::Plan(plan) = effect {
-                self.pool.set_plan(plan);
+                self.pool.set_plan(&plan);
             }
         }
     }
@@ -270,7 +270,7 @@ impl EventLoop {
 
     fn effect(&mut self, effect: Effect) -> io::Result<()> {
         match effect {
-            Effect::Plan(plan) => self.pool.set_plan(plan),
+            Effect::Plan(plan) => self.pool.set_plan(&plan),
             Effect::Export(export) => {
                 let (Some(engine), reports) = (self.engine.clone(), self.reports.clone()) else { return Ok(()) };
                 let write = move || {

@@ -26,7 +26,7 @@ const KEPT_SIDE: u32 = 2048;
 pub type Decode = dyn Fn(&Path) -> Result<DynamicImage, String> + Send + Sync;
 
 /// The workers' side of the shell.
-pub struct Pool {
+pub(super) struct Pool {
     shared: Arc<Shared>,
 }
 
@@ -52,7 +52,7 @@ struct Queue {
 
 impl Pool {
     /// Starts `threads` workers.
-    pub fn start(threads: usize, decode: Box<Decode>, reports: Sender<Report>) -> std::io::Result<Pool> {
+    pub(super) fn start(threads: usize, decode: Box<Decode>, reports: Sender<Report>) -> std::io::Result<Pool> {
         let shared = Arc::new(Shared {
             queue: Mutex::default(),
             wake: Condvar::new(),
@@ -70,7 +70,7 @@ impl Pool {
     }
 
     /// The model is loaded: predictions and maps can be made from now on.
-    pub fn set_engine(&self, engine: Arc<dyn Engine>) {
+    pub(super) fn set_engine(&self, engine: Arc<dyn Engine>) {
         let queue = self.shared.lock();
         let _ = self.shared.engine.set(engine);
         drop(queue);
@@ -78,7 +78,7 @@ impl Pool {
     }
 
     /// Replaces the plan.
-    pub fn set_plan(&self, plan: Plan) {
+    pub(super) fn set_plan(&self, plan: &Plan) {
         let mut queue = self.shared.lock();
         if plan.generation < queue.generation {
             return;
@@ -100,7 +100,7 @@ impl Pool {
     }
 
     /// The interface has seen the result of a job.
-    pub fn seen(&self, report: &Report) {
+    pub(super) fn seen(&self, report: &Report) {
         let mut queue = self.shared.lock();
         match report {
             Report::Predicted(image, _) => {

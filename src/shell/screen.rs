@@ -29,7 +29,7 @@ struct Shown {
 }
 
 /// The terminal, from the side that writes to it.
-pub struct Screen {
+pub(super) struct Screen {
     // Dropped first: the terminal is given back after the last byte of ours.
     terminal: Terminal<CrosstermBackend<Output>>,
     session: Session,
@@ -52,7 +52,7 @@ impl Screen {
     ///
     /// # Errors
     /// When the terminal's size is unknown or threads cannot be started.
-    pub fn new(session: Session, output: Output, graphics: Graphics, facts: &Facts) -> io::Result<Screen> {
+    pub(super) fn new(session: Session, output: Output, graphics: Graphics, facts: &Facts) -> io::Result<Screen> {
         let terminal = Terminal::new(CrosstermBackend::new(output))?;
         let graphics = Arc::new(graphics);
         let canvas = Canvas::new(&graphics);
@@ -75,27 +75,27 @@ impl Screen {
     }
 
     /// How pictures are drawn.
-    pub fn graphics(&self) -> &Graphics {
+    pub(super) fn graphics(&self) -> &Graphics {
         &self.graphics
     }
 
     /// Width and height in cells.
-    pub fn size(&self) -> Size {
+    pub(super) fn size(&self) -> Size {
         self.size
     }
 
     /// Encoded pictures arrive here.
-    pub fn finished(&self) -> &crossbeam_channel::Receiver<Finished> {
+    pub(super) fn finished(&self) -> &crossbeam_channel::Receiver<Finished> {
         &self.finished
     }
 
     /// Takes an encoded picture; true when a new frame is needed.
-    pub fn take(&mut self, finished: Finished) -> bool {
+    pub(super) fn take(&mut self, finished: Finished) -> bool {
         self.encoder.take(finished)
     }
 
     /// When a new frame is needed though nothing happens.
-    pub fn deadline(&self) -> Option<Instant> {
+    pub(super) fn deadline(&self) -> Option<Instant> {
         self.sharpen_at
     }
 
@@ -103,7 +103,7 @@ impl Screen {
     ///
     /// # Errors
     /// When the terminal cannot be written to.
-    pub fn draw(&mut self, state: &State) -> io::Result<()> {
+    pub(super) fn draw(&mut self, state: &State) -> io::Result<()> {
         self.terminal.backend_mut().write_all(BEGIN)?;
         let mut frame = self.terminal.get_frame();
         let placements = ui::draw(&mut frame, state, Theme { colour: !self.graphics.no_color });
@@ -159,7 +159,7 @@ impl Screen {
     ///
     /// # Errors
     /// When the terminal cannot be written to.
-    pub fn redraw(&mut self, everything: bool) -> io::Result<()> {
+    pub(super) fn redraw(&mut self, everything: bool) -> io::Result<()> {
         self.canvas.forget(everything);
         self.terminal.resize(Rect::from(((0, 0).into(), self.size)))
     }
@@ -168,7 +168,7 @@ impl Screen {
     ///
     /// # Errors
     /// When the terminal cannot be written to.
-    pub fn resize(&mut self) -> io::Result<()> {
+    pub(super) fn resize(&mut self) -> io::Result<()> {
         let Ok(window) = crossterm::terminal::window_size() else { return Ok(()) };
         self.size = Size::new(window.columns, window.rows);
         if self.answers_cell_size {
@@ -180,7 +180,7 @@ impl Screen {
     }
 
     /// The terminal says how large a cell is.
-    pub fn set_cell(&mut self, cell: CellSize) {
+    pub(super) fn set_cell(&mut self, cell: CellSize) {
         if cell != self.graphics.cell && cell.width > 1 && cell.height > 1 {
             self.graphics = Arc::new(Graphics { cell, ..self.graphics.as_ref().clone() });
             self.encoder.reset(Arc::clone(&self.graphics));
@@ -192,7 +192,7 @@ impl Screen {
     ///
     /// # Errors
     /// When the terminal cannot be written to.
-    pub fn write(&mut self, sequence: &str) -> io::Result<()> {
+    pub(super) fn write(&mut self, sequence: &str) -> io::Result<()> {
         self.terminal.backend_mut().write_all(sequence.as_bytes())?;
         io::Write::flush(self.terminal.backend_mut())
     }
@@ -201,7 +201,7 @@ impl Screen {
     ///
     /// # Errors
     /// When the terminal cannot be taken again.
-    pub fn suspend(&mut self) -> io::Result<bool> {
+    pub(super) fn suspend(&mut self) -> io::Result<bool> {
         let mut stopped = false;
         self.session.suspend(|| stopped = stop_job())?;
         self.resize()?;
@@ -213,7 +213,7 @@ impl Screen {
     ///
     /// # Errors
     /// When the terminal cannot be taken again.
-    pub fn retake(&mut self) -> io::Result<()> {
+    pub(super) fn retake(&mut self) -> io::Result<()> {
         self.session.retake()?;
         self.resize()?;
         self.redraw(true)

@@ -9,7 +9,7 @@ use signal_hook::iterator::Signals;
 
 /// What a signal means to us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Signal {
+pub(super) enum Signal {
     /// Leave, and then die of it.
     End(i32),
     /// Give the terminal back and stop.
@@ -24,7 +24,7 @@ pub enum Signal {
 ///
 /// # Errors
 /// When the handlers cannot be set.
-pub fn listen() -> io::Result<Receiver<Signal>> {
+pub(super) fn listen() -> io::Result<Receiver<Signal>> {
     let armed = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
     for signal in [SIGHUP, SIGINT, SIGQUIT, SIGTERM] {
         signal_hook::flag::register_conditional_default(signal, armed.clone())?;

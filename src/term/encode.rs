@@ -16,6 +16,8 @@ const BUDGET: usize = 84_000;
 /// Pixels along the longer side of heat that the terminal lays over the picture and enlarges.
 const HEAT_SIDE: u32 = 96;
 
+static SERIAL: AtomicU64 = AtomicU64::new(1);
+
 /// Which part of a composition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Part {
@@ -122,7 +124,6 @@ impl Graphics {
             Protocol::Iterm2 => Form::Stream(iterm2::encode(composition.render(pixels.0, pixels.1))?),
             Protocol::Kitty => Form::Stored(stored(composition, part, pixels, quality)?),
         };
-        static SERIAL: AtomicU64 = AtomicU64::new(1);
         Ok(Encoded { serial: SERIAL.fetch_add(1, Ordering::Relaxed), size, form })
     }
 }
