@@ -95,6 +95,7 @@ impl Engine for ClassifierEngine {
             name: escape(self.classifier.name()).into_owned(),
             input: (width, height),
             labels: (0..network.classes()).map(label).collect(),
+            folders: self.classifier.labels().folders().to_vec().into(),
             auto: network.auto_layer().and_then(|auto| strip.iter().position(|index| *index == auto)),
             layers: strip.iter().map(row).collect(),
             methods: METHODS
