@@ -77,6 +77,8 @@ pub(super) fn attribution(subject: Subject<'_>, layers: &[usize], maps: Vec<Arra
         layers: names,
         evidence: vec![],
         warnings,
+        segments: None,
+        statement: None,
     }
 }
 

@@ -3,6 +3,7 @@
 //! A [`Method`] takes a [`Subject`] (a network and one forward pass) and a [`Request`] (target, layer, parameters) and
 //! returns an [`Attribution`]. It reports partial maps through its [`Monitor`] and stops within one model call when told.
 
+mod bank;
 pub mod cam;
 mod grad_cam;
 mod methods;
@@ -11,12 +12,13 @@ mod params;
 
 use std::collections::BTreeMap;
 
-use ndarray::ArrayD;
+use ndarray::{Array2, ArrayD};
 use thiserror::Error;
 
-use crate::model::{Network, NetworkError, Pass, Target, TargetError};
+use crate::model::{Classifier, Network, NetworkError, Pass, Settings, Target, TargetError};
 use crate::raster::Map;
 
+pub use bank::BankCache;
 pub use methods::{METHODS, default_method, find};
 pub use monitor::{Cancel, Monitor, Partial};
 
@@ -171,6 +173,23 @@ pub struct Subject<'a> {
     pub network: &'a Network,
     /// Its forward pass of the image.
     pub pass: &'a Pass,
+    /// How pixels become the network's input: for methods that look at colours, or write some.
+    pub settings: &'a Settings,
+    /// Where model calls are kept for other targets; nowhere, if the caller keeps none.
+    pub banks: Option<&'a BankCache>,
+}
+
+impl<'a> Subject<'a> {
+    /// One image's pass through a classifier; no model calls are kept.
+    pub fn of(classifier: &'a Classifier, pass: &'a Pass) -> Self {
+        Subject { network: classifier.network(), pass, settings: classifier.settings(), banks: None }
+    }
+
+    /// The same, with model calls kept in `banks`, which must serve this classifier alone.
+    #[must_use]
+    pub fn keeping(self, banks: &'a BankCache) -> Self {
+        Subject { banks: Some(banks), ..self }
+    }
 }
 
 /// A measured property of an attribution: a completeness gap, an R², a standard error.
@@ -182,6 +201,15 @@ pub struct Evidence {
     pub value: f64,
     /// Its unit, empty for a pure number.
     pub unit: &'static str,
+}
+
+/// The superpixels of an image, each with the weight that a method gave it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Segments {
+    /// The superpixel of each pixel, numbered from 0, `[H, W]`.
+    pub labels: Array2<u32>,
+    /// One a superpixel; positive speaks for the target.
+    pub weights: Vec<f32>,
 }
 
 /// The result of a method for one image and target.
@@ -202,6 +230,10 @@ pub struct Attribution {
     pub evidence: Vec<Evidence>,
     /// What the user should know: a flat map, a sign that flips.
     pub warnings: Vec<String>,
+    /// The superpixels with their weights, from methods that use them.
+    pub segments: Option<Segments>,
+    /// What the method says in words, such as the rule of an anchor.
+    pub statement: Option<String>,
 }
 
 /// Why there is no attribution.

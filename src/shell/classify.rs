@@ -9,13 +9,15 @@ use image::DynamicImage;
 use super::engine::{Engine, EngineError};
 use super::pool::is_tensor;
 use crate::app::{Cache, Export, LayerRow, MapKey, MethodRow, ModelSummary, Predicted};
-use crate::explain::{Attribution, METHODS, MethodInfo, Monitor, Request, Subject, find};
+use crate::explain::{Attribution, BankCache, METHODS, MethodInfo, Monitor, Request, Subject, find};
 use crate::model::{Classifier, Pass, Prediction, Prepared, with_threads};
 use crate::raster::Region;
 use crate::text::escape;
 
 /// Memory for forward passes, in bytes. The passes of a large network take some 100 MB each.
 const BUDGET: usize = 256 << 20;
+/// Memory for what the network said to changed inputs, in bytes. RISE's 4000 with 1000 classes take 16 MB.
+const BANKS: usize = 128 << 20;
 /// Predictions that the interface shows, at least.
 const TOP: usize = 10;
 
@@ -23,6 +25,7 @@ const TOP: usize = 10;
 pub struct ClassifierEngine {
     classifier: Classifier,
     passes: Mutex<Cache<PathBuf, Arc<Pass>>>,
+    banks: BankCache,
     threads: usize,
     seed: u64,
     export: WriteExport,
@@ -34,7 +37,8 @@ pub type WriteExport = Box<dyn Fn(&Classifier, &Export) -> Result<Vec<PathBuf>, 
 impl ClassifierEngine {
     /// Puts a classifier to work. A prediction that the user waits for may use `threads` cores; `export` writes files.
     pub fn new(classifier: Classifier, threads: usize, seed: u64, export: WriteExport) -> Self {
-        ClassifierEngine { classifier, passes: Mutex::new(Cache::new(BUDGET)), threads, seed, export }
+        let (passes, banks) = (Mutex::new(Cache::new(BUDGET)), BankCache::new(BANKS));
+        ClassifierEngine { classifier, passes, banks, threads, seed, export }
     }
 
     fn kept(&self, path: &Path) -> Option<Arc<Pass>> {
@@ -152,7 +156,7 @@ impl Engine for ClassifierEngine {
             seed: self.seed,
             tolerance: None,
         };
-        let subject = Subject { network: self.classifier.network(), pass: &pass };
+        let subject = Subject::of(&self.classifier, &pass).keeping(&self.banks);
         Ok(method.method.explain(subject, &request, monitor)?)
     }
 
