@@ -65,7 +65,8 @@ impl<O: ElementWiseMiniOp> Rule for ElementWise<O> {
 }
 
 /// The rules of one differentiation: the true gradients, with overrides tried first. Overrides are how a method that
-/// modifies the backward pass (guided backpropagation, LRP) says so.
+/// modifies the backward pass (guided backpropagation, LRP) says so. One that declines a node leaves it to the next rule,
+/// and may first have changed the gradient that arrives, by [`Adjoint::set_gradient`].
 #[derive(Clone, Copy, Default)]
 pub struct Rules {
     /// Tried before the true gradients, in order.

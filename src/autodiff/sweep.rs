@@ -18,12 +18,13 @@ pub struct Adjoint<'a> {
     gradients: TVec<Option<OutletId>>,
     wanted: TVec<bool>,
     prefix: String,
+    twins: &'a Twins,
 }
 
 impl Adjoint<'_> {
     /// The outlet that feeds input `slot` of the node.
     pub fn input(&self, slot: usize) -> OutletId {
-        self.graph.node(self.node).inputs[slot]
+        self.twins.first(self.graph.node(self.node).inputs[slot])
     }
 
     /// The number of inputs of the node.
@@ -33,7 +34,7 @@ impl Adjoint<'_> {
 
     /// Output `slot` of the node.
     pub fn output(&self, slot: usize) -> OutletId {
-        OutletId::new(self.node, slot)
+        self.twins.first(OutletId::new(self.node, slot))
     }
 
     /// Type and shape of any outlet of the graph.
@@ -56,6 +57,12 @@ impl Adjoint<'_> {
     /// The gradient at the node's first output, an error when there is none: the form for one-output operators.
     pub fn output_gradient(&self) -> TractResult<OutletId> {
         self.gradients[0].context("no gradient arrives at this output")
+    }
+
+    /// Replaces the gradient that arrives at output `slot`, for a rule that changes it and then declines, so that the next
+    /// rule pulls the changed one back.
+    pub fn set_gradient(&mut self, slot: usize, gradient: OutletId) {
+        self.gradients[slot] = Some(gradient);
     }
 
     /// Whether the partial gradient of input `slot` will be used. A rule may skip the others.
@@ -82,15 +89,27 @@ impl Adjoint<'_> {
         Ok(outputs.map(|mut outputs| outputs.swap_remove(outlet.slot).into_arc_tensor()))
     }
 
-    /// Adds an operator to the graph, named after the node with `role` appended, and returns its outputs.
+    /// Adds an operator to the graph, named after the node with `role` appended, and returns its outputs. Where the graph
+    /// has that operator with these inputs already, its outputs are returned instead.
     pub fn wire_all(
         &mut self,
         role: &str,
         op: impl Into<Box<dyn TypedOp>>,
         inputs: &[OutletId],
     ) -> TractResult<TVec<OutletId>> {
+        let op = op.into();
+        if let Some(twin) = self.find(&*op, inputs) {
+            return Ok((0..self.graph.node(twin).outputs.len()).map(|slot| OutletId::new(twin, slot)).collect());
+        }
         let name = self.graph.unique_name(format!("{}.{role}", self.prefix)).into_owned();
         self.graph.wire_node(name, op, inputs)
+    }
+
+    fn find(&self, op: &dyn TypedOp, inputs: &[OutletId]) -> Option<usize> {
+        let first = inputs.first()?;
+        let readers = &self.graph.node(first.node).outputs[first.slot].successors;
+        let is_twin = |node: &TypedNode| *node.inputs == *inputs && op.as_op() == node.op();
+        readers.iter().map(|reader| reader.node).find(|&reader| is_twin(self.graph.node(reader)))
     }
 
     /// Adds an operator with one output.
@@ -145,6 +164,7 @@ fn sweep(
     let mut problems = vec![];
     let order = model.eval_order()?;
     let depends = depends_on(model, &order, wanted);
+    let twins = Twins::new(model, &order);
     let name = graph.unique_name(COTANGENT).into_owned();
     let cotangent = graph.add_source(name, model.outlet_fact(output)?.without_value())?;
     let mut gradients: HashMap<OutletId, OutletId> = HashMap::from([(output, cotangent)]);
@@ -163,6 +183,7 @@ fn sweep(
             gradients: arriving,
             wanted: node.inputs.iter().map(is_wanted).collect(),
             prefix: format!("{}.gradient", node.name),
+            twins: &twins,
         };
         let partials = match rules.apply(node.op.as_ref(), &mut adjoint) {
             Some(Ok(partials)) => partials,
@@ -206,6 +227,33 @@ fn depends_on(model: &TypedModel, order: &[usize], outlets: &[OutletId]) -> Vec<
         depends[id] = model.node(id).inputs.iter().any(|input| depends[input.node] || outlets.contains(input));
     }
     depends
+}
+
+/// Nodes of a graph that compute the same as an earlier one. Rules read the first of them.
+///
+/// So the backward pass has no two nodes alike. tract 0.23.9 merges such nodes when it declutters, and may replace each by
+/// the other where they share two inputs (`PushSplitDown`), which leaves neither.
+struct Twins(HashMap<usize, usize>);
+
+impl Twins {
+    fn new(model: &TypedModel, order: &[usize]) -> Twins {
+        let mut twins = Twins(HashMap::new());
+        let mut readers: HashMap<TVec<OutletId>, Vec<usize>> = HashMap::new();
+        for &id in order.iter().filter(|&&id| !model.node(id).inputs.is_empty()) {
+            let inputs = model.node(id).inputs.iter().map(|&input| twins.first(input)).collect();
+            let alike = readers.entry(inputs).or_default();
+            match alike.iter().find(|&&other| model.node(other).op() == model.node(id).op()) {
+                Some(&other) => _ = twins.0.insert(id, other),
+                None => alike.push(id),
+            }
+        }
+        twins
+    }
+
+    /// The same output of the first node that computes the same.
+    fn first(&self, outlet: OutletId) -> OutletId {
+        OutletId::new(*self.0.get(&outlet.node).unwrap_or(&outlet.node), outlet.slot)
+    }
 }
 
 fn problem(node: &TypedNode, reason: String) -> Unsupported {

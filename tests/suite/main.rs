@@ -4,7 +4,9 @@
 mod gallery;
 mod gradients;
 mod gradients_conv;
+mod gradients_graphs;
 mod gradients_torch;
+mod layering;
 mod preprocessing;
 mod protocols;
 mod support;

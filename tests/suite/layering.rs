@@ -1,0 +1,89 @@
+//! Dependencies between the folders of `src` point one way.
+
+use std::fs::{read_dir, read_to_string};
+use std::path::{Path, PathBuf};
+
+/// Each folder of `src`, and the ones that its code may name. Tests within a folder may name any.
+const MAY_IMPORT: &[(&str, &[&str])] = &[
+    ("text", &[]),
+    ("raster", &["text"]),
+    ("autodiff", &[]),
+    ("gallery", &["raster", "text"]),
+    ("model", &["autodiff", "raster", "text"]),
+    ("explain", &["model", "raster", "text"]),
+    ("triage", &["explain", "model", "text"]),
+    ("term", &["raster", "text"]),
+    ("app", &["explain", "model", "gallery", "triage", "raster", "text"]),
+    ("ui", &["app", "raster", "text"]),
+    ("shell", &["ui", "app", "term", "triage", "explain", "gallery", "model", "raster", "autodiff", "text"]),
+    ("cli", &["shell", "triage", "explain", "gallery", "model", "raster", "term", "app", "text"]),
+];
+
+fn source() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
+}
+
+fn rust_files(folder: &Path) -> Vec<PathBuf> {
+    let entries = read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let files = entries.flat_map(|path| if path.is_dir() { rust_files(&path) } else { vec![path] });
+    files.filter(|path| path.extension().is_some_and(|extension| extension == "rs")).collect()
+}
+
+/// The module of the crate that a file belongs to: its folder, or its own name at the top.
+fn module_of(file: &Path) -> String {
+    let first = file.strip_prefix(source()).unwrap().components().next().unwrap();
+    Path::new(first.as_os_str()).file_stem().unwrap().to_string_lossy().into_owned()
+}
+
+/// Every module that a file's code names as `crate::module`, also within braces: `crate::{a, b::c}`.
+fn imports(code: &str) -> Vec<String> {
+    let mut found = vec![];
+    for rest in code.split("crate::").skip(1) {
+        let names: Vec<&str> = match rest.strip_prefix('{') {
+            Some(list) => list[..list.find("};").unwrap_or(list.len())].split(',').collect(),
+            None => vec![rest],
+        };
+        let name = |path: &str| path.trim_start().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+        found.extend(names.into_iter().map(name));
+    }
+    found
+}
+
+/// The lines of a file before its unit tests, without comments.
+fn code(file: &Path) -> String {
+    let text = read_to_string(file).unwrap();
+    let code = text.split("#[cfg(test)]\nmod tests").next().unwrap().to_string();
+    code.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn folders_import_only_what_lies_below_them() {
+    let mut checked = 0;
+    for file in rust_files(&source()) {
+        let module = module_of(&file);
+        if module == "lib" || module == "main" {
+            continue;
+        }
+        let allowed = MAY_IMPORT.iter().find(|(name, _)| *name == module);
+        let (_, allowed) = allowed.unwrap_or_else(|| panic!("{module} is missing from the table of layers"));
+        for import in imports(&code(&file)) {
+            let known = MAY_IMPORT.iter().any(|(name, _)| *name == import);
+            let fine = !known || import == module || allowed.contains(&&*import);
+            assert!(fine, "{}: {module} may not use crate::{import}", file.display());
+            checked += usize::from(known);
+        }
+    }
+    assert!(checked > 0, "no import was found: the test has gone blind");
+}
+
+#[test]
+fn the_table_of_layers_has_no_cycle() {
+    fn below(module: &str, seen: &mut Vec<String>) {
+        assert!(!seen.contains(&module.to_string()), "a cycle: {seen:?}, {module}");
+        seen.push(module.to_string());
+        let (_, allowed) = MAY_IMPORT.iter().find(|(name, _)| *name == module).unwrap();
+        allowed.iter().for_each(|module| below(module, seen));
+        seen.pop();
+    }
+    MAY_IMPORT.iter().for_each(|(module, _)| below(module, &mut vec![]));
+}
