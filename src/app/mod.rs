@@ -28,3 +28,7 @@ pub use state::{
     Entry, LayerRow, MethodRow, Mode, ModelSummary, Notice, Outcome, Panel, Selection, State, Terminal, View,
 };
 pub use update::update;
+
+// What is drawn is all in the state; these are the types of below that it holds.
+pub use crate::explain::Sign;
+pub use crate::model::Target;

@@ -4,9 +4,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::Span;
 
-use crate::app::{Explained, Notice, State};
-use crate::explain::Sign;
-use crate::model::Target;
+use crate::app::{Explained, Notice, Sign, State, Target};
 use crate::raster::Colormap;
 use crate::ui::Theme;
 use crate::ui::canvas::{Canvas, rgb};
