@@ -1,7 +1,7 @@
 //! From the ONNX message to tract's typed graph with one image as its input, remembering which node became what.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use anyhow::Context as _;
@@ -99,6 +99,7 @@ fn translate(
     drop(file);
 
     let (mut model, by_name) = (parsed.model, parsed.outlets_by_name);
+    tell_apart(&mut model, nodes.len());
     let mut ends: Vec<&String> = outputs.iter().flat_map(|output| [&output.name, &output.logits]).collect();
     ends.dedup();
     let typed = (|| {
@@ -126,6 +127,25 @@ fn translate(
         }
     }
     Ok(Translated { typed, names, tensors })
+}
+
+/// Gives every node a name of its own. ONNX lets a node be called like a weight, and two nodes like each other; tract does
+/// not. The operators, which are the last `operators` nodes, have the first claim.
+fn tell_apart(model: &mut InferenceModel, operators: usize) {
+    let mut taken = HashSet::new();
+    let first = model.nodes().len().saturating_sub(operators);
+    let nodes = model.nodes_mut();
+    let (weights, operators) = nodes.split_at_mut(first);
+    for node in operators.iter_mut().chain(weights) {
+        let mut name = node.name.clone();
+        for number in 2.. {
+            if taken.insert(name.clone()) {
+                break;
+            }
+            name = format!("{}#{number}", node.name);
+        }
+        node.name = name;
+    }
 }
 
 struct Typed {

@@ -109,6 +109,16 @@ pub(super) fn candidates(onnx: &Path, named: &Path) -> Vec<PathBuf> {
     paths
 }
 
+impl Overrides {
+    /// Reads settings from a TOML file with the keys of a sidecar.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or a key or value in it is wrong.
+    pub fn from_sidecar(path: &Path) -> Result<Overrides, ModelProblem> {
+        read(path)
+    }
+}
+
 /// Reads a sidecar.
 pub(super) fn read(path: &Path) -> Result<Overrides, ModelProblem> {
     let folder = path.parent().unwrap_or(Path::new(""));

@@ -7,6 +7,7 @@ mod gradients_conv;
 mod gradients_graphs;
 mod gradients_torch;
 mod layering;
+mod loading;
 mod preprocessing;
 mod protocols;
 mod support;
