@@ -6,9 +6,10 @@
 
 use std::collections::{HashMap, HashSet};
 
+use ndarray::ArrayD;
 use tract_onnx::prelude::*;
 use tract_onnx::tract_core::internal::DimLike;
-use tract_onnx::tract_core::ops::array::{Gather, Pad, Slice, TypedConcat};
+use tract_onnx::tract_core::ops::array::{Gather, Pad, Slice, StridedSlice, TypedConcat};
 use tract_onnx::tract_core::ops::change_axes::{AxisOp, InOut};
 use tract_onnx::tract_core::ops::cnn::{Conv, Deconv, MaxPool, PoolSpec, SumPool};
 use tract_onnx::tract_core::ops::downsample::Downsample;
@@ -97,9 +98,7 @@ fn reads_prefix_only(model: &TypedModel, node: &TypedNode, grid: Grid) -> bool {
         return slice.axis == axis && slice.end.to_usize().is_ok_and(|end| end <= prefix);
     }
     let Some(gather) = node.op_as::<Gather>() else { return false };
-    let indices = model.outlet_fact(node.inputs[1]).ok().and_then(|fact| fact.konst.clone());
-    let indices = indices.and_then(|indices| indices.cast_to::<i64>().ok().map(std::borrow::Cow::into_owned));
-    let indices = indices.and_then(|indices| indices.into_plain_array::<i64>().ok());
+    let indices = constant(model, node.inputs[1]);
     gather.axis == axis && indices.is_some_and(|indices| indices.iter().all(|i| (0..prefix as i64).contains(i)))
 }
 
@@ -144,6 +143,14 @@ fn window(node: &TypedNode) -> Option<&PoolSpec> {
     conv.or(max).or(sum).or(deconv).filter(|spec| spec.kernel_shape.len() == 2)
 }
 
+/// Whether a pooling operator has a window of one pixel: what an adaptive pooling becomes at its own size.
+pub(super) fn is_identity_window(node: &TypedNode) -> bool {
+    let one = |spec: &PoolSpec| {
+        spec.kernel_shape.iter().all(|side| *side == 1) && spec.strides.iter().flatten().all(|step| *step == 1)
+    };
+    !node.op_is::<Conv>() && !node.op_is::<Deconv>() && window(node).is_some_and(one)
+}
+
 fn spatial_axes(format: DataFormat) -> Grid {
     let row = match format {
         DataFormat::NCHW => 2,
@@ -179,7 +186,7 @@ fn through_one(model: &TypedModel, node: &TypedNode, slot: usize, grid: Grid) ->
         return moved(grid, |axis| op.axes.axis((InOut::In(slot), axis)).ok()?.outputs[0].first().copied());
     }
     if let Some(op) = node.op_as::<Slice>() {
-        return through_slice(op, grid);
+        return through_slice(op, grid, before[op.axis]);
     }
     if let Some(op) = node.op_as::<Gather>() {
         return (slot == 0 && before.len() == after.len() && !axes(grid).contains(&op.axis)).then_some(grid);
@@ -194,16 +201,29 @@ fn through_one(model: &TypedModel, node: &TypedNode, slot: usize, grid: Grid) ->
     {
         return None;
     }
-    let resizes = node.op_is::<Pad>() || node.op_is::<Downsample>();
+    let resizes = node.op_is::<Pad>() || node.op_is::<Downsample>() || takes_every_nth(model, node);
     let keeps = before.len() == after.len() && axes(grid).iter().all(|&axis| resizes || before[axis] == after[axis]);
     let is_split = matches!(grid, Grid::Split { .. });
     (keeps && (is_split || !resizes)).then_some(grid)
 }
 
-fn through_slice(op: &Slice, grid: Grid) -> Option<Grid> {
+/// Whether a node keeps one row or column of every few, as a merge of patches does.
+fn takes_every_nth(model: &TypedModel, node: &TypedNode) -> bool {
+    let steps = node.op_as::<StridedSlice>().and_then(|op| op.optional_steps_input);
+    let steps = steps.and_then(|slot| constant(model, node.inputs[slot]));
+    steps.is_some_and(|steps| steps.iter().all(|step| *step > 1))
+}
+
+fn constant(model: &TypedModel, outlet: OutletId) -> Option<ArrayD<i64>> {
+    let value = model.outlet_fact(outlet).ok()?.konst.clone()?;
+    value.cast_to::<i64>().ok()?.into_owned().into_plain_array().ok()
+}
+
+fn through_slice(op: &Slice, grid: Grid, length: usize) -> Option<Grid> {
+    let (start, end) = (op.start.to_usize().ok()?, op.end.to_usize().ok()?);
     match grid {
+        grid if (start, end) == (0, length) => Some(grid),
         Grid::Tokens { axis, prefix, rows, columns } if axis == op.axis => {
-            let (start, end) = (op.start.to_usize().ok()?, op.end.to_usize().ok()?);
             let whole = start <= prefix && end >= prefix + rows * columns;
             whole.then(|| Grid::Tokens { axis, prefix: prefix - start, rows, columns })
         }

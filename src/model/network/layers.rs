@@ -130,7 +130,7 @@ fn layer(model: &TypedModel, outlet: OutletId, grids: &Grids, names: &NodeNames)
     if fact.datum_type != f32::datum_type() || shape[0] != 1 || MOVERS.contains(&node.operator.as_str()) {
         return None;
     }
-    let grid = *grids.get(&outlet)?;
+    let grid = *grids.get(&outlet).filter(|_| !grid::is_identity_window(model.node(outlet.node)))?;
     let (rows, columns) = grid::extent(grid, shape);
     let (channels, layout) = match (grid, shape.len()) {
         (Grid::Split { row: 2, column: 3 }, 4) => (shape[1], LayerLayout::ChannelsFirst),
