@@ -5,6 +5,7 @@
 //! values of the layers that every path goes through, so that other targets and other layers need no second forward run:
 //! a layer's gradient starts from the nearest kept value before it.
 
+mod dense;
 mod extract;
 mod grid;
 mod layers;
@@ -20,6 +21,7 @@ use anyhow::Context as _;
 use ndarray::{Array3, ArrayD, ArrayViewD};
 use thiserror::Error;
 use tract_onnx::prelude::*;
+use tract_onnx::tract_core::ops::konst::Const;
 
 use super::names::NodeNames;
 use crate::autodiff::{self, Unsupported};
@@ -144,7 +146,7 @@ impl Network {
             Ok((input, input_shape, classes, layers))
         })();
         let (input, input_shape, classes, layers) = prepared.map_err(tract(attempt))?;
-        let mut unsupported = autodiff::unsupported(&graph, logits, &[input])?;
+        let mut unsupported = autodiff::unsupported(&without_weights(&graph), logits, &[input])?;
         for operator in &mut unsupported {
             if let Some(node) = graph.node_id_by_name(&operator.node).ok().and_then(|id| names.owner(id)) {
                 operator.node.clone_from(&node.name);
@@ -222,7 +224,8 @@ impl Network {
         if self.unsupported.is_empty() {
             return vec![];
         }
-        autodiff::unsupported(&self.graph, self.logits, &[self.layers.outlets[layer]]).unwrap_or_default()
+        autodiff::unsupported(&without_weights(&self.graph), self.logits, &[self.layers.outlets[layer]])
+            .unwrap_or_default()
     }
 
     /// Runs the network on one input, and keeps the values that other targets and layers will need.
@@ -395,6 +398,23 @@ impl Network {
         let graph = autodiff::vjp(&part.graph, part.places[&self.logits], &[part.places[&wanted]])?;
         Plan::build(purpose, graph)
     }
+}
+
+/// The graph with its large constants made inputs: enough to ask what has a gradient, and quick, since no rule can begin to
+/// turn kernels over.
+fn without_weights(graph: &TypedModel) -> TypedModel {
+    const LARGE: usize = 1024;
+    let mut graph = graph.clone();
+    for id in 0..graph.nodes().len() {
+        let fact = graph.node(id).outputs.first().map(|output| &output.fact);
+        let large = fact.and_then(|fact| fact.konst.as_ref()).is_some_and(|value| value.len() >= LARGE);
+        if graph.node(id).op_is::<Const>() && large {
+            let fact = graph.node(id).outputs[0].fact.without_value();
+            graph.node_mut(id).op = graph.create_source(fact.clone());
+            graph.node_mut(id).outputs[0].fact = fact;
+        }
+    }
+    graph
 }
 
 fn concrete(graph: &TypedModel, outlet: OutletId) -> TractResult<Vec<usize>> {

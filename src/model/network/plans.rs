@@ -5,8 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use lru::LruCache;
 use tract_onnx::prelude::*;
+use tract_onnx::tract_core::ops::konst::Const;
 
-use super::NetworkError;
+use super::{NetworkError, dense};
 
 /// An optimised graph that runs. Shared between threads: every run has its own state.
 pub(super) struct Plan {
@@ -16,9 +17,12 @@ pub(super) struct Plan {
 
 impl Plan {
     /// Optimises `graph`. `purpose` completes "could not ...", for messages.
-    pub(super) fn build(purpose: String, graph: TypedModel) -> Result<Plan, NetworkError> {
-        let built = graph.into_optimized().and_then(TypedRunnableModel::new);
-        match built {
+    pub(super) fn build(purpose: String, mut graph: TypedModel) -> Result<Plan, NetworkError> {
+        let optimised = dense::read_in_place(&mut graph).and_then(|()| {
+            own_constants(&mut graph)?;
+            TypedRunnableModel::new(graph.into_optimized()?)
+        });
+        match optimised {
             Ok(runnable) => Ok(Plan { runnable, purpose }),
             Err(source) => Err(NetworkError::Tract { attempt: format!("could not prepare to {purpose}"), source }),
         }
@@ -29,6 +33,26 @@ impl Plan {
         let failed = |source| NetworkError::Tract { attempt: format!("could not {}", self.purpose), source };
         self.runnable.run(inputs).map_err(failed)
     }
+}
+
+/// Gives every reader of a constant a node of its own (the numbers stay shared). tract prepares a constant for its reader
+/// once, when it optimises, but a large one with several readers anew at each run; and kernels have two readers wherever
+/// there is a gradient.
+fn own_constants(graph: &mut TypedModel) -> TractResult<()> {
+    for id in 0..graph.nodes().len() {
+        if !graph.node(id).op_is::<Const>() {
+            continue;
+        }
+        let others: Vec<InletId> = graph.node(id).outputs[0].successors.iter().skip(1).copied().collect();
+        for reader in others {
+            let node = graph.node(id);
+            let (op, fact) = (node.op.clone(), node.outputs[0].fact.clone());
+            let name = graph.unique_name(node.name.clone()).into_owned();
+            let copy = graph.add_node(name, op, tvec![fact])?;
+            graph.add_edge(OutletId::new(copy, 0), reader)?;
+        }
+    }
+    Ok(())
 }
 
 /// A plan that is built when first asked for. Only one thread builds; others wait for it.

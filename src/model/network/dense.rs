@@ -1,0 +1,172 @@
+//! Dense layers on one image: a constant matrix times a vector.
+//!
+//! tract packs a matrix for its kernels, in a copy for each plan and each direction; where a constant has several readers
+//! it even packs at every run. For a vector, packing gains nothing: each weight is read once. So these products read the
+//! weights where they lie, shared by all plans, which is half a gigabyte for each plan of a VGG-16. Backwards, most of a
+//! vector is often zero (one target, or behind a ReLU), and zeros are skipped.
+
+use std::sync::Arc;
+
+use rayon::prelude::*;
+use tract_linalg::multithread::{Executor, current_tract_executor};
+use tract_onnx::tract_core::internal::{
+    Datum, DatumExt, DatumType, EvalContext, EvalOp, IntoTValue, Op, StaticName, TValue, TVec, Tensor, TractResult,
+    TypedFact, TypedModel, TypedModelPatch, TypedNode, TypedOp, args_1, as_op, op_as_typed_op, op_out_of_plan, tvec,
+};
+use tract_onnx::tract_core::ops::einsum::EinSum;
+
+/// How many weights make a second thread worth its while.
+const PARALLEL_FROM: usize = 1 << 18;
+
+/// How many sums a dot product keeps apart, so that the compiler can use vectors.
+const LANES: usize = 16;
+
+/// The product of a constant matrix and the vector that is its input.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Dense {
+    /// `rows * columns` numbers, row after row; of any shape.
+    weights: Arc<Tensor>,
+    rows: usize,
+    columns: usize,
+    /// Whether the vector has one number for each row, and the product one for each column.
+    transposed: bool,
+    /// The shape of the product.
+    shape: TVec<usize>,
+}
+
+impl Dense {
+    fn multiply(&self, vector: &[f32], product: &mut [f32]) -> TractResult<()> {
+        let weights = self.weights.try_as_plain_ram()?;
+        let weights = weights.as_slice::<f32>()?;
+        let chunks = threads(weights.len());
+        let share = product.len().div_ceil(chunks.count).max(1);
+        let work = |(chunk, product): (usize, &mut [f32])| {
+            if self.transposed {
+                sum_of_rows(weights, self.columns, chunk * share, vector, product);
+            } else {
+                dot_products(&weights[chunk * share * self.columns..], self.columns, vector, product);
+            }
+        };
+        match chunks.executor {
+            _ if chunks.count == 1 => work((0, product)),
+            Executor::MultiThread(pool) => pool.install(|| product.par_chunks_mut(share).enumerate().for_each(work)),
+            _ => product.chunks_mut(share).enumerate().for_each(work),
+        }
+        Ok(())
+    }
+}
+
+struct Threads {
+    executor: Executor,
+    count: usize,
+}
+
+fn threads(work: usize) -> Threads {
+    let executor = current_tract_executor();
+    let count = match &executor {
+        Executor::MultiThread(pool) if work >= PARALLEL_FROM => pool.current_num_threads(),
+        _ => 1,
+    };
+    Threads { executor, count }
+}
+
+/// Each product is the dot product of `vector` and a row of `rows`.
+fn dot_products(rows: &[f32], columns: usize, vector: &[f32], products: &mut [f32]) {
+    for (row, product) in rows.chunks_exact(columns).zip(products) {
+        let mut lanes = [0.0f32; LANES];
+        let (row, row_rest) = row.as_chunks::<LANES>();
+        let (vector, vector_rest) = vector.as_chunks::<LANES>();
+        for (row, vector) in row.iter().zip(vector) {
+            for lane in 0..LANES {
+                lanes[lane] += row[lane] * vector[lane];
+            }
+        }
+        let rest: f32 = row_rest.iter().zip(vector_rest).map(|(a, b)| a * b).sum();
+        *product = lanes.iter().sum::<f32>() + rest;
+    }
+}
+
+/// The sum of all rows of a matrix, each times its number of `vector`; of it, the part that begins at column `first`.
+fn sum_of_rows(matrix: &[f32], columns: usize, first: usize, vector: &[f32], sums: &mut [f32]) {
+    sums.fill(0.0);
+    for (row, &factor) in matrix.chunks_exact(columns).zip(vector).filter(|(_, factor)| **factor != 0.0) {
+        for (sum, weight) in sums.iter_mut().zip(&row[first..]) {
+            *sum += factor * weight;
+        }
+    }
+}
+
+impl Op for Dense {
+    fn name(&self) -> StaticName {
+        "Dense".into()
+    }
+
+    op_as_typed_op!();
+}
+
+impl EvalOp for Dense {
+    op_out_of_plan!();
+
+    fn eval(&self, _ctx: &EvalContext, inputs: TVec<TValue>) -> TractResult<TVec<TValue>> {
+        let vector = args_1!(inputs);
+        let mut product = Tensor::zero::<f32>(&self.shape)?;
+        self.multiply(
+            vector.try_as_plain_ram()?.as_slice::<f32>()?,
+            product.try_as_plain_ram_mut()?.as_slice_mut::<f32>()?,
+        )?;
+        Ok(tvec![product.into_tvalue()])
+    }
+}
+
+impl TypedOp for Dense {
+    fn output_facts(&self, _inputs: &[&TypedFact]) -> TractResult<TVec<TypedFact>> {
+        Ok(tvec![f32::fact(&self.shape)])
+    }
+
+    as_op!();
+}
+
+/// Replaces every product of a constant matrix and a vector.
+pub(super) fn read_in_place(graph: &mut TypedModel) -> TractResult<()> {
+    for id in graph.eval_order()? {
+        let node = graph.node(id);
+        let Some((slot, dense)) = node.op_as::<EinSum>().and_then(|product| dense(graph, node, product)) else {
+            continue;
+        };
+        let patch = TypedModelPatch::replace_single_op(graph, node, &[node.inputs[slot]], dense)?;
+        patch.apply(graph)?;
+    }
+    Ok(())
+}
+
+/// The product as [`Dense`], and which of its inputs is the vector; none where it is another kind of product.
+fn dense(graph: &TypedModel, node: &TypedNode, product: &EinSum) -> Option<(usize, Dense)> {
+    let [first, second] = *node.inputs.as_slice() else { return None };
+    let constant = |outlet| graph.outlet_fact(outlet).ok()?.konst.clone();
+    let (matrix, vector, weights) = match (constant(first), constant(second)) {
+        (Some(weights), None) => (0, 1, weights),
+        (None, Some(weights)) => (1, 0, weights),
+        _ => return None,
+    };
+    let shape: TVec<usize> = node.outputs[0].fact.shape.as_concrete()?.into();
+    let vector_shape = graph.outlet_fact(node.inputs[vector]).ok()?.shape.as_concrete()?;
+    let is_float = |kind: DatumType| kind == f32::datum_type();
+    if !is_float(product.operating_dt) || !is_float(weights.datum_type()) || product.q_params.is_some() {
+        return None;
+    }
+    // Of each tensor, the letters of the axes that are longer than 1.
+    let (inputs, outputs) = product.axes.to_strs();
+    let long = |letters: &str, shape: &[usize]| -> Vec<char> {
+        letters.chars().zip(shape).filter(|(_, length)| **length != 1).map(|(letter, _)| letter).collect()
+    };
+    let (of_matrix, of_vector) = (long(&inputs[matrix], weights.shape()), long(&inputs[vector], vector_shape));
+    let of_product = long(&outputs[0], &shape);
+    let transposed = match (of_matrix.as_slice(), of_vector.as_slice(), of_product.as_slice()) {
+        (&[row, column], &[k], &[n]) if row != column && (row, column) == (n, k) => false,
+        (&[row, column], &[k], &[n]) if row != column && (row, column) == (k, n) => true,
+        _ => return None,
+    };
+    let mut long_sides = weights.shape().iter().copied().filter(|length| *length != 1);
+    let (rows, columns) = (long_sides.next()?, long_sides.next()?);
+    Some((vector, Dense { weights, rows, columns, transposed, shape }))
+}
