@@ -8,6 +8,7 @@ mod gradients_graphs;
 mod gradients_torch;
 mod layering;
 mod loading;
+mod network;
 mod preprocessing;
 mod protocols;
 mod support;

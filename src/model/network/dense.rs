@@ -170,3 +170,64 @@ fn dense(graph: &TypedModel, node: &TypedNode, product: &EinSum) -> Option<(usiz
     let (rows, columns) = (long_sides.next()?, long_sides.next()?);
     Some((vector, Dense { weights, rows, columns, transposed, shape }))
 }
+
+#[cfg(test)]
+mod tests {
+    use tract_onnx::prelude::*;
+    use tract_onnx::tract_core::axes::AxesMapping;
+
+    use super::*;
+    use crate::model::with_threads;
+
+    /// A graph with one product of a constant and an input, of these letters.
+    fn graph(letters: &str, constant: &[usize], input: &[usize]) -> TypedModel {
+        let mut graph = TypedModel::default();
+        let wave =
+            |count: usize| -> Vec<f32> { (0..count).map(|i| ((i * 37 + 11) % 101) as f32 / 50.0 - 1.0).collect() };
+        let weights = Tensor::from_shape(constant, &wave(constant.iter().product())).unwrap();
+        let input = graph.add_source("input", f32::fact(input)).unwrap();
+        let weights = graph.add_const("weights", weights).unwrap();
+        let product = EinSum::new(letters.parse::<AxesMapping>().unwrap(), f32::datum_type());
+        let output = graph.wire_node("product", product, &[input, weights]).unwrap();
+        graph.select_output_outlets(&output).unwrap();
+        graph
+    }
+
+    #[test]
+    fn products_with_a_vector_stay_the_same_in_either_direction_with_any_number_of_threads() {
+        let cases: [(&str, &[usize], &[usize], bool); 6] = [
+            ("mk,nk->mn", &[37, 53], &[1, 53], true),
+            ("mk,kn->mn", &[53, 37], &[1, 53], true),
+            ("abmk,kn->abmn", &[600, 500], &[1, 1, 1, 600], true),
+            ("mk,nk->mn", &[600, 500], &[1, 500], true),
+            ("mk,nk->mn", &[37, 53], &[2, 53], false),
+            ("mk,kn->m", &[53, 37], &[1, 53], false),
+        ];
+        for (letters, constant, input, replaced) in cases {
+            let original = graph(letters, constant, input);
+            let mut dense = original.clone();
+            read_in_place(&mut dense).unwrap();
+            assert_eq!(dense.nodes().iter().any(|node| node.op_is::<Dense>()), replaced, "{letters}");
+            let mut values: Vec<f32> = (0..input.iter().product()).map(|i| (i % 7) as f32 - 3.0).collect();
+            values[0] = f32::MIN_POSITIVE;
+            let value = Tensor::from_shape(input, &values).unwrap();
+            let run = |graph: &TypedModel| {
+                graph.clone().into_runnable().unwrap().run(tvec![value.clone().into_tvalue()]).unwrap().remove(0)
+            };
+            let expected = run(&original);
+            for threads in [1, 3] {
+                let product = with_threads(threads, || run(&dense));
+                product.close_enough(&expected, Approximation::Approximate).unwrap();
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_number_is_not_lost_among_the_zeros() {
+        let mut graph = graph("mk,kn->mn", &[4, 3], &[1, 4]);
+        read_in_place(&mut graph).unwrap();
+        let input = Tensor::from_shape(&[1, 4], &[0.0, f32::NAN, 0.0, 0.0]).unwrap();
+        let output = graph.into_runnable().unwrap().run(tvec![input.into_tvalue()]).unwrap();
+        assert!(output[0].try_as_plain_ram().unwrap().as_slice::<f32>().unwrap().iter().all(|v| v.is_nan()));
+    }
+}
