@@ -174,7 +174,7 @@ fn dense(graph: &TypedModel, node: &TypedNode, product: &EinSum) -> Option<(usiz
 #[cfg(test)]
 mod tests {
     use tract_onnx::prelude::*;
-    use tract_onnx::tract_core::axes::AxesMapping;
+    use tract_onnx::tract_core::internal::{Approximation, AxesMapping};
 
     use super::*;
     use crate::model::with_threads;
