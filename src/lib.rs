@@ -14,6 +14,7 @@
 
 pub mod app;
 pub mod autodiff;
+pub mod cli;
 pub mod explain;
 pub mod gallery;
 pub mod model;

@@ -1,3 +1,7 @@
 //! The `seewhy` program.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    seewhy::cli::run()
+}

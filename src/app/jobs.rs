@@ -95,6 +95,8 @@ pub struct Decoded {
 pub struct Predicted {
     /// The best classes, best first; at least nine where the model has that many.
     pub top: Vec<Prediction>,
+    /// Raw score of each class, by index.
+    pub logits: Arc<[f32]>,
     /// Probability of each class, by index.
     pub probabilities: Arc<[f32]>,
     /// What the model saw, as 8-bit pixels at its input size.

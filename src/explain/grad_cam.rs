@@ -1,6 +1,6 @@
 //! Grad-CAM: each channel of a layer, weighted by its mean gradient (Selvaraju et al., ICCV 2017).
 
-use super::cam::{GradientCam, channel_means, weighted_sum};
+use super::cam::{AUG_SMOOTH, Channels, EIGEN_SMOOTH, GradientCam, channel_sums, weighted};
 use super::{Family, MethodInfo, Needs, Sign};
 
 /// `sum_c mean_hw(G_c) * A_c`.
@@ -11,7 +11,14 @@ pub(super) static GRAD_CAM: MethodInfo = MethodInfo {
     reference: "Selvaraju et al., Grad-CAM, ICCV 2017",
     needs: Needs { gradient: true, layer: true, superpixels: false, seed: false },
     sign: Sign::Positive,
-    params: &[],
+    params: &[EIGEN_SMOOTH, AUG_SMOOTH],
     caution: None,
-    method: &GradientCam { name: "grad-cam", map: |at| weighted_sum(&channel_means(&at.gradient), &at.activation) },
+    method: &GradientCam {
+        name: "grad-cam",
+        evidence: |at| {
+            let places = at.gradient.len() / at.gradient.dim().0.max(1);
+            weighted(&(channel_sums(&at.gradient) / places as f32), &at.activation)
+        },
+        channels: Channels::Sum,
+    },
 };

@@ -1,10 +1,25 @@
 //! The registry of methods. A new method is one file beside this one and one line here; the command line, the interface,
 //! the help and the documentation all read this table.
 
-use super::{MethodInfo, grad_cam};
+use super::{
+    LayerChoice, MethodInfo, eigen_cam, eigen_grad_cam, elementwise_grad_cam, grad_cam, grad_cam_plus_plus, hires_cam,
+    layer_cam, xgrad_cam,
+};
+
+use crate::autodiff::Unsupported;
+use crate::model::Network;
 
 /// Every method, in the order in which menus show them.
-pub static METHODS: &[&MethodInfo] = &[&grad_cam::GRAD_CAM];
+pub static METHODS: &[&MethodInfo] = &[
+    &grad_cam::GRAD_CAM,
+    &grad_cam_plus_plus::GRAD_CAM_PLUS_PLUS,
+    &hires_cam::HIRES_CAM,
+    &elementwise_grad_cam::ELEMENTWISE_GRAD_CAM,
+    &layer_cam::LAYER_CAM,
+    &xgrad_cam::XGRAD_CAM,
+    &eigen_cam::EIGEN_CAM,
+    &eigen_grad_cam::EIGEN_GRAD_CAM,
+];
 
 /// The method of that name.
 pub fn find(name: &str) -> Option<&'static MethodInfo> {
@@ -14,4 +29,25 @@ pub fn find(name: &str) -> Option<&'static MethodInfo> {
 /// The method used when none is named.
 pub fn default_method() -> &'static MethodInfo {
     &grad_cam::GRAD_CAM
+}
+
+/// What keeps `method` from explaining `network`, in words; none where it can.
+pub fn obstacle(method: &MethodInfo, network: &Network, layer: &LayerChoice) -> Option<String> {
+    let stopped = |operators: &[Unsupported]| {
+        operators.first().map(|it| format!("no gradient through {} at {}: {}", it.operator, it.node, it.reason))
+    };
+    if method.needs.layer {
+        let layers = match layer {
+            LayerChoice::These(layers) => layers.clone(),
+            LayerChoice::Auto => match network.auto_layer() {
+                Some(layer) => vec![layer],
+                None => return Some("no layer between input and logits has spatial extent".into()),
+            },
+        };
+        return layers
+            .iter()
+            .find_map(|&layer| stopped(&network.unsupported_from(layer)))
+            .filter(|_| method.needs.gradient);
+    }
+    if method.needs.gradient { stopped(network.unsupported()) } else { None }
 }

@@ -5,10 +5,19 @@
 
 mod bank;
 pub mod cam;
+mod eigen_cam;
+mod eigen_grad_cam;
+mod elementwise_grad_cam;
+pub mod export;
 mod grad_cam;
+mod grad_cam_plus_plus;
+mod hires_cam;
+mod layer_cam;
 mod methods;
 mod monitor;
 mod params;
+mod projection;
+mod xgrad_cam;
 
 use std::collections::BTreeMap;
 
@@ -19,7 +28,7 @@ use crate::model::{Classifier, Network, NetworkError, Pass, Settings, Target, Ta
 use crate::raster::Map;
 
 pub use bank::BankCache;
-pub use methods::{METHODS, default_method, find};
+pub use methods::{METHODS, default_method, find, obstacle};
 pub use monitor::{Cancel, Monitor, Partial};
 
 /// What kind of evidence a method gathers.

@@ -9,6 +9,13 @@ use super::{Attribution, ExplainError};
 #[derive(Debug, Clone, Default)]
 pub struct Cancel(Arc<AtomicBool>);
 
+impl From<Arc<AtomicBool>> for Cancel {
+    /// Whoever holds the flag can cancel: a signal handler, say.
+    fn from(flag: Arc<AtomicBool>) -> Self {
+        Cancel(flag)
+    }
+}
+
 impl Cancel {
     /// Asks for the work to stop.
     pub fn cancel(&self) {

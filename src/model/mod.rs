@@ -21,6 +21,7 @@ mod sidecar;
 mod source;
 mod target;
 mod wire;
+mod wish;
 
 pub use classifier::{Classifier, Output, TensorError, TensorProblem};
 pub use error::{ExternalDataProblem, MissingOperator, ModelError, ModelProblem};
@@ -31,3 +32,4 @@ pub use preprocess::{CropGeometry, Prepared};
 pub use settings::{ChannelOrder, LabelSource, Layout, Origin, Overrides, Resize, Setting, Settings, Size};
 pub use source::ModelSource;
 pub use target::{Prediction, Target, TargetError, softmax};
+pub use wish::{ClassWish, TargetWish, TargetWishError};

@@ -21,6 +21,12 @@ impl From<&str> for ModelSource {
     }
 }
 
+impl From<&Path> for ModelSource {
+    fn from(path: &Path) -> Self {
+        if path == Path::new("builtin") { ModelSource::Builtin } else { ModelSource::Path(path.to_owned()) }
+    }
+}
+
 impl fmt::Display for ModelSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -13,7 +13,7 @@ pub struct Prediction {
     pub probability: f32,
 }
 
-/// The score to explain, as a linear function of the logits.
+/// The score to explain, a function of the logits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Target {
     /// The logit of the n-th best class, from 0.
@@ -22,6 +22,8 @@ pub enum Target {
     Class(usize),
     /// The first logit minus the second: why this class and not that one.
     Contrast(usize, usize),
+    /// The probability of one class: unlike its logit it also moves when the others do.
+    Probability(usize),
 }
 
 /// A target that the model does not have.
@@ -46,6 +48,7 @@ impl Target {
             Target::Top(rank) => Target::Class(ranking(logits)[check(rank)?]),
             Target::Class(index) => Target::Class(check(index)?),
             Target::Contrast(a, b) => Target::Contrast(check(a)?, check(b)?),
+            Target::Probability(index) => Target::Probability(check(index)?),
         })
     }
 
@@ -61,8 +64,27 @@ impl Target {
                 cotangent[a] += 1.0;
                 cotangent[b] -= 1.0;
             }
+            Target::Probability(index) => {
+                let probabilities = softmax(logits);
+                for (class, gradient) in cotangent.iter_mut().enumerate() {
+                    let same = if class == index { 1.0 } else { 0.0 };
+                    *gradient = probabilities[index] * (same - probabilities[class]);
+                }
+            }
         }
         Ok(cotangent)
+    }
+
+    /// The value of the target.
+    ///
+    /// # Errors
+    /// When a class index is out of range.
+    pub fn score(self, logits: &[f32]) -> Result<f32, TargetError> {
+        Ok(match self.resolve(logits)? {
+            Target::Class(index) | Target::Top(index) => logits[index],
+            Target::Contrast(a, b) => logits[a] - logits[b],
+            Target::Probability(index) => softmax(logits)[index],
+        })
     }
 
     /// The class that the target is mainly about: the first of a contrast.
@@ -71,7 +93,9 @@ impl Target {
     /// When a class index is out of range.
     pub fn class(self, logits: &[f32]) -> Result<usize, TargetError> {
         Ok(match self.resolve(logits)? {
-            Target::Class(index) | Target::Contrast(index, _) | Target::Top(index) => index,
+            Target::Class(index) | Target::Contrast(index, _) | Target::Top(index) | Target::Probability(index) => {
+                index
+            }
         })
     }
 }

@@ -1,5 +1,6 @@
 //! Pixels in, pixels out: heat maps, colour maps, resizing, compositing. No files, no models.
 
+pub mod caption;
 pub mod npy;
 pub mod resize;
 

@@ -126,6 +126,7 @@ impl Engine for ClassifierEngine {
         let pass = self.pass(path, prepared, threads).map_err(|error| error.to_string())?;
         Ok(Predicted {
             top: Prediction::top(&pass.logits, TOP),
+            logits: pass.logits.clone().into(),
             probabilities: crate::model::softmax(&pass.logits).into(),
             seen,
             region: Region { x: crop.x as f32, y: crop.y as f32, width: crop.width as f32, height: crop.height as f32 },

@@ -1,6 +1,7 @@
 //! All integration tests, in one binary so that tract is linked once.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "these are tests, their helpers included")]
 
+mod explanations;
 mod gallery;
 mod gradients;
 mod gradients_conv;

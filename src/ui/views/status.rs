@@ -79,6 +79,7 @@ fn what(state: &State) -> Option<String> {
         (Target::Top(rank), Some(Target::Class(class))) => format!("{method} of {} {}", rank + 1, model.label(class)),
         (Target::Top(rank), _) => format!("{method} of {}", rank + 1),
         (Target::Class(class), _) => format!("{method} of {}", model.label(class)),
+        (Target::Probability(class), _) => format!("{method} of the probability of {}", model.label(class)),
         (Target::Contrast(a, b), _) => format!("{method} of {} against {}", model.label(a), model.label(b)),
     })
 }

@@ -62,7 +62,7 @@ pub(in crate::ui) fn rows(state: &State, image: ImageId, room: usize) -> Vec<Row
     };
     let target = match state.selection.target {
         Target::Top(rank) => top.get(rank).map(|best| best.index),
-        Target::Class(class) | Target::Contrast(class, _) => Some(class),
+        Target::Class(class) | Target::Contrast(class, _) | Target::Probability(class) => Some(class),
     };
     let shown = top.iter().take(SHOWN.min(room)).enumerate().map(|(rank, best)| Row {
         rank: Some(rank),

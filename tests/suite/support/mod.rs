@@ -5,6 +5,9 @@ pub(crate) mod graphs;
 
 use std::path::PathBuf;
 
+use ndarray::ArrayD;
+use seewhy::raster::npy;
+
 /// The folder of data that is never committed, where this checkout has one beside it. A test that needs it skips without
 /// it, and says so.
 pub(crate) fn shared_data(relative: &str) -> Option<PathBuf> {
@@ -21,4 +24,29 @@ pub(crate) fn shared_data(relative: &str) -> Option<PathBuf> {
 /// A file of `tests/fixtures`.
 pub(crate) fn fixture(relative: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(relative)
+}
+
+/// An array of `tests/fixtures`.
+pub(crate) fn fixture_array(relative: &str) -> ArrayD<f32> {
+    let file = std::fs::File::open(fixture(relative)).unwrap_or_else(|error| panic!("{relative}: {error}"));
+    npy::read(std::io::BufReader::new(file)).unwrap_or_else(|error| panic!("{relative}: {error}"))
+}
+
+/// What `tests/fixtures/manifest.json` says of the reference networks.
+pub(crate) struct Manifest(serde_json::Value);
+
+impl Manifest {
+    pub(crate) fn read() -> Manifest {
+        Manifest(serde_json::from_str(&std::fs::read_to_string(fixture("manifest.json")).unwrap()).unwrap())
+    }
+
+    /// Every network, by name.
+    pub(crate) fn networks(&self) -> impl Iterator<Item = (&String, &serde_json::Value)> {
+        self.0["networks"].as_object().unwrap().iter()
+    }
+
+    /// One network.
+    pub(crate) fn network(&self, name: &str) -> &serde_json::Value {
+        &self.0["networks"][name]
+    }
 }

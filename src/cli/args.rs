@@ -1,0 +1,278 @@
+//! The command line's words. Names are a contract: scripts rely on them.
+
+use std::path::PathBuf;
+
+use clap::builder::PossibleValuesParser;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::explain::METHODS;
+use crate::model::{ChannelOrder, LabelSource, Layout, Overrides, Resize, Size};
+
+/// See why an image classifier said so, without leaving the terminal.
+#[derive(Debug, Parser)]
+#[command(
+    name = "seewhy",
+    version,
+    about,
+    max_term_width = 100,
+    after_help = "\
+Examples:
+  seewhy demo                                    look around with the bundled model and pictures
+  seewhy val/ --model net.onnx                   walk through a folder of images
+  find . -name '*.jpg' -print0 | seewhy - --model net.onnx
+  seewhy classify val/ --model net.onnx --format csv
+  seewhy explain cat.jpg --method grad-cam --target tabby --out maps/"
+)]
+pub(super) struct Cli {
+    /// What to do; without it, the interface opens.
+    #[command(subcommand)]
+    pub(super) command: Option<Command>,
+    /// Directories, images, .npy tensors, or - for a list on standard input; the current directory when there is none.
+    #[arg(value_name = "PATH")]
+    pub(super) paths: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(super) screen: ScreenArgs,
+    #[command(flatten)]
+    pub(super) common: CommonArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Open the interface on the bundled pictures and model
+    Demo(DemoArgs),
+    /// Print predictions only, one JSON object per image and line
+    Classify(ClassifyArgs),
+    /// Write explanation maps, one JSON line per image and method
+    Explain(ExplainArgs),
+    /// Say what a model file holds: inputs, preprocessing, layers, what stops a method
+    Model(ModelArgs),
+    /// Print a completion script for a shell
+    Completions {
+        /// Which shell.
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page
+    Man,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DemoArgs {
+    #[command(flatten)]
+    pub(super) screen: ScreenArgs,
+}
+
+/// Which terminal graphics protocol draws the pictures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum GraphicsChoice {
+    /// Ask the terminal and take the best that it draws
+    Auto,
+    /// kitty's protocol
+    Kitty,
+    /// iTerm2's inline images
+    Iterm2,
+    /// Sixel
+    Sixel,
+    /// Coloured half-blocks: any terminal
+    Halfblocks,
+    /// No pictures
+    None,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ScreenArgs {
+    /// Graphics protocol
+    #[arg(long, value_enum, default_value = "auto")]
+    pub(super) graphics: GraphicsChoice,
+}
+
+/// Options that every command takes.
+#[derive(Debug, Args)]
+pub(super) struct CommonArgs {
+    /// ONNX file, a folder as Hugging Face or timm write it, or `builtin`
+    #[arg(long, global = true, env = "SEEWHY_MODEL", default_value = "builtin", value_name = "FILE|DIR|builtin")]
+    pub(super) model: PathBuf,
+    /// Class names: a text file with a name per line, or JSON
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Preprocessing")]
+    labels: Option<PathBuf>,
+    /// Input size in pixels
+    #[arg(long, global = true, value_name = "WxH", help_heading = "Preprocessing")]
+    input_size: Option<Size>,
+    /// Mean subtracted from values in [0, 1]: one number or one per channel
+    #[arg(
+        long,
+        global = true,
+        value_name = "R,G,B",
+        value_delimiter = ',',
+        allow_hyphen_values = true,
+        help_heading = "Preprocessing"
+    )]
+    mean: Option<Vec<f32>>,
+    /// Standard deviation divided by: one number or one per channel
+    #[arg(long, global = true, value_name = "R,G,B", value_delimiter = ',', help_heading = "Preprocessing")]
+    std: Option<Vec<f32>>,
+    /// How an image is brought to size: shortest:N, squash, letterbox or none
+    #[arg(long, global = true, value_name = "HOW", help_heading = "Preprocessing")]
+    resize: Option<Resize>,
+    /// Centre crop after resizing
+    #[arg(long, global = true, value_name = "WxH", help_heading = "Preprocessing")]
+    crop: Option<Size>,
+    /// Channel order: rgb or bgr
+    #[arg(long, global = true, value_name = "ORDER", help_heading = "Preprocessing")]
+    channel_order: Option<ChannelOrder>,
+    /// Axis order: nchw or nhwc
+    #[arg(long, global = true, value_name = "LAYOUT", help_heading = "Preprocessing")]
+    layout: Option<Layout>,
+    /// The output that holds the class scores
+    #[arg(long, global = true, value_name = "NAME")]
+    output: Option<String>,
+    /// Seed of the random numbers
+    #[arg(long, global = true, default_value_t = 0, value_name = "N")]
+    pub(super) seed: u64,
+    /// Threads [default: all cores]
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
+    /// How many of the best classes to report
+    #[arg(long, global = true, default_value_t = 5, value_name = "K", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(super) top: u32,
+    /// Say more on standard error; twice for more still
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(super) verbose: u8,
+    /// Append messages to a file
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(super) log: Option<PathBuf>,
+}
+
+impl CommonArgs {
+    /// The settings given as flags.
+    pub(super) fn overrides(&self) -> Overrides {
+        Overrides {
+            input_size: self.input_size,
+            resize: self.resize,
+            crop: self.crop,
+            mean: self.mean.clone(),
+            std: self.std.clone(),
+            channel_order: self.channel_order,
+            layout: self.layout,
+            labels: self.labels.clone().map(LabelSource::File),
+            output: self.output.clone(),
+            ..Overrides::default()
+        }
+    }
+
+    /// How many threads to use.
+    pub(super) fn threads(&self) -> usize {
+        self.threads.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from)
+    }
+}
+
+/// How `classify` prints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum TableFormat {
+    /// One JSON object per line
+    Jsonl,
+    /// Comma-separated values with a header
+    Csv,
+    /// Aligned columns for reading
+    Table,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ClassifyArgs {
+    /// Directories, images, .npy tensors, or - for a list on standard input
+    #[arg(required = true, value_name = "PATH")]
+    pub(super) paths: Vec<PathBuf>,
+    /// Output format
+    #[arg(long, value_enum, default_value = "jsonl")]
+    pub(super) format: TableFormat,
+}
+
+/// What `explain` writes for each map.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum FileFormat {
+    /// The overlay with a colour bar and the raw range
+    Png,
+    /// The values, float32
+    Npy,
+    /// The JSON line, as a file
+    Json,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ExplainArgs {
+    /// Directories, images, .npy tensors, or - for a list on standard input
+    #[arg(required = true, value_name = "PATH")]
+    pub(super) paths: Vec<PathBuf>,
+    /// Methods, separated by commas
+    #[arg(long, value_delimiter = ',', default_value = "grad-cam", value_name = "NAME", value_parser = method_names())]
+    pub(super) method: Vec<String>,
+    /// What to explain: `top`, `top:2` for the second best, a class index, a label, or `a-b` for one against another
+    #[arg(long, default_value = "top", value_name = "TOP|INDEX|LABEL", allow_hyphen_values = true)]
+    pub(super) target: String,
+    /// Layers for class activation maps, as `seewhy model` prints them; several are averaged
+    #[arg(long, value_delimiter = ',', default_value = "auto", value_name = "NODE|auto")]
+    pub(super) layer: Vec<String>,
+    /// A method's parameter
+    #[arg(long, value_name = "NAME=VALUE", value_parser = key_value)]
+    pub(super) param: Vec<(String, String)>,
+    /// Stop a sampling method when its map has settled to this relative change
+    #[arg(long, value_name = "T")]
+    pub(super) tolerance: Option<f64>,
+    /// Folder for the files
+    #[arg(long, value_name = "DIR")]
+    pub(super) out: Option<PathBuf>,
+    /// Files to write, separated by commas [default: png,npy when --out is given]
+    #[arg(long, value_enum, value_delimiter = ',', requires = "out")]
+    pub(super) format: Vec<FileFormat>,
+    /// Write the map before post-processing, at its own resolution
+    #[arg(long)]
+    pub(super) raw: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ModelArgs {
+    /// The model; the same as --model
+    #[arg(value_name = "MODEL")]
+    pub(super) path: Option<PathBuf>,
+    /// Print one JSON object
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+fn method_names() -> PossibleValuesParser {
+    PossibleValuesParser::new(
+        METHODS.iter().map(|method| clap::builder::PossibleValue::new(method.name).help(method.help)),
+    )
+}
+
+fn key_value(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or_else(|| format!("{text:?} is not NAME=VALUE"))?;
+    Ok((name.into(), value.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_path_alone_opens_the_interface_and_options_go_before_or_after() {
+        let cli = Cli::try_parse_from(["seewhy", "val/", "--model", "net.onnx"]).unwrap();
+        assert!(cli.command.is_none() && cli.paths == [PathBuf::from("val/")]);
+        for order in [["--top", "3", "classify", "a.png"], ["classify", "a.png", "--top", "3"]] {
+            let cli = Cli::try_parse_from(["seewhy"].into_iter().chain(order)).unwrap();
+            assert!(matches!(cli.command, Some(Command::Classify(_))) && cli.common.top == 3);
+        }
+    }
+
+    #[test]
+    fn negative_means_and_contrasts_are_values_not_flags() {
+        let cli = Cli::try_parse_from(["seewhy", "explain", "a.png", "--target", "3-5", "--mean", "-1,0,1"]).unwrap();
+        assert_eq!(cli.common.overrides().mean, Some(vec![-1.0, 0.0, 1.0]));
+    }
+}

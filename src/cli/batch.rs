@@ -1,0 +1,128 @@
+//! Many images on all cores, results in the order of the images, a progress bar, and an orderly stop on ^C.
+
+use std::collections::BTreeMap;
+use std::io::{self, IsTerminal};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use anyhow::Context;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::explain::Cancel;
+
+/// Set by ^C or SIGTERM: finish what is half done, start nothing new. A second ^C ends the program at once.
+#[derive(Clone, Default)]
+pub(super) struct Interrupt(Arc<AtomicBool>);
+
+impl Interrupt {
+    /// Takes over the signals that ask a program to stop.
+    pub(super) fn install() -> anyhow::Result<Interrupt> {
+        let flag = Arc::new(AtomicBool::new(false));
+        for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+            let attempt = || -> io::Result<()> {
+                signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(&flag))?;
+                signal_hook::flag::register(signal, Arc::clone(&flag))?;
+                Ok(())
+            };
+            attempt().context("could not listen for signals")?;
+        }
+        Ok(Interrupt(flag))
+    }
+
+    /// The same word for a running method.
+    pub(super) fn cancel(&self) -> Cancel {
+        Cancel::from(Arc::clone(&self.0))
+    }
+
+    /// Whether someone asked to stop.
+    pub(super) fn is_set(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// A bar on standard error, if that is a terminal and the work lasts.
+pub(super) fn progress(count: usize, what: &str) -> ProgressBar {
+    if !io::stderr().is_terminal() || count < 2 {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("{msg} {bar:30} {pos}/{len}  {per_sec}  {eta} left");
+    let bar = ProgressBar::with_draw_target(Some(count as u64), ProgressDrawTarget::stderr_with_hz(8));
+    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    bar.set_message(what.to_owned());
+    bar.enable_steady_tick(Duration::from_millis(250));
+    bar
+}
+
+/// Applies `work` to each item on `threads` threads and hands the results to `each`, on this thread, in the order of the
+/// items. Stops early when `stop` says so or `each` fails; results of items already begun still arrive.
+pub(super) fn in_order<'a, T: Sync, R: Send>(
+    items: &'a [T],
+    threads: usize,
+    stop: &(dyn Fn() -> bool + Sync),
+    work: impl Fn(&'a T) -> R + Sync,
+    mut each: impl FnMut(R) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let next = AtomicUsize::new(0);
+    let failed = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let (sender, receiver) = crossbeam_channel::unbounded();
+        for _ in 0..threads.clamp(1, items.len().max(1)) {
+            let (sender, next, failed, work) = (sender.clone(), &next, &failed, &work);
+            scope.spawn(move || {
+                while !stop() && !failed.load(Ordering::Relaxed) {
+                    let position = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(item) = items.get(position) else { break };
+                    if sender.send((position, work(item))).is_err() {
+                        break;
+                    }
+                }
+            });
+        }
+        drop(sender);
+        let mut waiting = BTreeMap::new();
+        let mut due = 0;
+        for (position, result) in receiver {
+            waiting.insert(position, result);
+            while let Some(result) = waiting.remove(&due) {
+                due += 1;
+                each(result).inspect_err(|_| failed.store(true, Ordering::Relaxed))?;
+            }
+        }
+        Ok(())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_come_in_the_order_of_the_items_however_long_each_takes() {
+        let items: Vec<u64> = (0..40).collect();
+        let mut seen = vec![];
+        let slow_first = |item: &u64| {
+            std::thread::sleep(Duration::from_micros(if item.is_multiple_of(7) { 3000 } else { 10 }));
+            *item
+        };
+        in_order(&items, 4, &|| false, slow_first, |item| {
+            seen.push(item);
+            Ok(())
+        })
+        .unwrap();
+        assert_eq!(seen, items);
+    }
+
+    #[test]
+    fn nothing_new_is_begun_after_a_stop_or_a_failure() {
+        let items: Vec<usize> = (0..1000).collect();
+        let begun = AtomicUsize::new(0);
+        let work = |item: &usize| {
+            begun.fetch_add(1, Ordering::SeqCst);
+            *item
+        };
+        in_order(&items, 2, &|| begun.load(Ordering::SeqCst) >= 10, work, |_| Ok(())).unwrap();
+        assert!(begun.load(Ordering::SeqCst) <= 12);
+        assert!(in_order(&items, 2, &|| false, |item| *item, |_| anyhow::bail!("the pipe is closed")).is_err());
+    }
+}

@@ -1,0 +1,192 @@
+//! `seewhy classify`: predictions only.
+
+use std::time::Instant;
+
+use serde::Serialize;
+
+use super::args::{ClassifyArgs, CommonArgs, TableFormat};
+use super::batch::{Interrupt, in_order, progress};
+use super::output::Output;
+use super::{Ending, inputs, load_model, warn};
+use crate::explain::export::{SCHEMA, ScoredClass};
+use crate::gallery::{Entry, FolderLabels};
+use crate::model::{Classifier, ModelSource};
+use crate::text::escape;
+
+/// What is said of one image.
+#[derive(Serialize)]
+struct Line {
+    schema: u32,
+    image: String,
+    model: String,
+    top: Vec<ScoredClass>,
+    /// The class that the image's folder is named after.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    truth: Option<Truth>,
+    elapsed_ms: f64,
+}
+
+#[derive(Serialize)]
+struct Truth {
+    index: usize,
+    label: String,
+    right: bool,
+}
+
+/// An image that failed.
+#[derive(Serialize)]
+pub(super) struct ErrorLine {
+    schema: u32,
+    image: String,
+    error: String,
+}
+
+impl ErrorLine {
+    pub(super) fn new(entry: &Entry, error: &anyhow::Error) -> Self {
+        ErrorLine { schema: SCHEMA, image: entry.path.to_string_lossy().into_owned(), error: format!("{error:#}") }
+    }
+}
+
+pub(super) fn run(args: &ClassifyArgs, common: &CommonArgs) -> anyhow::Result<Ending> {
+    let interrupt = Interrupt::install()?;
+    let source = ModelSource::from(common.model.as_path());
+    let classifier = load_model(common, &source)?;
+    let labels = classifier.labels();
+    let folders = FolderLabels::new(labels.names(), labels.folders(), labels.len());
+    let entries = inputs::find(&args.paths)?;
+
+    let threads = common.threads();
+    let each = if entries.len() == 1 { threads } else { 1 };
+    let bar = progress(entries.len(), "classifying");
+    let mut printer = Printer::new(args.format, common.top as usize)?;
+    let (mut failed, mut done, mut right, mut known) = (0, 0, 0, 0);
+    in_order(
+        &entries,
+        threads,
+        &|| interrupt.is_set(),
+        |entry| (entry, line(&classifier, &folders, &source, entry, common.top as usize, each)),
+        |(entry, result)| {
+            bar.inc(1);
+            done += 1;
+            match result {
+                Ok(line) => {
+                    if let Some(truth) = &line.truth {
+                        known += 1;
+                        right += usize::from(truth.right);
+                    }
+                    bar.suspend(|| printer.line(&line))
+                }
+                Err(error) => {
+                    failed += 1;
+                    bar.suspend(|| printer.error(&ErrorLine::new(entry, &error)))
+                }
+            }
+        },
+    )?;
+    bar.finish_and_clear();
+    if known > 0 && common.verbose > 0 {
+        warn(&format!("{right} of {known} right ({:.2} %)", 100.0 * f64::from(right as u32) / known as f64));
+    }
+    Ok(match (done < entries.len(), failed) {
+        (true, _) => Ending::Interrupted,
+        (false, 0) => Ending::Done,
+        _ => Ending::SomeFailed,
+    })
+}
+
+fn line(
+    classifier: &Classifier,
+    folders: &FolderLabels,
+    source: &ModelSource,
+    entry: &Entry,
+    top: usize,
+    threads: usize,
+) -> anyhow::Result<Line> {
+    let start = Instant::now();
+    let seen = inputs::look(classifier, entry, threads)?;
+    let top = ScoredClass::top(&seen.pass.logits, classifier.labels(), top);
+    let best = top.first().map(|class| class.index);
+    let truth = folders.truth(&entry.path).map(|index| Truth {
+        index,
+        label: classifier.labels().get(index).into_owned(),
+        right: Some(index) == best,
+    });
+    Ok(Line {
+        schema: SCHEMA,
+        image: entry.path.to_string_lossy().into_owned(),
+        model: source.to_string(),
+        top,
+        truth,
+        elapsed_ms: start.elapsed().as_secs_f64() * 1e3,
+    })
+}
+
+/// Prints lines in the format asked for.
+struct Printer {
+    format: TableFormat,
+    output: Output,
+}
+
+impl Printer {
+    fn new(format: TableFormat, top: usize) -> anyhow::Result<Printer> {
+        let mut output = Output::new();
+        if format == TableFormat::Csv {
+            let columns = (1..=top)
+                .flat_map(|rank| ["index", "label", "logit", "probability"].map(|name| format!("{name}_{rank}")));
+            let header: Vec<String> =
+                ["image", "truth", "right"].map(String::from).into_iter().chain(columns).collect();
+            output.line(&header.join(","))?;
+        }
+        Ok(Printer { format, output })
+    }
+
+    fn line(&mut self, line: &Line) -> anyhow::Result<()> {
+        match self.format {
+            TableFormat::Jsonl => self.output.json(line),
+            TableFormat::Csv => {
+                let (truth, right) = line
+                    .truth
+                    .as_ref()
+                    .map_or_else(Default::default, |truth| (truth.label.clone(), truth.right.to_string()));
+                let mut cells = vec![line.image.clone(), truth, right];
+                for class in &line.top {
+                    cells.extend([
+                        class.index.to_string(),
+                        class.label.clone(),
+                        class.logit.to_string(),
+                        class.probability.to_string(),
+                    ]);
+                }
+                self.output.line(&cells.iter().map(|cell| csv(cell)).collect::<Vec<_>>().join(","))
+            }
+            TableFormat::Table => {
+                let sign = match &line.truth {
+                    Some(truth) if truth.right => "\u{2713}",
+                    Some(_) => "\u{2717}",
+                    None => " ",
+                };
+                let classes: Vec<String> = line
+                    .top
+                    .iter()
+                    .map(|class| format!("{} {:.1} %", escape(&class.label), 100.0 * class.probability))
+                    .collect();
+                self.output.line(&format!("{sign} {:<40} {}", escape(&line.image), classes.join("  ")))
+            }
+        }
+    }
+
+    fn error(&mut self, line: &ErrorLine) -> anyhow::Result<()> {
+        if self.format == TableFormat::Jsonl {
+            self.output.json(line)
+        } else {
+            warn(&line.error);
+            Ok(())
+        }
+    }
+}
+
+/// A CSV cell (RFC 4180), safe to open in a spreadsheet: control characters are escaped.
+fn csv(cell: &str) -> String {
+    let cell = escape(cell);
+    if cell.contains([',', '"']) { format!("\"{}\"", cell.replace('"', "\"\"")) } else { cell.into_owned() }
+}

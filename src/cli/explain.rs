@@ -1,0 +1,230 @@
+//! `seewhy explain`: maps, their files, and one JSON line per image and method.
+
+use std::time::Instant;
+
+use anyhow::{Context, bail};
+
+use super::args::{CommonArgs, ExplainArgs, FileFormat};
+use super::batch::{Interrupt, in_order, progress};
+use super::classify::ErrorLine;
+use super::inputs::{self, Seen};
+use super::output::Output;
+use super::{Ending, load_model};
+use crate::explain::export::{
+    self, Destination, Files, Record, SCHEMA, ScoredClass, Summary, TargetRecord, unique_stems,
+};
+use crate::explain::{
+    self, Attribution, ExplainError, LayerChoice, MethodInfo, Monitor, Request, Sign, Subject, Values,
+};
+use crate::gallery::Entry;
+use crate::model::{Classifier, ModelSource, TargetWish, with_threads};
+use crate::raster::{Colormap, Composition, Heat, display_map};
+
+/// How much of the picture the hottest heat hides in an exported overlay.
+const OPACITY: f32 = 0.6;
+
+/// What is the same for every image.
+struct Job<'a> {
+    classifier: &'a Classifier,
+    source: &'a ModelSource,
+    methods: Vec<(&'static MethodInfo, Values)>,
+    target: TargetWish,
+    layer: LayerChoice,
+    args: &'a ExplainArgs,
+    common: &'a CommonArgs,
+    threads: usize,
+    interrupt: Interrupt,
+}
+
+pub(super) fn run(args: &ExplainArgs, common: &CommonArgs) -> anyhow::Result<Ending> {
+    let interrupt = Interrupt::install()?;
+    let methods = methods(args)?;
+    let source = ModelSource::from(common.model.as_path());
+    let classifier = load_model(common, &source)?;
+    let job = Job {
+        methods,
+        target: TargetWish::parse(&args.target, classifier.labels())?,
+        layer: layers(&classifier, &args.layer)?,
+        classifier: &classifier,
+        source: &source,
+        args,
+        common,
+        threads: 1,
+        interrupt: interrupt.clone(),
+    };
+    job.check_methods()?;
+
+    let entries = inputs::find(&args.paths)?;
+    let paths: Vec<_> = entries.iter().map(|entry| entry.path.clone()).collect();
+    let named: Vec<(&Entry, String)> = entries.iter().zip(unique_stems(&paths)).collect();
+    let job = Job { threads: if entries.len() == 1 { common.threads() } else { 1 }, ..job };
+    let bar = progress(entries.len(), "explaining");
+    let mut output = Output::new();
+    let (mut failed, mut done) = (false, 0);
+    in_order(
+        &named,
+        common.threads(),
+        &|| interrupt.is_set(),
+        |(entry, stem)| (*entry, job.explain(entry, stem)),
+        |(entry, results)| {
+            bar.inc(1);
+            done += 1;
+            bar.suspend(|| {
+                for result in results {
+                    match result {
+                        Ok(record) => output.json(&record)?,
+                        Err(error) if is_cancelled(&error) => {}
+                        Err(error) => {
+                            failed = true;
+                            output.json(&ErrorLine::new(entry, &error))?;
+                        }
+                    }
+                }
+                Ok(())
+            })
+        },
+    )?;
+    bar.finish_and_clear();
+    Ok(match (done < entries.len() || interrupt.is_set(), failed) {
+        (true, _) => Ending::Interrupted,
+        (false, false) => Ending::Done,
+        _ => Ending::SomeFailed,
+    })
+}
+
+fn is_cancelled(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(ExplainError::Cancelled))
+}
+
+/// The methods asked for, each with the parameters that are its own. A parameter that none of them has is an error.
+fn methods(args: &ExplainArgs) -> anyhow::Result<Vec<(&'static MethodInfo, Values)>> {
+    let mut methods = vec![];
+    for name in &args.method {
+        methods.push(explain::find(name).with_context(|| format!("no method is called {name:?}"))?);
+    }
+    for (name, _) in &args.param {
+        if methods.iter().all(|method| method.param(name).is_none()) {
+            // The message of one method lists what it takes.
+            methods[0].parse_values([(name.as_str(), "")])?;
+        }
+    }
+    let with_values = |method: &'static MethodInfo| -> anyhow::Result<_> {
+        let own = args.param.iter().filter(|(name, _)| method.param(name).is_some());
+        Ok((method, method.parse_values(own.map(|(name, value)| (name.as_str(), value.as_str())))?))
+    };
+    methods.into_iter().map(with_values).collect()
+}
+
+fn layers(classifier: &Classifier, names: &[String]) -> anyhow::Result<LayerChoice> {
+    if names.iter().all(|name| name == "auto") {
+        return Ok(LayerChoice::Auto);
+    }
+    let found: Result<Vec<usize>, _> = names.iter().map(|name| classifier.network().find_layer(name)).collect();
+    Ok(LayerChoice::These(found?))
+}
+
+impl Job<'_> {
+    /// Refuses early what no image can change: a method that this model's operators stop.
+    fn check_methods(&self) -> anyhow::Result<()> {
+        for (method, _) in &self.methods {
+            if let Some(reason) = explain::obstacle(method, self.classifier.network(), &self.layer) {
+                bail!("{} cannot explain this model: {reason}", method.name);
+            }
+        }
+        Ok(())
+    }
+
+    /// The records of one image, one for each method; a failure of the image itself is a single error.
+    fn explain(&self, entry: &Entry, stem: &str) -> Vec<anyhow::Result<Record>> {
+        let start = Instant::now();
+        match inputs::look(self.classifier, entry, self.threads) {
+            Ok(seen) => {
+                let looked = start.elapsed().as_secs_f64();
+                self.methods
+                    .iter()
+                    .map(|(method, values)| self.record(entry, stem, &seen, looked, method, values))
+                    .collect()
+            }
+            Err(error) => vec![Err(error)],
+        }
+    }
+
+    fn record(
+        &self,
+        entry: &Entry,
+        stem: &str,
+        seen: &Seen,
+        looked: f64,
+        method: &'static MethodInfo,
+        values: &Values,
+    ) -> anyhow::Result<Record> {
+        let start = Instant::now();
+        let logits = &seen.pass.logits;
+        let request = Request {
+            target: self.target.resolve(logits)?,
+            layer: if method.needs.layer { self.layer.clone() } else { LayerChoice::Auto },
+            values: values.clone(),
+            seed: self.common.seed,
+            tolerance: self.args.tolerance,
+        };
+        let subject = Subject::of(self.classifier, &seen.pass);
+        let monitor = Monitor::new(self.interrupt.cancel(), |_| {});
+        let attribution = with_threads(self.threads, || method.method.explain(subject, &request, &monitor))?;
+        let labels = self.classifier.labels();
+        let mut record = Record {
+            schema: SCHEMA,
+            image: entry.path.to_string_lossy().into_owned(),
+            model: self.source.to_string(),
+            top: ScoredClass::top(logits, labels, self.common.top as usize),
+            method: method.name.into(),
+            target: TargetRecord::new(request.target, logits, labels),
+            layer: (!attribution.layers.is_empty()).then(|| attribution.layers.join(",")),
+            files: Files::default(),
+            map: Summary::of(if self.args.raw { attribution.raw.view() } else { attribution.values.view() }),
+            raw: Summary::of(attribution.raw.view()),
+            evidence: attribution.evidence.iter().map(Into::into).collect(),
+            warnings: attribution.warnings.clone(),
+            elapsed_ms: (looked + start.elapsed().as_secs_f64()) * 1e3,
+        };
+        if let Some(destination) = self.destination(stem) {
+            let overlay = overlay(seen, &attribution);
+            export::export(&destination, &attribution, &overlay, Colormap::default(), &mut record)?;
+        }
+        Ok(record)
+    }
+
+    fn destination(&self, stem: &str) -> Option<Destination> {
+        let wants = |format| match &self.args.format[..] {
+            [] => format != FileFormat::Json,
+            formats => formats.contains(&format),
+        };
+        Some(Destination {
+            folder: self.args.out.clone()?,
+            stem: stem.into(),
+            png: wants(FileFormat::Png),
+            npy: wants(FileFormat::Npy),
+            json: wants(FileFormat::Json),
+            raw: self.args.raw,
+        })
+    }
+}
+
+/// The picture with the heat over it.
+fn overlay(seen: &Seen, attribution: &Attribution) -> image::RgbImage {
+    let signed = attribution.sign == Sign::Signed;
+    let composition = Composition {
+        base: seen.picture.clone(),
+        show_base: true,
+        heat: Some(Heat {
+            map: display_map(&attribution.map, signed).into(),
+            signed,
+            region: seen.region,
+            colormap: Colormap::default(),
+            opacity: OPACITY,
+        }),
+    };
+    let (width, height) = composition.size();
+    // A thumbnail is enlarged, so that the caption has room and the heat can be seen.
+    let factor = (320.0 / width.min(height).max(1) as f32).max(1.0);
+    composition.render((width as f32 * factor) as u32, (height as f32 * factor) as u32)
+}

@@ -1,0 +1,87 @@
+//! The images that a headless command works on: found, decoded, prepared, sent through the network.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use image::{DynamicImage, RgbImage};
+
+use super::warn;
+use crate::gallery::{self, Entry, Kind, PathList};
+use crate::model::{Classifier, Pass, with_threads};
+use crate::raster::Region;
+
+/// The longest side of a picture under an exported heat map, in pixels.
+const LONGEST_SIDE: u32 = 1024;
+
+/// Every image under `paths`; `-` stands for the list on standard input. What cannot be looked at is said on standard error.
+///
+/// # Errors
+/// When the list cannot be read, a named path does not exist, or nothing is found.
+pub(super) fn find(paths: &[PathBuf]) -> anyhow::Result<Vec<Entry>> {
+    let mut named = vec![];
+    for path in paths {
+        if path == Path::new("-") {
+            for listed in PathList::new(io::stdin().lock()) {
+                named.push(listed.context("could not read the list on standard input")?);
+            }
+        } else {
+            named.push(path.clone());
+        }
+    }
+    let mut entries = vec![];
+    for found in gallery::find(named) {
+        match found {
+            Ok(entry) => entries.push(entry),
+            Err(error) if error.source.kind() == io::ErrorKind::NotFound => return Err(error.into()),
+            Err(error) => warn(&format!("{error}: {}", error.source)),
+        }
+    }
+    if entries.is_empty() {
+        bail!("no image found; give folders with images, image files, or .npy tensors");
+    }
+    Ok(entries)
+}
+
+/// One image, gone through the network.
+pub(super) struct Seen {
+    /// The forward pass.
+    pub(super) pass: Pass,
+    /// The picture to lay heat over.
+    pub(super) picture: Arc<RgbImage>,
+    /// Where the network's input lies in `picture`.
+    pub(super) region: Region,
+}
+
+/// Decodes, prepares and runs one image on `threads` threads.
+///
+/// # Errors
+/// What was attempted, on which file, and why it failed.
+pub(super) fn look(classifier: &Classifier, entry: &Entry, threads: usize) -> anyhow::Result<Seen> {
+    let (prepared, picture) = if entry.kind == Kind::Tensor {
+        let prepared = classifier.read_npy(&entry.path)?;
+        let picture = prepared.seen.clone();
+        (prepared, picture)
+    } else {
+        let image = gallery::decode(&entry.path)?;
+        let prepared = classifier.preprocess(&image);
+        (prepared, reduced(image))
+    };
+    let input = Arc::new(prepared.tensor);
+    let pass = with_threads(threads, || classifier.network().forward(input))
+        .with_context(|| format!("the network refused {}", entry.shown()))?;
+    let scale = picture.width() as f32 / prepared.crop.image.0.max(1) as f32;
+    let crop = prepared.crop;
+    let region = Region { x: crop.x as f32, y: crop.y as f32, width: crop.width as f32, height: crop.height as f32 };
+    Ok(Seen { pass, picture: Arc::new(picture), region: region.scaled(scale, scale) })
+}
+
+/// The image at a size that a report needs.
+fn reduced(image: DynamicImage) -> RgbImage {
+    let longest = image.width().max(image.height());
+    if longest <= LONGEST_SIDE {
+        return image.into_rgb8();
+    }
+    image.resize(LONGEST_SIDE, LONGEST_SIDE, image::imageops::FilterType::Triangle).into_rgb8()
+}

@@ -1,0 +1,146 @@
+//! The way from the command line into the interface.
+
+use std::io::{self, IsTerminal};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+
+use super::Ending;
+use super::args::{CommonArgs, GraphicsChoice, ScreenArgs};
+use crate::app::Export;
+use crate::explain::export::{
+    Destination, Files, Record, SCHEMA, ScoredClass, Summary, TargetRecord, export, unique_stems,
+};
+use crate::gallery::{self, PathList};
+use crate::model::{Classifier, ModelSource};
+use crate::raster::Colormap;
+use crate::shell::{self, ClassifierEngine, Engine, Find, Load, Options};
+use crate::term::{Protocol, Wishes};
+
+/// Where `w` writes, in the current directory.
+const EXPORT_FOLDER: &str = "seewhy-maps";
+/// Paths are handed to the list in portions of this size.
+const PORTION: usize = 64;
+
+/// Opens the interface on paths; on the current directory when there are none.
+pub(super) fn browse(paths: &[PathBuf], screen: &ScreenArgs, common: &CommonArgs) -> anyhow::Result<Ending> {
+    let (root, base, named) = match paths {
+        [] => (".".to_owned(), None, vec![PathBuf::from(".")]),
+        [path] if path == Path::new("-") => {
+            let listed: io::Result<Vec<PathBuf>> = PathList::new(io::stdin().lock()).collect();
+            let listed = listed.context("could not read the list on standard input")?;
+            (format!("{} files", listed.len()), None, listed)
+        }
+        [path] => (path.to_string_lossy().into_owned(), path.is_dir().then(|| path.clone()), vec![path.clone()]),
+        paths => (format!("{} paths", paths.len()), None, paths.to_vec()),
+    };
+    for path in &named {
+        path.symlink_metadata().with_context(|| format!("cannot open {}", path.display()))?;
+    }
+    open(root, base, named, screen, common)
+}
+
+/// Opens the interface on the pictures that come with the program.
+pub(super) fn demo(_screen: &ScreenArgs, _common: &CommonArgs) -> anyhow::Result<Ending> {
+    bail!("the demo pictures are not in this build yet")
+}
+
+/// Opens the interface on files and folders that exist.
+fn open(
+    root: String,
+    base: Option<PathBuf>,
+    named: Vec<PathBuf>,
+    screen: &ScreenArgs,
+    common: &CommonArgs,
+) -> anyhow::Result<Ending> {
+    if !io::stdout().is_terminal() {
+        bail!("the interface needs a terminal; for files and scripts there are `seewhy classify` and `seewhy explain`");
+    }
+    shell::run(Options {
+        root,
+        base,
+        find: finder(named),
+        decode: Box::new(|path| gallery::decode(path).map_err(|error| error.to_string())),
+        load: loader(common),
+        graphics: Wishes { protocol: protocol(screen.graphics), cell: None },
+        threads: common.threads(),
+    })?;
+    Ok(Ending::Done)
+}
+
+fn finder(named: Vec<PathBuf>) -> Find {
+    Box::new(move |hand_over| {
+        let (mut portion, mut problems) = (vec![], vec![]);
+        for found in gallery::find(named) {
+            match found {
+                Ok(entry) => portion.push(Arc::from(entry.path)),
+                Err(error) => problems.push(format!("{error}: {}", error.source)),
+            }
+            if portion.len() == PORTION {
+                hand_over(std::mem::take(&mut portion));
+            }
+        }
+        hand_over(portion);
+        problems
+    })
+}
+
+fn loader(common: &CommonArgs) -> Load {
+    let source = ModelSource::from(common.model.as_path());
+    let (overrides, threads, seed) = (common.overrides(), common.threads(), common.seed);
+    Box::new(move || {
+        let classifier = Classifier::load(&source, &overrides)?;
+        let write = move |classifier: &Classifier, what: &Export| write(classifier, what);
+        Ok(Arc::new(ClassifierEngine::new(classifier, threads, seed, Box::new(write))) as Arc<dyn Engine>)
+    })
+}
+
+fn protocol(choice: GraphicsChoice) -> Option<Protocol> {
+    Some(match choice {
+        GraphicsChoice::Auto => return None,
+        GraphicsChoice::Kitty => Protocol::Kitty,
+        GraphicsChoice::Iterm2 => Protocol::Iterm2,
+        GraphicsChoice::Sixel => Protocol::Sixel,
+        GraphicsChoice::Halfblocks => Protocol::Halfblocks,
+        GraphicsChoice::None => Protocol::None,
+    })
+}
+
+/// Writes the map, the overlay and the record, as `seewhy explain` would.
+fn write(classifier: &Classifier, what: &Export) -> Result<Vec<PathBuf>, String> {
+    let attribution = &what.explained.attribution;
+    let logits = &what.predicted.logits;
+    let labels = classifier.labels();
+    let mut record = Record {
+        schema: SCHEMA,
+        image: what.path.to_string_lossy().into_owned(),
+        model: classifier.source().to_string(),
+        top: ScoredClass::top(logits, labels, 5),
+        method: what.key.method.into(),
+        target: TargetRecord::new(what.key.target, logits, labels),
+        layer: (!attribution.layers.is_empty()).then(|| attribution.layers.join(",")),
+        files: Files::default(),
+        map: Summary::of(attribution.values.view()),
+        raw: Summary::of(attribution.raw.view()),
+        evidence: attribution.evidence.iter().map(Into::into).collect(),
+        warnings: attribution.warnings.clone(),
+        elapsed_ms: (what.predicted.elapsed + what.explained.elapsed).as_secs_f64() * 1e3,
+    };
+    let path = what.path.to_path_buf();
+    let destination = Destination {
+        folder: PathBuf::from(EXPORT_FOLDER),
+        stem: unique_stems(&[path]).remove(0),
+        png: true,
+        npy: true,
+        json: true,
+        raw: false,
+    };
+    let picture = &what.overlay.composition;
+    let (width, height) = picture.size();
+    let colormap = picture.heat.as_ref().map_or_else(Colormap::default, |heat| heat.colormap);
+    export(&destination, attribution, &picture.render(width, height), colormap, &mut record)
+        .map_err(|error| error.to_string())?;
+    let Files { png, npy, json } = record.files;
+    Ok([png, npy, json].into_iter().flatten().collect())
+}

@@ -1,0 +1,103 @@
+//! The command line: arguments, the commands that need no screen, and the way into the interface.
+
+mod args;
+mod batch;
+mod classify;
+mod explain;
+mod inputs;
+mod interface;
+mod model;
+mod output;
+
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::{CommandFactory, Parser};
+
+use self::args::{Cli, Command};
+use self::output::{Output, ReaderGone};
+use crate::model::{Classifier, ModelError, ModelSource};
+
+/// Exit codes are a contract: all done, some images failed, nothing could be done, interrupted.
+const SOME_FAILED: u8 = 1;
+const USAGE: u8 = 2;
+const INTERRUPTED: u8 = 130;
+
+/// How a command ended, short of an error that stops everything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    Done,
+    SomeFailed,
+    Interrupted,
+}
+
+/// Runs the program with the arguments of the process.
+pub fn run() -> ExitCode {
+    match dispatch(Cli::parse()) {
+        Ok(Ending::Done) => ExitCode::SUCCESS,
+        Ok(Ending::SomeFailed) => SOME_FAILED.into(),
+        Ok(Ending::Interrupted) => INTERRUPTED.into(),
+        Err(error) if error.is::<ReaderGone>() => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&error);
+            USAGE.into()
+        }
+    }
+}
+
+fn dispatch(cli: Cli) -> anyhow::Result<Ending> {
+    let Cli { command, paths, screen, common } = cli;
+    // Methods that ask the model many times share this pool.
+    let _ = rayon::ThreadPoolBuilder::new().num_threads(common.threads()).build_global();
+    match command {
+        Some(Command::Classify(args)) => classify::run(&args, &common),
+        Some(Command::Explain(args)) => explain::run(&args, &common),
+        Some(Command::Model(args)) => model::run(&args, &common),
+        Some(Command::Completions { shell }) => {
+            let mut script = vec![];
+            clap_complete::generate(shell, &mut Cli::command(), "seewhy", &mut script);
+            Output::new().bytes(&script).map(|()| Ending::Done)
+        }
+        Some(Command::Man) => {
+            let mut page = vec![];
+            clap_mangen::Man::new(Cli::command()).render(&mut page).context("could not write the manual page")?;
+            Output::new().bytes(&page).map(|()| Ending::Done)
+        }
+        Some(Command::Demo(args)) => interface::demo(&args.screen, &common),
+        None => interface::browse(&paths, &screen, &common),
+    }
+}
+
+/// Loads the model that the options name, and says on standard error what was guessed.
+fn load_model(common: &args::CommonArgs, source: &ModelSource) -> Result<Classifier, ModelError> {
+    let classifier = Classifier::load(source, &common.overrides())?;
+    let guesses = classifier.settings().guesses();
+    if !guesses.is_empty() {
+        let guesses = guesses.join(", ");
+        warn(&format!("nothing says how images are prepared for {source}; {guesses} guessed (see `seewhy model`)"));
+    }
+    Ok(classifier)
+}
+
+/// A line on standard error.
+#[expect(clippy::print_stderr, reason = "this is the one place for messages of headless commands")]
+fn warn(message: &str) {
+    eprintln!("seewhy: {message}");
+}
+
+/// Says what went wrong, why, and what to do, each on a line of its own.
+fn complain(error: &anyhow::Error) {
+    let mut message = error.to_string();
+    for cause in error.chain().skip(1) {
+        let cause = cause.to_string();
+        if !message.contains(&cause) {
+            message.push_str("\n  because ");
+            message.push_str(&cause);
+        }
+    }
+    if let Some(hint) = error.chain().find_map(|cause| cause.downcast_ref::<ModelError>()?.hint()) {
+        message.push_str("\n  hint: ");
+        message.push_str(hint);
+    }
+    warn(&message);
+}

@@ -1,0 +1,322 @@
+//! What is written for an explanation: the overlay, the values, and the line of JSON that describes them. The command
+//! line and the interface write the same.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use image::{ImageFormat, RgbImage};
+use serde::Serialize;
+use thiserror::Error;
+
+use super::{Attribution, Evidence, Sign};
+use crate::model::{Labels, Prediction, Target, softmax};
+use crate::raster::caption::{Bar, caption};
+use crate::raster::{Colormap, npy};
+
+/// Version of the records' layout. It grows when a field changes its meaning, not when one is added.
+pub const SCHEMA: u32 = 1;
+
+/// A class with its scores, as records have it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ScoredClass {
+    /// Output index, from 0.
+    pub index: usize,
+    /// The model's name for it.
+    pub label: String,
+    /// Raw score.
+    pub logit: f32,
+    /// In `[0, 1]`.
+    pub probability: f32,
+}
+
+impl ScoredClass {
+    /// A prediction with its label; the index where the model has none.
+    pub fn new(prediction: &Prediction, labels: &Labels) -> Self {
+        let label = labels.get(prediction.index).into_owned();
+        ScoredClass { index: prediction.index, label, logit: prediction.logit, probability: prediction.probability }
+    }
+
+    /// The class of that index.
+    fn at(index: usize, logits: &[f32], labels: &Labels) -> Self {
+        let prediction = Prediction { index, logit: logits[index], probability: softmax(logits)[index] };
+        ScoredClass::new(&prediction, labels)
+    }
+
+    /// The `count` best classes.
+    pub fn top(logits: &[f32], labels: &Labels, count: usize) -> Vec<ScoredClass> {
+        Prediction::top(logits, count).iter().map(|prediction| ScoredClass::new(prediction, labels)).collect()
+    }
+}
+
+/// The class explained; with `against`, the logit is the difference of the two.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct TargetRecord {
+    /// The class.
+    #[serde(flatten)]
+    pub class: ScoredClass,
+    /// The class that it is held against, if any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub against: Option<ScoredClass>,
+}
+
+impl TargetRecord {
+    /// The record of a resolved target.
+    pub fn new(target: Target, logits: &[f32], labels: &Labels) -> Self {
+        let at = |index| ScoredClass::at(index, logits, labels);
+        match target {
+            Target::Contrast(a, b) => TargetRecord { class: at(a), against: Some(at(b)) },
+            Target::Class(index) | Target::Probability(index) => TargetRecord { class: at(index), against: None },
+            Target::Top(rank) => {
+                TargetRecord { class: at(Prediction::top(logits, rank + 1)[rank].index), against: None }
+            }
+        }
+    }
+
+    /// `goose`, or `goose - pelican`.
+    pub fn title(&self) -> String {
+        match &self.against {
+            Some(other) => format!("{} - {}", self.class.label, other.label),
+            None => self.class.label.clone(),
+        }
+    }
+}
+
+/// Smallest, largest and mean value of an array, and its shape.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Summary {
+    /// Smallest value.
+    pub min: f32,
+    /// Largest value.
+    pub max: f32,
+    /// Mean.
+    pub mean: f32,
+    /// Extents.
+    pub shape: Vec<usize>,
+}
+
+impl Summary {
+    /// The summary of `values`; NaN where there are none.
+    pub fn of(values: ndarray::ArrayViewD<'_, f32>) -> Self {
+        let fold = |start: f32, pick: fn(f32, f32) -> f32| values.iter().copied().fold(start, pick);
+        let mean = values.iter().map(|value| f64::from(*value)).sum::<f64>() / values.len() as f64;
+        Summary {
+            min: fold(f32::NAN, f32::min),
+            max: fold(f32::NAN, f32::max),
+            mean: mean as f32,
+            shape: values.shape().to_vec(),
+        }
+    }
+}
+
+/// The files written for one explanation.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Files {
+    /// The overlay.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub png: Option<PathBuf>,
+    /// The values.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub npy: Option<PathBuf>,
+    /// The record.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub json: Option<PathBuf>,
+}
+
+/// One explanation, as a line of JSON.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Record {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// The image, as it was named.
+    pub image: String,
+    /// The model, as it was named.
+    pub model: String,
+    /// The best classes.
+    pub top: Vec<ScoredClass>,
+    /// The method.
+    pub method: String,
+    /// The class explained.
+    pub target: TargetRecord,
+    /// The layer; several are joined by commas; null for methods without one.
+    pub layer: Option<String>,
+    /// What was written.
+    pub files: Files,
+    /// The values as written to `.npy`.
+    pub map: Summary,
+    /// The map before post-processing.
+    pub raw: Summary,
+    /// What was measured along the way: gaps, errors, fits.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub evidence: Vec<EvidenceRecord>,
+    /// What to know before trusting the map.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
+    /// Decoding, preprocessing, forward pass and method, without writing.
+    pub elapsed_ms: f64,
+}
+
+/// A measured property, as records have it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct EvidenceRecord {
+    name: &'static str,
+    value: f64,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    unit: &'static str,
+}
+
+impl From<&Evidence> for EvidenceRecord {
+    fn from(evidence: &Evidence) -> Self {
+        EvidenceRecord { name: evidence.name, value: evidence.value, unit: evidence.unit }
+    }
+}
+
+/// Which files to write, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Destination {
+    /// The folder; made when it is missing.
+    pub folder: PathBuf,
+    /// What the names start with: `<stem>.<method>.npy`.
+    pub stem: String,
+    /// Write the overlay.
+    pub png: bool,
+    /// Write the values.
+    pub npy: bool,
+    /// Write the record.
+    pub json: bool,
+    /// Write the map before post-processing in place of the values.
+    pub raw: bool,
+}
+
+/// A file that could not be written.
+#[derive(Debug, Error)]
+#[error("could not write {path:?}: {source}")]
+pub struct ExportError {
+    /// The file.
+    pub path: PathBuf,
+    /// Why.
+    source: io::Error,
+}
+
+/// Writes what `to` asks for and notes the files in `record`. `overlay` is the picture with its heat, at any size.
+/// Each file appears whole or not at all.
+///
+/// # Errors
+/// The first file that cannot be written.
+pub fn export(
+    to: &Destination,
+    attribution: &Attribution,
+    overlay: &RgbImage,
+    colormap: Colormap,
+    record: &mut Record,
+) -> Result<(), ExportError> {
+    let path = |ending: &str| to.folder.join(format!("{}.{}.{ending}", to.stem, record.method));
+    let (png, npy, json) = (path("png"), path("npy"), path("json"));
+    fs::create_dir_all(&to.folder).map_err(|source| ExportError { path: to.folder.clone(), source })?;
+    if to.npy {
+        let values = if to.raw { &attribution.raw } else { &attribution.values };
+        write_whole(&npy, |file| npy::write(file, values.view()))?;
+        record.files.npy = Some(npy);
+    }
+    if to.png {
+        let page = annotate(overlay, attribution.sign, colormap, record);
+        write_whole(&png, |file| {
+            let mut bytes = io::Cursor::new(vec![]);
+            page.write_to(&mut bytes, ImageFormat::Png).map_err(io::Error::other)?;
+            file.write_all(bytes.get_ref())
+        })?;
+        record.files.png = Some(png);
+    }
+    if to.json {
+        record.files.json = Some(json.clone());
+        write_whole(&json, |mut file| {
+            serde_json::to_writer_pretty(&mut file, record).map_err(io::Error::other)?;
+            file.write_all(b"\n")
+        })?;
+    }
+    Ok(())
+}
+
+/// The overlay with the method, the target and the labelled scale under it.
+fn annotate(overlay: &RgbImage, sign: Sign, colormap: Colormap, record: &Record) -> RgbImage {
+    let lines = [
+        format!("{} of {}", record.method, record.target.title()),
+        format!("p {:.3}  logit {:.2}", record.target.class.probability, record.target.class.logit),
+        format!("raw {:.3} .. {:.3}", record.raw.min, record.raw.max),
+    ];
+    let colour = |share: f32| match sign {
+        Sign::Positive => colormap.colour(share),
+        Sign::Signed => Colormap::diverging(2.0 * share - 1.0),
+    };
+    let (low, high) = match sign {
+        Sign::Positive => ("low", "high"),
+        Sign::Signed => ("against", "for"),
+    };
+    caption(overlay, &lines, Some(&Bar { low, high, colour: &colour }))
+}
+
+/// Writes to a temporary name in the same folder and renames when all is there.
+fn write_whole(path: &Path, write: impl FnOnce(&mut fs::File) -> io::Result<()>) -> Result<(), ExportError> {
+    let attempt = || -> io::Result<()> {
+        let folder = path.parent().unwrap_or(Path::new("."));
+        let mut builder = tempfile::Builder::new();
+        // Temporary files are private by default; this one becomes an ordinary file, as the umask has it.
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+        let mut file = builder.prefix(".seewhy-").tempfile_in(folder)?;
+        write(file.as_file_mut())?;
+        file.persist(path).map_err(|error| error.error)?;
+        Ok(())
+    };
+    attempt().map_err(|source| ExportError { path: path.into(), source })
+}
+
+/// A name for each path's files: its stem where that is unique, else as much of the path as makes it so.
+pub fn unique_stems(paths: &[PathBuf]) -> Vec<String> {
+    let name = |path: &Path, parts: usize| -> String {
+        let components: Vec<_> =
+            path.components().map(|part| part.as_os_str().to_string_lossy().into_owned()).collect();
+        let kept = &components[components.len().saturating_sub(parts)..];
+        kept.join("_").replace(['/', '\\'], "_")
+    };
+    let stem =
+        |path: &Path| path.file_stem().map_or_else(|| "image".into(), |stem| stem.to_string_lossy().into_owned());
+    let mut names: Vec<String> = paths.iter().map(|path| stem(path)).collect();
+    for parts in 1..64 {
+        let mut seen = std::collections::HashMap::<String, usize>::new();
+        for name in &names {
+            *seen.entry(name.clone()).or_default() += 1;
+        }
+        if seen.values().all(|&count| count == 1) {
+            break;
+        }
+        for (chosen, path) in names.iter_mut().zip(paths) {
+            if seen[chosen.as_str()] > 1 {
+                *chosen = name(path, parts);
+            }
+        }
+    }
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_of_images_with_the_same_name_do_not_overwrite_each_other() {
+        let paths = ["val/cat/1.jpg", "val/dog/1.jpg", "val/dog/2.jpg", "val/dog/2.png", "a.jpg"].map(PathBuf::from);
+        assert_eq!(unique_stems(&paths), ["cat_1.jpg", "dog_1.jpg", "2.jpg", "2.png", "a"]);
+    }
+
+    #[test]
+    fn a_failed_write_leaves_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let result = write_whole(&folder.path().join("map.npy"), |file| {
+            file.write_all(b"half")?;
+            Err(io::Error::other("disk full"))
+        });
+        assert!(result.unwrap_err().to_string().contains("map.npy"));
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+}

@@ -1,0 +1,151 @@
+//! Maps held against those of pytorch-grad-cam and captum, on the miniature networks of `tests/fixtures`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use ndarray::{ArrayD, Axis};
+use seewhy::explain::{Attribution, Family, LayerChoice, Monitor, Request, Subject, Values, find};
+use seewhy::model::{Classifier, ModelSource, Overrides, Target};
+use serde_json::Value as Json;
+
+use crate::support::{Manifest, fixture_array};
+
+/// Largest difference of two maps in `[0, 1]`.
+const CAM_TOLERANCE: f32 = 1e-3;
+
+/// A network of the fixtures with the forward pass of its image.
+struct Case {
+    classifier: Classifier,
+    pass: seewhy::model::Pass,
+    layers: Json,
+    exporter: &'static str,
+}
+
+impl Case {
+    fn load(network: &Json, exporter: &'static str) -> Option<Case> {
+        let onnx = network["onnx"][exporter].as_str()?;
+        let source = ModelSource::Path(crate::support::fixture(onnx));
+        let input = fixture_array(network["input"].as_str().unwrap());
+        let (height, width) = (input.shape()[2], input.shape()[3]);
+        let overrides = Overrides { input_size: format!("{width}x{height}").parse().ok(), ..Overrides::default() };
+        let classifier = Classifier::load(&source, &overrides).unwrap_or_else(|error| panic!("{onnx}: {error}"));
+        let pass = classifier.network().forward(Arc::new(input)).unwrap();
+        Some(Case { classifier, pass, layers: network["layers"].clone(), exporter })
+    }
+
+    fn layer(&self, module: &str) -> Result<usize, String> {
+        let node = self.layers[module][self.exporter].as_str().unwrap();
+        self.classifier.network().find_layer(node).map_err(|error| error.to_string())
+    }
+
+    fn explain(&self, method: &str, map: &Json) -> Result<Attribution, String> {
+        let info = find(method).unwrap();
+        let request = Request {
+            target: target(&map["target"]),
+            layer: LayerChoice::These(modules(map).iter().map(|module| self.layer(module)).collect::<Result<_, _>>()?),
+            values: values(info, &map["parameters"]),
+            seed: 0,
+            tolerance: None,
+        };
+        let subject = Subject::of(&self.classifier, &self.pass);
+        info.method.explain(subject, &request, &Monitor::silent()).map_err(|error| error.to_string())
+    }
+}
+
+fn target(json: &Json) -> Target {
+    let index = |value: &Json| usize::try_from(value.as_u64().unwrap()).unwrap();
+    match json {
+        json if json.get("logit").is_some() => Target::Class(index(&json["logit"])),
+        json if json.get("probability").is_some() => Target::Probability(index(&json["probability"])),
+        json => Target::Contrast(index(&json["contrast"][0]), index(&json["contrast"][1])),
+    }
+}
+
+fn modules(map: &Json) -> Vec<&str> {
+    map["layers"].as_array().map(|layers| layers.iter().filter_map(Json::as_str).collect()).unwrap_or_default()
+}
+
+fn values(info: &seewhy::explain::MethodInfo, parameters: &Json) -> Values {
+    let settings: Vec<(String, String)> = parameters
+        .as_object()
+        .into_iter()
+        .flatten()
+        .map(|(name, value)| (name.clone(), value.as_str().map_or_else(|| value.to_string(), String::from)))
+        .collect();
+    info.parse_values(settings.iter().map(|(name, value)| (name.as_str(), value.as_str()))).unwrap()
+}
+
+/// The name of a reference method in our registry; none for those that we do not have.
+fn ours(method: &str) -> Option<&'static str> {
+    let name = if method == "elementwise-cam" { "elementwise-grad-cam" } else { method };
+    find(name).map(|info| info.name)
+}
+
+fn golden(map: &Json) -> ArrayD<f32> {
+    let all = fixture_array(map["file"].as_str().unwrap());
+    all.index_axis(Axis(0), usize::try_from(map["index"].as_u64().unwrap()).unwrap()).to_owned()
+}
+
+fn largest_difference(a: &ArrayD<f32>, b: &ArrayD<f32>) -> f32 {
+    assert_eq!(a.shape(), b.shape());
+    a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
+}
+
+/// Every class activation map that the fixtures have and we make, on every network and from both exporters.
+#[test]
+fn class_activation_maps_equal_those_of_pytorch_grad_cam() {
+    let manifest = Manifest::read();
+    let mut compared = BTreeMap::<&str, usize>::new();
+    let mut wrong = vec![];
+    for (name, network) in manifest.networks() {
+        for exporter in ["torchscript", "dynamo"] {
+            let Some(case) = Case::load(network, exporter) else { continue };
+            // Two goldens of one map differ by the sign that a singular vector may have: either will do.
+            let mut differences = BTreeMap::<String, f32>::new();
+            for map in network["maps"].as_array().unwrap() {
+                let Some(method) = map["method"].as_str().and_then(ours) else { continue };
+                if find(method).unwrap().family != Family::Cam || map.get("class-token").is_some() {
+                    continue;
+                }
+                let (target, layers, parameters) = (&map["target"], &map["layers"], &map["parameters"]);
+                let what = format!("{method} of {target} at {layers} in {name} ({exporter}, {parameters})");
+                match case.explain(method, map) {
+                    Ok(attribution) => {
+                        let difference = largest_difference(&attribution.values, &golden(map));
+                        let best = differences.entry(what).or_insert(f32::INFINITY);
+                        *best = best.min(difference);
+                        *compared.entry(method).or_default() += 1;
+                    }
+                    Err(error) => wrong.push(format!("{what}: {error}")),
+                }
+            }
+            let far = differences.iter().filter(|(_, difference)| **difference > CAM_TOLERANCE);
+            wrong.extend(far.map(|(what, difference)| format!("{what}: off by {difference}")));
+        }
+    }
+    println!("maps compared: {compared:?}");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(compared["grad-cam"] >= 20 && compared.len() >= 8, "too few cases: {compared:?}");
+}
+
+/// With global average pooling and a linear head, HiResCAM is Grad-CAM times the number of places, and its sum is the logit
+/// less the bias (FIDELITY of both, in one identity).
+#[test]
+fn hires_cam_adds_up_to_the_logit_where_the_head_is_linear() {
+    let manifest = Manifest::read();
+    let case = Case::load(manifest.network("cnn"), "torchscript").unwrap();
+    let at = |method: &str, class: usize| {
+        let map = serde_json::json!({ "target": { "logit": class }, "layers": ["block2"] });
+        case.explain(method, &map).unwrap().raw
+    };
+    let network = case.classifier.network();
+    let layer = case.layer("block2").unwrap();
+    let zero = seewhy::model::Activation::zeros(case.classifier.network().layers()[layer].shape);
+    let biases = network.logits_from(&case.pass, layer, &zero).unwrap();
+    for class in 0..network.classes() {
+        let (hires, grad) = (at("hires-cam", class), at("grad-cam", class));
+        assert!(largest_difference(&hires, &grad) < 1e-5);
+        let sum: f32 = hires.sum() + biases[class];
+        assert!((sum - case.pass.logits[class]).abs() < 1e-4, "{sum} is not {}", case.pass.logits[class]);
+    }
+}
