@@ -3,6 +3,7 @@
 pub mod caption;
 pub mod npy;
 pub mod resize;
+pub mod superpixels;
 
 mod colormap;
 mod composite;

@@ -12,6 +12,7 @@ mod loading;
 mod network;
 mod preprocessing;
 mod protocols;
+mod superpixels;
 mod support;
 
 /// Every file beside this one is declared above: a test that is not compiled proves nothing.

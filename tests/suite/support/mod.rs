@@ -26,6 +26,16 @@ pub(crate) fn fixture(relative: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(relative)
 }
 
+/// An array of bytes of `tests/fixtures`, with its shape.
+pub(crate) fn fixture_bytes(relative: &str) -> (Vec<usize>, Vec<u8>) {
+    let file = std::fs::read(fixture(relative)).unwrap_or_else(|error| panic!("{relative}: {error}"));
+    let start = 10 + usize::from(u16::from_le_bytes([file[8], file[9]]));
+    let header = String::from_utf8_lossy(&file[10..start]).into_owned();
+    assert!(header.contains("'|u1'") && header.contains("'fortran_order': False"), "{relative}: {header}");
+    let shape = header.split(['(', ')']).nth(1).unwrap().split(',').filter_map(|side| side.trim().parse().ok());
+    (shape.collect(), file[start..].to_vec())
+}
+
 /// An array of `tests/fixtures`.
 pub(crate) fn fixture_array(relative: &str) -> ArrayD<f32> {
     let file = std::fs::File::open(fixture(relative)).unwrap_or_else(|error| panic!("{relative}: {error}"));
