@@ -92,17 +92,15 @@ impl State {
     /// Images without prediction, nearest to the cursor first.
     fn unclassified(&self) -> Vec<ImageId> {
         let from = self.current().unwrap_or(0);
-        let (before, after) = self.entries.split_at(from.min(self.entries.len()));
-        let mut back = before.iter().enumerate().rev().map(|(id, entry)| (id, entry));
-        let mut on = after.iter().enumerate().map(|(id, entry)| (from + id, entry));
+        let mut on = self.pending.range(from..);
+        let mut back = self.pending.range(..from).rev();
         let mut found = Vec::new();
         loop {
             let nearest = [on.next(), back.next()];
-            if nearest.iter().all(Option::is_none) || found.len() >= BACKGROUND {
+            if nearest == [None, None] || found.len() >= BACKGROUND {
                 return found;
             }
-            let pending = nearest.into_iter().flatten().filter(|(_, entry)| entry.outcome == Outcome::Pending);
-            found.extend(pending.map(|(id, _)| id));
+            found.extend(nearest.into_iter().flatten());
         }
     }
 }

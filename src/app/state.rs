@@ -1,6 +1,6 @@
 //! All that the interface knows.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -107,6 +107,11 @@ impl ModelSummary {
     /// A class's name.
     pub fn label(&self, class: usize) -> &str {
         self.labels.get(class).map_or("?", String::as_str)
+    }
+
+    /// A class's name, the first where it has several (`tench, Tinca tinca`).
+    pub fn short_label(&self, class: usize) -> &str {
+        self.label(class).split(',').next().unwrap_or("?").trim_end()
     }
 }
 
@@ -285,6 +290,8 @@ pub struct State {
     pub shown_map: Option<MapKey>,
     /// The model's class names, to be found by folder name.
     pub(super) class_names: ClassNames,
+    /// The images without outcome.
+    pub(super) pending: BTreeSet<ImageId>,
     /// The plan given out last.
     pub plan: Plan,
 }
@@ -316,6 +323,7 @@ impl State {
             shown: None,
             shown_map: None,
             class_names: ClassNames::default(),
+            pending: BTreeSet::new(),
             plan: Plan::default(),
         }
     }

@@ -265,6 +265,7 @@ impl State {
             let truth = self.class_names.truth(&path);
             self.entries.push(Entry { path, name, truth, outcome: Outcome::Pending });
         }
+        self.pending.extend(first..self.entries.len());
         if self.filter.is_empty() {
             self.visible.extend(first..self.entries.len());
         } else {
@@ -300,6 +301,7 @@ impl State {
             Report::Decoded(image, Err(reason)) | Report::Predicted(image, Err(reason)) => {
                 if let Some(entry) = self.entries.get_mut(image) {
                     entry.outcome = Outcome::Failed(escape(&reason).into_owned());
+                    self.pending.remove(&image);
                 }
             }
             Report::Partial(key, (done, total), map) => {
@@ -326,6 +328,7 @@ impl State {
         let Some(entry) = self.entries.get_mut(image) else { return };
         let kept = predicted.top.iter().take(KEPT_PREDICTIONS).cloned().collect();
         entry.outcome = Outcome::Classified(kept);
+        self.pending.remove(&image);
         let bytes = predicted.seen.as_raw().len() + 4 * predicted.probabilities.len();
         // What comes in from the background must not drive out what is near the cursor.
         if self.pictures.contains(&image) || self.predictions.fits(bytes) {

@@ -7,7 +7,7 @@ const FOLD: u16 = 80;
 /// Below this size, in cells, there are no pictures.
 const SMALLEST: (u16, u16) = (36, 12);
 /// Narrowest and widest list.
-const LIST_WIDTH: (u16, u16) = (29, 54);
+const LIST_WIDTH: (u16, u16) = (31, 54);
 /// Cells between the list and the picture.
 const GAP: u16 = 2;
 /// Rows of the predictions: five, and one for a target that is none of them.
@@ -68,6 +68,8 @@ impl Areas {
             areas.list = Rect { y: body.y + 1, height: body.height - 1, ..body };
             return areas;
         }
+        areas.strip = row(last - 1);
+        let body = Rect { height: body.height - 1, ..body };
         let list_width = (width * 27 / 100).clamp(LIST_WIDTH.0, LIST_WIDTH.1);
         let left = Rect { width: list_width, ..body };
         let right = Rect { x: body.x + list_width + GAP, width: width - list_width - GAP, ..body };
@@ -77,7 +79,6 @@ impl Areas {
         areas.why_title = Rect { y: areas.why.y - 1, height: 1, ..left };
         areas.list = Rect { y: top, height: areas.why_title.y - 1 - top, ..left };
         areas.title = Rect { height: 1, ..right };
-        areas.strip = Rect { y: right.bottom() - 1, height: 1, ..right };
         areas.picture = Rect { y: top, height: areas.strip.y - top, ..right };
         areas
     }

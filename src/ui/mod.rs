@@ -48,7 +48,7 @@ pub fn draw(frame: &mut Frame<'_>, state: &State, theme: Theme) -> Vec<Placement
     };
     match state.panel {
         Panel::Help => {
-            help::draw(canvas, Rect { y: areas.body.y + 1, ..areas.body }.intersection(areas.body), theme);
+            help::draw(canvas, areas.body, theme);
             canvas.line(areas.status, ratatui::text::Span::styled(" ? or Esc closes", theme.quiet()));
             return Vec::new();
         }

@@ -7,12 +7,14 @@ mod gradients;
 mod gradients_conv;
 mod gradients_graphs;
 mod gradients_torch;
+mod interface;
 mod layering;
 mod loading;
 mod network;
 mod preprocessing;
 mod protocols;
 mod superpixels;
+mod screens;
 mod support;
 
 /// Every file beside this one is declared above: a test that is not compiled proves nothing.

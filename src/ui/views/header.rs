@@ -3,7 +3,7 @@
 use ratatui::layout::Rect;
 use ratatui::text::Span;
 
-use crate::app::State;
+use crate::app::{Entry, Outcome, State};
 use crate::ui::Theme;
 use crate::ui::canvas::Canvas;
 use crate::ui::words::{Piece, cut, cut_start, piece, spread};
@@ -23,9 +23,9 @@ pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, area: Rect, state: &State, th
     }
     if let (right_ones, known @ 1..) = state.accuracy() {
         let share = right_ones as f32 / known as f32 * 100.0;
-        let pending = known < state.entries.iter().filter(|entry| entry.truth.is_some()).count();
-        let of = if pending { format!(" of {known}") } else { String::new() };
-        right.push(piece(2, format!("{share:.0} % right{of}")));
+        let is_pending = |entry: &Entry| entry.truth.is_some() && entry.outcome == Outcome::Pending;
+        let of = if state.entries.iter().any(is_pending) { format!(" of {known}") } else { String::new() };
+        right.push(piece(2, format!("{share:.0} %{of} right")));
     }
     canvas.line(Rect { x: area.x + 1, width: area.width.saturating_sub(2), ..area }, spread(left, right, width));
 }

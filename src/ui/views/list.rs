@@ -57,6 +57,7 @@ fn line<'a>(entry: &Entry, is_current: bool, width: usize, state: &State, theme:
     let marker = if is_current { "▸" } else { " " };
     let room = width.saturating_sub(5 + 8);
     let filtering = !state.filter.is_empty() || state.panel == Panel::Filter;
+    let named = matches!(entry.outcome, Outcome::Classified(_)) && !filtering;
     let mut spans =
         vec![Span::styled(format!(" {marker} "), theme.accent()), Span::styled(sign, sign_style), Span::raw(" ")];
     let quiet = if is_current { emphasis } else { theme.quiet() };
@@ -64,9 +65,10 @@ fn line<'a>(entry: &Entry, is_current: bool, width: usize, state: &State, theme:
         let name_width = room * 45 / 100;
         spans.push(Span::styled(pad(&cut_start(&entry.name, name_width), name_width) + "  ", quiet));
         spans.push(Span::styled(pad(&text, room - name_width - 3), emphasis));
-    } else if filtering || text.is_empty() {
-        let style = if text.is_empty() { quiet } else { emphasis };
-        spans.push(Span::styled(pad(&cut_start(&entry.name, room - 1), room - 1), style));
+    } else if !named {
+        let style = if filtering { emphasis } else { quiet };
+        let room = if share.is_some() { room - 1 } else { width - 6 };
+        spans.push(Span::styled(pad(&cut_start(&entry.name, room), room), style));
     } else {
         spans.push(Span::styled(pad(&text, room - 1), emphasis));
     }
@@ -90,9 +92,9 @@ fn words(entry: &Entry, state: &State) -> (String, Option<f32>) {
     match &entry.outcome {
         Outcome::Classified(top) => {
             let Some((best, model)) = top.first().zip(state.model.as_deref()) else { return (String::new(), None) };
-            let label = model.label(best.index);
+            let label = model.short_label(best.index);
             let text = match entry.truth.filter(|truth| *truth != best.index) {
-                Some(truth) => format!("{}: {label}", cut(model.label(truth), 16)),
+                Some(truth) => format!("{}: {label}", cut(model.short_label(truth), 16)),
                 None => label.to_owned(),
             };
             (text, Some(best.probability))

@@ -88,6 +88,6 @@ fn size(state: &State, image: usize) -> Option<String> {
     } else if (seen_width, seen_height) == (width, height) {
         format!("{width}x{height}, seen whole")
     } else {
-        format!("{width}x{height}, seen {seen_width}x{seen_height}")
+        format!("{width}x{height}, cropped to {seen_width}x{seen_height}")
     })
 }

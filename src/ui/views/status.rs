@@ -10,8 +10,10 @@ use crate::ui::Theme;
 use crate::ui::canvas::{Canvas, rgb};
 use crate::ui::words::{Piece, cut, number, piece, spread};
 
-/// Cells of the colour bar.
-const BAR: usize = 10;
+/// Cells of the colour bar, on a narrow screen and on others.
+const BAR: (usize, usize) = (6, 12);
+/// Width below which a screen is narrow.
+const NARROW: usize = 100;
 
 pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, area: Rect, state: &State, theme: Theme) {
     let width = usize::from(area.width).saturating_sub(2);
@@ -26,7 +28,7 @@ pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, area: Rect, state: &State, th
     };
     let mut right = Vec::new();
     if state.notice.is_none() {
-        right.push(piece(4, Span::styled(state.terminal.graphics.clone(), theme.quiet())));
+        right.push(piece(5, Span::styled(state.terminal.graphics.clone(), theme.quiet())));
         if let (ready, ahead @ 1..) = state.ready_ahead() {
             let text =
                 if ready == ahead { format!("next {ahead} ready") } else { format!("{ready} of next {ahead} ready") };
@@ -53,11 +55,12 @@ fn explanation<'a>(state: &State, width: usize, theme: Theme) -> Vec<Piece<'a>> 
     if map.flat {
         pieces.push(piece(1, Span::styled(format!("flat map, raw {}", number(low)), theme.warning())));
     } else {
+        let cells = if width < NARROW { BAR.0 } else { BAR.1 };
         pieces.push(piece(2, Span::raw(format!("raw {} … {}", number(low), number(high)))));
-        pieces.push(Piece { rank: 2, spans: colour_bar(map, state.selection.colormap, theme) });
+        pieces.push(Piece { rank: 3, spans: colour_bar(map, state.selection.colormap, cells, theme) });
     }
     if map.progress.is_none() {
-        pieces.push(piece(3, Span::styled(duration(map.elapsed), theme.quiet())));
+        pieces.push(piece(4, Span::styled(duration(map.elapsed), theme.quiet())));
     }
     let percent = state.selection.percent;
     pieces.push(piece(7, Span::styled(format!("{} {percent} %", state.selection.colormap.name()), theme.quiet())));
@@ -76,23 +79,27 @@ fn what(state: &State) -> Option<String> {
     let method = state.selection.method;
     let key = state.map_key(state.current()?);
     Some(match (state.selection.target, key.map(|key| key.target)) {
-        (Target::Top(rank), Some(Target::Class(class))) => format!("{method} of {} {}", rank + 1, model.label(class)),
+        (Target::Top(rank), Some(Target::Class(class))) => {
+            format!("{method} of {} {}", rank + 1, model.short_label(class))
+        }
         (Target::Top(rank), _) => format!("{method} of {}", rank + 1),
-        (Target::Class(class), _) => format!("{method} of {}", model.label(class)),
-        (Target::Probability(class), _) => format!("{method} of the probability of {}", model.label(class)),
-        (Target::Contrast(a, b), _) => format!("{method} of {} against {}", model.label(a), model.label(b)),
+        (Target::Class(class), _) => format!("{method} of {}", model.short_label(class)),
+        (Target::Probability(class), _) => format!("{method} of the probability of {}", model.short_label(class)),
+        (Target::Contrast(a, b), _) => {
+            format!("{method} of {} against {}", model.short_label(a), model.short_label(b))
+        }
     })
 }
 
 /// The colours from the lowest to the highest value, with words at the ends.
-fn colour_bar<'a>(map: &Explained, colormap: Colormap, theme: Theme) -> Vec<Span<'a>> {
+fn colour_bar<'a>(map: &Explained, colormap: Colormap, cells: usize, theme: Theme) -> Vec<Span<'a>> {
     let signed = map.attribution.sign == Sign::Signed;
     let (low, high) = if signed { ("against ", " for") } else { ("low ", " high") };
     let mut spans = vec![Span::styled(low, theme.quiet())];
     if theme.colour {
-        spans.extend((0..BAR).map(|cell| {
+        spans.extend((0..cells).map(|cell| {
             let colour = |half: usize| {
-                let share = (2 * cell + half) as f32 / (2 * BAR - 1) as f32;
+                let share = (2 * cell + half) as f32 / (2 * cells - 1) as f32;
                 rgb(if signed { Colormap::diverging(2.0 * share - 1.0) } else { colormap.colour(share) })
             };
             Span::styled("▌", Style::new().fg(colour(0)).bg(colour(1)))

@@ -17,7 +17,7 @@ pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, areas: &Areas, state: &State,
         let Some(entry) = state.visible.get(position).and_then(|image| state.entries.get(*image)) else { break };
         let (text, share) = match (&entry.outcome, state.model.as_deref()) {
             (Outcome::Classified(top), Some(model)) if !top.is_empty() => {
-                (model.label(top[0].index).to_owned(), percent(top[0].probability))
+                (model.short_label(top[0].index).to_owned(), percent(top[0].probability))
             }
             (Outcome::Failed(reason), _) => (format!("! {reason}"), String::new()),
             _ => (entry.name.clone(), String::new()),

@@ -33,22 +33,22 @@ pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, areas: &Areas, state: &State,
     let Some((image, model)) = state.current().zip(state.model.as_deref()) else { return };
     let rows = rows(state, image, usize::from(areas.why.height));
     let width = usize::from(areas.why.width);
-    let label_width = (width * 2 / 5).clamp(10, 26);
+    let label_width = (width * 2 / 5).clamp(11, 26);
     for (index, row) in rows.into_iter().enumerate() {
         let (emphasis, bar) =
             if row.is_target { (theme.strong(), theme.accent_bar()) } else { (Style::new(), theme.quiet()) };
         let marker = if row.is_target { "▸" } else { " " };
         let rank = row.rank.map_or("t".to_owned(), |rank| (rank + 1).to_string());
         let share = row.probability.map_or_else(|| "      …".to_owned(), percent);
-        let bar_width = width.saturating_sub(5 + label_width + 1 + 7 + 2);
+        let bar_width = width.saturating_sub(5 + label_width + 7 + 2);
         canvas.row(
             areas.why,
             index,
             Line::from(vec![
                 Span::styled(format!(" {marker} "), theme.accent()),
                 Span::styled(format!("{rank} "), theme.quiet()),
-                Span::styled(pad(model.label(row.class), label_width), emphasis),
-                Span::styled(format!(" {share}  "), emphasis),
+                Span::styled(pad(model.short_label(row.class), label_width), emphasis),
+                Span::styled(format!("{share}  "), emphasis),
                 Span::styled(filled(row.probability.unwrap_or(0.0), bar_width), bar),
             ]),
         );

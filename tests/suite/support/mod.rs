@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each helper is used by some of the tests")]
 
 pub(crate) mod graphs;
+pub(crate) mod interface;
 
 use std::path::PathBuf;
 

@@ -1,0 +1,201 @@
+//! The screens as text: what a user sees at the usual sizes, and at the unusual ones.
+
+use std::sync::Arc;
+
+use seewhy::app::{Action, Command, ModelSummary, Report, State, update};
+
+use crate::support::interface::{
+    current_key, draw, explained, finished, model, opened, press, screen, terminal, type_text,
+};
+
+/// Compares a screen with the one that was approved.
+fn approve(name: &str, state: &State) {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path("../snapshots");
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(|| insta::assert_snapshot!(name, screen(state)));
+}
+
+/// At the third image, whose class the model gets wrong.
+fn at_the_pelican(size: (u16, u16)) -> State {
+    let mut state = finished(size);
+    press(&mut state, &[Command::Next, Command::Next]);
+    state
+}
+
+#[test]
+fn the_main_screen_at_80x24() {
+    approve("main_80x24", &at_the_pelican((80, 24)));
+}
+
+#[test]
+fn the_main_screen_at_200x60() {
+    approve("main_200x60", &at_the_pelican((200, 60)));
+}
+
+#[test]
+fn below_80_columns_the_list_folds_away() {
+    approve("main_60x20", &at_the_pelican((60, 20)));
+}
+
+#[test]
+fn a_tiny_window_says_so_and_shows_what_it_can() {
+    approve("main_20x6", &at_the_pelican((20, 6)));
+}
+
+#[test]
+fn no_size_is_too_small_to_draw() {
+    let mut state = at_the_pelican((80, 24));
+    for panel in
+        [None, Some(Command::Filter), Some(Command::FindClass), Some(Command::ChooseMethod), Some(Command::ToggleHelp)]
+    {
+        press(&mut state, &[Command::Escape]);
+        press(&mut state, panel.as_slice());
+        for width in (0..100).step_by(3) {
+            for height in 0..30 {
+                update(&mut state, terminal((width, height)));
+                draw(&state, true);
+            }
+        }
+    }
+}
+
+#[test]
+fn before_anything_is_known_the_names_are_there() {
+    approve("opened_80x24", &opened((80, 24)));
+}
+
+#[test]
+fn an_empty_directory_names_the_demo() {
+    let mut state = State::new("/data/nothing".to_owned(), None);
+    update(&mut state, terminal((80, 24)));
+    assert!(screen(&state).contains("looking for images in /data/nothing"));
+    update(&mut state, Action::FoundAll(Vec::new()));
+    update(&mut state, Action::ModelReady(model()));
+    approve("empty_80x24", &state);
+}
+
+#[test]
+fn a_broken_image_is_named_in_the_list_and_in_the_pane() {
+    let mut state = finished((80, 24));
+    press(&mut state, &[Command::Next]);
+    let reason = "the JPEG ends after 12 of 40 KB; copy the file again".to_owned();
+    update(&mut state, Action::Report(Report::Decoded(1, Err(reason))));
+    approve("broken_80x24", &state);
+}
+
+#[test]
+fn the_filter_shows_names_and_how_many_are_left() {
+    let mut state = finished((80, 24));
+    press(&mut state, &[Command::Filter]);
+    type_text(&mut state, "a00");
+    approve("filter_80x24", &state);
+}
+
+#[test]
+fn the_keys_are_all_on_one_screen() {
+    let mut state = finished((80, 24));
+    press(&mut state, &[Command::ToggleHelp]);
+    approve("help_80x24", &state);
+    update(&mut state, terminal((200, 60)));
+    approve("help_200x60", &state);
+}
+
+#[test]
+fn a_class_is_searched_beside_the_picture() {
+    let mut state = at_the_pelican((80, 24));
+    press(&mut state, &[Command::FindClass]);
+    type_text(&mut state, "an");
+    approve("classes_80x24", &state);
+}
+
+#[test]
+fn methods_are_offered_with_what_stops_them() {
+    let mut state = finished((80, 24));
+    press(&mut state, &[Command::ChooseMethod, Command::Next, Command::Next]);
+    approve("methods_80x24", &state);
+}
+
+#[test]
+fn two_pictures_side_by_side() {
+    let mut state = finished((120, 30));
+    press(&mut state, &[Command::CycleView, Command::CycleView]);
+    approve("beside_120x30", &state);
+}
+
+#[test]
+fn while_a_slow_method_works_the_picture_stays() {
+    let mut state = finished((80, 24));
+    press(&mut state, &[Command::Rank(1)]);
+    let key = current_key(&state);
+    let working = screen(&state);
+    assert!(working.contains("working…") && working.contains('▀'), "{working}");
+    update(&mut state, Action::Report(Report::Partial(key, (300, 1000), Some(Arc::new(explained(Some(300)))))));
+    let working = screen(&state);
+    assert!(working.contains("300 of 1000 model calls") && working.contains('▀'), "{working}");
+}
+
+#[test]
+fn a_flat_map_says_so_and_has_no_colour_bar() {
+    let mut state = finished((80, 24));
+    press(&mut state, &[Command::Rank(1)]);
+    let key = current_key(&state);
+    let mut attribution = explained(None).attribution;
+    attribution.map.fill(0.0);
+    attribution.raw.fill(-2.5);
+    let flat = seewhy::app::Explained::new(attribution, std::time::Duration::ZERO, None);
+    update(&mut state, Action::Report(Report::Explained(key, Ok(Arc::new(flat)))));
+    let text = screen(&state);
+    assert!(text.contains("flat map, raw -2.5") && !text.contains("low "), "{text}");
+}
+
+#[test]
+fn guesses_and_cautions_are_said_above_the_picture() {
+    let mut state = finished((100, 24));
+    let guess = Some("mean and deviation are ImageNet's: a guess".to_owned());
+    let guessed = ModelSummary { guess, ..ModelSummary::clone(&model()) };
+    update(&mut state, Action::ModelReady(Arc::new(guessed)));
+    assert!(screen(&state).contains("! mean and deviation are ImageNet's: a guess"));
+    press(&mut state, &[Command::ChooseMethod, Command::Next, Command::Accept]);
+    assert!(screen(&state).contains("! fails the model-randomisation check"));
+}
+
+#[test]
+fn names_cannot_command_the_terminal() {
+    let mut state = finished((80, 24));
+    press(&mut state, &[Command::Last]);
+    let text = screen(&state);
+    assert!(text.contains(r"evil\u{1b}[2Jname\n.jpg"), "{text}");
+}
+
+#[test]
+fn without_colour_there_is_none_and_nothing_is_lost() {
+    let state = at_the_pelican((80, 24));
+    let (plain, placements) = draw(&state, false);
+    let buffer = plain.backend().buffer();
+    let is_picture = |x, y| placements.iter().any(|placement| placement.area.contains((x, y).into()));
+    for y in 0..24 {
+        for x in 0..80 {
+            let cell = &buffer[(x, y)];
+            let has_colour = (cell.fg, cell.bg) != (ratatui::style::Color::Reset, ratatui::style::Color::Reset);
+            assert!(is_picture(x, y) || !has_colour, "cell {x},{y}: {cell:?}");
+        }
+    }
+}
+
+#[test]
+fn pictures_have_their_proportions_and_keep_out_of_each_other() {
+    for size in [(80, 24), (200, 60), (60, 20), (130, 70)] {
+        let mut state = finished(size);
+        press(&mut state, &[Command::CycleView, Command::CycleView]);
+        let (_, placements) = draw(&state, true);
+        assert_eq!(placements.len(), 2);
+        assert!(placements[0].area.intersection(placements[1].area).is_empty());
+        for placement in placements {
+            let (width, height) = (f32::from(placement.area.width) * 8.0, f32::from(placement.area.height) * 16.0);
+            let error = (width / height / (640.0 / 480.0) - 1.0).abs();
+            assert!(error < 0.5 * 16.0 / height + 0.5 * 8.0 / width, "{:?}", placement.area);
+        }
+    }
+}

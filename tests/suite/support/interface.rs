@@ -1,0 +1,224 @@
+//! A state of the interface with images, a model and maps, made without either: only through what workers would report.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use image::{Rgb, RgbImage};
+use ndarray::Array2;
+use ratatui::Terminal as Screen;
+use ratatui::backend::TestBackend;
+use ratatui::style::Color;
+use seewhy::app::{
+    Action, Command, Decoded, Effect, Explained, ImageId, Job, LayerRow, MapKey, MethodRow, ModelSummary, Plan,
+    Predicted, Report, State, Terminal, update,
+};
+use seewhy::explain::{Attribution, Family, Sign};
+use seewhy::model::{Prediction, softmax};
+use seewhy::raster::Region;
+use seewhy::ui::{self, Placement, Theme};
+
+/// The classes of the model of these tests.
+pub(crate) const LABELS: [&str; 8] =
+    ["goldfinch", "bullfrog", "agama", "goose", "pelican", "drake", "black swan, Cygnus atratus", "American coot"];
+
+/// Folder, file, and the logits that the model gives.
+const IMAGES: [(&str, &str, [f32; 8]); 6] = [
+    ("goldfinch", "0001.jpg", [9.0, 1.0, 0.0, 2.0, 0.0, 0.0, 0.0, 0.0]),
+    ("bullfrog", "0004.jpg", [0.0, 8.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0]),
+    ("pelican", "0007.jpg", [0.0, 0.0, 0.0, 3.0, 2.8, 1.5, 0.8, 0.1]),
+    ("agama", "0010.jpg", [0.0, 1.0, 5.0, 0.0, 0.0, 2.0, 1.0, 0.0]),
+    ("holiday", "金魚 at the lake.png", [0.0, 0.0, 0.0, 1.0, 1.2, 0.5, 2.0, 2.5]),
+    ("holiday", "evil\u{1b}[2Jname\n.jpg", [0.0; 8]),
+];
+
+/// A model with three layers and three methods, one of which cannot run.
+pub(crate) fn model() -> Arc<ModelSummary> {
+    let layer =
+        |index: usize, name: &str, side: usize| LayerRow { index, name: name.to_owned(), shape: [64, side, side] };
+    let method = |name, family, needs_layer, caution, obstacle| MethodRow {
+        name,
+        family,
+        help: "where the last feature maps speak for the class, weighted by their gradients",
+        caution,
+        needs_layer,
+        obstacle,
+    };
+    Arc::new(ModelSummary {
+        name: "resnet50.onnx".to_owned(),
+        input: (224, 224),
+        labels: LABELS.iter().map(|label| (*label).to_owned()).collect(),
+        folders: Arc::new([]),
+        layers: vec![
+            layer(3, "/layer3/layer3.5/relu_2/Relu", 14),
+            layer(7, "/layer4/layer4.0/relu_2/Relu", 7),
+            layer(9, "/layer4/layer4.2/relu_2/Relu", 7),
+        ],
+        auto: Some(2),
+        methods: vec![
+            method("grad-cam", Family::Cam, true, None, None),
+            method("guided-backprop", Family::Gradient, false, Some("fails the model-randomisation check"), None),
+            method(
+                "saliency",
+                Family::Gradient,
+                false,
+                None,
+                Some("no gradient for `Foo` at node /head/Foo".to_owned()),
+            ),
+        ],
+        guess: None,
+    })
+}
+
+/// An interface on the six images, found but not yet looked at, on a screen of that size.
+pub(crate) fn opened(size: (u16, u16)) -> State {
+    let mut state = State::new("val/".to_owned(), Some("/data/val".into()));
+    update(&mut state, terminal(size));
+    let paths = IMAGES.iter().map(|(folder, file, _)| Arc::from(Path::new("/data/val").join(folder).join(file)));
+    update(&mut state, Action::Found(paths.collect()));
+    update(&mut state, Action::FoundAll(Vec::new()));
+    update(&mut state, Action::ModelReady(model()));
+    state
+}
+
+/// The same, with all work done that it asks for.
+pub(crate) fn finished(size: (u16, u16)) -> State {
+    let mut state = opened(size);
+    work(&mut state);
+    state
+}
+
+/// A terminal of that size.
+pub(crate) fn terminal(size: (u16, u16)) -> Action {
+    let graphics = "kitty".to_owned();
+    Action::Terminal(Terminal { size, cell: (8, 16), graphics, page: ui::list_rows(size) })
+}
+
+/// Presses keys, one command after the other; all that is to be done about them.
+pub(crate) fn press(state: &mut State, commands: &[Command]) -> Vec<Effect> {
+    commands.iter().flat_map(|command| update(state, Action::Command(*command))).collect()
+}
+
+/// Types text.
+pub(crate) fn type_text(state: &mut State, text: &str) {
+    for character in text.chars() {
+        update(state, Action::Text(character));
+    }
+}
+
+/// The last plan among the effects.
+pub(crate) fn plan(effects: &[Effect]) -> Option<&Plan> {
+    effects.iter().rev().find_map(|effect| if let Effect::Plan(plan) = effect { Some(plan) } else { None })
+}
+
+/// Does what the state wants done until it wants nothing more.
+pub(crate) fn work(state: &mut State) {
+    while let Some(task) = state.plan.tasks.first().cloned() {
+        for report in reports(&task.job) {
+            update(state, Action::Report(report));
+        }
+    }
+}
+
+/// What a worker would report.
+pub(crate) fn reports(job: &Job) -> Vec<Report> {
+    match job {
+        Job::Open(image) => {
+            vec![Report::Decoded(*image, Ok(decoded(*image))), Report::Predicted(*image, Ok(predicted(*image)))]
+        }
+        Job::Classify(image) => vec![Report::Predicted(*image, Ok(predicted(*image)))],
+        Job::Explain(key) => vec![Report::Explained(key.clone(), Ok(Arc::new(explained(None))))],
+    }
+}
+
+/// A picture of 640x480 pixels, whatever the image.
+pub(crate) fn decoded(image: ImageId) -> Arc<Decoded> {
+    let tint = (image * 40) as u8;
+    let picture = RgbImage::from_fn(64, 48, |x, y| Rgb([x as u8 * 4, y as u8 * 5, tint]));
+    Arc::new(Decoded { picture: Arc::new(picture), size: (640, 480) })
+}
+
+/// What the model says about an image.
+pub(crate) fn predicted(image: ImageId) -> Arc<Predicted> {
+    let logits = IMAGES[image % IMAGES.len()].2;
+    Arc::new(Predicted {
+        top: Prediction::top(&logits, 8),
+        logits: logits.into(),
+        probabilities: softmax(&logits).into(),
+        seen: Arc::new(RgbImage::from_pixel(28, 28, Rgb([90, 120, 60]))),
+        region: Region { x: 80.0, y: 0.0, width: 480.0, height: 480.0 },
+        elapsed: Duration::from_millis(60),
+    })
+}
+
+/// A map with a warm spot left of the middle; partial after so many of 1000 model calls.
+pub(crate) fn explained(calls: Option<usize>) -> Explained {
+    let map = Array2::from_shape_fn((28, 28), |(y, x)| {
+        let (dx, dy) = (x as f32 - 9.0, y as f32 - 14.0);
+        (-(dx * dx + dy * dy) / 40.0).exp()
+    });
+    let raw = map.mapv(|value| 7.43 * value - 0.31).into_dyn();
+    let attribution = Attribution {
+        values: map.clone().into_dyn(),
+        map,
+        raw,
+        sign: Sign::Positive,
+        layers: vec!["/layer4/layer4.2/relu_2/Relu".to_owned()],
+        evidence: Vec::new(),
+        warnings: Vec::new(),
+    };
+    Explained::new(attribution, Duration::from_millis(12), calls.map(|calls| (calls, 1000)))
+}
+
+/// The selected map of the image at the cursor.
+pub(crate) fn current_key(state: &State) -> MapKey {
+    state.map_key(state.current().unwrap()).unwrap()
+}
+
+/// Draws the state, and the pictures as half-blocks.
+pub(crate) fn draw(state: &State, colour: bool) -> (Screen<TestBackend>, Vec<Placement>) {
+    let (width, height) = state.terminal.size;
+    let mut screen = Screen::new(TestBackend::new(width, height)).unwrap();
+    let mut placements = Vec::new();
+    screen
+        .draw(|frame| {
+            placements = ui::draw(frame, state, Theme { colour });
+            for Placement { area, picture } in &placements {
+                let pixels = picture.composition.render(u32::from(area.width), 2 * u32::from(area.height));
+                for position in area.positions() {
+                    let (x, y) = (u32::from(position.x - area.x), 2 * u32::from(position.y - area.y));
+                    let colour = |y| {
+                        let [r, g, b] = pixels.get_pixel(x, y).0;
+                        Color::Rgb(r, g, b)
+                    };
+                    frame.buffer_mut()[position].set_symbol("▀").set_fg(colour(y)).set_bg(colour(y + 1));
+                }
+            }
+        })
+        .unwrap();
+    (screen, placements)
+}
+
+/// The screen as text, without the spaces at the ends of lines.
+pub(crate) fn screen(state: &State) -> String {
+    let (screen, _) = draw(state, true);
+    let buffer = screen.backend().buffer();
+    let rows = buffer.content().chunks(usize::from(buffer.area.width.max(1)));
+    let mut text = String::new();
+    for row in rows {
+        let mut hidden = 0;
+        let mut line = String::new();
+        for cell in row {
+            // A wide character hides the cell after it.
+            if hidden == 0 {
+                line.push_str(cell.symbol());
+                hidden = unicode_width::UnicodeWidthStr::width(cell.symbol()).saturating_sub(1);
+            } else {
+                hidden -= 1;
+            }
+        }
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
+}
