@@ -166,6 +166,8 @@ pub(crate) fn explained(calls: Option<usize>) -> Explained {
         layers: vec!["/layer4/layer4.2/relu_2/Relu".to_owned()],
         evidence: Vec::new(),
         warnings: Vec::new(),
+        segments: None,
+        statement: None,
     };
     Explained::new(attribution, Duration::from_millis(12), calls.map(|calls| (calls, 1000)))
 }
