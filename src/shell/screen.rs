@@ -18,6 +18,8 @@ use crate::ui::{self, Theme};
 /// DEC private mode 2026: the terminal shows nothing of what comes between the two until the second.
 const BEGIN: &[u8] = b"\x1b[?2026h";
 const END: &[u8] = b"\x1b[?2026l";
+/// What ratatui writes when no cell has changed.
+const NO_CHANGE: &[u8] = b"\x1b[39m\x1b[49m\x1b[59m\x1b[0m";
 /// After so long without a change, a picture is sent again as sharp as it gets.
 const REST: Duration = Duration::from_millis(300);
 
@@ -32,6 +34,7 @@ struct Shown {
 pub(super) struct Screen {
     // Dropped first: the terminal is given back after the last byte of ours.
     terminal: Terminal<CrosstermBackend<Output>>,
+    output: Output,
     session: Session,
     graphics: Arc<Graphics>,
     canvas: Canvas,
@@ -53,7 +56,7 @@ impl Screen {
     /// # Errors
     /// When the terminal's size is unknown or threads cannot be started.
     pub(super) fn new(session: Session, output: Output, graphics: Graphics, facts: &Facts) -> io::Result<Screen> {
-        let terminal = Terminal::new(CrosstermBackend::new(output))?;
+        let terminal = Terminal::new(CrosstermBackend::new(output.clone()))?;
         let graphics = Arc::new(graphics);
         let canvas = Canvas::new(&graphics);
         session.set_farewell(canvas.farewell(&graphics));
@@ -62,6 +65,7 @@ impl Screen {
         Ok(Screen {
             size: terminal.size()?,
             terminal,
+            output,
             session,
             canvas,
             encoder,
@@ -104,7 +108,6 @@ impl Screen {
     /// # Errors
     /// When the terminal cannot be written to.
     pub(super) fn draw(&mut self, state: &State) -> io::Result<()> {
-        self.terminal.backend_mut().write_all(BEGIN)?;
         let mut frame = self.terminal.get_frame();
         let placements = ui::draw(&mut frame, state, Theme { colour: !self.graphics.no_color });
         let buffer = frame.buffer_mut();
@@ -145,14 +148,20 @@ impl Screen {
             self.encoder.commit();
         }
         let before = self.canvas.before();
-        self.terminal.backend_mut().write_all(before.as_bytes())?;
+        // Whatever was written since the last frame goes first.
+        self.output.flush()?;
         self.terminal.flush()?;
-        let after = self.canvas.after();
-        self.terminal.backend_mut().write_all(after.as_bytes())?;
         self.terminal.swap_buffers();
-        let backend = self.terminal.backend_mut();
-        backend.write_all(END)?;
-        io::Write::flush(backend)
+        let cells = self.output.take();
+        let after = self.canvas.after();
+        // Some terminals wait for the screen's next refresh after an update that changes nothing, and stand still.
+        if before.is_empty() && after.is_empty() && cells == NO_CHANGE {
+            return Ok(());
+        }
+        for bytes in [BEGIN, before.as_bytes(), &cells, after.as_bytes(), END] {
+            self.output.write_all(bytes)?;
+        }
+        self.output.flush()
     }
 
     /// Draws everything anew from the next frame on. With `everything`, the terminal has forgotten our pictures too.
@@ -172,8 +181,7 @@ impl Screen {
         let Ok(window) = crossterm::terminal::window_size() else { return Ok(()) };
         self.size = Size::new(window.columns, window.rows);
         if self.answers_cell_size {
-            self.terminal.backend_mut().write_all(b"\x1b[16t")?;
-            io::Write::flush(self.terminal.backend_mut())?;
+            self.write("\x1b[16t")?;
         }
         self.shown.clear();
         self.redraw(false)
@@ -193,8 +201,8 @@ impl Screen {
     /// # Errors
     /// When the terminal cannot be written to.
     pub(super) fn write(&mut self, sequence: &str) -> io::Result<()> {
-        self.terminal.backend_mut().write_all(sequence.as_bytes())?;
-        io::Write::flush(self.terminal.backend_mut())
+        self.output.write_all(sequence.as_bytes())?;
+        self.output.flush()
     }
 
     /// Stops, as `^Z` does, and comes back with everything. False when there is no shell to stop for.

@@ -202,7 +202,8 @@ impl Store {
             }
         }
         for gone in self.shown.iter().filter(|placed| placed.parent.is_some()) {
-            if !staged.iter().any(|placed| placed.id == gone.id && placed.parent == gone.parent) {
+            // Placing it again, over another picture or elsewhere, has moved it.
+            if !staged.iter().any(|placed| placed.id == gone.id) {
                 text += &wrap(&format!("\x1b_Ga=d,d=i,q=2,i={},p=1\x1b\\", gone.id), self.wrapped);
             }
         }

@@ -4,11 +4,12 @@
 //! input, our pictures deleted from the terminal's memory. It does nothing the second time, so that a panic's message comes
 //! after it, on the main screen, and the guard's own drop finds nothing left to do.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::fs::File;
 use std::io::{self, IsTerminal, Read, Write};
 use std::os::fd::AsFd;
 use std::panic;
+use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, Once, PoisonError};
 use std::thread;
@@ -54,30 +55,38 @@ pub enum SessionError {
     },
 }
 
-/// The terminal's output. Bytes are kept until flushed, and those of a frame that was never finished are dropped, not
-/// written, so that nothing lands on the main screen after a panic.
+/// The terminal's output, a handle. Bytes are kept until flushed, and those of a frame that was never finished are dropped,
+/// not written, so that nothing lands on the main screen after a panic.
+#[derive(Debug, Clone)]
+pub struct Output(Rc<RefCell<Pending>>);
+
 #[derive(Debug)]
-pub struct Output {
+struct Pending {
     file: File,
     buffer: Vec<u8>,
 }
 
 impl Output {
-    /// Bytes not yet written.
-    pub fn pending(&self) -> usize {
-        self.buffer.len()
+    fn new(file: File) -> Self {
+        Output(Rc::new(RefCell::new(Pending { file, buffer: Vec::new() })))
+    }
+
+    /// Takes back what was written and not flushed.
+    pub fn take(&self) -> Vec<u8> {
+        std::mem::take(&mut self.0.borrow_mut().buffer)
     }
 }
 
 impl Write for Output {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.buffer.extend_from_slice(bytes);
+        self.0.borrow_mut().buffer.extend_from_slice(bytes);
         Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        let written = self.file.write_all(&self.buffer);
-        self.buffer.clear();
+        let Pending { file, buffer } = &mut *self.0.borrow_mut();
+        let written = file.write_all(buffer);
+        buffer.clear();
         written
     }
 }
@@ -103,7 +112,7 @@ impl Session {
         HOOK.call_once(install_panic_hook);
         let session = Session(());
         take().map_err(attempt("take over"))?;
-        Ok((session, Output { file, buffer: Vec::new() }))
+        Ok((session, Output::new(file)))
     }
 
     /// What to write before leaving, such as the deletion of pictures from the terminal's memory.
