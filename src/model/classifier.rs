@@ -20,7 +20,7 @@ use super::settings::{Layout, Origin, Overrides, Setting, Settings};
 use super::source::{Files, ModelSource};
 use super::{Network, builtin, hub, sidecar};
 use crate::raster::npy::{self, NpyError};
-use crate::text::Escaped;
+use crate::text::{Escaped, escape};
 
 /// No configuration file is longer, in bytes.
 const LONGEST_CONFIG: u64 = 1 << 24;
@@ -40,7 +40,7 @@ pub struct Classifier {
 /// The output that holds the scores.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Output {
-    /// The name of the tensor.
+    /// The name of the tensor, safe to show.
     pub name: String,
     /// The tensor with the raw scores: another one where the graph ends in a Softmax.
     pub logits: String,
@@ -93,7 +93,7 @@ impl Classifier {
         let loaded = loaded.unwrap_or_else(|panic| {
             let text = panic.downcast_ref::<String>().map(String::as_str);
             let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("unknown");
-            Err(ModelProblem::Broken(format!("tract gave up: {}", crate::text::escape(text))))
+            Err(ModelProblem::Broken(format!("tract gave up: {}", escape(text))))
         });
         loaded.map_err(|problem| ModelError { path: Escaped::from(source.to_string().as_str()), problem })
     }
@@ -118,7 +118,8 @@ impl Classifier {
                 sources.push(Source { says: read(&json(&path)?), origin: Origin::File(path) });
             }
         }
-        let name = path.file_name().unwrap_or(files.onnx.as_os_str()).to_string_lossy().into_owned();
+        let name = path.file_name().unwrap_or(files.onnx.as_os_str()).to_string_lossy();
+        let name = escape(&name).into_owned();
         Self::assemble(ModelSource::Path(path.to_owned()), name, file, sources)
     }
 
@@ -149,8 +150,8 @@ impl Classifier {
             labels_origin: list.map(origin_of_labels),
             output: Output {
                 softmax: output.softmax(),
-                name: output.name,
-                logits: output.logits,
+                name: escape(&output.name).into_owned(),
+                logits: escape(&output.logits).into_owned(),
                 origin: asked.map_or(Origin::Graph, |asked| asked.origin),
                 others,
             },
@@ -182,7 +183,7 @@ impl Classifier {
         &self.output
     }
 
-    /// The name of the file or folder, as it is; escape it before showing it.
+    /// The name of the file or folder, safe to show.
     pub fn name(&self) -> &str {
         &self.name
     }

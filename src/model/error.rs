@@ -81,7 +81,7 @@ pub enum ModelProblem {
         available: Vec<String>,
     },
     /// A setting, a sidecar or another file beside the model is wrong.
-    #[error("{origin}: {message}")]
+    #[error("{}: {}", escape(origin), escape(message))]
     Setting {
         /// The flag or file.
         origin: String,

@@ -123,7 +123,7 @@ fn translate(
     for node in nodes {
         let found = node.outputs.first().and_then(|tensor| by_tensor.get(tensor.as_str()));
         if let Some((range, outlets)) = found {
-            names.add(node.clone(), range.clone(), outlets);
+            names.add(node.clone().escaped(), range.clone(), outlets);
         }
     }
     Ok(Translated { typed, names, tensors })

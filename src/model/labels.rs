@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::error::ModelProblem;
 use super::settings::{LabelSource, Origin, Setting};
+use crate::text::escape;
 
 /// No list of labels is longer, in bytes.
 const LONGEST: u64 = 1 << 24;
@@ -52,8 +53,8 @@ impl Labels {
         self.classes == 0
     }
 
-    /// The class that a person means: by its name, whatever the case, by one of several names (`tench, Tinca tinca`), or by
-    /// its index. None where nothing fits, or more than one class fits equally well.
+    /// The class that a person means: by its name, whatever the case, by one of several names (`tench, Tinca tinca`), by the
+    /// name of its folder, or by its index. None where nothing fits, or more than one class fits equally well.
     pub fn find(&self, text: &str) -> Option<usize> {
         let text = text.trim();
         let only = |fits: &dyn Fn(&str) -> bool| {
@@ -64,11 +65,12 @@ impl Labels {
         only(&|name| name == text)
             .or_else(|| only(&|name| same(name, text)))
             .or_else(|| only(&|name| name.split(',').any(|synonym| same(synonym, text))))
+            .or_else(|| self.folders.iter().position(|folder| folder == text))
             .or_else(|| text.parse().ok().filter(|index| *index < self.classes))
     }
 }
 
-/// Reads a list of names, and checks that there is one for each class.
+/// Reads a list of names, and checks that there is one for each class. They are escaped: from here on they are safe to show.
 pub(super) fn load(setting: &Setting<LabelSource>, classes: usize) -> Result<Vec<String>, ModelProblem> {
     let (names, origin) = match &setting.value {
         LabelSource::File(path) => {
@@ -78,7 +80,7 @@ pub(super) fn load(setting: &Setting<LabelSource>, classes: usize) -> Result<Vec
         LabelSource::Names(names) => (names.clone(), setting.origin.to_string()),
     };
     if names.len() == classes {
-        return Ok(names);
+        return Ok(names.iter().map(|name| escape(name).into_owned()).collect());
     }
     let message = format!("{} labels, but the model has {classes} classes", names.len());
     Err(ModelProblem::Setting { origin, message })

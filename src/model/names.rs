@@ -8,6 +8,8 @@ use std::collections::HashMap;
 
 use tract_onnx::prelude::OutletId;
 
+use crate::text::escape;
+
 /// One node of the ONNX file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OnnxNode {
@@ -22,6 +24,21 @@ pub struct OnnxNode {
     pub path: Option<String>,
     /// Other paths that a user may know it by: the owner of its weights, where a fused batch norm took over the name.
     pub aliases: Vec<String>,
+}
+
+impl OnnxNode {
+    /// The same with names that are safe to show: whoever made the file could write into the terminal with them.
+    #[must_use]
+    pub fn escaped(self) -> OnnxNode {
+        let safe = |text: String| escape(&text).into_owned();
+        OnnxNode {
+            name: safe(self.name),
+            operator: safe(self.operator),
+            outputs: self.outputs.into_iter().map(safe).collect(),
+            path: self.path.map(safe),
+            aliases: self.aliases.into_iter().map(safe).collect(),
+        }
+    }
 }
 
 /// The correspondence between a typed graph and the ONNX file that it was made from.

@@ -238,9 +238,10 @@ fn check_structure(graph: &GraphProto) -> Result<(), ModelProblem> {
     let mut known: HashSet<&str> = graph.input.iter().map(|input| input.name.as_str()).collect();
     known.extend(graph.initializer.iter().map(|tensor| tensor.name.as_str()));
     known.extend(graph.node.iter().flat_map(|node| &node.output).map(String::as_str));
-    known.insert("");
+    known.remove("");
     for node in &graph.node {
-        if let Some(missing) = node.input.iter().find(|input| !known.contains(input.as_str())) {
+        // An input that is left out has an empty name.
+        if let Some(missing) = node.input.iter().find(|input| !input.is_empty() && !known.contains(input.as_str())) {
             return Err(ModelProblem::Broken(format!(
                 "the node {:?} uses {missing:?}, which nothing in the file makes",
                 node.name

@@ -255,3 +255,29 @@ fn no_damage_to_a_file_takes_the_program_down() {
     }
     assert!(refused > 0);
 }
+
+#[test]
+fn names_in_the_file_cannot_speak_to_the_terminal() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("net\u{1b}c.onnx");
+    let text = fs::read(fixture("loading/ultralytics.onnx")).unwrap();
+    // Names of the same length, so that the file stays in order.
+    let replace = |bytes: Vec<u8>, from: &[u8], to: &[u8]| {
+        assert_eq!(from.len(), to.len());
+        let mut bytes = bytes;
+        for at in 0..bytes.len() - from.len() {
+            if bytes[at..].starts_with(from) {
+                bytes[at..at + to.len()].copy_from_slice(to);
+            }
+        }
+        bytes
+    };
+    let hostile = replace(replace(text, b"tench", b"\x1b[2Jx"), b"relu", b"\x1b[0c");
+    fs::write(&path, hostile).unwrap();
+    let classifier = Classifier::load(&ModelSource::Path(path), &Overrides::default()).unwrap();
+    assert_eq!(classifier.name(), "net\\u{1b}c.onnx");
+    assert_eq!(classifier.labels().get(0), "\\u{1b}[2Jx");
+    let names: Vec<_> = classifier.network().layers().iter().map(|layer| layer.name.as_str()).collect();
+    assert!(names.contains(&"\\u{1b}[0c"), "{names:?}");
+    assert!(classifier.network().find_layer("\\u{1b}[0c").is_ok());
+}
