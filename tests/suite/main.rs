@@ -1,6 +1,7 @@
 //! All integration tests, in one binary so that tract is linked once.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "these are tests, their helpers included")]
 
+mod cli;
 mod explanations;
 mod gallery;
 mod gradients;
@@ -13,8 +14,8 @@ mod loading;
 mod network;
 mod preprocessing;
 mod protocols;
-mod superpixels;
 mod screens;
+mod superpixels;
 mod support;
 
 /// Every file beside this one is declared above: a test that is not compiled proves nothing.
