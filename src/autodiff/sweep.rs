@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use tract_onnx::prelude::*;
 use tract_onnx::tract_core::internal::*;
+use tract_onnx::tract_core::ops::konst::Const;
 use tract_onnx::tract_core::ops::math;
 
 use super::{Error, Rules, Unsupported};
@@ -35,6 +36,11 @@ impl Adjoint<'_> {
     /// Output `slot` of the node.
     pub fn output(&self, slot: usize) -> OutletId {
         self.twins.first(OutletId::new(self.node, slot))
+    }
+
+    /// The node that makes an outlet.
+    pub fn producer(&self, outlet: OutletId) -> &TypedNode {
+        self.graph.node(outlet.node)
     }
 
     /// Type and shape of any outlet of the graph.
@@ -121,6 +127,14 @@ impl Adjoint<'_> {
     pub fn constant(&mut self, role: &str, value: impl IntoArcTensor) -> TractResult<OutletId> {
         let name = self.graph.unique_name(format!("{}.{role}", self.prefix)).into_owned();
         self.graph.add_const(name, value)
+    }
+
+    /// Adds a constant that nothing else reads, even if the graph has an equal one. tract computes ahead of time what
+    /// depends on a large constant only where that is its only reader; and it compares a shared constant with all others.
+    pub fn own_constant(&mut self, role: &str, value: Arc<Tensor>) -> TractResult<OutletId> {
+        let name = self.graph.unique_name(format!("{}.{role}", self.prefix)).into_owned();
+        let fact = TypedFact::try_from(value.clone())?;
+        Ok(self.graph.add_node(name, Const::new(value)?, tvec!(fact))?.into())
     }
 }
 

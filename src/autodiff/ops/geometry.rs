@@ -26,6 +26,8 @@ pub(crate) struct Geometry {
 /// `0..count`. Offsets are in pixels, within a plane.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct TapRow {
+    /// The tap, counted in scan order.
+    pub(crate) tap: usize,
     pub(crate) output: usize,
     pub(crate) input: usize,
     pub(crate) step: usize,
@@ -82,19 +84,11 @@ impl Geometry {
         first..past.min(self.output[axis]).max(first)
     }
 
-    /// Visits each row of windows with each kernel tap, the taps of a row in scan order.
-    ///
-    /// `begin_row(y, z, start)` announces the row at depth `z` and height `y`, which starts at output pixel `start`.
-    pub(crate) fn for_each_row<S>(
-        &self,
-        state: &mut S,
-        begin_row: impl Fn(&mut S, [usize; 2], usize),
-        tap_row: impl Fn(&mut S, TapRow),
-    ) {
+    /// Visits each row of windows with each kernel tap that reaches into the image, the taps of a row in scan order.
+    pub(crate) fn for_each_row(&self, mut visit: impl FnMut(TapRow)) {
         for z in 0..self.output[0] {
             for y in 0..self.output[1] {
                 let row = (z * self.output[1] + y) * self.output[2];
-                begin_row(state, [z, y], row);
                 for kz in (0..self.kernel[0]).filter(|&k| self.windows_of_tap(0, k).contains(&z)) {
                     let input_z = z * self.stride[0] + kz * self.dilation[0] - self.pad[0];
                     for ky in (0..self.kernel[1]).filter(|&k| self.windows_of_tap(1, k).contains(&y)) {
@@ -105,14 +99,80 @@ impl Geometry {
                                 continue;
                             }
                             let input_x = windows.start * self.stride[2] + kx * self.dilation[2] - self.pad[2];
-                            let input = (input_z * self.input[1] + input_y) * self.input[2] + input_x;
-                            let output = row + windows.start;
-                            tap_row(state, TapRow { output, input, step: self.stride[2], count: windows.len() });
+                            visit(TapRow {
+                                tap: (kz * self.kernel[1] + ky) * self.kernel[2] + kx,
+                                output: row + windows.start,
+                                input: (input_z * self.input[1] + input_y) * self.input[2] + input_x,
+                                step: self.stride[2],
+                                count: windows.len(),
+                            });
                         }
                     }
                 }
             }
         }
+    }
+
+    /// Assembles one plane of values per input pixel from values per window, each row of the plane at once.
+    ///
+    /// `add(tap, output, row)` adds to `row` what its pixels get through kernel tap `tap` (in scan order) from as many
+    /// windows in a row, the first of them output pixel `output`. Pixels that a stride sets apart are gathered apart, so
+    /// that `row` is always contiguous, and interleaved in the end.
+    pub(crate) fn pull_rows<T: Copy + tract_num_traits::Zero>(
+        &self,
+        result: &mut [T],
+        mut add: impl FnMut(usize, usize, &mut [T]),
+    ) {
+        let (width, stride, pixel) = (self.input[2], self.stride[2], self.pixel);
+        let columns: Vec<_> = (0..self.kernel[2]).map(|k| (k, self.windows_of_tap(2, k))).collect();
+        let length = width.div_ceil(stride) * pixel;
+        let mut phases = vec![T::zero(); if stride == 1 { 0 } else { length * stride }];
+        for (index, row) in result.chunks_exact_mut(width * pixel).enumerate() {
+            let gathered = if stride == 1 { &mut *row } else { &mut *phases };
+            gathered.fill(T::zero());
+            for (kz, z) in self.windows_on(0, index / self.input[1]) {
+                for (ky, y) in self.windows_on(1, index % self.input[1]) {
+                    for (kx, windows) in columns.iter().filter(|(_, windows)| !windows.is_empty()) {
+                        let tap = (kz * self.kernel[1] + ky) * self.kernel[2] + kx;
+                        let output = (z * self.output[1] + y) * self.output[2] + windows.start;
+                        let x = windows.start * stride + kx * self.dilation[2] - self.pad[2];
+                        let start = x % stride * length + x / stride * pixel;
+                        add(tap, output, &mut gathered[start..][..windows.len() * pixel]);
+                    }
+                }
+            }
+            if stride > 1 {
+                interleave(&phases, length, pixel, row);
+            }
+        }
+    }
+
+    /// The pairs of a kernel tap and a window along `axis` that see pixel `input`.
+    fn windows_on(&self, axis: usize, input: usize) -> impl Iterator<Item = (usize, usize)> {
+        let (position, stride, dilation) = (input + self.pad[axis], self.stride[axis], self.dilation[axis]);
+        let output = self.output[axis];
+        (0..self.kernel[axis]).filter_map(move |k| {
+            let start = position.checked_sub(k * dilation)?;
+            (start % stride == 0 && start / stride < output).then_some((k, start / stride))
+        })
+    }
+}
+
+/// Takes one pixel from each phase in turn.
+fn interleave<T: Copy>(phases: &[T], length: usize, pixel: usize, row: &mut [T]) {
+    let stride = phases.len() / length;
+    if pixel == 1 && stride == 2 {
+        let (even, odd) = phases.split_at(length);
+        for ((pair, &even), &odd) in row.chunks_mut(2).zip(even).zip(odd) {
+            pair[0] = even;
+            if let Some(last) = pair.get_mut(1) {
+                *last = odd;
+            }
+        }
+        return;
+    }
+    for (index, target) in row.chunks_exact_mut(pixel).enumerate() {
+        target.copy_from_slice(&phases[index % stride * length + index / stride * pixel..][..pixel]);
     }
 }
 

@@ -72,7 +72,7 @@ impl MaxPoolGradient {
     }
 }
 
-/// Each tap takes what the earlier taps of its window have left of the gradient, where it equals the maximum.
+/// Finds the tap that won each window, and lets each pixel collect from the windows that it won.
 fn scatter_plane<T: tract_num_traits::Float + std::ops::AddAssign>(
     geometry: &Geometry,
     input: &[T],
@@ -80,43 +80,35 @@ fn scatter_plane<T: tract_num_traits::Float + std::ops::AddAssign>(
     gradient: &[T],
     result: &mut [T],
 ) {
+    const NONE: u32 = u32::MAX;
     let pixel = geometry.pixel;
-    let width = geometry.output[2] * pixel;
-    let mut state = (vec![T::zero(); width], 0, result);
-    geometry.for_each_row(
-        &mut state,
-        |(left, row, _), _, start| {
-            left.copy_from_slice(&gradient[start * pixel..][..width]);
-            *row = start;
-        },
-        |(left, row, result), tap| {
-            let left = &mut left[(tap.output - *row) * pixel..][..tap.count * pixel];
-            let maxima = &output[tap.output * pixel..][..tap.count * pixel];
-            let span = ((tap.count - 1) * tap.step + 1) * pixel;
-            let values = &input[tap.input * pixel..][..span];
-            let result = &mut result[tap.input * pixel..][..span];
-            let take = |left: &mut T, maximum: T, value: T, result: &mut T| {
-                let hit = value == maximum;
-                *result += if hit { *left } else { T::zero() };
-                *left = if hit { T::zero() } else { *left };
-            };
-            if pixel == 1 {
-                let seen = values.iter().zip(result).step_by(tap.step);
-                for ((left, &maximum), (&value, result)) in left.iter_mut().zip(maxima).zip(seen) {
-                    take(left, maximum, value, result);
-                }
-            } else {
-                let stride = tap.step * pixel;
-                let windows = left.chunks_exact_mut(pixel).zip(maxima.chunks_exact(pixel));
-                let seen = values.chunks(stride).zip(result.chunks_mut(stride));
-                for ((left, maxima), (values, result)) in windows.zip(seen) {
-                    for (((left, &maximum), &value), result) in left.iter_mut().zip(maxima).zip(values).zip(result) {
-                        take(left, maximum, value, result);
-                    }
+    let mut winners = vec![NONE; output.len()];
+    geometry.for_each_row(|row| {
+        let winners = &mut winners[row.output * pixel..][..row.count * pixel];
+        let maxima = &output[row.output * pixel..][..row.count * pixel];
+        let values = &input[row.input * pixel..][..((row.count - 1) * row.step + 1) * pixel];
+        let decide = |winner: &mut u32, maximum: T, value: T| {
+            *winner = if (*winner == NONE) & (value == maximum) { row.tap as u32 } else { *winner };
+        };
+        if pixel == 1 {
+            for ((winner, &maximum), &value) in winners.iter_mut().zip(maxima).zip(values.iter().step_by(row.step)) {
+                decide(winner, maximum, value);
+            }
+        } else {
+            let windows = winners.chunks_exact_mut(pixel).zip(maxima.chunks_exact(pixel));
+            for ((winners, maxima), values) in windows.zip(values.chunks(row.step * pixel)) {
+                for ((winner, &maximum), &value) in winners.iter_mut().zip(maxima).zip(values) {
+                    decide(winner, maximum, value);
                 }
             }
-        },
-    );
+        }
+    });
+    geometry.pull_rows(result, |tap, output, row| {
+        let from = output * pixel;
+        for ((value, &winner), &gradient) in row.iter_mut().zip(&winners[from..]).zip(&gradient[from..]) {
+            *value += if winner == tap as u32 { gradient } else { T::zero() };
+        }
+    });
 }
 
 impl TypedOp for MaxPoolGradient {

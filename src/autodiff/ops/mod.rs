@@ -3,20 +3,24 @@
 //! They work in f16, f32 and f64, in every memory layout that tract's own spatial operators know, and follow tract when
 //! it changes that layout, so that a gradient does not stop the optimisation of the forward pass.
 
+mod fold;
 mod geometry;
 mod index_add;
 mod interleave;
 mod kernel;
+mod mat_vec;
 mod max_pool;
 mod pullback;
 mod split;
 mod sum_pool;
 
+pub(super) use fold::{DepthwiseGradient, Fold};
 pub(super) use geometry::Geometry;
 pub(super) use index_add::IndexAdd;
 pub(super) use interleave::Interleave;
 pub(super) use kernel::{KernelTaps, TransposedKernel};
+pub(super) use mat_vec::MatVec;
 pub(super) use max_pool::MaxPoolGradient;
-pub(super) use pullback::{Pull, Real, pullback};
+pub(super) use pullback::{Pull, Real, pullback, pulled_back};
 pub(super) use split::Split;
 pub(super) use sum_pool::SumPoolGradient;

@@ -46,6 +46,12 @@ pub(in crate::autodiff) fn pullback(function: impl Pull) -> TypedBinOp {
     TypedBinOp(Box::new(Pullback(function)), None)
 }
 
+/// The function of an operator that [`pullback`] made.
+pub(in crate::autodiff) fn pulled_back<F: Pull>(op: &dyn TypedOp) -> Option<&F> {
+    let op = op.downcast_ref::<TypedBinOp>()?.0.downcast_ref::<Pullback<F>>()?;
+    Some(&op.0)
+}
+
 impl<F: Pull> Pullback<F> {
     fn in_place<T: Real>(&self, gradient: &mut Tensor, value: &Tensor) -> TractResult<()> {
         if gradient.shape() != value.shape() {

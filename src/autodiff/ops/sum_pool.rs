@@ -105,35 +105,19 @@ fn spread_plane<T: tract_num_traits::Float + std::ops::AddAssign>(
     result: &mut [T],
 ) {
     let pixel = geometry.pixel;
-    let width = geometry.output[2] * pixel;
-    let mut state = (vec![T::zero(); width], 0, result);
-    geometry.for_each_row(
-        &mut state,
-        |(share, row, _), [z, y], start| {
-            share.copy_from_slice(&gradient[start * pixel..][..width]);
-            if let Some(counts) = counts {
-                for (share, &count) in share.chunks_exact_mut(pixel).zip(&counts[2]) {
-                    // A window that lies wholly in the padding sees no pixel: its share goes nowhere.
-                    let count = (counts[0][z] * counts[1][y] * count).max(1);
-                    let scale = T::from(count).map_or(T::one(), T::recip);
-                    share.iter_mut().for_each(|share| *share = *share * scale);
-                }
-            }
-            *row = start;
-        },
-        |(share, row, result), tap| {
-            let share = &share[(tap.output - *row) * pixel..][..tap.count * pixel];
-            let span = ((tap.count - 1) * tap.step + 1) * pixel;
-            let result = &mut result[tap.input * pixel..][..span];
-            if pixel == 1 {
-                result.iter_mut().step_by(tap.step).zip(share).for_each(|(result, &share)| *result += share);
-            } else {
-                for (result, share) in result.chunks_mut(tap.step * pixel).zip(share.chunks_exact(pixel)) {
-                    result.iter_mut().zip(share).for_each(|(result, &share)| *result += share);
-                }
-            }
-        },
-    );
+    let mut shares = gradient.to_vec();
+    if let Some([depths, heights, widths]) = counts {
+        let windows =
+            depths.iter().flat_map(|z| heights.iter().flat_map(move |y| widths.iter().map(move |x| z * y * x)));
+        for (share, count) in shares.chunks_exact_mut(pixel).zip(windows) {
+            // A window that lies wholly in the padding sees no pixel: its share goes nowhere.
+            let scale = T::from(count.max(1)).map_or(T::one(), T::recip);
+            share.iter_mut().for_each(|share| *share = *share * scale);
+        }
+    }
+    geometry.pull_rows(result, |_, output, row| {
+        row.iter_mut().zip(&shares[output * pixel..]).for_each(|(row, &share)| *row += share);
+    });
 }
 
 impl TypedOp for SumPoolGradient {

@@ -5,7 +5,7 @@ use tract_onnx::tract_core::ops::math::{self, Add, Div, Max, Min, Mul, Pow, Sub}
 
 use super::broadcast::unbroadcast;
 use super::scalar;
-use crate::autodiff::ops::{Pull, Real, pullback};
+use crate::autodiff::ops::{Pull, Real, pullback, pulled_back};
 use crate::autodiff::{Adjoint, RuleResult};
 
 /// The partial of one operand: `pull` yields it at the shape of the output.
@@ -92,9 +92,13 @@ fn extreme(node: &mut Adjoint<'_>, passes: Side) -> RuleResult {
         let bound = node.constant_value(other)?;
         let tie = if bound.is_some() { Tie::None } else { Tie::Half };
         let partial = partial(node, slot, |node| match bound.filter(|bound| bound.len() == 1) {
+            // The output lies on the same side of the bound as the input, and does not keep the input in memory.
             Some(bound) => {
                 let gate = Gate { bound: Bound(bound.cast_to_scalar()?), passes, tie };
-                node.wire("gated", pullback(gate), &[gradient, input])
+                match clipped(node, &gate, gradient) {
+                    Some((between, inputs)) => node.wire("clipped", pullback(between), &inputs),
+                    None => node.wire("gated", pullback(gate), &[gradient, node.output(0)]),
+                }
             }
             None => {
                 let excess = node.wire("excess", math::sub(), &[input, other])?;
@@ -104,6 +108,21 @@ fn extreme(node: &mut Adjoint<'_>, passes: Side) -> RuleResult {
         partials.push(partial);
     }
     Ok(partials)
+}
+
+/// A maximum followed by a minimum, or the reverse, is how exporters write a clip: if `gradient` has just come through the
+/// other half of one, both halves in one pass over memory, and what that reads.
+fn clipped(node: &Adjoint<'_>, gate: &Gate, gradient: OutletId) -> Option<(Between, [OutletId; 2])> {
+    let producer = node.producer(gradient);
+    let outer = pulled_back::<Gate>(producer.op.as_ref())?;
+    let &[arriving, result] = &*producer.inputs else { return None };
+    let (low, high) = match (gate.passes, outer.passes) {
+        (Side::Above, Side::Below) => (gate.bound, outer.bound),
+        (Side::Below, Side::Above) => (outer.bound, gate.bound),
+        _ => return None,
+    };
+    let follows = node.producer(result).inputs.contains(&node.output(0));
+    (follows && outer.tie == Tie::None && low.0 < high.0).then_some((Between { low, high }, [arriving, result]))
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -145,5 +164,19 @@ impl Pull for Gate {
         } else {
             T::zero()
         }
+    }
+}
+
+/// Passes the gradient where the value lies strictly between two bounds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Between {
+    low: Bound,
+    high: Bound,
+}
+
+impl Pull for Between {
+    fn pull<T: Real>(&self, gradient: T, value: T) -> T {
+        let inside = (value > T::of(self.low.0)) & (value < T::of(self.high.0));
+        if inside { gradient } else { T::zero() }
     }
 }

@@ -4,15 +4,20 @@
 //! by some taps only, and which ones depends on its coordinate modulo the stride: its *phase*. So each phase is a
 //! stride-1 convolution of the output gradient with some taps of the kernel, and the phases are interleaved. In all they
 //! cost as many multiplications as the forward pass, where a zero-stuffed convolution would cost stride² as many.
+//!
+//! Where the input has no more channels than the output, it is quicker to multiply first, window by window, and to add up
+//! what falls on each pixel: the gradient of a network's stem, with its three channels, becomes ten times as fast.
+//! Depthwise convolutions with a stride have an operator to themselves.
 
 use tract_onnx::prelude::*;
 use tract_onnx::tract_core::internal::*;
 use tract_onnx::tract_core::ops::array::Slice;
 use tract_onnx::tract_core::ops::cnn::{Conv, KernelFormat, PaddingSpec, PoolSpec};
+use tract_onnx::tract_core::ops::einsum::EinSum;
 use tract_onnx::tract_core::ops::nn::{Reduce, Reducer};
 use tract_onnx::tract_core::tract_data::itertools::Itertools;
 
-use crate::autodiff::ops::{Interleave, KernelTaps, TransposedKernel};
+use crate::autodiff::ops::{DepthwiseGradient, Fold, Interleave, KernelTaps, TransposedKernel};
 use crate::autodiff::{Adjoint, RuleResult};
 
 /// Inputs: data, kernel, bias.
@@ -66,6 +71,70 @@ fn phases(input: usize, output: usize, kernel: usize, stride: usize, dilation: u
 fn input_gradient(op: &Conv, node: &mut Adjoint<'_>) -> TractResult<OutletId> {
     ensure!(op.kernel_fmt == KernelFormat::OIHW, "the kernel's format {:?} is not implemented", op.kernel_fmt);
     let spec = &op.pool_spec;
+    let strided = spec.strides().iter().any(|&stride| stride > 1);
+    let one_tap = spec.kernel_shape.iter().all(|&taps| taps == 1);
+    let depthwise = op.group > 1 && op.group == spec.input_channels && op.group == spec.output_channels;
+    if depthwise && strided && spec.rank() <= 3 {
+        return depthwise_gradient(op, node);
+    }
+    // Folding touches taps times the input's channels, a convolution taps times the output's.
+    let narrow = spec.input_channels <= spec.output_channels;
+    if narrow && !depthwise && !one_tap && !spec.data_format.c_is_last() && spec.rank() <= 3 {
+        return folded(op, node);
+    }
+    phased(op, node)
+}
+
+/// One pass over the image: tract has no kernel for the transpose of a strided depthwise convolution.
+fn depthwise_gradient(op: &Conv, node: &mut Adjoint<'_>) -> TractResult<OutletId> {
+    let shape = node.shape(node.input(0))?;
+    let image = op.pool_spec.data_format.shape(&shape)?.hw_dims().into();
+    let inputs = [node.output_gradient()?, node.input(1)];
+    node.wire("depthwise", DepthwiseGradient { spec: op.pool_spec.clone(), image }, &inputs)
+}
+
+/// One matrix product makes what each window sends to each of its pixels, and a second operator adds that up.
+fn folded(op: &Conv, node: &mut Adjoint<'_>) -> TractResult<OutletId> {
+    let spec = &op.pool_spec;
+    let shape = node.shape(node.input(0))?;
+    let image: String = "hwd".chars().take(spec.rank()).collect();
+    let n = if spec.data_format.has_n() { "n" } else { "" };
+    let taps: usize = spec.kernel_shape.iter().product();
+    let (filters, channels) = (spec.output_channels / op.group, spec.input_channels / op.group);
+    let mut flat: TVec<usize> = tvec![filters, channels * taps];
+    if op.group > 1 {
+        flat.insert(0, op.group);
+    }
+    let kernel = match node.constant_value(node.input(1))? {
+        Some(kernel) => {
+            let flat = kernel.into_tensor().into_shape(&flat)?;
+            node.own_constant("kernel", flat.into_arc_tensor())?
+        }
+        None => {
+            let shape = node.fact(node.input(1))?.shape.to_tvec();
+            let flat = flat.iter().map(|&length| length.into()).collect();
+            node.wire("kernel", AxisOp::Reshape(0, shape, flat), &[node.input(1)])?
+        }
+    };
+    let mut gradient = node.output_gradient()?;
+    let c_axis = n.len();
+    let group = if op.group == 1 { "" } else { "g" };
+    if op.group > 1 {
+        let (from, to) = (tvec![spec.output_channels.into()], tvec![op.group.into(), filters.into()]);
+        gradient = node.wire("groups", AxisOp::Reshape(c_axis, from, to), &[gradient])?;
+    }
+    let axes = AxesMapping::from_strs(
+        &[format!("{group}om"), format!("{n}{group}o{image}")],
+        &[format!("{n}{group}m{image}")],
+    )?;
+    let operating = node.fact(gradient)?.datum_type;
+    let products = node.wire("products", EinSum::new(axes, operating), &[kernel, gradient])?;
+    node.wire("folded", Fold { spec: spec.clone(), shape }, &[products])
+}
+
+/// A stride-1 convolution for each phase of the stride.
+fn phased(op: &Conv, node: &mut Adjoint<'_>) -> TractResult<OutletId> {
+    let spec = &op.pool_spec;
     let input_shape = node.shape(node.input(0))?;
     let input = spec.data_format.shape(&input_shape)?;
     let axes: TVec<Vec<Phase>> = spec
@@ -114,7 +183,7 @@ fn wire_phase(op: &Conv, node: &mut Adjoint<'_>, phase: &[&Phase]) -> TractResul
     let transposed = TransposedKernel { group: op.group, taps: phase.iter().map(|phase| phase.taps.clone()).collect() };
     // A constant kernel is transposed now, once.
     let kernel = match node.constant_value(node.input(1))? {
-        Some(kernel) => node.constant("kernel", transposed.transpose(&kernel)?)?,
+        Some(kernel) => node.own_constant("kernel", transposed.transpose(&kernel)?.into_arc_tensor())?,
         None => node.wire("kernel", transposed, &[node.input(1)])?,
     };
     let zero = Tensor::zero_scalar_dt(node.fact(gradient)?.datum_type)?;
