@@ -12,9 +12,9 @@ fn eyes(o: &mut Object, at: V3, radius: f32, iris: V3, out: V3) {
     for s in [1.0, -1.0] {
         let c = v(at.x, at.y, s * at.z);
         let out = v(out.x, out.y, s * out.z).unit();
-        o.add(shiny(iris, 0.7), 0.0, Shape::Ellipsoid(c, v(radius, radius, radius)));
+        o.add(shiny(iris, 0.12), 0.0, Shape::Ellipsoid(c, v(radius, radius, radius)));
         o.add(
-            shiny(rgb(0x080808), 0.9),
+            shiny(rgb(0x080808), 0.12),
             0.0,
             Shape::Ellipsoid(c + out * (radius * 0.5), v(radius, radius, radius) * 0.62),
         );
@@ -41,7 +41,7 @@ pub fn horse(coat: V3, mane: V3, down: f32) -> Object {
     for s in [1.0, -1.0] {
         ball(
             &mut o,
-            shiny(rgb(0x0a0706), 0.8),
+            shiny(rgb(0x0a0706), 0.25),
             0.0,
             poll + (muzzle - poll) * 0.25 + v(0.02, 0.04, 0.115 * s),
             v(0.035, 0.035, 0.03),
@@ -96,7 +96,7 @@ pub fn deer(coat: V3, antlers: bool) -> Object {
     ball(&mut o, matt(rgb(0x140f0c)), 0.02, poll + v(0.32, -0.12, 0.0), v(0.04, 0.04, 0.045));
     o.pair(plain, 0.03, |s| Shape::Ellipsoid(poll + v(-0.08, 0.11, 0.19 * s), v(0.05, 0.075, 0.14)));
     for s in [1.0, -1.0] {
-        ball(&mut o, shiny(rgb(0x0a0706), 0.8), 0.0, poll + v(0.08, 0.02, 0.09 * s), v(0.032, 0.032, 0.028));
+        ball(&mut o, shiny(rgb(0x0a0706), 0.25), 0.0, poll + v(0.08, 0.02, 0.09 * s), v(0.032, 0.032, 0.028));
     }
     if antlers {
         let horn = matt(rgb(0x8a6b47));
@@ -291,7 +291,7 @@ pub fn walking_cat(coat: V3, stripe: V3, iris: V3) -> Object {
         ball(&mut o, pale, 0.02, head + v(0.11, -0.04, 0.032 * s), v(0.048, 0.035, 0.04));
     }
     ball(&mut o, matt(rgb(0xc9736c)), 0.0, head + v(0.155, -0.015, 0.0), v(0.02, 0.015, 0.02));
-    eyes(&mut o, head + v(0.105, 0.03, 0.065), 0.03, iris, v(1.0, 0.0, 0.35));
+    eyes(&mut o, head + v(0.105, 0.03, 0.065), 0.03, iris, v(0.9, 0.0, 0.8));
     o.limb(
         tabby,
         0.05,

@@ -225,7 +225,7 @@ impl Scene {
         let open = self.openness(p, up);
         let ambient = self.zenith.mix(self.horizon, 0.5) * 0.85;
         let lit = colour.times(self.sunlight * light + ambient * open);
-        lit.mix(self.horizon, 0.75 * smoothstep(15.0, 160.0, t))
+        lit.mix(self.horizon, 0.18 * smoothstep(20.0, 200.0, t))
     }
 
     fn road(&self, p: V3, half: f32, verge: V3) -> (V3, V3) {
@@ -283,7 +283,7 @@ impl Scene {
             let p = origin + d * t;
             let level = p.y / height;
             let bend = (noise(v(p.x * 2.0, 0.0, p.z * 2.0)) - 0.5) * 1.6 * p.y;
-            let fine = (0.55 / height).min(26.0);
+            let fine = (2.0 / height).min(40.0);
             let blade = noise(v((p.x + bend) * fine, 0.0, p.z * fine)) * 0.7
                 + 0.3 * noise(v(p.x * fine * 2.3, 4.0, (p.z + bend) * fine * 2.3));
             let tall = 0.75 + 0.5 * noise(v(p.x * 1.5, 8.0, p.z * 1.5));
@@ -310,7 +310,7 @@ impl Scene {
                 let light = 0.35 + 0.65 * sun.y * self.shadow(p + v(0.0, 0.02, 0.0));
                 let lit =
                     hue.times(self.sunlight * light * 0.75 + self.zenith * 0.7 * self.openness(p, v(0.0, 1.0, 0.0)));
-                return lit.mix(self.horizon, 0.75 * smoothstep(15.0, 160.0, t));
+                return lit.mix(self.horizon, 0.18 * smoothstep(20.0, 200.0, t));
             }
         }
         match hit {

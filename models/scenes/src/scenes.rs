@@ -51,8 +51,8 @@ fn airliner_in_clouds() -> Scene {
     Scene {
         ground: Ground::None,
         eye: v(1.0, -3.0, 17.5),
-        target: v(0.0, 0.2, 0.0),
-        view: 37.0,
+        target: v(-0.8, -2.4, 0.0),
+        view: 36.0,
         sun: v(0.6, 0.75, 0.6),
         clouds: 0.5,
         width: 384,
@@ -66,7 +66,7 @@ fn evening_jet() -> Scene {
     Scene {
         ground: Ground::None,
         eye: v(-2.0, 2.0, 13.0),
-        target: v(0.2, 0.1, 0.0),
+        target: v(0.2, 1.9, 0.0),
         view: 36.0,
         sun: v(-0.7, 0.45, 0.7),
         sunlight: v(2.5, 1.7, 1.0),
@@ -85,7 +85,7 @@ fn red_saloon() -> Scene {
         ground: Ground::Road(3.6, rgb(0x6f8a44)),
         ridges: trees(0.03, 0.16),
         eye: v(1.2, 1.75, 8.6),
-        target: v(0.0, 0.62, 0.4),
+        target: v(0.0, 1.75, 0.4),
         view: 31.0,
         sun: v(0.6, 0.8, 0.55),
         width: 384,
@@ -115,8 +115,8 @@ fn robin() -> Scene {
     let mut scene = Scene {
         ground: Ground::None,
         eye: v(0.1, 0.75, 4.0),
-        target: v(-0.05, 0.46, 0.0),
-        view: 22.0,
+        target: v(0.3, 0.68, 0.0),
+        view: 30.0,
         sun: v(0.6, 0.8, 0.7),
         bokeh: Some((rgb(0x5c7d3c), rgb(0xa9bd78))),
         width: 320,
@@ -142,8 +142,8 @@ fn running_ostrich() -> Scene {
         ground: Ground::Grass(rgb(0x9a8a4a), 0.09),
         ridges: vec![Ridge { colour: rgb(0x8d9a86), low: 0.03, high: 0.1, detail: 4.0 }],
         eye: v(0.6, 1.3, 7.4),
-        target: v(0.1, 1.12, 0.0),
-        view: 23.0,
+        target: v(0.85, 1.3, 0.0),
+        view: 30.0,
         sun: v(0.5, 0.8, 0.7),
         clouds: 0.3,
         width: 320,
@@ -168,12 +168,12 @@ fn ginger_cat() -> Scene {
 }
 
 fn grey_tabby() -> Scene {
-    let it = walking_cat(rgb(0x8f8a84), rgb(0x3a3633), rgb(0xc9b23c)).place(v(0.0, 0.0, 0.0), -35.0, 1.0);
+    let it = walking_cat(rgb(0x8f8a84), rgb(0x3a3633), rgb(0xc9b23c)).place(v(0.0, 0.0, 0.0), -46.0, 1.0);
     Scene {
         ground: Ground::Grass(rgb(0x4f7d2f), 0.05),
         eye: v(0.3, 0.75, 3.7),
-        target: v(0.05, 0.45, 0.0),
-        view: 21.0,
+        target: v(0.4, 0.58, 0.0),
+        view: 24.0,
         sun: v(0.3, 0.8, 0.8),
         bokeh: Some((rgb(0x4c6e34), rgb(0x93ab66))),
         width: 352,
@@ -191,8 +191,8 @@ fn stag() -> Scene {
             Ridge { colour: rgb(0x2f4a2a), low: 0.04, high: 0.3, detail: 16.0 },
         ],
         eye: v(0.5, 1.25, 6.8),
-        target: v(0.1, 1.12, 0.0),
-        view: 23.0,
+        target: v(0.0, 1.75, 0.0),
+        view: 32.0,
         sun: v(0.5, 0.75, 0.7),
         width: 320,
         height: 320,
@@ -201,7 +201,7 @@ fn stag() -> Scene {
 }
 
 fn retriever() -> Scene {
-    let it = sitting_dog(rgb(0xc89a5c), rgb(0xa06e34)).place(v(0.0, 0.0, 0.0), -58.0, 1.0);
+    let it = sitting_dog(rgb(0xc89a5c), rgb(0xa06e34)).place(v(0.0, 0.0, 0.0), -64.0, 1.0);
     Scene {
         ground: Ground::Grass(rgb(0x5a8a34), 0.05),
         eye: v(0.1, 0.95, 4.0),
@@ -216,13 +216,13 @@ fn retriever() -> Scene {
 }
 
 fn spotted_dog() -> Scene {
-    let it = dog(rgb(0xf0e8dc), rgb(0x50321c)).place(v(0.0, 0.0, 0.0), -28.0, 1.0);
+    let it = dog(rgb(0xf0e8dc), rgb(0x50321c)).place(v(0.0, 0.0, 0.0), -40.0, 1.0);
     Scene {
         ground: Ground::Soil(rgb(0xcbb184), 0.25),
         ridges: vec![Ridge { colour: rgb(0x6b8f9a), low: 0.01, high: 0.05, detail: 3.0 }],
         eye: v(0.3, 1.0, 4.6),
-        target: v(0.03, 0.6, 0.0),
-        view: 21.0,
+        target: v(0.05, 1.13, 0.0),
+        view: 30.0,
         sun: v(0.5, 0.8, 0.7),
         clouds: 0.3,
         width: 352,
@@ -237,7 +237,7 @@ fn green_frog() -> Scene {
         ground: Ground::Soil(rgb(0x6b5138), 0.3),
         eye: v(0.1, 1.0, 3.0),
         target: v(0.0, 0.27, 0.0),
-        view: 23.0,
+        view: 27.0,
         sun: v(0.4, 0.9, 0.5),
         bokeh: Some((rgb(0x4a4030), rgb(0x77684a))),
         width: 320,
@@ -252,8 +252,8 @@ fn chestnut() -> Scene {
         ground: Ground::Grass(rgb(0x5c8a34), 0.08),
         ridges: trees(0.03, 0.17),
         eye: v(0.4, 1.45, 8.6),
-        target: v(0.1, 1.12, 0.0),
-        view: 22.0,
+        target: v(0.1, 1.95, 0.0),
+        view: 28.0,
         sun: v(0.5, 0.8, 0.7),
         width: 352,
         height: 304,
@@ -262,16 +262,16 @@ fn chestnut() -> Scene {
 }
 
 fn freighter() -> Scene {
-    let it = container_ship(rgb(0x1d3348)).place(v(0.0, 0.0, 0.0), -24.0, 1.0);
+    let it = container_ship(rgb(0x1d3348)).place(v(0.0, 0.0, 0.0), -40.0, 1.0);
     Scene {
         ground: Ground::Sea(rgb(0x14405a), 0.22),
         ridges: vec![Ridge { colour: rgb(0x8ea6b6), low: 0.0, high: 0.05, detail: 3.0 }],
         eye: v(3.0, 4.2, 27.0),
-        target: v(0.2, 1.9, 0.0),
-        view: 34.0,
+        target: v(0.2, 4.6, 0.0),
+        view: 38.0,
         sun: v(0.5, 0.6, 0.7),
         clouds: 0.5,
-        width: 400,
+        width: 384,
         height: 288,
         ..Scene::new(vec![it])
     }
@@ -300,8 +300,8 @@ fn delivery() -> Scene {
         ground: Ground::Road(4.2, rgb(0x8c8a5a)),
         ridges: vec![Ridge { colour: rgb(0x7b8c7a), low: 0.03, high: 0.13, detail: 4.0 }],
         eye: v(1.5, 2.4, 14.5),
-        target: v(0.2, 1.5, 0.0),
-        view: 27.0,
+        target: v(0.2, 3.4, 0.0),
+        view: 31.0,
         sun: v(0.6, 0.8, 0.6),
         clouds: 0.5,
         width: 352,
@@ -327,23 +327,23 @@ fn quarry() -> Scene {
 }
 
 fn dog_and_cat() -> Scene {
-    let left = sitting_dog(rgb(0x6a4326), rgb(0x3a2214)).place(v(-0.52, 0.0, 0.0), -50.0, 1.0);
-    let right = sitting_cat(rgb(0x9a958e), rgb(0x45413d), rgb(0x9ab03a)).place(v(0.52, 0.0, 0.15), -110.0, 0.95);
+    let left = sitting_dog(rgb(0x6a4326), rgb(0x3a2214)).place(v(-0.36, 0.0, 0.0), -50.0, 1.0);
+    let right = sitting_cat(rgb(0x9a958e), rgb(0x45413d), rgb(0x9ab03a)).place(v(0.44, 0.0, 0.3), -110.0, 0.95);
     Scene {
         ground: Ground::Grass(rgb(0x5a8a34), 0.05),
         eye: v(0.0, 0.95, 4.9),
         target: v(0.0, 0.55, 0.0),
-        view: 24.0,
+        view: 17.5,
         sun: v(-0.3, 0.8, 0.8),
         bokeh: Some((rgb(0x57773a), rgb(0xa3b878))),
-        width: 384,
+        width: 352,
         height: 288,
         ..Scene::new(vec![left, right])
     }
 }
 
 fn liner_and_airplane() -> Scene {
-    let ship = liner().place(v(-0.5, 0.0, 0.0), -20.0, 1.0);
+    let ship = liner().place(v(-0.5, 0.0, 0.0), -38.0, 1.0);
     let plane = airliner(rgb(0xf2f3f5), rgb(0xb8231f)).place(v(3.2, 10.4, 0.0), 22.0, 0.95).turn(10.0, 0.0);
     Scene {
         ground: Ground::Sea(rgb(0x12465e), 0.2),
@@ -352,7 +352,7 @@ fn liner_and_airplane() -> Scene {
         view: 32.0,
         sun: v(0.5, 0.6, 0.7),
         clouds: 0.25,
-        width: 352,
+        width: 320,
         height: 320,
         ..Scene::new(vec![ship, plane])
     }
@@ -363,7 +363,7 @@ fn car_at_sea() -> Scene {
     Scene {
         ground: Ground::Sea(rgb(0x124a66), 0.16),
         eye: v(0.8, 1.7, 9.4),
-        target: v(0.0, 0.75, 0.0),
+        target: v(0.0, 1.6, 0.0),
         view: 32.0,
         sun: v(0.5, 0.6, 0.6),
         clouds: 0.45,
