@@ -5,6 +5,7 @@ mod cli;
 mod explanations;
 mod gallery;
 mod gradients;
+mod demo;
 mod gradients_conv;
 mod gradients_graphs;
 mod gradients_torch;

@@ -16,10 +16,10 @@ fn eyes(o: &mut Object, at: V3, radius: f32, iris: V3, out: V3) {
         o.add(
             shiny(rgb(0x080808), 0.12),
             0.0,
-            Shape::Ellipsoid(c + out * (radius * 0.5), v(radius, radius, radius) * 0.62),
+            Shape::Ellipsoid(c + out * (radius * 0.4), v(radius, radius, radius) * 0.78),
         );
-        let glint = c + out * (radius * 0.95) + v(0.0, radius * 0.35, 0.0);
-        o.add(matt(rgb(0xffffff) * 1.3), 0.0, Shape::Ellipsoid(glint, v(radius, radius, radius) * 0.2));
+        let glint = c + out * (radius * 0.98) + v(0.0, radius * 0.4, 0.0);
+        o.add(matt(rgb(0xffffff) * 1.3), 0.0, Shape::Ellipsoid(glint, v(radius, radius, radius) * 0.16));
     }
 }
 
