@@ -1,6 +1,7 @@
 //! Images on disk: finding them, decoding them within limits, and knowing their class from the folder they are in.
 
 mod decode;
+pub mod demo;
 mod find;
 mod folders;
 mod list;

@@ -6,8 +6,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use image::GrayImage;
-use seewhy::demo::{self, PICTURES, Picture};
 use seewhy::explain::{self, LayerChoice, Monitor, Request, Subject, Values};
+use seewhy::gallery::demo::{self, PICTURES, Picture};
 use seewhy::model::{Classifier, CropGeometry, ModelSource, Overrides, Pass, Prepared, Target};
 
 fn builtin() -> Classifier {
@@ -138,7 +138,7 @@ fn grad_cam_points_at_the_object() {
             seed: 0,
             tolerance: None,
         };
-        let subject = Subject { network: model.network(), pass: &pass };
+        let subject = Subject::of(&model, &pass);
         let map = cam.method.explain(subject, &request, &Monitor::silent()).unwrap().map;
         let ((row, column), _) = map.indexed_iter().max_by(|a, b| a.1.total_cmp(b.1)).unwrap();
         let (height, width) = map.dim();

@@ -3,9 +3,9 @@
 
 mod cli;
 mod explanations;
+mod demo;
 mod gallery;
 mod gradients;
-mod demo;
 mod gradients_conv;
 mod gradients_graphs;
 mod gradients_torch;

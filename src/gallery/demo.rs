@@ -35,10 +35,10 @@ macro_rules! pictures {
         &[$(Picture {
             class: $class,
             name: $name,
-            jpeg: include_bytes!(concat!("../models/demo/pictures/", $class, "/", $name, ".jpg")),
+            jpeg: include_bytes!(concat!("../../models/demo/pictures/", $class, "/", $name, ".jpg")),
             masks: &[$((
                 $object,
-                include_bytes!(concat!("../models/demo/masks/", $class, "/", $name, ".", $object, ".png")),
+                include_bytes!(concat!("../../models/demo/masks/", $class, "/", $name, ".", $object, ".png")),
             )),+],
         }),+]
     };
