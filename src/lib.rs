@@ -15,7 +15,6 @@
 pub mod app;
 pub mod autodiff;
 pub mod cli;
-pub mod demo;
 pub mod explain;
 pub mod gallery;
 pub mod model;

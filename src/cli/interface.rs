@@ -42,8 +42,9 @@ pub(super) fn browse(paths: &[PathBuf], screen: &ScreenArgs, common: &CommonArgs
 }
 
 /// Opens the interface on the pictures that come with the program.
-pub(super) fn demo(_screen: &ScreenArgs, _common: &CommonArgs) -> anyhow::Result<Ending> {
-    bail!("the demo pictures are not in this build yet")
+pub(super) fn demo(screen: &ScreenArgs, common: &CommonArgs) -> anyhow::Result<Ending> {
+    let pictures = gallery::demo::unpack()?;
+    open("demo".to_owned(), Some(pictures.clone()), vec![pictures], screen, common)
 }
 
 /// Opens the interface on files and folders that exist.

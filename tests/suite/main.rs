@@ -4,6 +4,7 @@
 mod cli;
 mod explanations;
 mod demo;
+mod explanations;
 mod gallery;
 mod gradients;
 mod gradients_conv;
