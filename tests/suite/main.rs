@@ -2,7 +2,6 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "these are tests, their helpers included")]
 
 mod cli;
-mod explanations;
 mod demo;
 mod explanations;
 mod gallery;
