@@ -18,6 +18,7 @@ mod protocols;
 mod screens;
 mod superpixels;
 mod support;
+mod terminal;
 
 /// Every file beside this one is declared above: a test that is not compiled proves nothing.
 #[test]

@@ -3,6 +3,7 @@
 
 pub(crate) mod graphs;
 pub(crate) mod interface;
+pub(crate) mod pty;
 
 use std::path::PathBuf;
 

@@ -1,0 +1,174 @@
+//! The real binary in a pseudo-terminal that answers its questions.
+
+use std::ffi::OsStr;
+use std::io::{Read, Write};
+use std::num::NonZeroU16;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use portable_pty::{Child, CommandBuilder, ExitStatus, MasterPty, PtySize, native_pty_system};
+
+/// Far longer than anything takes; a test that waits for so long has failed.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A terminal, as it answers to what it is asked.
+#[derive(Clone, Copy)]
+pub(crate) struct Answers {
+    /// Name and version, for `CSI > q`; empty: no answer.
+    pub(crate) version: &'static str,
+    /// Device attributes, for `CSI c`; empty: no answer.
+    pub(crate) attributes: &'static str,
+}
+
+impl Answers {
+    /// A terminal with colours and nothing more.
+    pub(crate) const PLAIN: Answers = Answers { version: "XTerm(379)", attributes: "64;1;2;22" };
+    /// A terminal with kitty's graphics.
+    pub(crate) const KITTY: Answers = Answers { version: "kitty(0.41.1)", attributes: "62" };
+    /// A terminal that says nothing, such as at the far end of a mosh connection.
+    pub(crate) const SILENT: Answers = Answers { version: "", attributes: "" };
+
+    fn to(self, asked: &[u8]) -> Vec<u8> {
+        let contains = |question: &[u8]| asked.windows(question.len()).any(|window| window == question);
+        let mut answer = String::new();
+        if contains(b"\x1b[>q") && !self.version.is_empty() {
+            answer += &format!("\x1bP>|{}\x1b\\", self.version);
+        }
+        if contains(b"\x1b[16t") && !self.attributes.is_empty() {
+            answer += "\x1b[6;20;10t";
+        }
+        if contains(b"\x1b[c") && !self.attributes.is_empty() {
+            answer += &format!("\x1b[?{}c", self.attributes);
+        }
+        answer.into_bytes()
+    }
+}
+
+/// What came out of the program.
+struct Seen {
+    screen: vt100::Parser,
+    bytes: Vec<u8>,
+}
+
+/// A program at work in a terminal.
+pub(crate) struct Pty {
+    master: Box<dyn MasterPty + Send>,
+    writer: Arc<Mutex<Box<dyn Write + Send>>>,
+    child: Box<dyn Child + Send + Sync>,
+    seen: Arc<Mutex<Seen>>,
+    modes: String,
+}
+
+impl Pty {
+    /// Runs a program with these arguments in `folder`.
+    pub(crate) fn run<S: AsRef<OsStr>>(program: &str, arguments: &[S], folder: &Path, answers: Answers) -> Pty {
+        let size = PtySize { rows: 30, cols: 100, pixel_width: 1000, pixel_height: 600 };
+        let pair = native_pty_system().openpty(size).unwrap();
+        let modes = format!("{:?}", pair.master.get_termios());
+        let mut command = CommandBuilder::new(program);
+        command.args(arguments);
+        command.cwd(folder);
+        for name in ["TMUX", "NO_COLOR", "SSH_CONNECTION", "SSH_TTY", "TERM_PROGRAM", "LC_TERMINAL", "SEEWHY_MODEL"] {
+            command.env_remove(name);
+        }
+        command.env("TERM", "xterm-256color");
+        let child = pair.slave.spawn_command(command).unwrap();
+        drop(pair.slave);
+        let [rows, columns] = [size.rows, size.cols].map(|side| NonZeroU16::new(side).unwrap());
+        let seen = Seen { screen: vt100::Parser::new(rows, columns, 0), bytes: Vec::new() };
+        let seen = Arc::new(Mutex::new(seen));
+        let mut reader = pair.master.try_clone_reader().unwrap();
+        let writer = Arc::new(Mutex::new(pair.master.take_writer().unwrap()));
+        let (shared, answerer) = (Arc::clone(&seen), Arc::clone(&writer));
+        thread::spawn(move || {
+            let mut buffer = [0; 65536];
+            // Questions may be torn across reads: the tail of what was read is kept.
+            let mut tail = Vec::new();
+            while let Ok(count @ 1..) = reader.read(&mut buffer) {
+                tail.extend_from_slice(&buffer[..count]);
+                let answer = answers.to(&tail);
+                if !answer.is_empty() {
+                    let _ = answerer.lock().unwrap().write_all(&answer);
+                }
+                let kept = if answer.is_empty() { tail.len().saturating_sub(64) } else { tail.len() };
+                tail.drain(..kept);
+                let mut seen = shared.lock().unwrap();
+                seen.screen.process(&buffer[..count]);
+                seen.bytes.extend_from_slice(&buffer[..count]);
+            }
+        });
+        Pty { master: pair.master, writer, child, seen, modes }
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap()
+    }
+
+    /// The screen as text.
+    pub(crate) fn text(&self) -> String {
+        self.seen().screen.screen().contents()
+    }
+
+    /// All that was written so far.
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        self.seen().bytes.clone()
+    }
+
+    /// Types.
+    pub(crate) fn keys(&self, keys: &str) {
+        self.writer.lock().unwrap().write_all(keys.as_bytes()).unwrap();
+    }
+
+    /// Waits until the screen shows what is wanted.
+    pub(crate) fn wait_until(&self, what: &str, mut shown: impl FnMut(&str) -> bool) {
+        let deadline = Instant::now() + PATIENCE;
+        while !shown(&self.text()) {
+            assert!(Instant::now() < deadline, "waited in vain for {what}; the screen shows:\n{}", self.text());
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Waits until the screen shows a text.
+    pub(crate) fn wait_for(&self, text: &str) {
+        self.wait_until(text, |screen| screen.contains(text));
+    }
+
+    /// Sends a signal to the program.
+    pub(crate) fn signal(&self, name: &str) {
+        let id = self.child.process_id().unwrap().to_string();
+        assert!(std::process::Command::new("kill").args(["-s", name, &id]).status().unwrap().success());
+    }
+
+    /// Waits for the end.
+    pub(crate) fn wait(&mut self) -> ExitStatus {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                // The last bytes are on their way through the terminal.
+                thread::sleep(Duration::from_millis(200));
+                return status;
+            }
+            assert!(Instant::now() < deadline, "the program does not end; the screen shows:\n{}", self.text());
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Everything is as it was before the program ran.
+    pub(crate) fn assert_restored(&self) {
+        let seen = self.seen();
+        let screen = seen.screen.screen();
+        assert!(!screen.alternate_screen(), "the main screen is back");
+        assert!(!screen.hide_cursor(), "the cursor is visible");
+        assert_eq!(screen.mouse_protocol_mode(), vt100::MouseProtocolMode::None, "the mouse is the terminal's own");
+        assert!(!screen.bracketed_paste(), "pastes are plain");
+        assert_eq!(format!("{:?}", self.master.get_termios()), self.modes, "input is cooked, with echo");
+    }
+}
+
+impl Drop for Pty {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+    }
+}

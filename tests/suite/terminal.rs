@@ -1,0 +1,160 @@
+//! The interface end to end: the real binary in a pseudo-terminal, with the bundled model.
+
+use std::path::Path;
+
+use image::{Rgb, RgbImage};
+use tempfile::TempDir;
+
+use crate::support::pty::{Answers, Pty};
+
+const SEEWHY: &str = env!("CARGO_BIN_EXE_seewhy");
+
+/// Three pictures that no two classes share: `apple.png`, `banana.png`, `cherry.png`.
+fn pictures() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (number, name) in ["apple", "banana", "cherry"].iter().enumerate() {
+        let picture = RgbImage::from_fn(48, 40, |x, y| {
+            let inside = (x as i32 - 24).pow(2) + (y as i32 - 20).pow(2) < 150;
+            let mut pixel = [(5 * x) as u8, (6 * y) as u8, 90];
+            pixel.rotate_left(number);
+            Rgb(if inside { pixel.map(|value| 255 - value) } else { pixel })
+        });
+        picture.save(folder.path().join(format!("{name}.png"))).unwrap();
+    }
+    folder
+}
+
+/// The interface on that folder, its first map on the screen.
+fn open(folder: &Path, options: &[&str], answers: Answers) -> Pty {
+    let pty = Pty::run(SEEWHY, &[options, &["."]].concat(), folder, answers);
+    pty.wait_for("1 of 3");
+    pty.wait_until("the first map", |screen| screen.contains("raw") && screen.contains("ms"));
+    pty
+}
+
+/// The last line of the screen.
+fn status(screen: &str) -> &str {
+    screen.trim_end().lines().last().unwrap_or_default()
+}
+
+#[test]
+fn a_folder_is_opened_walked_through_explained_filtered_and_left() {
+    let folder = pictures();
+    let mut pty = open(folder.path(), &[], Answers::PLAIN);
+    assert!(pty.text().contains("apple.png"), "the picture's name is its title:\n{}", pty.text());
+    assert!(pty.text().contains('▀') || pty.text().contains('▄'), "a terminal without pixels gets half-blocks");
+
+    pty.keys("j");
+    pty.wait_for("2 of 3");
+    pty.wait_for("banana.png");
+
+    let before = status(&pty.text()).to_owned();
+    assert!(before.contains("grad-cam of 1"), "the best class is explained first: {before}");
+    pty.keys("2");
+    pty.wait_until("the second class as target", |screen| status(screen).contains("grad-cam of 2"));
+
+    let layers = pty.text();
+    pty.keys("[");
+    pty.wait_until("another layer in brackets", |screen| marked_layer(screen) != marked_layer(&layers));
+
+    pty.keys("/cherry\r");
+    pty.wait_for("cherry.png");
+    pty.wait_for("1 of 1");
+    pty.keys("\x1b");
+    pty.wait_for("of 3");
+
+    pty.keys("q");
+    assert!(pty.wait().success());
+    pty.assert_restored();
+}
+
+/// The layer that the strip marks.
+fn marked_layer(screen: &str) -> Option<&str> {
+    let line = screen.lines().find(|line| line.contains("layers"))?;
+    line.split_once('[')?.1.split_once(']').map(|(layer, _)| layer)
+}
+
+#[test]
+fn pictures_go_to_kitty_and_are_deleted_at_the_end() {
+    let folder = pictures();
+    let mut pty = open(folder.path(), &[], Answers::KITTY);
+    pty.wait_until("kitty in the status line", |screen| status(screen).contains("kitty"));
+    let count =
+        |bytes: &[u8], text: &str| bytes.windows(text.len()).filter(|window| *window == text.as_bytes()).count();
+    pty.wait_until("placeholders", |_| count(&pty.bytes(), "\u{10eeee}") > 100);
+    pty.wait_until("heat laid over the picture", |_| count(&pty.bytes(), "a=p,q=2,i=") > 0);
+
+    let sent = count(&pty.bytes(), "a=T,U=1");
+    pty.keys("j");
+    pty.wait_for("2 of 3");
+    pty.wait_until("another picture", |_| count(&pty.bytes(), "a=T,U=1") > sent);
+
+    pty.keys("q");
+    assert!(pty.wait().success());
+    pty.assert_restored();
+    let bytes = pty.bytes();
+    let last_sent = bytes.windows(7).rposition(|window| window == b"a=T,U=1").unwrap();
+    assert!(count(&bytes[last_sent..], "a=d,d=I") > 0, "the terminal's memory is ours no longer");
+}
+
+#[test]
+fn a_terminal_that_says_nothing_still_works_and_its_late_answers_are_not_keys() {
+    let folder = pictures();
+    let mut pty = open(folder.path(), &[], Answers::SILENT);
+    // Were these key presses, `q` would leave, and `i`, `t` and `o` would change what is shown.
+    pty.keys("\x1b_Gi=31;OK\x1b\\\x1bP>|qterm(q)\x1b\\\x1b[?62;4c");
+    pty.keys("j");
+    pty.wait_for("2 of 3");
+    pty.keys("q");
+    assert!(pty.wait().success());
+    pty.assert_restored();
+}
+
+#[test]
+fn signals_end_the_program_but_not_before_the_terminal_is_restored() {
+    for name in ["TERM", "HUP", "INT"] {
+        let folder = pictures();
+        let mut pty = open(folder.path(), &[], Answers::PLAIN);
+        pty.signal(name);
+        let status = pty.wait();
+        assert!(!status.success(), "whoever waits for us learns of SIG{name}");
+        pty.assert_restored();
+    }
+}
+
+#[test]
+fn control_c_leaves() {
+    let folder = pictures();
+    let mut pty = open(folder.path(), &[], Answers::PLAIN);
+    pty.keys("\x03");
+    pty.wait();
+    pty.assert_restored();
+}
+
+#[test]
+fn control_z_gives_the_terminal_to_the_shell_and_fg_brings_everything_back() {
+    let folder = pictures();
+    let script = format!("'{SEEWHY}' .; echo stopped-now; read line; fg; echo all-over");
+    let mut pty = Pty::run("sh", &["-m", "-c", &script], folder.path(), Answers::PLAIN);
+    pty.wait_until("the first map", |screen| screen.contains("raw") && screen.contains("ms"));
+    pty.keys("\x1a");
+    pty.wait_for("stopped-now");
+    pty.assert_restored();
+    pty.keys("go on\r");
+    pty.wait_for("1 of 3");
+    pty.wait_until("the picture", |screen| screen.contains('▀') || screen.contains('▄'));
+    pty.keys("jq");
+    pty.wait_for("all-over");
+    assert!(pty.wait().success());
+    pty.assert_restored();
+}
+
+#[test]
+fn a_model_that_cannot_be_loaded_leaves_a_message_on_the_main_screen() {
+    let folder = pictures();
+    std::fs::write(folder.path().join("broken.onnx"), b"not a model").unwrap();
+    let mut pty = Pty::run(SEEWHY, &["--model", "broken.onnx", "."], folder.path(), Answers::PLAIN);
+    assert_eq!(pty.wait().exit_code(), 2);
+    pty.assert_restored();
+    assert!(pty.text().contains("broken.onnx"), "{}", pty.text());
+}
