@@ -11,14 +11,14 @@ use std::time::{Duration, Instant};
 use portable_pty::{Child, CommandBuilder, ExitStatus, MasterPty, PtySize, native_pty_system};
 
 /// Far longer than anything takes; a test that waits for so long has failed.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// A terminal, as it answers to what it is asked.
 #[derive(Clone, Copy)]
 pub(crate) struct Answers {
-    /// Name and version, for `CSI > q`; empty: no answer.
+    /// Name and version, for `CSI > q`.
     pub(crate) version: &'static str,
-    /// Device attributes, for `CSI c`; empty: no answer.
+    /// Device attributes, for `CSI c`; where they are empty, nothing is answered at all.
     pub(crate) attributes: &'static str,
 }
 
@@ -32,17 +32,15 @@ impl Answers {
 
     fn to(self, asked: &[u8]) -> Vec<u8> {
         let contains = |question: &[u8]| asked.windows(question.len()).any(|window| window == question);
-        let mut answer = String::new();
-        if contains(b"\x1b[>q") && !self.version.is_empty() {
-            answer += &format!("\x1bP>|{}\x1b\\", self.version);
+        if self.attributes.is_empty() {
+            return Vec::new();
         }
-        if contains(b"\x1b[16t") && !self.attributes.is_empty() {
-            answer += "\x1b[6;20;10t";
-        }
-        if contains(b"\x1b[c") && !self.attributes.is_empty() {
-            answer += &format!("\x1b[?{}c", self.attributes);
-        }
-        answer.into_bytes()
+        let answers = [
+            (contains(b"\x1b[>q"), format!("\x1bP>|{}\x1b\\", self.version)),
+            (contains(b"\x1b[16t"), "\x1b[6;20;10t".to_owned()),
+            (contains(b"\x1b[c"), format!("\x1b[?{}c", self.attributes)),
+        ];
+        answers.into_iter().filter_map(|(asked, answer)| asked.then_some(answer)).collect::<String>().into_bytes()
     }
 }
 
@@ -83,7 +81,7 @@ impl Pty {
         let writer = Arc::new(Mutex::new(pair.master.take_writer().unwrap()));
         let (shared, answerer) = (Arc::clone(&seen), Arc::clone(&writer));
         thread::spawn(move || {
-            let mut buffer = [0; 65536];
+            let mut buffer = vec![0; 1 << 16];
             // Questions may be torn across reads: the tail of what was read is kept.
             let mut tail = Vec::new();
             while let Ok(count @ 1..) = reader.read(&mut buffer) {
