@@ -3,7 +3,7 @@
 
 use super::{
     LayerChoice, MethodInfo, eigen_cam, eigen_grad_cam, elementwise_grad_cam, grad_cam, grad_cam_plus_plus, hires_cam,
-    layer_cam, xgrad_cam,
+    layer_cam, lime, xgrad_cam,
 };
 
 use crate::autodiff::Unsupported;
@@ -19,6 +19,7 @@ pub static METHODS: &[&MethodInfo] = &[
     &xgrad_cam::XGRAD_CAM,
     &eigen_cam::EIGEN_CAM,
     &eigen_grad_cam::EIGEN_GRAD_CAM,
+    &lime::LIME,
 ];
 
 /// The method of that name.

@@ -5,18 +5,23 @@
 
 mod bank;
 pub mod cam;
+mod division;
 mod eigen_cam;
 mod eigen_grad_cam;
 mod elementwise_grad_cam;
 pub mod export;
+mod frame;
 mod grad_cam;
 mod grad_cam_plus_plus;
 mod hires_cam;
 mod layer_cam;
+mod lime;
+mod linear;
 mod methods;
 mod monitor;
 mod params;
 mod projection;
+mod sampling;
 mod xgrad_cam;
 
 use std::collections::BTreeMap;
@@ -28,6 +33,7 @@ use crate::model::{Classifier, Network, NetworkError, Pass, Settings, Target, Ta
 use crate::raster::Map;
 
 pub use bank::BankCache;
+pub use lime::lime_plane;
 pub use methods::{METHODS, default_method, find, obstacle};
 pub use monitor::{Cancel, Monitor, Partial};
 

@@ -77,4 +77,28 @@ impl Request {
     pub fn value(&self, param: &Param) -> Value {
         self.values.get(param.name).cloned().unwrap_or_else(|| param.default_value())
     }
+
+    /// The value of a parameter that is a whole number and not negative.
+    pub fn count(&self, param: &Param) -> usize {
+        if let Value::Integer(value) = self.value(param) { usize::try_from(value).unwrap_or_default() } else { 0 }
+    }
+
+    /// The value of a parameter that is a number.
+    pub fn real(&self, param: &Param) -> f64 {
+        match self.value(param) {
+            Value::Real(value) => value,
+            Value::Integer(value) => value as f64,
+            _ => 0.0,
+        }
+    }
+
+    /// The value of a parameter that is one of a few words.
+    pub fn choice(&self, param: &Param) -> String {
+        if let Value::Choice(word) = self.value(param) { word } else { String::new() }
+    }
+
+    /// The value of a parameter that is yes or no.
+    pub fn flag(&self, param: &Param) -> bool {
+        self.value(param) == Value::Flag(true)
+    }
 }

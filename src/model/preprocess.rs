@@ -114,6 +114,14 @@ impl Settings {
         }
     }
 
+    /// The value that a colour has in each plane of the tensor.
+    pub fn normalised(&self, rgb: [u8; 3]) -> Vec<f32> {
+        let rgb = if self.channels.value == 1 { [luma(Rgb(rgb)); 3] } else { rgb };
+        let value = |channel: usize| f32::from(rgb[channel]) / 255.0;
+        let planes = (0..self.channels.value).map(|plane| self.channel(plane));
+        planes.map(|channel| (value(channel) - self.mean.value[channel]) / self.std.value[channel]).collect()
+    }
+
     /// What the network sees in a tensor: the inverse of the normalisation, clipped to what a screen can show.
     ///
     /// # Panics

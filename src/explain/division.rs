@@ -1,0 +1,193 @@
+//! How methods divide an image into superpixels and hide some of them: the parameters they share, and what hides.
+
+use ndarray::{Array1, Array2, ArrayD};
+
+use super::frame::Frame;
+use super::{Attribution, ExplainError, Param, ParamKind, Request, Segments, Sign};
+use crate::raster::superpixels::{Felzenszwalb, Labels, Quickshift, Slic, grid};
+
+/// How the image is divided.
+pub(super) const SEGMENTS: Param = Param {
+    name: "segments",
+    kind: ParamKind::Choice { default: "quickshift", options: &["quickshift", "slic", "felzenszwalb", "grid"] },
+    help: "how the image is divided into superpixels",
+};
+
+/// Quickshift's kernel.
+pub(super) const KERNEL_SIZE: Param = Param {
+    name: "kernel-size",
+    kind: ParamKind::Real { default: 0.0, min: 0.0, max: 20.0 },
+    help: "quickshift: width of the density's kernel in pixels, more for fewer superpixels; 0 for 4, less below 128 pixels",
+};
+
+/// Quickshift's reach.
+pub(super) const MAX_DIST: Param = Param {
+    name: "max-dist",
+    kind: ParamKind::Real { default: 200.0, min: 1.0, max: 1000.0 },
+    help: "quickshift: the furthest step to a denser pixel, in pixels and weighted Lab",
+};
+
+/// Quickshift's weight of colour.
+pub(super) const RATIO: Param = Param {
+    name: "ratio",
+    kind: ParamKind::Real { default: 0.2, min: 0.0, max: 1.0 },
+    help: "quickshift: weight of colour against place",
+};
+
+/// The number of superpixels where it can be chosen.
+pub(super) const COUNT: Param = Param {
+    name: "count",
+    kind: ParamKind::Integer { default: 50, min: 2, max: 400 },
+    help: "slic, grid: about how many superpixels",
+};
+
+/// SLIC's compactness.
+pub(super) const COMPACTNESS: Param = Param {
+    name: "compactness",
+    kind: ParamKind::Real { default: 10.0, min: 0.01, max: 1000.0 },
+    help: "slic: weight of place against colour",
+};
+
+/// The scale of the graph segmentation.
+pub(super) const SCALE: Param = Param {
+    name: "scale",
+    kind: ParamKind::Real { default: 100.0, min: 0.01, max: 100_000.0 },
+    help: "felzenszwalb: more for larger superpixels",
+};
+
+/// What takes the place of a hidden superpixel.
+pub(super) const HIDE: Param = Param {
+    name: "hide",
+    kind: ParamKind::Choice { default: "mean", options: &["mean", "black", "grey", "white", "blur"] },
+    help: "what hides a superpixel: its own mean colour, a colour, or the image out of focus",
+};
+
+/// The quickshift kernel of `lime_image`, in pixels, for images of at least 128 pixels.
+const KERNEL: f64 = 4.0;
+/// Smaller images get a kernel of this share of their shorter side, or only a handful of superpixels would be left.
+const KERNEL_SHARE: f64 = 1.0 / 32.0;
+/// More superpixels than this can not be told apart with any sensible number of model calls.
+const MOST: usize = 500;
+
+/// An image divided into superpixels, and what hides them.
+pub(super) struct Division<'a> {
+    pub(super) frame: Frame<'a>,
+    pub(super) labels: Labels,
+    /// The superpixel of each pixel, row by row.
+    label_of: Vec<u32>,
+    hidden: Vec<f32>,
+    /// All parameters that matter, for the key of a bank.
+    pub(super) parameters: String,
+}
+
+impl<'a> Division<'a> {
+    /// Divides the image as the request asks.
+    ///
+    /// # Errors
+    /// [`ExplainError::Unsuitable`] when there are fewer than two superpixels or too many.
+    pub(super) fn new(method: &'static str, frame: Frame<'a>, request: &Request) -> Result<Division<'a>, ExplainError> {
+        let labels = divide(&frame, request);
+        if !(2..=MOST).contains(&labels.count) {
+            let reason = format!(
+                "the image has {} superpixels, and between 2 and {MOST} are needed; try segments=grid, another count or \
+                 another kernel-size",
+                labels.count
+            );
+            return Err(ExplainError::Unsuitable { method, reason });
+        }
+        Ok(Division::of(frame, labels, request))
+    }
+
+    /// The same for superpixels that are there already.
+    pub(super) fn of(frame: Frame<'a>, labels: Labels, request: &Request) -> Division<'a> {
+        let hide = request.choice(&HIDE);
+        let (height, width) = frame.extent();
+        let hidden = match hide.as_str() {
+            "black" => frame.plain([0; 3]),
+            "grey" => frame.plain([128; 3]),
+            "white" => frame.plain([255; 3]),
+            "blur" => frame.blurred((height.min(width) as f64 / 16.0).max(1.0)),
+            _ => frame.means(&labels),
+        };
+        let settings = [SEGMENTS, KERNEL_SIZE, MAX_DIST, RATIO, COUNT, COMPACTNESS, SCALE, HIDE];
+        let parameters = settings.map(|param| format!("{:?}", request.value(&param))).join(" ");
+        let label_of = labels.pixels.iter().copied().collect();
+        Division { frame, labels, label_of, hidden, parameters }
+    }
+
+    /// How many superpixels there are.
+    pub(super) fn count(&self) -> usize {
+        self.labels.count
+    }
+
+    /// The input with only those superpixels shown for which `mask` is true.
+    pub(super) fn show(&self, mask: &[bool]) -> ArrayD<f32> {
+        self.frame.hide(&self.hidden, |pixel| mask[self.label_of[pixel] as usize])
+    }
+
+    /// A map that gives each pixel the weight of its superpixel.
+    pub(super) fn attribution(&self, weights: &Array1<f64>) -> Attribution {
+        let weights: Vec<f32> = weights.iter().map(|weight| *weight as f32).collect();
+        let map: Array2<f32> = self.labels.pixels.map(|label| weights[*label as usize]);
+        Attribution {
+            values: map.clone().into_dyn(),
+            raw: map.clone().into_dyn(),
+            map,
+            sign: Sign::Signed,
+            layers: vec![],
+            evidence: vec![],
+            warnings: vec![],
+            segments: Some(Segments { labels: self.labels.pixels.clone(), weights }),
+            statement: None,
+        }
+    }
+}
+
+fn divide(frame: &Frame<'_>, request: &Request) -> Labels {
+    let (height, width) = frame.extent();
+    let count = request.count(&COUNT);
+    match request.choice(&SEGMENTS).as_str() {
+        "slic" => {
+            let compactness = request.real(&COMPACTNESS);
+            Slic { segments: count, compactness, sigma: 0.0 }.segment(&frame.seen())
+        }
+        "felzenszwalb" => {
+            let min_size = (height * width / 1000).max(8);
+            Felzenszwalb { scale: request.real(&SCALE), sigma: 0.5, min_size }.segment(&frame.seen())
+        }
+        "grid" => {
+            let (rows, columns) = grid_shape(count, height, width);
+            grid(height, width, rows, columns)
+        }
+        _ => {
+            let asked = request.real(&KERNEL_SIZE);
+            let fitting = (height.min(width) as f64 * KERNEL_SHARE).clamp(1.0, KERNEL);
+            let kernel_size = if asked > 0.0 { asked } else { fitting };
+            let (max_dist, ratio) = (request.real(&MAX_DIST), request.real(&RATIO));
+            Quickshift { kernel_size, max_dist, ratio }.segment(&frame.seen())
+        }
+    }
+}
+
+/// Rows and columns of a grid of about `count` cells that are nearly square: one cell too many or too few counts as much as
+/// sides that differ by a fraction `4 / count`.
+fn grid_shape(count: usize, height: usize, width: usize) -> (usize, usize) {
+    let cost = |rows: usize, columns: usize| {
+        let sides = (height * columns) as f64 / (width * rows) as f64;
+        sides.ln().abs() + 4.0 * (rows * columns).abs_diff(count) as f64 / count as f64
+    };
+    let shapes = (1..=count).flat_map(|rows| [count / rows, count.div_ceil(rows)].map(|columns| (rows, columns)));
+    shapes.min_by(|a, b| cost(a.0, a.1).total_cmp(&cost(b.0, b.1))).unwrap_or((1, count))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_grid_has_the_cells_asked_for_where_they_are_nearly_square() {
+        assert_eq!(grid_shape(8, 24, 28), (2, 4));
+        assert_eq!(grid_shape(16, 24, 28), (4, 4));
+        assert_eq!(grid_shape(50, 224, 224), (7, 7));
+    }
+}

@@ -1,0 +1,131 @@
+//! The network's input as a picture: its colours, and the same picture with parts of it hidden.
+
+use image::RgbImage;
+use ndarray::{ArrayD, ArrayView2, IxDyn};
+
+use super::Subject;
+use crate::model::{Layout, Settings};
+use crate::raster::superpixels::Labels;
+
+/// An input tensor whose pixels can be hidden, whatever the order of its axes.
+pub(super) struct Frame<'a> {
+    settings: &'a Settings,
+    shape: Vec<usize>,
+    values: Vec<f32>,
+    /// Height and width in pixels, and channels.
+    height: usize,
+    width: usize,
+    channels: usize,
+}
+
+impl<'a> Frame<'a> {
+    /// The input of a subject's pass.
+    pub(super) fn of(subject: Subject<'a>) -> Frame<'a> {
+        let shape = subject.pass.input.shape().to_vec();
+        let (height, width) = subject.network.input_extent();
+        let values: Vec<f32> = subject.pass.input.iter().copied().collect();
+        let channels = values.len() / (height * width).max(1);
+        Frame { settings: subject.settings, shape, values, height, width, channels }
+    }
+
+    /// Height and width in pixels.
+    pub(super) fn extent(&self) -> (usize, usize) {
+        (self.height, self.width)
+    }
+
+    /// What the network sees, as 8-bit colours.
+    pub(super) fn seen(&self) -> RgbImage {
+        self.settings.see(self.tensor(self.values.clone()).view())
+    }
+
+    /// The whole picture in one colour.
+    pub(super) fn plain(&self, rgb: [u8; 3]) -> Vec<f32> {
+        let colour = self.settings.normalised(rgb);
+        self.fill(|_, channel| colour.get(channel).copied().unwrap_or_default())
+    }
+
+    /// Each superpixel in its mean colour.
+    pub(super) fn means(&self, labels: &Labels) -> Vec<f32> {
+        let mut sums = vec![0.0_f64; labels.count * self.channels];
+        for (pixel, label) in labels.pixels.iter().enumerate() {
+            for channel in 0..self.channels {
+                sums[*label as usize * self.channels + channel] += f64::from(self.values[self.offset(pixel, channel)]);
+            }
+        }
+        let sizes = labels.sizes();
+        let label_of: Vec<u32> = labels.pixels.iter().copied().collect();
+        self.fill(|pixel, channel| {
+            let label = label_of[pixel] as usize;
+            (sums[label * self.channels + channel] / sizes[label] as f64) as f32
+        })
+    }
+
+    /// The picture out of focus: a Gaussian of `sigma` pixels, the edge repeated.
+    pub(super) fn blurred(&self, sigma: f64) -> Vec<f32> {
+        let radius = (3.0 * sigma).ceil().max(1.0) as isize;
+        let weights: Vec<f32> =
+            (-radius..=radius).map(|offset| (-0.5 * (offset as f64 / sigma).powi(2)).exp() as f32).collect();
+        let total: f32 = weights.iter().sum();
+        let pass = |values: &[f32], down: bool| {
+            self.fill(|pixel, channel| {
+                let (y, x) = ((pixel / self.width) as isize, (pixel % self.width) as isize);
+                let sum: f32 = weights
+                    .iter()
+                    .zip(-radius..)
+                    .map(|(weight, offset)| {
+                        let y = if down { (y + offset).clamp(0, self.height as isize - 1) } else { y };
+                        let x = if down { x } else { (x + offset).clamp(0, self.width as isize - 1) };
+                        weight * values[self.offset(y as usize * self.width + x as usize, channel)]
+                    })
+                    .sum();
+                sum / total
+            })
+        };
+        pass(&pass(&self.values, true), false)
+    }
+
+    /// The picture with the pixels that `shown` refuses replaced by those of `hidden`.
+    pub(super) fn hide(&self, hidden: &[f32], shown: impl Fn(usize) -> bool) -> ArrayD<f32> {
+        let mut values = self.values.clone();
+        for pixel in (0..self.height * self.width).filter(|pixel| !shown(*pixel)) {
+            for channel in 0..self.channels {
+                let offset = self.offset(pixel, channel);
+                values[offset] = hidden[offset];
+            }
+        }
+        self.tensor(values)
+    }
+
+    /// The picture times a mask `[H, W]`, in normalised values.
+    pub(super) fn times(&self, mask: ArrayView2<'_, f32>) -> ArrayD<f32> {
+        let mut values = self.values.clone();
+        for (pixel, factor) in mask.iter().enumerate() {
+            for channel in 0..self.channels {
+                values[self.offset(pixel, channel)] *= factor;
+            }
+        }
+        self.tensor(values)
+    }
+
+    fn offset(&self, pixel: usize, channel: usize) -> usize {
+        match self.settings.layout.value {
+            Layout::Nchw => channel * self.height * self.width + pixel,
+            Layout::Nhwc => pixel * self.channels + channel,
+        }
+    }
+
+    /// A tensor's values from a function of pixel and channel.
+    fn fill(&self, value: impl Fn(usize, usize) -> f32) -> Vec<f32> {
+        let mut values = vec![0.0; self.values.len()];
+        for pixel in 0..self.height * self.width {
+            for channel in 0..self.channels {
+                values[self.offset(pixel, channel)] = value(pixel, channel);
+            }
+        }
+        values
+    }
+
+    fn tensor(&self, values: Vec<f32>) -> ArrayD<f32> {
+        ArrayD::from_shape_vec(IxDyn(&self.shape), values).unwrap_or_else(|_| ArrayD::zeros(IxDyn(&self.shape)))
+    }
+}

@@ -1,0 +1,214 @@
+//! Many model calls on changed inputs: on all cores, in an order that does not depend on how many there are.
+//!
+//! A method says how its `i`-th changed input looks and what it learns from the answers. Calls run in blocks on rayon's pool,
+//! one thread each; the answers are learnt from in the order of their numbers, on one thread, so the bits are the same for
+//! any number of threads. Random numbers come from generators seeded by (seed, number of the input). After each block there
+//! is a map worth a look; blocks end at fixed numbers, so a method that stops once its map has settled stops at the same
+//! number everywhere.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use rand::SeedableRng as _;
+use rand_xoshiro::Xoshiro256PlusPlus;
+use rayon::prelude::*;
+
+use super::bank::{Bank, BankKey};
+use super::{Attribution, Evidence, ExplainError, Monitor, Partial, Request, Subject};
+use crate::model::{Target, softmax};
+
+/// The first block: small, so that there is something to see at once.
+const FIRST_BLOCK: usize = 16;
+/// Later blocks grow with what is there already, up to this.
+const LAST_BLOCK: usize = 256;
+/// Progress is reported about this many times.
+const REPORTS: usize = 200;
+
+/// What a method has learnt so far.
+pub(super) struct Estimate {
+    /// The explanation.
+    pub(super) attribution: Attribution,
+    /// Standard error of its values relative to the largest of them, where it can be told.
+    pub(super) uncertainty: Option<f64>,
+}
+
+/// What a method learns from the answers.
+pub(super) trait Fit {
+    /// Takes in the logits of inputs `first`, `first + 1`, and so on; called in that order.
+    fn add(&mut self, first: usize, rows: &[Arc<[f32]>]);
+
+    /// The explanation so far.
+    fn estimate(&self) -> Result<Estimate, ExplainError>;
+}
+
+/// A run of model calls.
+pub(super) struct Run<'a> {
+    pub(super) subject: Subject<'a>,
+    pub(super) monitor: &'a Monitor<'a>,
+    /// What the inputs are, for those who keep banks.
+    pub(super) key: BankKey,
+    /// How many inputs there are.
+    pub(super) total: usize,
+    /// Stop at the first block's end at which the uncertainty is at most this.
+    pub(super) tolerance: Option<f64>,
+    /// Calls made before this run and in all, when a method consists of several; `(0, total)` otherwise.
+    pub(super) progress: (usize, usize),
+}
+
+impl<'a> Run<'a> {
+    /// A run that is the whole of a method.
+    pub(super) fn new(
+        subject: Subject<'a>,
+        request: &Request,
+        monitor: &'a Monitor<'a>,
+        key: BankKey,
+        total: usize,
+    ) -> Run<'a> {
+        Run { subject, monitor, key, total, tolerance: request.tolerance, progress: (0, total) }
+    }
+
+    /// Asks for the logits of each input with `ask` and lets `fit` learn from them.
+    ///
+    /// # Errors
+    /// [`ExplainError::Cancelled`]; whatever `ask` and `fit` fail with.
+    pub(super) fn explain(
+        self,
+        ask: &(dyn Fn(usize) -> Result<Vec<f32>, ExplainError> + Sync),
+        fit: &mut dyn Fit,
+    ) -> Result<Attribution, ExplainError> {
+        let mut bank = self.subject.banks.map(|banks| banks.get(&self.key)).unwrap_or_default();
+        let outcome = self.fill(&mut bank, ask, fit);
+        // A bank that was cut short is worth keeping too.
+        if let Some(banks) = self.subject.banks {
+            banks.put(self.key, bank);
+        }
+        outcome
+    }
+
+    fn fill(
+        &self,
+        bank: &mut Bank,
+        ask: &(dyn Fn(usize) -> Result<Vec<f32>, ExplainError> + Sync),
+        fit: &mut dyn Fit,
+    ) -> Result<Attribution, ExplainError> {
+        let mut done = 0;
+        loop {
+            let end = next_checkpoint(done).min(self.total);
+            let is_new = bank.len() < end;
+            if is_new {
+                self.extend(bank, end, ask)?;
+            }
+            self.monitor.check()?;
+            fit.add(done, &bank[done..end]);
+            done = end;
+            let is_last = done == self.total;
+            if !is_last && !is_new && self.tolerance.is_none() {
+                continue;
+            }
+            let Estimate { mut attribution, uncertainty } = fit.estimate()?;
+            let has_settled = self.tolerance.zip(uncertainty).is_some_and(|(most, found)| found <= most);
+            attribution.evidence.push(Evidence { name: "model calls", value: done as f64, unit: "" });
+            if let Some(uncertainty) = uncertainty {
+                attribution.evidence.push(Evidence { name: "relative standard error", value: uncertainty, unit: "" });
+            }
+            if is_last || has_settled {
+                if has_settled && !is_last {
+                    let found = Evidence { name: "settled after", value: done as f64, unit: "model calls" };
+                    attribution.evidence.push(found);
+                }
+                return Ok(attribution);
+            }
+            let (before, total) = self.progress;
+            self.monitor.report(Partial { done: before + done, total, attribution: Some(Arc::new(attribution)) });
+        }
+    }
+
+    /// Asks for the rows up to `end`, all cores busy.
+    fn extend(
+        &self,
+        bank: &mut Bank,
+        end: usize,
+        ask: &(dyn Fn(usize) -> Result<Vec<f32>, ExplainError> + Sync),
+    ) -> Result<(), ExplainError> {
+        let (before, total) = self.progress;
+        let asked = AtomicUsize::new(bank.len());
+        let step = (total / REPORTS).max(1);
+        let rows: Result<Vec<Arc<[f32]>>, ExplainError> = (bank.len()..end)
+            .into_par_iter()
+            .with_max_len(1)
+            .map(|index| {
+                self.monitor.check()?;
+                let logits = ask(index)?;
+                if logits.iter().any(|logit| !logit.is_finite()) {
+                    return Err(ExplainError::Unsuitable {
+                        method: self.key.kind,
+                        reason: "its scores for a changed image are not finite".into(),
+                    });
+                }
+                let done = asked.fetch_add(1, Ordering::Relaxed) + 1;
+                if done.is_multiple_of(step) && done < end {
+                    self.monitor.report(Partial { done: before + done, total, attribution: None });
+                }
+                Ok(Arc::from(logits))
+            })
+            .collect();
+        bank.extend(rows?);
+        Ok(())
+    }
+}
+
+/// Where the block ends that begins at `done`: a quarter more than what is there, in multiples of the first block.
+fn next_checkpoint(done: usize) -> usize {
+    done + (done / 4).next_multiple_of(FIRST_BLOCK).clamp(FIRST_BLOCK, LAST_BLOCK)
+}
+
+/// Random numbers for input `index` of a method: the same for the same arguments, unrelated for others.
+pub(super) fn random(seed: u64, index: usize) -> Xoshiro256PlusPlus {
+    // Weyl steps with two odd constants keep (seed, index) pairs apart; the generator's own seeding scrambles them.
+    let state =
+        seed.wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add((index as u64).wrapping_mul(0xD1B5_4A32_D192_ED03));
+    Xoshiro256PlusPlus::seed_from_u64(state)
+}
+
+/// The score that a target means, on the scale of probabilities: that of a class, or the difference of two. Ranks are
+/// resolved beforehand.
+pub(super) fn probability(target: Target, logits: &[f32]) -> f64 {
+    let probabilities = softmax(logits);
+    match target {
+        Target::Contrast(a, b) => f64::from(probabilities[a]) - f64::from(probabilities[b]),
+        other => other.class(logits).map_or(0.0, |class| f64::from(probabilities[class])),
+    }
+}
+
+/// The score that a target means: a logit, the difference of two, or a probability. Ranks are resolved beforehand.
+pub(super) fn score(target: Target, logits: &[f32]) -> f64 {
+    target.score(logits).map_or(0.0, f64::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::Rng as _;
+
+    #[test]
+    fn blocks_grow_to_their_limit() {
+        let mut ends = vec![];
+        let mut done = 0;
+        while done < 2000 {
+            done = next_checkpoint(done);
+            ends.push(done);
+        }
+        assert_eq!(ends[..6], [16, 32, 48, 64, 80, 112]);
+        assert_eq!(ends[ends.len() - 1] - ends[ends.len() - 2], LAST_BLOCK);
+    }
+
+    #[test]
+    fn every_input_has_its_own_numbers() {
+        let first = |seed, index| random(seed, index).next_u64();
+        assert_eq!(first(3, 5), first(3, 5));
+        let mut all: Vec<u64> = (0..20).flat_map(|seed| (0..50).map(move |index| first(seed, index))).collect();
+        all.sort_unstable();
+        all.dedup();
+        assert_eq!(all.len(), 1000);
+    }
+}
