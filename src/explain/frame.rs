@@ -44,6 +44,11 @@ impl<'a> Frame<'a> {
         self.fill(|_, channel| colour.get(channel).copied().unwrap_or_default())
     }
 
+    /// The whole picture at zero after normalisation: the mean colour of the training images.
+    pub(super) fn zeros(&self) -> Vec<f32> {
+        vec![0.0; self.values.len()]
+    }
+
     /// Each superpixel in its mean colour.
     pub(super) fn means(&self, labels: &Labels) -> Vec<f32> {
         let mut sums = vec![0.0_f64; labels.count * self.channels];

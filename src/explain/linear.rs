@@ -153,7 +153,8 @@ pub(super) fn jackknife(without: &[Array1<f64>]) -> Array1<f64> {
     let parts = without.len() as f64;
     let zeros = Array1::<f64>::zeros(first.len());
     let mean = without.iter().fold(zeros.clone(), |sum, values| sum + values) / parts;
-    let squares = without.iter().fold(zeros, |sum, values| sum + (values - &mean).mapv(|difference| difference * difference));
+    let squares =
+        without.iter().fold(zeros, |sum, values| sum + (values - &mean).mapv(|difference| difference * difference));
     (squares * ((parts - 1.0) / parts)).sqrt()
 }
 

@@ -3,7 +3,7 @@
 
 use super::{
     LayerChoice, MethodInfo, eigen_cam, eigen_grad_cam, elementwise_grad_cam, grad_cam, grad_cam_plus_plus, hires_cam,
-    layer_cam, lime, xgrad_cam,
+    kernel_shap, layer_cam, lime, occlusion, rise, xgrad_cam,
 };
 
 use crate::autodiff::Unsupported;
@@ -19,7 +19,10 @@ pub static METHODS: &[&MethodInfo] = &[
     &xgrad_cam::XGRAD_CAM,
     &eigen_cam::EIGEN_CAM,
     &eigen_grad_cam::EIGEN_GRAD_CAM,
+    &occlusion::OCCLUSION,
     &lime::LIME,
+    &kernel_shap::KERNEL_SHAP,
+    &rise::RISE,
 ];
 
 /// The method of that name.

@@ -14,13 +14,16 @@ mod frame;
 mod grad_cam;
 mod grad_cam_plus_plus;
 mod hires_cam;
+mod kernel_shap;
 mod layer_cam;
 mod lime;
 mod linear;
 mod methods;
 mod monitor;
+mod occlusion;
 mod params;
 mod projection;
+mod rise;
 mod sampling;
 mod xgrad_cam;
 
@@ -33,9 +36,12 @@ use crate::model::{Classifier, Network, NetworkError, Pass, Settings, Target, Ta
 use crate::raster::Map;
 
 pub use bank::BankCache;
+pub use kernel_shap::{constrained_values, shapley_values};
 pub use lime::lime_plane;
 pub use methods::{METHODS, default_method, find, obstacle};
 pub use monitor::{Cancel, Monitor, Partial};
+pub use occlusion::Windows;
+pub use rise::{SoftMask, rise_map};
 
 /// What kind of evidence a method gathers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -1,0 +1,179 @@
+//! Every method of the registry, whatever it is: documented, finite, repeatable, cancelled at once, and honest about models
+//! that it cannot explain.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use ndarray::ArrayD;
+use seewhy::explain::{
+    Attribution, Cancel, ExplainError, Family, LayerChoice, METHODS, MethodInfo, Monitor, ParamKind, Request, Subject,
+    Value, Values,
+};
+use seewhy::model::{Classifier, ModelSource, Network, NodeNames, Overrides, Pass, Target};
+use tract_onnx::prelude::*;
+use tract_onnx::tract_core::ops::einsum::EinSum;
+
+use crate::support::graphs::Graph;
+use crate::support::{Manifest, fixture, fixture_array};
+
+fn classifier() -> (Classifier, Pass) {
+    let manifest = Manifest::read();
+    let network = manifest.network("cnn");
+    let source = ModelSource::Path(fixture(network["onnx"]["torchscript"].as_str().unwrap()));
+    let input = fixture_array(network["input"].as_str().unwrap());
+    let size = format!("{}x{}", input.shape()[3], input.shape()[2]);
+    let overrides = Overrides { input_size: size.parse().ok(), ..Overrides::default() };
+    let classifier = Classifier::load(&source, &overrides).unwrap_or_else(|error| panic!("{error}"));
+    let pass = classifier.network().forward(Arc::new(input)).unwrap();
+    (classifier, pass)
+}
+
+/// A request that asks for little work: few samples, few superpixels.
+fn quick(method: &MethodInfo) -> Request {
+    let mut values = Values::new();
+    for param in method.params {
+        let value = match (param.name, param.kind) {
+            ("samples" | "steps", ParamKind::Integer { min, max, .. }) => Value::Integer(40.clamp(min, max)),
+            ("segments", ParamKind::Choice { .. }) => Value::Choice("grid".into()),
+            ("count", ParamKind::Integer { .. }) => Value::Integer(6),
+            _ => continue,
+        };
+        values.insert(param.name.into(), value);
+    }
+    Request { target: Target::Top(0), layer: LayerChoice::Auto, values, seed: 7, tolerance: None }
+}
+
+fn explain(method: &MethodInfo, subject: Subject<'_>, monitor: &Monitor<'_>) -> Result<Attribution, ExplainError> {
+    method.method.explain(subject, &quick(method), monitor)
+}
+
+#[test]
+fn every_method_is_documented() {
+    for method in METHODS {
+        let name = method.name;
+        assert!(name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '+'), "{name}");
+        assert_eq!(METHODS.iter().filter(|other| other.name == name).count(), 1, "{name} is there twice");
+        assert!(method.help.len() > 10 && !method.help.ends_with('.'), "{name}: {:?}", method.help);
+        assert!(method.reference.len() > 10, "{name}: {:?}", method.reference);
+        for param in method.params {
+            assert!(param.help.len() > 5, "{name} {}", param.name);
+            assert_eq!(
+                method.params.iter().filter(|other| other.name == param.name).count(),
+                1,
+                "{name} {}",
+                param.name
+            );
+            let default = match param.default_value() {
+                Value::Integer(value) => value.to_string(),
+                Value::Real(value) => value.to_string(),
+                Value::Choice(word) => word,
+                Value::Flag(flag) => flag.to_string(),
+            };
+            assert!(param.parse(&default).is_ok(), "{name}: the default of {} is out of range", param.name);
+        }
+    }
+}
+
+#[test]
+fn every_method_gives_a_finite_map_of_the_inputs_size() {
+    let (classifier, pass) = classifier();
+    let subject = Subject::of(&classifier, &pass);
+    let extent = classifier.network().input_extent();
+    for method in METHODS {
+        let found =
+            explain(method, subject, &Monitor::silent()).unwrap_or_else(|error| panic!("{}: {error}", method.name));
+        assert_eq!(found.map.dim(), extent, "{}", method.name);
+        assert!(found.map.iter().chain(&found.values).chain(&found.raw).all(|v| v.is_finite()), "{}", method.name);
+        assert!(found.map.iter().any(|value| *value != 0.0), "{} says nothing", method.name);
+        assert!(found.evidence.iter().all(|evidence| evidence.value.is_finite()), "{}", method.name);
+        if method.family == Family::Cam {
+            assert!(found.map.iter().all(|value| (0.0..=1.0).contains(value)), "{}", method.name);
+        }
+        if method.needs.superpixels {
+            let segments = found.segments.unwrap_or_else(|| panic!("{} lists no superpixels", method.name));
+            assert_eq!(segments.labels.iter().max().map(|last| *last as usize + 1), Some(segments.weights.len()));
+        }
+    }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_bits_on_any_number_of_threads() {
+    let (classifier, pass) = classifier();
+    let subject = Subject::of(&classifier, &pass);
+    for method in METHODS {
+        let with = |threads: usize| -> Vec<u32> {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            let found = pool.install(|| explain(method, subject, &Monitor::silent())).unwrap();
+            found.values.iter().map(|value| value.to_bits()).collect()
+        };
+        let one = with(1);
+        assert!(one == with(2) && one == with(8), "{} depends on the number of threads", method.name);
+    }
+}
+
+#[test]
+fn every_method_stops_when_told() {
+    let (classifier, pass) = classifier();
+    let subject = Subject::of(&classifier, &pass);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+    for method in METHODS {
+        let cancelled = Cancel::default();
+        cancelled.cancel();
+        let found = explain(method, subject, &Monitor::new(cancelled, |_| {}));
+        assert!(matches!(found, Err(ExplainError::Cancelled)), "{} does not look before it starts", method.name);
+
+        // Told at the first report: on one thread nothing may be reported afterwards.
+        let (cancel, reports) = (Cancel::default(), AtomicUsize::new(0));
+        let monitor = Monitor::new(cancel.clone(), |_| {
+            reports.fetch_add(1, Ordering::Relaxed);
+            cancel.cancel();
+        });
+        let found = pool.install(|| explain(method, subject, &monitor));
+        let reports = reports.load(Ordering::Relaxed);
+        assert!(reports <= 1, "{} went on for {reports} reports", method.name);
+        assert!(reports == 0 || matches!(found, Err(ExplainError::Cancelled)), "{} did not stop", method.name);
+    }
+}
+
+/// A classifier without any spatial layer: the pixels times a matrix.
+fn linear(shape: &[usize], classes: usize) -> Network {
+    let mut graph = Graph::new(f32::datum_type());
+    let input = graph.input(shape);
+    let weights = graph.constant(&[shape[1], shape[2], shape[3], classes], (-0.1, 0.1));
+    let operator = EinSum::new("nchw,chwk->nk".parse().unwrap(), f32::datum_type());
+    let logits = graph.op(operator, &[input, weights]);
+    Network::new(graph.finish(logits), logits, NodeNames::default()).unwrap()
+}
+
+#[test]
+fn a_model_without_layers_is_explained_or_refused_in_words() {
+    let (classifier, pass) = classifier();
+    let network = linear(pass.input.shape(), 5);
+    let pass = network.forward(Arc::clone(&pass.input)).unwrap();
+    let subject = Subject { network: &network, pass: &pass, settings: classifier.settings(), banks: None };
+    for method in METHODS {
+        match explain(method, subject, &Monitor::silent()) {
+            Ok(found) => assert!(!method.needs.layer && found.map.iter().all(|v| v.is_finite()), "{}", method.name),
+            Err(error) => {
+                assert!(method.needs.layer, "{}: {error}", method.name);
+                assert!(error.to_string().contains("layer"), "{}: {error}", method.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_model_whose_scores_are_not_numbers_ends_in_an_error_or_a_finite_map() {
+    let (classifier, pass) = classifier();
+    let broken = ArrayD::from_elem(pass.input.shape(), f32::NAN);
+    let pass = classifier.network().forward(Arc::new(broken)).unwrap();
+    for method in METHODS {
+        if let Ok(found) = explain(method, Subject::of(&classifier, &pass), &Monitor::silent()) {
+            assert!(
+                method.family == Family::Cam || found.map.iter().any(|v| !v.is_finite()) || !found.warnings.is_empty(),
+                "{} explains what is not a number",
+                method.name
+            );
+        }
+    }
+}

@@ -1,0 +1,282 @@
+//! Methods that change the image, held against lime, shap, captum and RISE: their own masks, superpixels and scores are
+//! put into our arithmetic.
+
+use std::sync::Arc;
+
+use ndarray::{Array2, ArrayD, Axis};
+use seewhy::explain::{
+    Attribution, BankCache, LayerChoice, Monitor, Request, SoftMask, Subject, Windows, constrained_values, find,
+    lime_plane, rise_map, shapley_values,
+};
+use seewhy::model::{Classifier, ModelSource, Overrides, Pass, Target};
+use serde_json::Value as Json;
+
+use crate::support::{Manifest, fixture, fixture_array, fixture_bytes};
+
+/// Largest error of a weight, relative to the largest weight.
+const WEIGHTS: f64 = 1e-4;
+
+/// The goldens of a method on the miniature CNN.
+fn goldens(method: &str) -> Vec<Json> {
+    let manifest = Manifest::read();
+    let maps = manifest.network("cnn")["maps"].as_array().unwrap();
+    let found: Vec<Json> = maps.iter().filter(|map| map["method"] == method).cloned().collect();
+    assert!(!found.is_empty(), "no golden of {method}");
+    found
+}
+
+fn text<'a>(golden: &'a Json, field: &str) -> &'a str {
+    golden[field].as_str().unwrap()
+}
+
+fn index(value: &Json) -> usize {
+    usize::try_from(value.as_u64().unwrap()).unwrap()
+}
+
+/// The values of a golden: its part of the file.
+fn values(golden: &Json) -> ArrayD<f32> {
+    fixture_array(text(golden, "file")).index_axis_move(Axis(0), index(&golden["index"]))
+}
+
+/// The masks of a golden, `[N][M]`.
+fn masks(golden: &Json) -> Vec<Vec<bool>> {
+    let (shape, bytes) = fixture_bytes(text(golden, "masks"));
+    bytes.chunks(shape[1]).map(|row| row.iter().map(|shown| *shown == 1).collect()).collect()
+}
+
+/// One class of the scores `[N, K]` that the reference found.
+fn scores(file: &str, class: usize) -> Vec<f64> {
+    fixture_array(file).outer_iter().map(|row| f64::from(row[class])).collect()
+}
+
+fn assert_close(found: &[f64], expected: &ArrayD<f32>, tolerance: f64, what: &str) {
+    assert_eq!(found.len(), expected.len(), "{what}");
+    let largest = expected.iter().fold(0.0, |largest: f64, value| largest.max(f64::from(*value).abs()));
+    for (found, expected) in found.iter().zip(expected) {
+        let error = (found - f64::from(*expected)).abs() / largest;
+        assert!(error <= tolerance, "{what}: {found} is not {expected}, off by {error:.1e}");
+    }
+}
+
+#[test]
+fn lime_finds_the_references_plane_for_its_masks_and_scores() {
+    for golden in goldens("lime") {
+        let class = index(&golden["target"]["probability"]);
+        let (weights, intercept, r2) = lime_plane(&masks(&golden), &scores(text(&golden, "scores"), class), 0.25, 1.0);
+        assert_close(&weights, &values(&golden), WEIGHTS, &format!("weights of class {class}"));
+        assert!((intercept - golden["intercept"].as_f64().unwrap()).abs() < 1e-5, "{intercept}");
+        assert!((r2 - golden["r2"].as_f64().unwrap()).abs() < 1e-5, "{r2}");
+    }
+}
+
+#[test]
+fn shapley_values_of_every_coalition_are_the_references() {
+    for golden in goldens("kernel-shap").iter().filter(|golden| golden["parameters"]["coalitions"] == "exact") {
+        let scores = scores(text(golden, "scores"), index(&golden["target"]["logit"]));
+        let found = shapley_values(&scores);
+        assert_close(&found, &values(golden), WEIGHTS, "Shapley values");
+        let gap = found.iter().sum::<f64>() - (scores[scores.len() - 1] - scores[0]);
+        assert!(gap.abs() < 1e-12, "the sum is off by {gap:e}");
+    }
+}
+
+#[test]
+fn kernel_shap_finds_the_references_values_for_its_coalitions() {
+    for golden in goldens("kernel-shap").iter().filter(|golden| golden["parameters"]["coalitions"] == "sampled") {
+        let scores = scores(text(golden, "scores"), index(&golden["target"]["logit"]));
+        let (empty, full) = (golden["empty"].as_f64().unwrap(), golden["full"].as_f64().unwrap());
+        let found = constrained_values(&masks(golden), &scores, empty, full);
+        assert_close(&found, &values(golden), WEIGHTS, "sampled values");
+        let gap = found.iter().sum::<f64>() - (full - empty);
+        assert!(gap.abs() < 1e-12, "the sum is off by {gap:e}");
+    }
+}
+
+#[test]
+fn rise_gives_the_references_map_for_its_grids_and_scores() {
+    let goldens = goldens("rise");
+    let mut compared = 0;
+    for golden in goldens.iter().filter(|golden| golden["parameters"]["border"] == "mirror") {
+        let expected = values(golden);
+        let extent = (expected.shape()[0], expected.shape()[1]);
+        let (shape, grids) = fixture_bytes(text(golden, "grids"));
+        let (_, crops) = fixture_bytes(text(golden, "crops"));
+        let masks: Vec<_> = grids
+            .chunks(shape[1] * shape[2])
+            .zip(crops.chunks(2))
+            .map(|(grid, crop)| {
+                let grid =
+                    Array2::from_shape_vec((shape[1], shape[2]), grid.iter().map(|cell| f32::from(*cell)).collect());
+                SoftMask::new(&grid.unwrap(), (usize::from(crop[0]), usize::from(crop[1])), extent).whole()
+            })
+            .collect();
+        let class = index(&golden["target"]["probability"]);
+        let scores = scores(golden["scores"]["mirror"].as_str().unwrap(), class);
+        let found = rise_map(&masks, &scores, golden["parameters"]["keep"].as_f64().unwrap());
+        assert_close(&found.into_raw_vec_and_offset().0, &expected, WEIGHTS, "RISE");
+        compared += 1;
+    }
+    assert!(compared >= 2);
+}
+
+/// The miniature CNN with the forward pass of its image.
+fn cnn() -> (Classifier, Pass) {
+    let manifest = Manifest::read();
+    let network = manifest.network("cnn");
+    let source = ModelSource::Path(fixture(text(&network["onnx"], "torchscript")));
+    let input = fixture_array(text(network, "input"));
+    let size = format!("{}x{}", input.shape()[3], input.shape()[2]);
+    let overrides = Overrides { input_size: size.parse().ok(), ..Overrides::default() };
+    let classifier = Classifier::load(&source, &overrides).unwrap_or_else(|error| panic!("{error}"));
+    let pass = classifier.network().forward(Arc::new(input)).unwrap();
+    (classifier, pass)
+}
+
+fn request(method: &str, target: Target, settings: &[(&str, &str)]) -> Request {
+    let values = find(method).unwrap().parse_values(settings.iter().copied()).unwrap();
+    Request { target, layer: LayerChoice::Auto, values, seed: 0, tolerance: None }
+}
+
+fn explain(method: &str, subject: Subject<'_>, request: &Request) -> Attribution {
+    let found = find(method).unwrap().method.explain(subject, request, &Monitor::silent());
+    found.unwrap_or_else(|error| panic!("{method}: {error}"))
+}
+
+fn evidence(attribution: &Attribution, name: &str) -> f64 {
+    let found = attribution.evidence.iter().find(|evidence| evidence.name == name);
+    found.unwrap_or_else(|| panic!("no {name} in {:?}", attribution.evidence)).value
+}
+
+#[test]
+fn occlusion_is_captums() {
+    let (classifier, pass) = cnn();
+    let network = classifier.network();
+    for golden in goldens("occlusion") {
+        let pair = |name: &str| (index(&golden["parameters"][name][0]), index(&golden["parameters"][name][1]));
+        let class = index(&golden["target"]["logit"]);
+        let windows = Windows::new(network.input_extent(), pair("window"), pair("stride"));
+        let fall = |place| {
+            let (rows, columns) = windows.at(place);
+            let mut input = (*pass.input).clone();
+            for ((_, _, y, x), value) in
+                input.view_mut().into_dimensionality::<ndarray::Ix4>().unwrap().indexed_iter_mut()
+            {
+                if rows.contains(&y) && columns.contains(&x) {
+                    *value = 0.0;
+                }
+            }
+            Some(f64::from(pass.logits[class] - network.logits(input.view()).unwrap()[class]))
+        };
+        let falls: Vec<_> = (0..windows.count()).map(fall).collect();
+        let found: Vec<f64> = windows.map(&falls).iter().map(|value| f64::from(*value)).collect();
+        assert_close(&found, &values(&golden), 1e-3, "occlusion");
+    }
+}
+
+/// The whole way, from the registry: windows, hiding, model calls, mean.
+#[test]
+fn occlusion_from_the_registry_is_captums_too() {
+    let (classifier, pass) = cnn();
+    let golden = &goldens("occlusion")[0];
+    let target = Target::Class(index(&golden["target"]["logit"]));
+    let request = request("occlusion", target, &[("window", "3"), ("stride", "1")]);
+    let found = explain("occlusion", Subject::of(&classifier, &pass), &request);
+    let found: Vec<f64> = found.values.iter().map(|value| f64::from(*value)).collect();
+    assert_close(&found, &values(golden), 1e-3, "occlusion");
+}
+
+/// The whole way for superpixels: a grid of eight, hidden in their mean colours, all 256 coalitions.
+#[test]
+fn kernel_shap_from_the_registry_is_exact_where_it_can_be() {
+    let (classifier, pass) = cnn();
+    let goldens = goldens("kernel-shap");
+    for golden in goldens.iter().filter(|golden| golden["parameters"]["coalitions"] == "exact") {
+        let target = Target::Class(index(&golden["target"]["logit"]));
+        let settings = [("segments", "grid"), ("count", "8"), ("samples", "256")];
+        let found = explain("kernel-shap", Subject::of(&classifier, &pass), &request("kernel-shap", target, &settings));
+        assert!(evidence(&found, "completeness gap").abs() < 1e-9);
+        assert!((evidence(&found, "model calls") - 256.0).abs() < 0.5);
+        let weights: Vec<f64> = found.segments.unwrap().weights.iter().map(|weight| f64::from(*weight)).collect();
+        assert_close(&weights, &values(golden), 1e-3, "Shapley values");
+    }
+}
+
+/// What a sampling method finds tends to what it estimates.
+#[test]
+fn drawn_coalitions_tend_to_the_exact_values() {
+    let (classifier, pass) = cnn();
+    let with = |samples| {
+        let settings = [("segments", "grid"), ("count", "8"), ("samples", samples)];
+        let found = explain(
+            "kernel-shap",
+            Subject::of(&classifier, &pass),
+            &request("kernel-shap", Target::Class(3), &settings),
+        );
+        (found.segments.unwrap().weights, found.evidence)
+    };
+    let ((exact, _), (drawn, evidence)) = (with("256"), with("250"));
+    let largest = exact.iter().fold(0.0, |largest: f32, weight| largest.max(weight.abs()));
+    let error = exact.iter().zip(&drawn).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max) / largest;
+    assert!(error < 0.05, "{error}: {exact:?} {drawn:?}");
+    let told = evidence.iter().find(|evidence| evidence.name == "relative standard error").unwrap().value;
+    assert!(told > 0.0 && told < 0.05, "{told}");
+}
+
+#[test]
+fn another_target_needs_no_model_call() {
+    let (classifier, pass) = cnn();
+    for method in ["lime", "kernel-shap", "rise", "occlusion"] {
+        let banks = BankCache::new(1 << 24);
+        let settings: &[_] = match method {
+            "occlusion" => &[],
+            "rise" => &[("samples", "100")],
+            _ => &[("samples", "100"), ("segments", "grid"), ("count", "12")],
+        };
+        let ask = |banks: &BankCache, class| {
+            let reports = std::sync::atomic::AtomicUsize::new(0);
+            let monitor = Monitor::new(seewhy::explain::Cancel::default(), |_| {
+                reports.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            });
+            let subject = Subject::of(&classifier, &pass).keeping(banks);
+            let request = request(method, Target::Class(class), settings);
+            let found = find(method).unwrap().method.explain(subject, &request, &monitor).unwrap();
+            (found.values, reports.load(std::sync::atomic::Ordering::Relaxed))
+        };
+        let (_, reports) = ask(&banks, 1);
+        assert!(reports > 50, "{method}: {reports} reports");
+        let (second, reports) = ask(&banks, 3);
+        assert_eq!(reports, 0, "{method} asked again");
+        let (afresh, _) = ask(&BankCache::new(0), 3);
+        assert_eq!(second, afresh, "{method}");
+    }
+}
+
+#[test]
+fn a_settled_map_stops_the_sampling_at_the_same_number_everywhere() {
+    let (classifier, pass) = cnn();
+    let with = |threads: usize| {
+        let settings = [("samples", "5000"), ("segments", "grid"), ("count", "6")];
+        let request = Request { tolerance: Some(0.1), ..request("lime", Target::Class(1), &settings) };
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let found = pool.install(|| explain("lime", Subject::of(&classifier, &pass), &request));
+        assert!(evidence(&found, "relative standard error") <= 0.1);
+        evidence(&found, "settled after")
+    };
+    let samples = with(1);
+    assert!(samples < 5000.0);
+    assert!((samples - with(4)).abs() < 0.5);
+}
+
+#[test]
+fn lime_tells_how_far_seeds_agree() {
+    let (classifier, pass) = cnn();
+    let settings = |samples| [("samples", samples), ("segments", "grid"), ("count", "30"), ("spread", "true")];
+    let spread = |samples| {
+        let request = request("lime", Target::Class(1), &settings(samples));
+        let found = explain("lime", Subject::of(&classifier, &pass), &request);
+        (evidence(&found, "largest spread of a top superpixel over 3 seeds"), found.warnings)
+    };
+    let ((few, warnings), (many, _)) = (spread("40"), spread("400"));
+    assert!(few > many && many > 0.0, "{few} {many}");
+    assert!(warnings.iter().any(|warning| warning.contains("unstable")), "{warnings:?}");
+}
