@@ -56,7 +56,7 @@ impl Method for KernelShap {
         let coalitions = Coalitions::new(division.count(), samples, request.seed);
         let kind = if coalitions.exact() { "every-coalition" } else { "coalitions" };
         let key = BankKey::new(kind, subject, request.seed, division.parameters.clone());
-        let run = Run::new(subject, request, monitor, key, coalitions.total.min(samples));
+        let run = Run::new(KERNEL_SHAP.name, subject, request, monitor, key, coalitions.total.min(samples));
         let ask = |index| Ok(subject.network.logits(division.show(&coalitions.mask(index)).view())?);
         if coalitions.exact() {
             let scores = vec![None; coalitions.total];

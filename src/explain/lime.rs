@@ -93,9 +93,9 @@ impl Method for Lime {
         let seeds = if request.flag(&SPREAD) { SEEDS } else { 1 };
         let mut found = (0..seeds).map(|round| {
             let seed = request.seed.wrapping_add(round);
-            let key = BankKey::new("lime", subject, seed, division.parameters.clone());
+            let key = BankKey::new(BANK, subject, seed, division.parameters.clone());
             let progress = (round as usize * samples, seeds as usize * samples);
-            let run = Run { progress, ..Run::new(subject, request, monitor, key, samples) };
+            let run = Run { progress, ..Run::new(LIME.name, subject, request, monitor, key, samples) };
             let mut fit = LimeFit::new(&division, target, seed, request);
             run.explain(
                 &|index| Ok(subject.network.logits(division.show(&mask(seed, index, division.count())).view())?),
@@ -112,8 +112,11 @@ impl Method for Lime {
     }
 }
 
+/// The kind of LIME's banks: each superpixel shown with probability 1/2.
+pub(super) const BANK: &str = "halves";
+
 /// Which superpixels sample `index` shows: all of them in the first, each with probability 1/2 in the others.
-fn mask(seed: u64, index: usize, count: usize) -> Vec<bool> {
+pub(super) fn mask(seed: u64, index: usize, count: usize) -> Vec<bool> {
     let mut random = random(seed, index);
     (0..count).map(|_| index == 0 || random.random()).collect()
 }

@@ -2,8 +2,8 @@
 //! the help and the documentation all read this table.
 
 use super::{
-    LayerChoice, MethodInfo, eigen_cam, eigen_grad_cam, elementwise_grad_cam, grad_cam, grad_cam_plus_plus, hires_cam,
-    kernel_shap, layer_cam, lime, occlusion, rise, xgrad_cam,
+    LayerChoice, MethodInfo, ablation_cam, anchors, eigen_cam, eigen_grad_cam, elementwise_grad_cam, grad_cam,
+    grad_cam_plus_plus, hires_cam, kernel_shap, layer_cam, lime, occlusion, rise, score_cam, xgrad_cam,
 };
 
 use crate::autodiff::Unsupported;
@@ -19,10 +19,13 @@ pub static METHODS: &[&MethodInfo] = &[
     &xgrad_cam::XGRAD_CAM,
     &eigen_cam::EIGEN_CAM,
     &eigen_grad_cam::EIGEN_GRAD_CAM,
+    &score_cam::SCORE_CAM,
+    &ablation_cam::ABLATION_CAM,
     &occlusion::OCCLUSION,
     &lime::LIME,
     &kernel_shap::KERNEL_SHAP,
     &rise::RISE,
+    &anchors::ANCHORS,
 ];
 
 /// The method of that name.

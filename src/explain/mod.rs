@@ -3,8 +3,11 @@
 //! A [`Method`] takes a [`Subject`] (a network and one forward pass) and a [`Request`] (target, layer, parameters) and
 //! returns an [`Attribution`]. It reports partial maps through its [`Monitor`] and stops within one model call when told.
 
+mod ablation_cam;
+mod anchors;
 mod bank;
 pub mod cam;
+mod channel_cam;
 mod division;
 mod eigen_cam;
 mod eigen_grad_cam;
@@ -15,6 +18,7 @@ mod grad_cam;
 mod grad_cam_plus_plus;
 mod hires_cam;
 mod kernel_shap;
+mod kl_bounds;
 mod layer_cam;
 mod lime;
 mod linear;
@@ -25,6 +29,7 @@ mod params;
 mod projection;
 mod rise;
 mod sampling;
+mod score_cam;
 mod xgrad_cam;
 
 use std::collections::BTreeMap;

@@ -81,7 +81,7 @@ impl Method for Occlusion {
             score: score(target, &subject.pass.logits),
             drops: vec![None; windows.count()],
         };
-        Run::new(subject, request, monitor, key, windows.count()).explain(&ask, &mut fit)
+        Run::new(OCCLUSION.name, subject, request, monitor, key, windows.count()).explain(&ask, &mut fit)
     }
 }
 

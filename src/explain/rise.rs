@@ -76,7 +76,7 @@ impl Method for Rise {
         };
         let sums = vec![(0.0, Array2::zeros(masks.extent)); PARTS];
         let mut fit = RiseFit { masks: &masks, target, sums };
-        Run::new(subject, request, monitor, key, request.count(&SAMPLES)).explain(&ask, &mut fit)
+        Run::new(RISE.name, subject, request, monitor, key, request.count(&SAMPLES)).explain(&ask, &mut fit)
     }
 }
 

@@ -6,6 +6,7 @@
 //! is a map worth a look; blocks end at fixed numbers, so a method that stops once its map has settled stops at the same
 //! number everywhere.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -43,6 +44,8 @@ pub(super) trait Fit {
 
 /// A run of model calls.
 pub(super) struct Run<'a> {
+    /// Who asks, for messages.
+    pub(super) method: &'static str,
     pub(super) subject: Subject<'a>,
     pub(super) monitor: &'a Monitor<'a>,
     /// What the inputs are, for those who keep banks.
@@ -58,13 +61,14 @@ pub(super) struct Run<'a> {
 impl<'a> Run<'a> {
     /// A run that is the whole of a method.
     pub(super) fn new(
+        method: &'static str,
         subject: Subject<'a>,
         request: &Request,
         monitor: &'a Monitor<'a>,
         key: BankKey,
         total: usize,
     ) -> Run<'a> {
-        Run { subject, monitor, key, total, tolerance: request.tolerance, progress: (0, total) }
+        Run { method, subject, monitor, key, total, tolerance: request.tolerance, progress: (0, total) }
     }
 
     /// Asks for the logits of each input with `ask` and lets `fit` learn from them.
@@ -130,31 +134,39 @@ impl<'a> Run<'a> {
         end: usize,
         ask: &(dyn Fn(usize) -> Result<Vec<f32>, ExplainError> + Sync),
     ) -> Result<(), ExplainError> {
-        let (before, total) = self.progress;
-        let asked = AtomicUsize::new(bank.len());
-        let step = (total / REPORTS).max(1);
-        let rows: Result<Vec<Arc<[f32]>>, ExplainError> = (bank.len()..end)
-            .into_par_iter()
-            .with_max_len(1)
-            .map(|index| {
-                self.monitor.check()?;
-                let logits = ask(index)?;
-                if logits.iter().any(|logit| !logit.is_finite()) {
-                    return Err(ExplainError::Unsuitable {
-                        method: self.key.kind,
-                        reason: "its scores for a changed image are not finite".into(),
-                    });
-                }
-                let done = asked.fetch_add(1, Ordering::Relaxed) + 1;
-                if done.is_multiple_of(step) && done < end {
-                    self.monitor.report(Partial { done: before + done, total, attribution: None });
-                }
-                Ok(Arc::from(logits))
-            })
-            .collect();
-        bank.extend(rows?);
+        bank.extend(ask_all(self.monitor, self.method, bank.len()..end, self.progress, ask)?);
         Ok(())
     }
+}
+
+/// The logits of the inputs of `range`, in their order, all cores busy. `progress` is how many calls were made before input
+/// 0, and how many there are in all.
+///
+/// # Errors
+/// [`ExplainError::Cancelled`]; whatever `ask` fails with; [`ExplainError::Unsuitable`] for logits that are not finite.
+pub(super) fn ask_all(
+    monitor: &Monitor<'_>,
+    method: &'static str,
+    range: Range<usize>,
+    (before, total): (usize, usize),
+    ask: &(dyn Fn(usize) -> Result<Vec<f32>, ExplainError> + Sync),
+) -> Result<Vec<Arc<[f32]>>, ExplainError> {
+    let (asked, end) = (AtomicUsize::new(range.start), range.end);
+    let step = (total / REPORTS).max(1);
+    let one = |index: usize| {
+        monitor.check()?;
+        let logits = ask(index)?;
+        if logits.iter().any(|logit| !logit.is_finite()) {
+            let reason = "its scores for a changed image are not finite".into();
+            return Err(ExplainError::Unsuitable { method, reason });
+        }
+        let done = asked.fetch_add(1, Ordering::Relaxed) + 1;
+        if done.is_multiple_of(step) && done < end {
+            monitor.report(Partial { done: before + done, total, attribution: None });
+        }
+        Ok(Arc::from(logits))
+    };
+    range.into_par_iter().with_max_len(1).map(one).collect()
 }
 
 /// Where the block ends that begins at `done`: a quarter more than what is there, in multiples of the first block.

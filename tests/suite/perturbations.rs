@@ -8,9 +8,12 @@ use seewhy::explain::{
     Attribution, BankCache, LayerChoice, Monitor, Request, SoftMask, Subject, Windows, constrained_values, find,
     lime_plane, rise_map, shapley_values,
 };
-use seewhy::model::{Classifier, ModelSource, Overrides, Pass, Target};
+use seewhy::model::{Classifier, ModelSource, Network, NodeNames, Overrides, Pass, Target};
 use serde_json::Value as Json;
+use tract_onnx::prelude::*;
+use tract_onnx::tract_core::ops::einsum::EinSum;
 
+use crate::support::graphs::Graph;
 use crate::support::{Manifest, fixture, fixture_array, fixture_bytes};
 
 /// Largest error of a weight, relative to the largest weight.
@@ -279,4 +282,40 @@ fn lime_tells_how_far_seeds_agree() {
     let ((few, warnings), (many, _)) = (spread("40"), spread("400"));
     assert!(few > many && many > 0.0, "{few} {many}");
     assert!(warnings.iter().any(|warning| warning.contains("unstable")), "{warnings:?}");
+}
+
+/// A model that is decided by the cells 0 and 5 of a grid of 2 x 3: both must be seen, or black outweighs what is left.
+#[test]
+fn anchors_find_the_rule_that_a_model_follows() {
+    let (classifier, pass) = cnn();
+    let shape = pass.input.shape().to_vec();
+    let (height, width) = (shape[2], shape[3]);
+    let weights = ndarray::Array4::from_shape_fn((shape[1], height, width, 2), |(_, y, x, class)| {
+        let cell = y * 2 / height * 3 + x * 3 / width;
+        if class == 0 && (cell == 0 || cell == 5) { 0.01 } else { 0.0_f32 }
+    });
+    let mut graph = Graph::new(f32::datum_type());
+    let input = graph.input(&shape);
+    let weights = graph.add_const(weights.into_tensor());
+    let product = EinSum::new("nchw,chwk->nk".parse().unwrap(), f32::datum_type());
+    let logits = graph.op(product, &[input, weights]);
+    let network = Network::new(graph.finish(logits), logits, NodeNames::default()).unwrap();
+    let pass = network.forward(Arc::new(ArrayD::from_elem(shape, 1.0))).unwrap();
+    let subject = Subject { network: &network, pass: &pass, settings: classifier.settings(), banks: None };
+    let settings = [("segments", "grid"), ("count", "6"), ("hide", "black"), ("samples", "2000")];
+    let found = explain("anchors", subject, &request("anchors", Target::Top(0), &settings));
+
+    assert!(found.warnings.is_empty(), "{:?}", found.warnings);
+    assert_eq!(found.segments.as_ref().unwrap().weights, [1.0, 0.0, 0.0, 0.0, 0.0, 1.0]);
+    assert!((evidence(&found, "precision") - 1.0).abs() < 1e-9);
+    assert!((evidence(&found, "coverage") - 0.25).abs() < 1e-9);
+    let rule = found.statement.unwrap();
+    assert!(rule.contains("0 (top left") && rule.contains("5 (bottom right"), "{rule}");
+
+    let other = find("anchors").unwrap().method.explain(
+        subject,
+        &request("anchors", Target::Class(1), &settings),
+        &Monitor::silent(),
+    );
+    assert!(other.unwrap_err().to_string().contains("does not predict"));
 }
