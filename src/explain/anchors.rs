@@ -85,6 +85,9 @@ const BATCH: usize = 24;
 const SLACK: f64 = 0.05;
 /// The share of all calls that one size of rules may use up.
 const SIZE_SHARE: usize = 6;
+/// The thirds of an image, down and across.
+const PLACES: [[&str; 3]; 3] =
+    [["top left", "top", "top right"], ["left", "centre", "right"], ["bottom left", "bottom", "bottom right"]];
 /// Keeps the calls drawn for rules apart from the first ones, in the numbering of random numbers.
 const FOR_RULES: usize = 1 << 40;
 
@@ -378,8 +381,6 @@ impl Search<'_> {
         let (count, down, across) =
             pixels.fold((0, 0, 0), |(count, down, across), ((y, x), _)| (count + 1, down + y, across + x));
         let third = |sum: usize, side: usize| (3 * sum / (count * side).max(1)).min(2);
-        const NAMES: [[&str; 3]; 3] =
-            [["top left", "top", "top right"], ["left", "centre", "right"], ["bottom left", "bottom", "bottom right"]];
-        NAMES[third(down, height)][third(across, width)]
+        PLACES[third(down, height)][third(across, width)]
     }
 }
