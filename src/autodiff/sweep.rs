@@ -44,11 +44,17 @@ impl Adjoint<'_> {
     }
 
     /// Type and shape of any outlet of the graph.
+    ///
+    /// # Errors
+    /// When the outlet does not exist.
     pub fn fact(&self, outlet: OutletId) -> TractResult<&TypedFact> {
         self.graph.outlet_fact(outlet)
     }
 
-    /// The concrete shape of an outlet, or an error for a symbolic one.
+    /// The concrete shape of an outlet.
+    ///
+    /// # Errors
+    /// When it is symbolic.
     pub fn shape(&self, outlet: OutletId) -> TractResult<TVec<usize>> {
         let fact = self.fact(outlet)?;
         let shape = fact.shape.as_concrete().with_context(|| format!("the shape {:?} is symbolic", fact.shape))?;
@@ -60,7 +66,10 @@ impl Adjoint<'_> {
         self.gradients[slot]
     }
 
-    /// The gradient at the node's first output, an error when there is none: the form for one-output operators.
+    /// The gradient at the node's first output: the form for operators with one output.
+    ///
+    /// # Errors
+    /// When none arrives.
     pub fn output_gradient(&self) -> TractResult<OutletId> {
         self.gradients[0].context("no gradient arrives at this output")
     }
@@ -78,6 +87,9 @@ impl Adjoint<'_> {
 
     /// The constant value of an outlet, where it has one, or where it follows from constants: before decluttering, tract
     /// leaves indices and bounds as the small computations that the exporter wrote.
+    ///
+    /// # Errors
+    /// When an operator on the way fails.
     pub fn constant_value(&self, outlet: OutletId) -> TractResult<Option<Arc<Tensor>>> {
         if let Some(value) = &self.fact(outlet)?.konst {
             return Ok(Some(value.clone()));
@@ -97,6 +109,9 @@ impl Adjoint<'_> {
 
     /// Adds an operator to the graph, named after the node with `role` appended, and returns its outputs. Where the graph
     /// has that operator with these inputs already, its outputs are returned instead.
+    ///
+    /// # Errors
+    /// When the operator refuses these inputs.
     pub fn wire_all(
         &mut self,
         role: &str,
@@ -119,11 +134,17 @@ impl Adjoint<'_> {
     }
 
     /// Adds an operator with one output.
+    ///
+    /// # Errors
+    /// When the operator refuses these inputs.
     pub fn wire(&mut self, role: &str, op: impl Into<Box<dyn TypedOp>>, inputs: &[OutletId]) -> TractResult<OutletId> {
         Ok(self.wire_all(role, op, inputs)?[0])
     }
 
     /// Adds a constant.
+    ///
+    /// # Errors
+    /// When the value cannot be stored.
     pub fn constant(&mut self, role: &str, value: impl IntoArcTensor) -> TractResult<OutletId> {
         let name = self.graph.unique_name(format!("{}.{role}", self.prefix)).into_owned();
         self.graph.add_const(name, value)

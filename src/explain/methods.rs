@@ -6,8 +6,7 @@ use super::{
     grad_cam_plus_plus, hires_cam, kernel_shap, layer_cam, lime, occlusion, rise, score_cam, xgrad_cam,
 };
 
-use crate::autodiff::Unsupported;
-use crate::model::Network;
+use crate::model::{Network, Unsupported};
 
 /// Every method, in the order in which menus show them.
 pub static METHODS: &[&MethodInfo] = &[

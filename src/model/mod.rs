@@ -23,6 +23,7 @@ mod target;
 mod wire;
 mod wish;
 
+pub use crate::autodiff::Unsupported;
 pub use classifier::{Classifier, Output, TensorError, TensorProblem};
 pub use error::{ExternalDataProblem, MissingOperator, ModelError, ModelProblem};
 pub use labels::Labels;

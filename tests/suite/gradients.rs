@@ -127,7 +127,7 @@ fn pad(graph: &mut Graph, input: OutletId, pads: &[(usize, usize)], mode: PadMod
 }
 
 fn dims(shape: &[usize]) -> TVec<TDim> {
-    shape.iter().map(|dim| dim.to_dim()).collect()
+    shape.iter().map(ToDim::to_dim).collect()
 }
 
 const ROW: &[&[usize]] = &[&[2, 5]];
@@ -438,7 +438,7 @@ fn kinks_have_torchs_gradient() {
         let model = graph.finish(output);
         let shape = model.output_fact(0).unwrap().shape.as_concrete().unwrap().to_vec();
         let ones = Tensor::from_shape(&shape, &vec![1f32; shape.iter().product()]).unwrap();
-        for (level, found) in gradients(&model, &[point.clone()], &ones) {
+        for (level, found) in gradients(&model, std::slice::from_ref(&point), &ones) {
             assert_eq!(found[0], *expected, "{what} at {at:?}, {level:?}");
         }
     }

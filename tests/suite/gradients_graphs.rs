@@ -134,7 +134,7 @@ fn a_network_may_compute_the_same_twice() {
     }
 }
 
-/// Guided backpropagation: of the gradient that arrives at a ReLU, only the positive part is passed on.
+/// Guided backpropagation: of the gradient that arrives at a rectifier, only the positive part is passed on.
 struct GuidedRelu;
 
 impl Rule for GuidedRelu {

@@ -83,7 +83,7 @@ pub(super) fn min(_op: &Min, node: &mut Adjoint<'_>) -> RuleResult {
 /// Which operand of a maximum or minimum passes the gradient.
 ///
 /// Two tensors that tie share it equally, as in torch's `maximum`. A tie with a constant goes to the constant: so
-/// exporters write ReLU, ReLU6, hard sigmoid and `clamp`, whose gradient at the kink is 0 in torch.
+/// exporters write `Relu`, `Relu6`, hard sigmoid and `clamp`, whose gradient at the kink is 0 in torch.
 fn extreme(node: &mut Adjoint<'_>, passes: Side) -> RuleResult {
     let gradient = node.output_gradient()?;
     let mut partials = tvec![];

@@ -1,7 +1,10 @@
 //! Functions of one number, applied to each element.
 
 use tract_onnx::tract_core::internal::*;
-use tract_onnx::tract_core::ops::math::{self, *};
+use tract_onnx::tract_core::ops::math::{
+    self, Abs, Acos, Asin, Atan, Cos, Cosh, Erf, Exp, Ln, Neg, PowConst, Recip, Rsqrt, Sin, Sinh, Sqrt, Square, Tan,
+    Tanh,
+};
 use tract_onnx::tract_core::ops::nn::{GeluApproximate, GeluExact, HardSwish, LeakyRelu, Sigmoid, Silu};
 
 use super::scalar;
@@ -99,6 +102,7 @@ fn gelu_slope<T: Real>(x: T, n: i32) -> T {
 }
 
 /// Functions that are constant between their jumps.
+#[expect(clippy::unnecessary_wraps, reason = "rules can fail")]
 pub(super) fn flat<F>(_function: &F, _node: &mut Adjoint<'_>) -> RuleResult {
     Ok(tvec!(None))
 }

@@ -16,7 +16,7 @@ pub(super) fn gather(op: &Gather, node: &mut Adjoint<'_>) -> RuleResult {
     let axes = if indices.rank() == 0 {
         AxisOp::Add(op.axis)
     } else {
-        let picked = indices.shape().iter().map(|d| d.to_dim()).collect();
+        let picked = indices.shape().iter().map(ToDim::to_dim).collect();
         AxisOp::Reshape(op.axis, picked, tvec!(indices.len().to_dim()))
     };
     let wire = node.wire("axes", axes, &[gradient])?;

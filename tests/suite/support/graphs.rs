@@ -99,7 +99,7 @@ pub(crate) fn numbers(tensor: &Tensor) -> Vec<f64> {
 pub(crate) fn gradients(model: &TypedModel, point: &[Tensor], cotangent: &Tensor) -> Vec<(Level, Vec<Vec<f64>>)> {
     let wanted = model.input_outlets().unwrap().to_vec();
     let graph = vjp(model, model.output_outlets().unwrap()[0], &wanted).unwrap_or_else(|error| panic!("{error}"));
-    let inputs = [point, &[cotangent.clone()]].concat();
+    let inputs = [point, std::slice::from_ref(cotangent)].concat();
     let at = |level| {
         let outputs = run(&graph, level, &inputs);
         let gradients = outputs[1..].iter().zip(point).map(|(gradient, input)| {
