@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{ModelSummary, Report, Terminal};
+use super::{ModelSummary, Notice, Report, Terminal};
 
 /// What a key asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,4 +87,6 @@ pub enum Action {
     Terminal(Terminal),
     /// Work was done.
     Report(Report),
+    /// Something to be said in the status line.
+    Notify(Notice),
 }

@@ -46,7 +46,22 @@ impl State {
     /// The pictures on screen, from left to right: none, one, or two.
     pub fn scene(&self) -> Vec<Picture> {
         let Some(image) = self.shown else { return Vec::new() };
-        let map = self.shown_map.as_ref();
+        self.scene_of(image, self.shown_map.as_ref())
+    }
+
+    /// What would be on screen a step further, and a step back, as far as it is ready.
+    pub fn scenes_ahead(&self) -> Vec<Vec<Picture>> {
+        let step = if self.forward { 1 } else { -1 };
+        let rows = [1, 2, -1].map(|steps| self.cursor.checked_add_signed(steps * step));
+        let images = rows.into_iter().flatten().filter_map(|row| self.visible.get(row).copied());
+        let ready = images.filter_map(|image| {
+            let key = self.map_key(image).filter(|key| self.maps.contains(key))?;
+            Some(self.scene_of(image, Some(&key)))
+        });
+        ready.collect()
+    }
+
+    fn scene_of(&self, image: ImageId, map: Option<&MapKey>) -> Vec<Picture> {
         let views: &[View] = match self.selection.view {
             View::SideBySide if map.is_some() => &[View::Image, View::Overlay],
             View::SideBySide => &[View::Image],

@@ -69,6 +69,10 @@ pub fn update(state: &mut State, action: Action) -> Vec<Effect> {
             state.report(report);
             Vec::new()
         }
+        Action::Notify(notice) => {
+            state.notice = Some(notice);
+            Vec::new()
+        }
     };
     state.settle();
     effects.extend(state.replan());

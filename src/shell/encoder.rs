@@ -97,7 +97,16 @@ impl Encoder {
     }
 
     /// The parts of a picture, if all are there; what is missing is noted as wanted. Wanted first is encoded first.
-    pub(super) fn parts(&mut self, picture: &Picture, size: Size, quality: Quality) -> Option<Vec<Arc<Encoded>>> {
+    pub(super) fn want(&mut self, picture: &Picture, size: Size, quality: Quality) -> Option<Vec<Arc<Encoded>>> {
+        self.parts(picture, size, quality, true)
+    }
+
+    /// The parts of a picture, if all are there already.
+    pub(super) fn have(&mut self, picture: &Picture, size: Size, quality: Quality) -> Option<Vec<Arc<Encoded>>> {
+        self.parts(picture, size, quality, false)
+    }
+
+    fn parts(&mut self, picture: &Picture, size: Size, quality: Quality, want: bool) -> Option<Vec<Arc<Encoded>>> {
         let parts = self.graphics.parts(picture.composition.heat.is_some());
         let mut found = Vec::with_capacity(parts.len());
         for part in parts {
@@ -113,7 +122,8 @@ impl Encoder {
                     self.cache.touch(&key);
                 }
                 Some(Err(_)) => {}
-                None => self.wanted.push(Wanted { key, composition: picture.composition.clone() }),
+                None if want => self.wanted.push(Wanted { key, composition: picture.composition.clone() }),
+                None => {}
             }
         }
         (found.len() == parts.len()).then_some(found)

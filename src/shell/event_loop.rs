@@ -20,8 +20,12 @@ use crate::term::input::{Decoder, Input};
 use crate::term::{CellSize, Reply};
 use crate::ui;
 
+/// Screens of so many columns have room for the reason why pictures are drawn as they are.
+const WIDE: u16 = 120;
 /// How long the rest of an escape sequence may take after its ESC.
 const ESCAPE: Duration = Duration::from_millis(40);
+/// After so long, an answer does not come any more.
+const ANSWERS_LIMIT: Duration = Duration::from_secs(4);
 /// How long to wait, when leaving, for answers that the terminal still owes us.
 const LAST_ANSWERS: Duration = Duration::from_millis(500);
 
@@ -54,6 +58,8 @@ pub(super) struct EventLoop {
     engine: Option<std::sync::Arc<dyn Engine>>,
     /// Something changed since the last frame.
     dirty: bool,
+    /// Until when answers of the terminal may be under way.
+    owed_until: Option<Instant>,
     end: Option<End>,
 }
 
@@ -65,8 +71,10 @@ impl EventLoop {
         decoder: Decoder,
         pool: Pool,
         reports: Sender<Report>,
+        answered: bool,
     ) -> Self {
-        EventLoop { state, screen, sources, decoder, pool, reports, engine: None, dirty: true, end: None }
+        let owed_until = (!answered).then(|| Instant::now() + ANSWERS_LIMIT);
+        EventLoop { state, screen, sources, decoder, pool, reports, engine: None, dirty: true, owed_until, end: None }
     }
 
     /// Runs until the end. `typed` came before the loop began.
@@ -75,6 +83,9 @@ impl EventLoop {
     /// When the terminal cannot be written to.
     pub(super) fn run(&mut self, typed: Vec<Event>) -> io::Result<End> {
         self.tell_terminal();
+        if let Some(hint) = self.screen.graphics().hint {
+            self.act(Action::Notify(Notice::Done(hint.to_owned())))?;
+        }
         for event in typed {
             self.event(&event)?;
         }
@@ -92,11 +103,12 @@ impl EventLoop {
     }
 
     /// Leaves the terminal quiet: answers that are still under way are read here, rather than by the shell.
-    pub(super) fn finish(self, owed: bool) {
-        let EventLoop { screen, sources, mut decoder, pool, .. } = self;
+    pub(super) fn finish(self) {
+        let EventLoop { screen, sources, mut decoder, pool, owed_until, .. } = self;
         drop(pool);
-        if owed {
-            let deadline = Instant::now() + LAST_ANSWERS;
+        let now = Instant::now();
+        if let Some(until) = owed_until.filter(|until| *until > now) {
+            let deadline = until.min(now + LAST_ANSWERS);
             while let Ok(bytes) = sources.input.recv_deadline(deadline) {
                 let last = |input: &Input| matches!(input, Input::Reply(Reply::DeviceAttributes(_)));
                 if decoder.feed(&bytes).iter().any(last) {
@@ -219,6 +231,10 @@ impl EventLoop {
                 self.tell_terminal();
                 Ok(())
             }
+            Input::Reply(Reply::DeviceAttributes(_)) => {
+                self.owed_until = None;
+                Ok(())
+            }
             Input::Reply(_) => Ok(()),
         }
     }
@@ -247,7 +263,11 @@ impl EventLoop {
         let terminal = Terminal {
             size: (size.width, size.height),
             cell: (graphics.cell.width, graphics.cell.height),
-            graphics: graphics.protocol.name().to_owned(),
+            graphics: if size.width >= WIDE {
+                format!("{}: {}", graphics.protocol, graphics.reason)
+            } else {
+                graphics.protocol.name().to_owned()
+            },
             page: ui::list_rows((size.width, size.height)),
         };
         let effects = update(&mut self.state, Action::Terminal(terminal));
@@ -288,7 +308,7 @@ impl EventLoop {
 
     fn suspend(&mut self) -> io::Result<()> {
         if !self.screen.suspend()? {
-            self.state.notice = Some(Notice::Failed("there is no shell to return to".to_owned()));
+            self.act(Action::Notify(Notice::Failed("there is no shell to return to".to_owned())))?;
         }
         // These tell of the stop that is over.
         while let Ok(signal) = self.sources.signals.try_recv() {

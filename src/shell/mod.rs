@@ -94,9 +94,10 @@ pub fn run(options: Options) -> anyhow::Result<()> {
     let screen = screen::Screen::new(session, output, graphics, &probe.facts)?;
     let sources = event_loop::Sources { input, signals, news, reports };
     let state = crate::app::State::new(root, base);
-    let mut event_loop = event_loop::EventLoop::new(state, screen, sources, decoder, workers, reports_sender);
+    let mut event_loop =
+        event_loop::EventLoop::new(state, screen, sources, decoder, workers, reports_sender, probe.complete);
     let end = event_loop.run(probe.typed);
-    event_loop.finish(!probe.complete);
+    event_loop.finish();
     match end? {
         event_loop::End::Quit => Ok(()),
         event_loop::End::Failed(error) => Err(error),

@@ -108,23 +108,28 @@ impl Screen {
     /// # Errors
     /// When the terminal cannot be written to.
     pub(super) fn draw(&mut self, state: &State) -> io::Result<()> {
+        let sharpens = self.is_local && self.graphics.has_quick();
         let mut frame = self.terminal.get_frame();
+        let area = frame.area();
         let placements = ui::draw(&mut frame, state, Theme { colour: !self.graphics.no_color });
         let buffer = frame.buffer_mut();
         if self.graphics.protocol != Protocol::None {
             let now = Instant::now();
             let same = placements.len() == self.shown.len()
                 && placements.iter().zip(&self.shown).all(|(new, old)| new.picture.key == old.key);
-            let rested = same && self.sharpen_at.is_some_and(|at| now >= at);
+            let rested = same && self.sharpen_at.is_none_or(|at| now >= at);
             let mut before = std::mem::take(&mut self.shown).into_iter();
             for placement in &placements {
                 let old = before.next();
                 let size = placement.area.as_size();
-                let quick = self.encoder.parts(&placement.picture, size, Quality::Quick);
-                let wants_sharp = rested || same && self.sharpen_at.is_none();
-                let sharp = wants_sharp && self.is_local && self.graphics.has_quick() && quick.is_some();
-                let sharp = sharp.then(|| self.encoder.parts(&placement.picture, size, Quality::Sharp)).flatten();
-                match sharp.or(quick) {
+                let picture = &placement.picture;
+                let is_reduced = old.as_ref().is_none_or(|old| old.parts.iter().any(|part| part.is_reduced()));
+                let sharp = if rested && is_reduced && sharpens {
+                    self.encoder.want(picture, size, Quality::Sharp)
+                } else {
+                    self.encoder.have(picture, size, Quality::Sharp)
+                };
+                match sharp.or_else(|| self.encoder.want(picture, size, Quality::Quick)) {
                     Some(parts) => {
                         let (area, key) = (placement.area, placement.picture.key.clone());
                         stage(&mut self.canvas, buffer, area, &parts);
@@ -139,12 +144,18 @@ impl Screen {
                     }
                 }
             }
-            let settles = self.is_local && self.graphics.has_quick() && !self.shown.is_empty();
             self.sharpen_at = match self.sharpen_at {
-                _ if !same => settles.then(|| now + REST),
+                _ if !same => (sharpens && !self.shown.is_empty()).then(|| now + REST),
                 Some(at) if now < at => Some(at),
                 _ => None,
             };
+            // What is likely to be looked at next is encoded after what is looked at now.
+            for placement in ui::ahead(state, area) {
+                let size = placement.area.as_size();
+                if self.encoder.have(&placement.picture, size, Quality::Sharp).is_none() {
+                    self.encoder.want(&placement.picture, size, Quality::Quick);
+                }
+            }
             self.encoder.commit();
         }
         let before = self.canvas.before();

@@ -86,6 +86,8 @@ pub struct Graphics {
     pub children: bool,
     /// Colours are not wanted.
     pub no_color: bool,
+    /// What the user could do for better pictures.
+    pub hint: Option<&'static str>,
 }
 
 /// Terminals that say a name that begins so (their answer to `XTVERSION`, or `TERM_PROGRAM`), and what draws well there.
@@ -128,7 +130,19 @@ pub fn decide(facts: &Facts, wishes: Wishes) -> Graphics {
     });
     let children = protocol == Protocol::Kitty && kitty_version(&terminal).is_some_and(|v| v >= KITTY_CHILDREN);
     let no_color = facts.environment.no_color;
-    Graphics { protocol, reason, cell: cell.unwrap_or(CellSize::GUESS), wrapped, children, no_color }
+    let hint = if wishes.protocol.is_none() { hint(facts, protocol) } else { None };
+    Graphics { protocol, reason, cell: cell.unwrap_or(CellSize::GUESS), wrapped, children, no_color, hint }
+}
+
+/// What the user could do for better pictures, where that is in their hands.
+fn hint(facts: &Facts, protocol: Protocol) -> Option<&'static str> {
+    let answers_kitty = facts.replies.iter().any(|reply| matches!(reply, Reply::KittyGraphics { ok: true, .. }));
+    match &facts.tmux {
+        _ if protocol != Protocol::Halfblocks => None,
+        Some(tmux) if !tmux.passthrough => Some("for real pictures: tmux set -g allow-passthrough on"),
+        None if answers_kitty => Some("for real pictures, perhaps: --graphics kitty"),
+        _ => None,
+    }
 }
 
 /// The best protocol for this terminal, and why.
@@ -145,7 +159,7 @@ fn best(facts: &Facts, terminal: &str) -> (Protocol, String) {
                 return (Protocol::Sixel, "tmux draws them".to_owned());
             }
             if !tmux.passthrough {
-                return halfblocks("in tmux; pictures need `tmux set -g allow-passthrough on`".to_owned());
+                return halfblocks("tmux lets no pictures through".to_owned());
             }
             " in tmux"
         }
@@ -174,7 +188,7 @@ fn best(facts: &Facts, terminal: &str) -> (Protocol, String) {
         return halfblocks("the terminal did not answer".to_owned());
     }
     if facts.replies.iter().any(|reply| matches!(reply, Reply::KittyGraphics { ok: true, .. })) {
-        return halfblocks(format!("{shown} draws kitty graphics, but perhaps no placeholders; try --graphics kitty"));
+        return halfblocks(format!("{shown} may lack kitty's placeholders"));
     }
     halfblocks(format!("{shown} draws no pixels{via}"))
 }

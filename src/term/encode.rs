@@ -45,6 +45,8 @@ pub struct Encoded {
     pub(super) serial: u64,
     /// The cells that it fills.
     pub(super) size: Size,
+    /// Whether it has fewer pixels than it could.
+    is_reduced: bool,
     pub(super) form: Form,
 }
 
@@ -60,6 +62,11 @@ pub(super) enum Form {
 }
 
 impl Encoded {
+    /// Whether [`Quality::Sharp`] would show more.
+    pub fn is_reduced(&self) -> bool {
+        self.is_reduced
+    }
+
     /// Memory held, in bytes.
     pub fn bytes(&self) -> usize {
         match &self.form {
@@ -111,6 +118,7 @@ impl Graphics {
     ) -> Result<Encoded, EncodeError> {
         let CellSize { width, height } = self.cell;
         let pixels = (u32::from(size.width) * u32::from(width), u32::from(size.height) * u32::from(height));
+        let mut is_reduced = false;
         let form = match self.protocol {
             Protocol::None => return Err(EncodeError::Off),
             Protocol::Halfblocks => {
@@ -122,22 +130,27 @@ impl Graphics {
                 Form::Stream(sixel::encode(composition.render(pixels.0, rows))?)
             }
             Protocol::Iterm2 => Form::Stream(iterm2::encode(composition.render(pixels.0, pixels.1))?),
-            Protocol::Kitty => Form::Stored(stored(composition, part, pixels, quality)?),
+            Protocol::Kitty => {
+                let (payload, reduced) = stored(composition, part, pixels, quality)?;
+                is_reduced = reduced;
+                Form::Stored(payload)
+            }
         };
-        Ok(Encoded { serial: SERIAL.fetch_add(1, Ordering::Relaxed), size, form })
+        Ok(Encoded { serial: SERIAL.fetch_add(1, Ordering::Relaxed), size, is_reduced, form })
     }
 }
 
-/// An image for kitty, which scales it: no more pixels than the file has, the screen shows and the line carries.
+/// An image for kitty, which scales it: no more pixels than the file has, the screen shows and the line carries. The second
+/// value says whether the line was what limited it.
 fn stored(
     composition: &Composition,
     part: Part,
     (width, height): (u32, u32),
     quality: Quality,
-) -> Result<String, EncodeError> {
+) -> Result<(String, bool), EncodeError> {
     if part == Part::Heat {
         let (w, h) = within((width, height), f64::from(HEAT_SIDE) / f64::from(width.max(height).max(1)));
-        return Ok(kitty::payload(&DynamicImage::from(composition.overlay(w, h)))?);
+        return Ok((kitty::payload(&DynamicImage::from(composition.overlay(w, h)))?, false));
     }
     let (full_width, full_height) = composition.size();
     // Heat baked in is smooth: it needs no more than the picture, but not less than a fair map.
@@ -151,25 +164,23 @@ fn stored(
     let render = |w, h| if part == Part::Base { composition.base_at(w, h) } else { composition.render(w, h) };
     let image = render(w, h);
     if quality == Quality::Sharp {
-        return Ok(kitty::payload(&image.into())?);
+        return Ok((kitty::payload(&image.into())?, false));
     }
     // A photograph takes about two bytes a pixel; guess, then correct once by what it took.
     let mut scale = (BUDGET as f64 / 4.0 * 3.0 / 1.7 / (f64::from(w) * f64::from(h))).sqrt();
     let mut text = String::new();
+    let mut is_reduced = false;
     for _ in 0..3 {
         let (w, h) = within((w, h), scale);
-        let small = if (w, h) == image.dimensions() {
-            image.clone()
-        } else {
-            imageops::resize(&image, w, h, FilterType::Triangle)
-        };
+        is_reduced = (w, h) != image.dimensions();
+        let small = if is_reduced { imageops::resize(&image, w, h, FilterType::Triangle) } else { image.clone() };
         text = kitty::payload(&small.into())?;
         if text.len() <= BUDGET {
             break;
         }
         scale = scale.min(1.0) * (BUDGET as f64 / text.len() as f64).sqrt() * 0.96;
     }
-    Ok(text)
+    Ok((text, is_reduced))
 }
 
 /// A size reduced by `scale`, never enlarged.

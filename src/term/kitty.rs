@@ -176,7 +176,7 @@ impl Store {
     /// Lays heat over the picture that was staged last.
     pub(super) fn stage_over(&mut self, serial: u64, payload: &str) {
         let Some(base) = self.staged.iter().rev().find(|placed| placed.parent.is_none()).copied() else { return };
-        let twin = self.staged.len();
+        let twin = self.staged.iter().filter(|placed| placed.parent.is_some()).count();
         let id = self.id((serial, twin), "a=t,f=100", payload);
         self.staged.push(Placed { id, area: base.area, parent: Some(base.id) });
     }

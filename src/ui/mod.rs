@@ -73,6 +73,13 @@ pub fn draw(frame: &mut Frame<'_>, state: &State, theme: Theme) -> Vec<Placement
     picture::draw(canvas, &areas, state, theme)
 }
 
+/// The pictures that are likely to be looked at next, as far as they are ready, and where they would go on a screen of that
+/// area: for whoever makes them ready to be shown.
+pub fn ahead(state: &State, screen: Rect) -> Vec<Placement> {
+    let areas = Areas::new(screen);
+    if areas.tiny || state.panel == Panel::Help { Vec::new() } else { picture::ahead(&areas, state) }
+}
+
 /// Rows of the list that fit on a screen of `size` cells, for [`Terminal::page`](crate::app::Terminal::page).
 pub fn list_rows(size: (u16, u16)) -> usize {
     usize::from(Areas::new(Rect::new(0, 0, size.0, size.1)).list.height)

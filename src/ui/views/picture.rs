@@ -4,7 +4,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use crate::app::{Outcome, Picture, State};
+use crate::app::{MapKey, Outcome, Picture, State};
 use crate::ui::canvas::Canvas;
 use crate::ui::layout::{Areas, fit, halves};
 use crate::ui::words::{Piece, cut_start, piece, spread};
@@ -40,16 +40,37 @@ fn place(scene: Vec<Picture>, area: Rect, cell: (u16, u16)) -> Vec<Placement> {
     placements.filter(|placement| !placement.area.is_empty()).collect()
 }
 
+/// Where the pictures a step further would go.
+pub(in crate::ui) fn ahead(areas: &Areas, state: &State) -> Vec<Placement> {
+    let mut placements = Vec::new();
+    for scene in state.scenes_ahead() {
+        let map = scene.first().and_then(|picture| picture.key.heat.as_ref()).map(|heat| &heat.map);
+        let area = if caution(areas.picture, state, map).is_some() { below(areas.picture) } else { areas.picture };
+        placements.extend(place(scene, area, state.terminal.cell));
+    }
+    placements
+}
+
 /// Writes what must be known about the map on screen, and returns what is left of the area.
 fn below_caution(canvas: &mut Canvas<'_>, area: Rect, state: &State, theme: Theme) -> Rect {
-    let map = state.shown_map.as_ref().and_then(|key| state.maps.get(key));
+    let Some(text) = caution(area, state, state.shown_map.as_ref()) else { return area };
+    let text = crate::ui::words::cut(&format!(" ! {text}"), usize::from(area.width));
+    canvas.line(area, Span::styled(text, theme.warning()));
+    below(area)
+}
+
+/// The area without its first line.
+fn below(area: Rect) -> Rect {
+    Rect { y: area.y + 1, height: area.height - 1, ..area }
+}
+
+/// What must be known about a map, where there is room to say it.
+fn caution<'a>(area: Rect, state: &'a State, map: Option<&MapKey>) -> Option<&'a str> {
+    let map = map.and_then(|key| state.maps.get(key));
     let warning = map.and_then(|map| map.attribution.warnings.first()).map(String::as_str);
     let caution = warning.or_else(|| state.method().and_then(|method| method.caution));
     let guess = state.model.as_deref().and_then(|model| model.guess.as_deref());
-    let Some(text) = caution.or(guess).filter(|_| area.height > 4) else { return area };
-    let text = crate::ui::words::cut(&format!(" ! {text}"), usize::from(area.width));
-    canvas.line(area, Span::styled(text, theme.warning()));
-    Rect { y: area.y + 1, height: area.height - 1, ..area }
+    caution.or(guess).filter(|_| area.height > 4)
 }
 
 /// `pelican/0007.jpg  640x480, cropped to 480x480             working…`
