@@ -48,7 +48,7 @@ pub(super) fn extract(whole: &TypedModel, inputs: &[OutletId], outputs: &[Outlet
 }
 
 /// The nodes to evaluate for `outputs`, given `inputs`.
-fn needed(whole: &TypedModel, inputs: &[OutletId], outputs: &[OutletId]) -> HashSet<usize> {
+pub(super) fn needed(whole: &TypedModel, inputs: &[OutletId], outputs: &[OutletId]) -> HashSet<usize> {
     let mut needed = HashSet::new();
     let mut open: Vec<OutletId> = outputs.to_vec();
     while let Some(outlet) = open.pop() {

@@ -6,8 +6,10 @@
 //! a layer's gradient starts from the nearest kept value before it.
 
 mod dense;
+mod error;
 mod extract;
 mod grid;
+mod head;
 mod layers;
 mod plans;
 mod tensors;
@@ -19,13 +21,15 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use ndarray::{Array3, ArrayD, ArrayViewD};
-use thiserror::Error;
 use tract_onnx::prelude::*;
 use tract_onnx::tract_core::ops::konst::Const;
 
 use super::names::NodeNames;
 use crate::autodiff::{self, Unsupported};
+pub use error::NetworkError;
+use error::tract;
 use extract::extract;
+use head::Head;
 use layers::Layers;
 pub use layers::{Layer, LayerLayout};
 use plans::{Kind, LayerPlans, Lazy, Plan};
@@ -62,42 +66,9 @@ impl Pass {
     }
 }
 
-/// Why a network could not be built or run.
-#[derive(Debug, Error)]
-pub enum NetworkError {
-    /// tract refused.
-    #[error("{attempt}: {source:#}")]
-    Tract {
-        /// What was attempted, on which node.
-        attempt: String,
-        /// tract's account.
-        source: TractError,
-    },
-    /// No gradient.
-    #[error(transparent)]
-    Gradient(#[from] autodiff::Error),
-    /// The layer named does not exist or has no spatial extent.
-    #[error("no layer {0:?}; `seewhy model` lists those that a class activation map can use")]
-    NoSuchLayer(String),
-    /// The input has another shape than the network's.
-    #[error("the input has shape {found:?}, the network expects {expected:?}")]
-    InputShape {
-        /// What was given.
-        found: Vec<usize>,
-        /// What the network takes.
-        expected: Vec<usize>,
-    },
-    /// A replaced activation or a cotangent has another shape than the value that it stands for.
-    #[error("{what} has shape {found:?}, expected {expected:?}")]
-    Shape {
-        /// What was given.
-        what: &'static str,
-        /// Its shape.
-        found: Vec<usize>,
-        /// The shape of what it stands for.
-        expected: Vec<usize>,
-    },
-}
+/// The longest layer whose value a pass keeps, in numbers: 4 MB. The gradient at a longer one costs nearly as much as that
+/// at the input, and the few steps to it do not count.
+const LONGEST_KEPT: usize = 1 << 20;
 
 /// How many plans of single layers are kept.
 const LAYER_PLANS: NonZeroUsize = NonZeroUsize::new(4).expect("4 is not 0");
@@ -113,9 +84,14 @@ pub struct Network {
     classes: usize,
     layers: Layers,
     unsupported: Vec<Unsupported>,
+    /// The way back to the layer that `auto` picks, where it is short.
+    head: Option<Head>,
+    /// The outlets whose values a [`Pass`] keeps.
+    kept: Vec<OutletId>,
     forward: Lazy,
     logits_only: Lazy,
     input_gradient: Lazy,
+    way_back: Lazy,
     layer_plans: LayerPlans,
 }
 
@@ -152,6 +128,14 @@ impl Network {
                 operator.node.clone_from(&node.name);
             }
         }
+        let mut kept: Vec<OutletId> = (0..layers.list.len())
+            .filter(|layer| is_kept(&layers, *layer))
+            .map(|layer| layers.outlets[layer])
+            .collect();
+        let auto = layers.auto.filter(|auto| is_kept(&layers, *auto));
+        let head = auto.and_then(|auto| head::head(&graph, logits, layers.outlets[auto]));
+        let others = head.iter().flat_map(|head| &head.values).filter(|value| !kept.contains(value));
+        kept.extend(others.copied().collect::<Vec<_>>());
         Ok(Network {
             graph,
             names,
@@ -161,9 +145,12 @@ impl Network {
             classes,
             layers,
             unsupported,
+            head,
+            kept,
             forward: Lazy::default(),
             logits_only: Lazy::default(),
             input_gradient: Lazy::default(),
+            way_back: Lazy::default(),
             layer_plans: LayerPlans::new(LAYER_PLANS),
         })
     }
@@ -234,14 +221,13 @@ impl Network {
     /// When the input has another shape than the network's, or tract fails.
     pub fn forward(&self, input: Arc<ArrayD<f32>>) -> Result<Pass, NetworkError> {
         let tensor = self.input_tensor(&input.view())?;
-        let kept = self.kept();
         let plan = self.forward.get(|| {
-            let outputs: Vec<OutletId> = std::iter::once(self.logits).chain(kept.iter().copied()).collect();
+            let outputs: Vec<OutletId> = std::iter::once(self.logits).chain(self.kept.iter().copied()).collect();
             self.plan("run the network".into(), &[self.input], &outputs)
         })?;
         let mut outputs = plan.run(tvec![tensor])?.into_iter();
         let logits = outputs.next().map(|logits| read_logits(&logits)).transpose()?.unwrap_or_default();
-        let kept = kept.into_iter().zip(outputs.map(IntoArcTensor::into_arc_tensor)).collect();
+        let kept = self.kept.iter().copied().zip(outputs.map(IntoArcTensor::into_arc_tensor)).collect();
         Ok(Pass { input, logits, kept })
     }
 
@@ -272,6 +258,18 @@ impl Network {
     /// When an operator behind the layer has no gradient, or tract fails.
     pub fn layer_gradient(&self, pass: &Pass, layer: usize, cotangent: &[f32]) -> Result<LayerGradient, NetworkError> {
         let (base, outlet) = (self.base(layer), self.layers.outlets[layer]);
+        if let Some(head) = self.head.as_ref().filter(|_| self.layers.auto == Some(layer)) {
+            let plan = self.way_back.get(|| {
+                let purpose = format!("compute the gradient at {:?}", self.layers.list[layer].name);
+                Plan::build(purpose, head.graph.clone())
+            })?;
+            let mut inputs = tvec![self.cotangent(cotangent)?];
+            for value in &head.values {
+                inputs.push(self.kept_value(pass, *value)?);
+            }
+            let activation = self.read_layer(layer, &*self.kept_value(pass, outlet)?)?;
+            return Ok(LayerGradient { activation, gradient: self.read_layer(layer, &plan.run(inputs)?[0])? });
+        }
         let plan = self.layer_plans.get(Kind::Gradient, layer, || {
             let purpose = format!("compute the gradient at {:?}", self.layers.list[layer].name);
             self.gradient_plan(purpose, base, outlet)
@@ -327,16 +325,10 @@ impl Network {
         Ok((read_logits(&outputs[0])?, gradient.map_err(tract("could not read the gradient at the input"))?))
     }
 
-    /// The outlets whose values a [`Pass`] keeps.
-    fn kept(&self) -> Vec<OutletId> {
-        let layers = self.layers.list.iter().zip(&self.layers.outlets);
-        layers.filter(|(layer, _)| layer.trunk).map(|(_, outlet)| *outlet).collect()
-    }
-
     /// The nearest kept outlet at or before a layer; the input where there is none. All that the layer computes, and all
     /// that bypasses it, can be computed from there.
     fn base(&self, layer: usize) -> OutletId {
-        let before = (0..=layer).rev().find(|index| self.layers.list[*index].trunk);
+        let before = (0..=layer).rev().find(|index| is_kept(&self.layers, *index));
         before.map_or(self.input, |index| self.layers.outlets[index])
     }
 
@@ -400,6 +392,12 @@ impl Network {
     }
 }
 
+/// Whether a pass keeps the value of a layer.
+fn is_kept(layers: &Layers, layer: usize) -> bool {
+    let length: usize = layers.list[layer].shape.iter().product();
+    layers.list[layer].trunk && length <= LONGEST_KEPT
+}
+
 /// The graph with its large constants made inputs: enough to ask what has a gradient, and quick, since no rule can begin to
 /// turn kernels over.
 fn without_weights(graph: &TypedModel) -> TypedModel {
@@ -421,10 +419,6 @@ fn concrete(graph: &TypedModel, outlet: OutletId) -> TractResult<Vec<usize>> {
     let fact = graph.outlet_fact(outlet)?;
     let shape = fact.shape.as_concrete();
     Ok(shape.with_context(|| format!("the shape of {:?} is symbolic", graph.node(outlet.node).name))?.to_vec())
-}
-
-fn tract(attempt: impl Into<String>) -> impl FnOnce(TractError) -> NetworkError {
-    |source| NetworkError::Tract { attempt: attempt.into(), source }
 }
 
 fn read_logits(tensor: &Tensor) -> Result<Vec<f32>, NetworkError> {

@@ -1,0 +1,80 @@
+//! What the plans cost on the bundled model: `cargo bench`. With `SEEWHY_MODEL=FILE.onnx`, on that model.
+
+use std::hint::black_box;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use divan::Bencher;
+use ndarray::ArrayD;
+use seewhy::model::{Classifier, ModelSource, Overrides, Pass, Target, with_threads};
+
+fn main() {
+    divan::main();
+}
+
+/// A model with a picture's worth of numbers, one forward pass of them, and a target.
+struct Subject {
+    classifier: Classifier,
+    input: Arc<ArrayD<f32>>,
+    pass: Pass,
+    cotangent: Vec<f32>,
+    layer: usize,
+}
+
+impl Subject {
+    fn new() -> Subject {
+        let source = std::env::var_os("SEEWHY_MODEL")
+            .map_or(ModelSource::Builtin, |path| ModelSource::Path(PathBuf::from(path)));
+        let classifier = Classifier::load(&source, &Overrides::default()).expect("the model loads");
+        let network = classifier.network();
+        let shape = network.input_shape().to_vec();
+        let numbers = (0..shape.iter().product()).map(|i: usize| (i * 37 % 101) as f32 / 50.0 - 1.0).collect();
+        let input = Arc::new(ArrayD::from_shape_vec(shape, numbers).expect("one number for each place"));
+        let pass = network.forward(Arc::clone(&input)).expect("the model runs");
+        let cotangent = Target::Top(0).cotangent(&pass.logits).expect("there is a best class");
+        let layer = network.auto_layer().expect("the model has a layer with spatial extent");
+        Subject { classifier, input, pass, cotangent, layer }
+    }
+}
+
+#[divan::bench(args = [1, 2])]
+fn forward(bencher: Bencher<'_, '_>, threads: usize) {
+    let subject = Subject::new();
+    let network = subject.classifier.network();
+    bencher.bench_local(|| with_threads(threads, || network.forward(Arc::clone(&subject.input))));
+}
+
+#[divan::bench]
+fn logits_only(bencher: Bencher<'_, '_>) {
+    let subject = Subject::new();
+    bencher.bench_local(|| subject.classifier.network().logits(subject.input.view()));
+}
+
+#[divan::bench(args = [1, 2])]
+fn grad_cam(bencher: Bencher<'_, '_>, threads: usize) {
+    let subject = Subject::new();
+    let network = subject.classifier.network();
+    bencher.bench_local(|| {
+        with_threads(threads, || {
+            let pass = network.forward(Arc::clone(&subject.input)).expect("the model runs");
+            network.layer_gradient(&pass, subject.layer, black_box(&subject.cotangent))
+        })
+    });
+}
+
+#[divan::bench(args = [1, 2])]
+fn new_target(bencher: Bencher<'_, '_>, threads: usize) {
+    let subject = Subject::new();
+    let network = subject.classifier.network();
+    let gradient = || network.layer_gradient(&subject.pass, subject.layer, black_box(&subject.cotangent));
+    bencher.bench_local(|| with_threads(threads, gradient));
+}
+
+#[divan::bench(args = [1, 2])]
+fn input_gradient(bencher: Bencher<'_, '_>, threads: usize) {
+    let subject = Subject::new();
+    let network = subject.classifier.network();
+    bencher.bench_local(|| {
+        with_threads(threads, || network.input_gradient(subject.input.view(), black_box(&subject.cotangent)))
+    });
+}
