@@ -207,7 +207,7 @@ mod tests {
             let original = graph(letters, constant, input);
             let mut dense = original.clone();
             read_in_place(&mut dense).unwrap();
-            assert_eq!(dense.nodes().iter().any(|node| node.op_is::<Dense>()), replaced, "{letters}");
+            assert_eq!(dense.nodes().iter().any(TypedNode::op_is::<Dense>), replaced, "{letters}");
             let mut values: Vec<f32> = (0..input.iter().product()).map(|i| (i % 7) as f32 - 3.0).collect();
             values[0] = f32::MIN_POSITIVE;
             let value = Tensor::from_shape(input, &values).unwrap();

@@ -113,3 +113,26 @@ impl LayerPlans {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plan_is_built_once_and_only_the_last_few_are_kept() {
+        let identity = || {
+            let mut graph = TypedModel::default();
+            let input = graph.add_source("input", f32::fact([1])).unwrap();
+            graph.select_output_outlets(&[input]).unwrap();
+            Plan::build("pass it on".into(), graph)
+        };
+        let plans = LayerPlans::new(NonZeroUsize::new(2).unwrap());
+        for layer in 0..5 {
+            plans.get(Kind::Tail, layer, identity).unwrap();
+            plans.get(Kind::Tail, layer, || panic!("it is there already")).unwrap();
+            assert!(plans.count() <= 2);
+        }
+        let failed = plans.get(Kind::Tail, 9, || Err(NetworkError::NoSuchLayer("9".into())));
+        assert!(failed.is_err() && plans.get(Kind::Tail, 9, identity).is_ok());
+    }
+}
