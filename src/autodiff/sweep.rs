@@ -152,6 +152,9 @@ impl Adjoint<'_> {
 
     /// Adds a constant that nothing else reads, even if the graph has an equal one. tract computes ahead of time what
     /// depends on a large constant only where that is its only reader; and it compares a shared constant with all others.
+    ///
+    /// # Errors
+    /// When the value cannot be stored.
     pub fn own_constant(&mut self, role: &str, value: Arc<Tensor>) -> TractResult<OutletId> {
         let name = self.graph.unique_name(format!("{}.{role}", self.prefix)).into_owned();
         let fact = TypedFact::try_from(value.clone())?;

@@ -88,7 +88,8 @@ fn scatter_plane<T: tract_num_traits::Float + std::ops::AddAssign>(
         let maxima = &output[row.output * pixel..][..row.count * pixel];
         let values = &input[row.input * pixel..][..((row.count - 1) * row.step + 1) * pixel];
         let decide = |winner: &mut u32, maximum: T, value: T| {
-            *winner = if (*winner == NONE) & (value == maximum) { row.tap as u32 } else { *winner };
+            let candidate = if value == maximum { row.tap as u32 } else { NONE };
+            *winner = if *winner == NONE { candidate } else { *winner };
         };
         if pixel == 1 {
             for ((winner, &maximum), &value) in winners.iter_mut().zip(maxima).zip(values.iter().step_by(row.step)) {

@@ -112,7 +112,9 @@ fn spread_plane<T: tract_num_traits::Float + std::ops::AddAssign>(
         for (share, count) in shares.chunks_exact_mut(pixel).zip(windows) {
             // A window that lies wholly in the padding sees no pixel: its share goes nowhere.
             let scale = T::from(count.max(1)).map_or(T::one(), T::recip);
-            share.iter_mut().for_each(|share| *share = *share * scale);
+            for share in share {
+                *share = *share * scale;
+            }
         }
     }
     geometry.pull_rows(result, |_, output, row| {

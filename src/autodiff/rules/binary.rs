@@ -91,19 +91,17 @@ fn extreme(node: &mut Adjoint<'_>, passes: Side) -> RuleResult {
         let (input, other) = (node.input(slot), node.input(other));
         let bound = node.constant_value(other)?;
         let tie = if bound.is_some() { Tie::None } else { Tie::Half };
-        let partial = partial(node, slot, |node| match bound.filter(|bound| bound.len() == 1) {
-            // The output lies on the same side of the bound as the input, and does not keep the input in memory.
-            Some(bound) => {
-                let gate = Gate { bound: Bound(bound.cast_to_scalar()?), passes, tie };
-                match clipped(node, &gate, gradient) {
-                    Some((between, inputs)) => node.wire("clipped", pullback(between), &inputs),
-                    None => node.wire("gated", pullback(gate), &[gradient, node.output(0)]),
-                }
-            }
-            None => {
+        let partial = partial(node, slot, |node| {
+            let Some(bound) = bound.filter(|bound| bound.len() == 1) else {
                 let excess = node.wire("excess", math::sub(), &[input, other])?;
-                node.wire("gated", pullback(Gate { bound: Bound(0.0), passes, tie }), &[gradient, excess])
+                return node.wire("gated", pullback(Gate { bound: Bound(0.0), passes, tie }), &[gradient, excess]);
+            };
+            let gate = Gate { bound: Bound(bound.cast_to_scalar()?), passes, tie };
+            if let Some((between, inputs)) = clipped(node, &gate, gradient) {
+                return node.wire("clipped", pullback(between), &inputs);
             }
+            // The output lies on the same side of the bound as the input, and does not keep the input in memory.
+            node.wire("gated", pullback(gate), &[gradient, node.output(0)])
         })?;
         partials.push(partial);
     }

@@ -32,8 +32,8 @@ pub(super) fn conv(op: &Conv, node: &mut Adjoint<'_>) -> RuleResult {
 /// One axis of one phase: a stride-1 correlation of the output gradient.
 #[derive(Debug, Clone)]
 struct Phase {
-    /// Which pixels of the input: `phase + q * stride`.
-    phase: usize,
+    /// Which pixels of the input: `first + q * stride`.
+    first: usize,
     taps: KernelTaps,
     dilation: usize,
     /// Which rows of the output gradient it reads.
@@ -63,7 +63,7 @@ fn phases(input: usize, output: usize, kernel: usize, stride: usize, dilation: u
             continue;
         }
         let pad = [reads.start as isize - from, to - reads.end as isize].map(|pad| pad as usize);
-        phases.push(Phase { phase, taps, dilation: dilation.max(1), reads, pad });
+        phases.push(Phase { first: phase, taps, dilation: dilation.max(1), reads, pad });
     }
     phases
 }
@@ -105,16 +105,12 @@ fn folded(op: &Conv, node: &mut Adjoint<'_>) -> TractResult<OutletId> {
     if op.group > 1 {
         flat.insert(0, op.group);
     }
-    let kernel = match node.constant_value(node.input(1))? {
-        Some(kernel) => {
-            let flat = kernel.into_tensor().into_shape(&flat)?;
-            node.own_constant("kernel", flat.into_arc_tensor())?
-        }
-        None => {
-            let shape = node.fact(node.input(1))?.shape.to_tvec();
-            let flat = flat.iter().map(|&length| length.into()).collect();
-            node.wire("kernel", AxisOp::Reshape(0, shape, flat), &[node.input(1)])?
-        }
+    let kernel = if let Some(kernel) = node.constant_value(node.input(1))? {
+        node.own_constant("kernel", kernel.into_tensor().into_shape(&flat)?.into_arc_tensor())?
+    } else {
+        let shape = node.fact(node.input(1))?.shape.to_tvec();
+        let flat = flat.iter().map(|&length| length.into()).collect();
+        node.wire("kernel", AxisOp::Reshape(0, shape, flat), &[node.input(1)])?
     };
     let mut gradient = node.output_gradient()?;
     let c_axis = n.len();
@@ -151,7 +147,7 @@ fn phased(op: &Conv, node: &mut Adjoint<'_>) -> TractResult<OutletId> {
     let mut placed = tvec!();
     for phase in axes.iter().map(|phases| phases.iter()).multi_cartesian_product() {
         images.push(wire_phase(op, node, &phase)?);
-        placed.push(phase.iter().map(|axis| axis.phase).collect());
+        placed.push(phase.iter().map(|axis| axis.first).collect());
     }
     let dt = node.fact(node.input(0))?.datum_type;
     if images.is_empty() {

@@ -49,12 +49,11 @@ fn partial(op: &EinSum, node: &mut Adjoint<'_>, slot: usize) -> TractResult<Outl
             *source = node.own_constant("weights", value)?;
         }
     }
-    let mut wire = match mat_vec(node, &letters, &kept, &sources, &constants)? {
-        Some(product) => product,
-        None => {
-            let axes = AxesMapping::from_strs(&letters, &[kept])?;
-            node.wire("einsum", EinSum::new(axes, op.operating_dt), &sources)?
-        }
+    let mut wire = if let Some(product) = mat_vec(node, &letters, &kept, &sources, &constants)? {
+        product
+    } else {
+        let axes = AxesMapping::from_strs(&letters, &[kept])?;
+        node.wire("einsum", EinSum::new(axes, op.operating_dt), &sources)?
     };
     for position in lost {
         wire = node.wire("axis", AxisOp::Add(position), &[wire])?;
