@@ -97,11 +97,12 @@ fn plain() -> TractResult<Network> {
     Network::new()?.conv(64, 3, 1, 1)?.relu()?.conv(64, 3, 1, 1)?.relu()?.max_pool(2)?.conv(128, 3, 1, 1)?.relu()
 }
 
-const NETWORKS: [(&str, fn() -> TractResult<Network>); 3] =
-    [("residual", residual), ("separable", separable), ("plain", plain)];
+type Build = fn() -> TractResult<Network>;
+
+const NETWORKS: [(&str, Build); 3] = [("residual", residual), ("separable", separable), ("plain", plain)];
 
 /// The network ready to run, and its inputs: the image, and for the gradient the cotangent.
-fn plan(build: fn() -> TractResult<Network>, gradient: bool) -> TractResult<(Arc<TypedRunnableModel>, TVec<TValue>)> {
+fn plan(build: Build, gradient: bool) -> TractResult<(Arc<TypedRunnableModel>, TVec<TValue>)> {
     let Network { mut graph, last, .. } = build()?;
     graph.select_output_outlets(&[last])?;
     if gradient {
