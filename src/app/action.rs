@@ -42,6 +42,14 @@ pub enum Command {
     ToggleSeen,
     /// Choose a method.
     ChooseMethod,
+    /// Change the parameters of the method.
+    SetParameters,
+    /// List the weights of the superpixels.
+    ListSegments,
+    /// A smaller value of the marked parameter.
+    Less,
+    /// A larger value of the marked parameter.
+    More,
     /// Write the map and the overlay to files.
     Write,
     /// Copy the path to the clipboard.

@@ -130,6 +130,8 @@ pub const KEYMAP: &[Binding] = &[
     row(Section::Why, &[(key('t'), FindClass)], "explain a class by name"),
     row(Section::Why, &[(key('['), LayerBack), (key(']'), LayerOn)], "layer before, after"),
     row(Section::Why, &[(key('m'), ChooseMethod)], "choose a method"),
+    row(Section::Why, &[(key('p'), SetParameters)], "set its parameters"),
+    row(Section::Why, &[(key('s'), ListSegments)], "weights of superpixels"),
     row(Section::Looks, &[(key('o'), CycleView)], "picture, heat, or both"),
     row(
         Section::Looks,
@@ -159,8 +161,13 @@ pub const KEYMAP: &[Binding] = &[
     ),
     row(Section::Typing, &[(ctrl('c'), Quit), (ctrl('z'), Suspend)], "quit, suspend"),
     row(Section::Menu, &[(key('j'), Next), (DOWN, Next), (key('k'), Previous), (UP, Previous)], "move"),
+    row(Section::Menu, &[(key('h'), Less), (LEFT, Less), (key('l'), More), (RIGHT, More)], "less, more"),
     row(Section::Menu, &[(ENTER, Accept), (key(' '), Accept)], "take it"),
-    row(Section::Menu, &[(ESC, Escape), (key('q'), Escape), (key('m'), Escape)], "never mind"),
+    row(
+        Section::Menu,
+        &[(ESC, Escape), (key('q'), Escape), (key('m'), Escape), (key('p'), Escape), (key('s'), Escape)],
+        "never mind",
+    ),
     row(Section::Menu, &[(ctrl('c'), Quit), (ctrl('z'), Suspend)], "quit, suspend"),
 ];
 

@@ -19,6 +19,7 @@ mod plan;
 mod state;
 mod truth;
 mod update;
+mod values;
 
 pub use action::{Action, Command};
 pub use cache::Cache;
@@ -30,5 +31,5 @@ pub use state::{
 pub use update::update;
 
 // What is drawn is all in the state; these are the types of below that it holds.
-pub use crate::explain::Sign;
+pub use crate::explain::{Param, Sign, Value};
 pub use crate::model::Target;

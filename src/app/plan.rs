@@ -22,7 +22,7 @@ impl State {
         if let Some(image) = self.current() {
             tasks.extend(self.next_step(image, Priority::Now));
         }
-        tasks.extend(self.neighbours().into_iter().filter_map(|image| self.next_step(image, Priority::Ahead)));
+        tasks.extend(self.neighbours().into_iter().filter_map(|(_, image)| self.next_step(image, Priority::Ahead)));
         for image in self.unclassified() {
             if !tasks.iter().any(|task| task.job == Job::Open(image)) {
                 tasks.extend(self.task(image, Job::Classify(image), Priority::Background));
@@ -33,8 +33,10 @@ impl State {
 
     /// How many of the images next in the direction of travel are ready, out of how many.
     pub fn ready_ahead(&self) -> (usize, usize) {
-        let neighbours = self.neighbours();
-        (neighbours.iter().filter(|image| self.next_step(**image, Priority::Ahead).is_none()).count(), neighbours.len())
+        let ahead = |position: usize| if self.forward { position > self.cursor } else { position < self.cursor };
+        let images = self.neighbours();
+        let images: Vec<ImageId> = images.into_iter().filter(|(at, _)| ahead(*at)).map(|(_, image)| image).collect();
+        (images.iter().filter(|image| self.next_step(**image, Priority::Ahead).is_none()).count(), images.len())
     }
 
     /// Whether something that belongs on screen is still to come.
@@ -73,13 +75,13 @@ impl State {
     }
 
     /// The images around the cursor: mostly those in the direction of travel, nearest first. As many as the caches can hold
-    /// at once, or making one ready would undo another.
-    fn neighbours(&self) -> Vec<ImageId> {
+    /// at once, or making one ready would undo another. With their positions in the list.
+    fn neighbours(&self) -> Vec<(usize, ImageId)> {
         let room = self.pictures.room().min(self.maps.room()).min(self.predictions.room()) / 2;
         let at = |steps: usize, ahead: bool| {
             let forward = ahead == self.forward;
             let position = if forward { self.cursor.checked_add(steps) } else { self.cursor.checked_sub(steps) };
-            position.and_then(|position| self.visible.get(position)).copied()
+            position.and_then(|position| Some((position, *self.visible.get(position)?)))
         };
         let behind = |step: usize| (step.is_multiple_of(2) && step / 2 <= BEHIND).then_some(step / 2);
         (1..=AHEAD)

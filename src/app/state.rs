@@ -9,7 +9,7 @@ use super::fuzzy;
 use super::jobs::ImageId;
 use super::truth::ClassNames;
 use super::{Cache, Decoded, Explained, MapKey, Plan, Predicted};
-use crate::explain::{Family, LayerChoice, Values};
+use crate::explain::{Family, LayerChoice, Param, Segments, Value, Values};
 use crate::model::{Prediction, Target};
 use crate::raster::Colormap;
 
@@ -66,7 +66,7 @@ pub struct LayerRow {
 }
 
 /// A method that can be chosen, or why not.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct MethodRow {
     /// The registry's name.
     pub name: &'static str,
@@ -78,6 +78,8 @@ pub struct MethodRow {
     pub caution: Option<&'static str>,
     /// Whether it uses a layer.
     pub needs_layer: bool,
+    /// Its parameters.
+    pub params: &'static [Param],
     /// Why this model cannot be explained by it.
     pub obstacle: Option<String>,
 }
@@ -217,8 +219,42 @@ pub enum Panel {
         /// The marked row of [`ModelSummary::methods`].
         marked: usize,
     },
+    /// The parameters of the method: the marked row of [`MethodRow::params`].
+    Parameters {
+        /// The marked row.
+        marked: usize,
+    },
+    /// The weights of the superpixels, the strongest first: the marked row.
+    Segments {
+        /// The marked row.
+        marked: usize,
+    },
     /// The keys.
     Help,
+}
+
+impl Panel {
+    /// The marked row, in panels that have one.
+    pub(super) fn marked(&self) -> Option<usize> {
+        match self {
+            Panel::Classes { marked, .. }
+            | Panel::Methods { marked }
+            | Panel::Parameters { marked }
+            | Panel::Segments { marked } => Some(*marked),
+            Panel::None | Panel::Filter | Panel::Help => None,
+        }
+    }
+
+    /// The same, to be changed.
+    pub(super) fn marked_mut(&mut self) -> Option<&mut usize> {
+        match self {
+            Panel::Classes { marked, .. }
+            | Panel::Methods { marked }
+            | Panel::Parameters { marked }
+            | Panel::Segments { marked } => Some(marked),
+            Panel::None | Panel::Filter | Panel::Help => None,
+        }
+    }
 }
 
 /// What the keyboard is for, so that the keymap knows which keys are letters.
@@ -333,7 +369,7 @@ impl State {
         match self.panel {
             Panel::None | Panel::Help => Mode::Browse,
             Panel::Filter | Panel::Classes { .. } => Mode::Type,
-            Panel::Methods { .. } => Mode::Menu,
+            Panel::Methods { .. } | Panel::Parameters { .. } | Panel::Segments { .. } => Mode::Menu,
         }
     }
 
@@ -350,6 +386,25 @@ impl State {
     /// The selected method.
     pub fn method(&self) -> Option<&MethodRow> {
         self.model.as_deref()?.methods.iter().find(|row| row.name == self.selection.method)
+    }
+
+    /// The value of a parameter of the selected method.
+    pub fn parameter(&self, param: &Param) -> Value {
+        self.selection.values.get(param.name).cloned().unwrap_or_else(|| param.default_value())
+    }
+
+    /// The superpixels of the selected map, where the method has some.
+    pub fn segments(&self) -> Option<&Segments> {
+        let key = self.map_key(self.current()?)?;
+        self.maps.get(&key)?.attribution.segments.as_ref()
+    }
+
+    /// The superpixels by the strength of their weights, the strongest first.
+    pub fn segment_order(&self) -> Vec<usize> {
+        let Some(segments) = self.segments() else { return Vec::new() };
+        let mut order: Vec<usize> = (0..segments.weights.len()).collect();
+        order.sort_by(|a, b| segments.weights[*b].abs().total_cmp(&segments.weights[*a].abs()));
+        order
     }
 
     /// The classes that match what is typed into the class panel, best first.

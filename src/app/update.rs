@@ -7,7 +7,7 @@ use super::jobs::{Effect, Export, ImageId, Plan, Report};
 use super::truth::ClassNames;
 use super::{
     Action, Command, Decoded, Entry, Explained, MapKey, Mode, ModelSummary, Notice, Outcome, Panel, Predicted, State,
-    View, fuzzy,
+    View, fuzzy, values,
 };
 use crate::model::Target;
 use crate::text::escape;
@@ -94,6 +94,10 @@ impl State {
                 self.panel = Panel::Classes { query: String::new(), marked: 0 };
             }
             Command::ChooseMethod => self.open_methods(),
+            Command::SetParameters => self.open_parameters(),
+            Command::ListSegments => self.open_segments(),
+            Command::Less => self.step_parameter(false),
+            Command::More => self.step_parameter(true),
             Command::LayerBack => self.step_layer(-1),
             Command::LayerOn => self.step_layer(1),
             Command::CycleView => self.selection.view = self.selection.view.next(),
@@ -122,10 +126,10 @@ impl State {
 
     /// Moves the cursor, or the mark of the open panel.
     fn step(&mut self, rows: isize) {
-        match &self.panel {
-            Panel::Classes { marked, .. } | Panel::Methods { marked } => self.mark(marked.saturating_add_signed(rows)),
-            Panel::Help => {}
-            Panel::None | Panel::Filter => self.move_to(self.cursor.saturating_add_signed(rows)),
+        match (self.panel.marked(), &self.panel) {
+            (Some(marked), _) => self.mark(marked.saturating_add_signed(rows)),
+            (None, Panel::Help) => {}
+            (None, _) => self.move_to(self.cursor.saturating_add_signed(rows)),
         }
     }
 
@@ -144,7 +148,7 @@ impl State {
     /// Marks a row of the open panel.
     fn mark(&mut self, row: usize) {
         let rows = self.panel_rows();
-        if let Panel::Classes { marked, .. } | Panel::Methods { marked } = &mut self.panel {
+        if let Some(marked) = self.panel.marked_mut() {
             *marked = row.min(rows.saturating_sub(1));
         }
     }
@@ -153,6 +157,8 @@ impl State {
         match &self.panel {
             Panel::Classes { .. } => self.class_matches().len(),
             Panel::Methods { .. } => self.model.as_ref().map_or(0, |model| model.methods.len()),
+            Panel::Segments { .. } => self.segments().map_or(0, |segments| segments.weights.len()),
+            Panel::Parameters { .. } => self.method().map_or(0, |method| method.params.len()),
             _ => 0,
         }
     }
@@ -204,7 +210,7 @@ impl State {
                     None => {}
                 }
             }
-            Panel::None | Panel::Filter | Panel::Help => {}
+            Panel::None | Panel::Filter | Panel::Parameters { .. } | Panel::Segments { .. } | Panel::Help => {}
         }
     }
 
@@ -221,6 +227,38 @@ impl State {
         if let Some(model) = &self.model {
             let marked = model.methods.iter().position(|row| row.name == self.selection.method).unwrap_or(0);
             self.panel = Panel::Methods { marked };
+        }
+    }
+
+    fn open_parameters(&mut self) {
+        match self.method() {
+            Some(method) if method.params.is_empty() => {
+                self.notice = Some(Notice::Failed(format!("{} has no parameters", method.name)));
+            }
+            Some(_) => self.panel = Panel::Parameters { marked: 0 },
+            None => {}
+        }
+    }
+
+    fn open_segments(&mut self) {
+        let has_map = self.current().and_then(|image| self.map_key(image)).is_some_and(|key| self.maps.contains(&key));
+        if self.segments().is_some() {
+            self.panel = Panel::Segments { marked: 0 };
+        } else if has_map {
+            self.notice = Some(Notice::Failed(format!("{} divides nothing into superpixels", self.selection.method)));
+        }
+    }
+
+    /// Changes the marked parameter by a step.
+    fn step_parameter(&mut self, up: bool) {
+        let Panel::Parameters { marked } = self.panel else { return };
+        let Some(param) = self.method().and_then(|method| method.params.get(marked)) else { return };
+        let value = values::stepped(&param.kind, &self.parameter(param), up);
+        // A default is not stored, so that maps made with it are found again.
+        if value == param.default_value() {
+            self.selection.values.remove(param.name);
+        } else {
+            self.selection.values.insert(param.name.to_owned(), value);
         }
     }
 

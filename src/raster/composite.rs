@@ -11,9 +11,9 @@ use image::{Rgb, RgbImage, Rgba, RgbaImage};
 use super::{Colormap, Map, Region};
 
 /// How much darker the parts of a picture get that the model did not see.
-const UNSEEN_SHADE: f32 = 0.55;
+const UNSEEN_SHADE: f32 = 0.5;
 /// The share of the opacity that the coldest heat keeps: enough to see that there is heat, not so much that it veils.
-const COLD_SHARE: f32 = 0.35;
+const COLD_SHARE: f32 = 0.2;
 
 /// A map, and how to lay it over a picture.
 #[derive(Debug, Clone)]

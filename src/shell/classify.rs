@@ -110,6 +110,7 @@ impl Engine for ClassifierEngine {
                     help: method.help,
                     caution: method.caution,
                     needs_layer: method.needs.layer,
+                    params: method.params,
                     obstacle: self.obstacle(method),
                 })
                 .collect(),

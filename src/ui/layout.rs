@@ -70,7 +70,7 @@ impl Areas {
         }
         areas.strip = row(last - 1);
         let body = Rect { height: body.height - 1, ..body };
-        let list_width = (width * 27 / 100).clamp(LIST_WIDTH.0, LIST_WIDTH.1);
+        let list_width = (width * 30 / 100).clamp(LIST_WIDTH.0, LIST_WIDTH.1);
         let left = Rect { width: list_width, ..body };
         let right = Rect { x: body.x + list_width + GAP, width: width - list_width - GAP, ..body };
         let top = body.y + 1;
@@ -112,7 +112,7 @@ pub(super) fn fit(size: (u32, u32), area: Rect, cell: (u16, u16)) -> Rect {
 pub(super) fn halves(size: (u32, u32), area: Rect, cell: (u16, u16)) -> [Rect; 2] {
     let width = area.width.saturating_sub(1) / 2;
     let beside = [Rect { width, ..area }, Rect { x: area.x + area.width.saturating_sub(width), width, ..area }];
-    let height = area.height / 2;
+    let height = area.height.saturating_sub(1) / 2;
     let above = [Rect { height, ..area }, Rect { y: area.y + area.height - height, height, ..area }];
     let cells = |half: Rect| fit(size, half, cell).area();
     if cells(above[0]) > cells(beside[0]) { above } else { beside }

@@ -15,7 +15,9 @@ use ratatui::layout::{Position, Rect};
 use crate::app::{Action, Command, Panel, Picture, State};
 use canvas::Canvas;
 use layout::Areas;
-use views::{classes, empty, first_row, header, help, list, methods, picture, status, strip, tiny, why};
+use views::{
+    classes, empty, first_row, header, help, list, methods, parameters, picture, segments, status, strip, tiny, why,
+};
 
 pub use theme::Theme;
 
@@ -44,6 +46,8 @@ pub fn draw(frame: &mut Frame<'_>, state: &State, theme: Theme) -> Vec<Placement
     let panel = |canvas: &mut Canvas<'_>| match state.panel {
         Panel::Classes { .. } => classes::draw(canvas, &areas, state, theme),
         Panel::Methods { .. } => methods::draw(canvas, &areas, state, theme),
+        Panel::Parameters { .. } => parameters::draw(canvas, &areas, state, theme),
+        Panel::Segments { .. } => segments::draw(canvas, &areas, state, theme),
         Panel::None | Panel::Filter | Panel::Help => list::draw(canvas, &areas, state, theme),
     };
     match state.panel {
@@ -57,7 +61,7 @@ pub fn draw(frame: &mut Frame<'_>, state: &State, theme: Theme) -> Vec<Placement
             return Vec::new();
         }
         // There is no list beside the picture: a panel takes the picture's place.
-        Panel::Filter | Panel::Classes { .. } | Panel::Methods { .. } if areas.folded => {
+        _ if areas.folded && state.panel != Panel::None => {
             panel(canvas);
             return Vec::new();
         }
@@ -66,7 +70,7 @@ pub fn draw(frame: &mut Frame<'_>, state: &State, theme: Theme) -> Vec<Placement
     if !areas.folded {
         panel(canvas);
     }
-    if !matches!(state.panel, Panel::Classes { .. } | Panel::Methods { .. }) {
+    if matches!(state.panel, Panel::None | Panel::Filter) {
         why::draw(canvas, &areas, state, theme);
     }
     strip::draw(canvas, areas.strip, state, theme);
@@ -104,6 +108,8 @@ pub fn click(state: &State, at: Position) -> Option<Action> {
             let clicked = first_row(*marked, methods, usize::from(area.height)) + row(area)?;
             (clicked < methods).then_some(Action::Pick(clicked))
         }
+        // A click chooses among rows; in these there is nothing to choose.
+        Panel::Parameters { .. } | Panel::Segments { .. } => None,
         Panel::None | Panel::Filter => {
             if areas.why.contains(at) {
                 return why::rank_at(state, areas.why, at.y).map(|rank| Action::Command(Command::Rank(rank)));

@@ -1,5 +1,7 @@
 //! Text in a given number of cells.
 
+use std::time::Duration;
+
 use ratatui::text::{Line, Span};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
@@ -67,6 +69,16 @@ pub(super) fn number(value: f32) -> String {
         size if size < 0.1 => format!("{value:.3}"),
         size if size < 100.0 => format!("{value:.2}"),
         _ => format!("{value:.0}"),
+    }
+}
+
+/// In milliseconds, in seconds from ten on.
+pub(super) fn duration(time: Duration) -> String {
+    let milliseconds = time.as_secs_f64() * 1000.0;
+    match milliseconds {
+        0.0..1.0 => format!("{milliseconds:.1} ms"),
+        0.0..10_000.0 => format!("{milliseconds:.0} ms"),
+        _ => format!("{:.0} s", milliseconds / 1000.0),
     }
 }
 

@@ -10,7 +10,7 @@ use seewhy::app::keymap::{KEYMAP, Section, label, lookup};
 use seewhy::app::{
     Action, Command, Effect, Job, Mode, Notice, Outcome, Panel, Priority, Report, State, Task, View, update,
 };
-use seewhy::explain::LayerChoice;
+use seewhy::explain::{LayerChoice, Segments, Value};
 use seewhy::model::Target;
 use seewhy::ui;
 
@@ -444,4 +444,47 @@ fn predictions_from_the_background_do_not_ask_for_pictures() {
     update(&mut state, Action::Report(Report::Predicted(5, Ok(predicted(5)))));
     assert!(matches!(state.entries[5].outcome, Outcome::Classified(_)));
     assert!(!state.pictures.contains(&5));
+}
+
+#[test]
+fn parameters_are_stepped_and_their_default_is_no_setting() {
+    let mut state = finished(SIZE);
+    let default = current_key(&state);
+    press(&mut state, &[Command::SetParameters, Command::More]);
+    let changed = current_key(&state);
+    assert_eq!(changed.values.get("samples"), Some(&Value::Integer(2000)));
+    assert_eq!(state.plan.tasks[0].job, Job::Explain(changed));
+    let effects = press(&mut state, &[Command::Less]);
+    assert_eq!(current_key(&state), default);
+    assert_eq!(plan(&effects).map_or(0, |plan| plan.tasks.len()), 0, "the map with the default is still there");
+    press(&mut state, &[Command::Next, Command::More, Command::Accept]);
+    assert_eq!(current_key(&state).values.get("eigen-smooth"), Some(&Value::Flag(true)));
+    assert_eq!(state.panel, Panel::None);
+}
+
+#[test]
+fn another_method_starts_with_its_own_defaults() {
+    let mut state = finished(SIZE);
+    press(&mut state, &[Command::SetParameters, Command::More, Command::Escape]);
+    press(&mut state, &[Command::ChooseMethod, Command::Next, Command::Accept]);
+    assert!(current_key(&state).values.is_empty());
+    press(&mut state, &[Command::SetParameters]);
+    assert_eq!(state.notice, Some(Notice::Failed("guided-backprop has no parameters".to_owned())));
+}
+
+#[test]
+fn superpixels_are_listed_by_strength_with_their_sign() {
+    let mut state = finished(SIZE);
+    press(&mut state, &[Command::ListSegments]);
+    assert_eq!(state.notice, Some(Notice::Failed("grad-cam divides nothing into superpixels".to_owned())));
+    let mut map = explained(None);
+    let labels = ndarray::Array2::from_shape_fn((28, 28), |(_, x)| (x / 10) as u32);
+    map.attribution.segments = Some(Segments { labels, weights: vec![0.01, -0.5, 0.2] });
+    let key = current_key(&state);
+    update(&mut state, Action::Report(Report::Explained(key, Ok(Arc::new(map)))));
+    press(&mut state, &[Command::ListSegments]);
+    let text = screen(&state);
+    let rows: Vec<usize> =
+        ["-0.50  35.7 %", "+0.20  28.6 %", "+0.010  35.7 %"].map(|row| text.find(row).unwrap_or(0)).to_vec();
+    assert!(rows.is_sorted() && rows[0] > 0, "{text}");
 }

@@ -47,9 +47,14 @@ fn a_tiny_window_says_so_and_shows_what_it_can() {
 #[test]
 fn no_size_is_too_small_to_draw() {
     let mut state = at_the_pelican((80, 24));
-    for panel in
-        [None, Some(Command::Filter), Some(Command::FindClass), Some(Command::ChooseMethod), Some(Command::ToggleHelp)]
-    {
+    for panel in [
+        None,
+        Some(Command::Filter),
+        Some(Command::FindClass),
+        Some(Command::ChooseMethod),
+        Some(Command::SetParameters),
+        Some(Command::ToggleHelp),
+    ] {
         press(&mut state, &[Command::Escape]);
         press(&mut state, panel.as_slice());
         for width in (0..100).step_by(3) {
@@ -115,6 +120,13 @@ fn methods_are_offered_with_what_stops_them() {
     let mut state = finished((80, 24));
     press(&mut state, &[Command::ChooseMethod, Command::Next, Command::Next]);
     approve("methods_80x24", &state);
+}
+
+#[test]
+fn parameters_are_set_beside_the_picture() {
+    let mut state = finished((80, 24));
+    press(&mut state, &[Command::SetParameters, Command::More]);
+    approve("parameters_80x24", &state);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use crate::ui::words::{Piece, cut, cut_start, piece, spread};
 
 pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, area: Rect, state: &State, theme: Theme) {
     let width = usize::from(area.width).saturating_sub(2);
-    let root = cut_start(&state.root, (width / 3).max(8));
+    let root = cut_start(&state.root, (width / 4).max(8));
     let left = vec![piece(0, Span::styled("seewhy", theme.accent())), piece(4, root), piece(1, position(state))];
     let mut right: Vec<Piece<'_>> = Vec::new();
     if let Some(model) = &state.model {

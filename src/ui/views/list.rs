@@ -3,6 +3,7 @@
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
+use unicode_width::UnicodeWidthStr;
 
 use crate::app::{Entry, Outcome, Panel, State};
 use crate::ui::Theme;
@@ -52,17 +53,17 @@ fn draw_title(canvas: &mut Canvas<'_>, area: Rect, state: &State, theme: Theme) 
 /// `▸ ✗ pelican: goose   41.2 %`
 fn line<'a>(entry: &Entry, is_current: bool, width: usize, state: &State, theme: Theme) -> Line<'a> {
     let (sign, sign_style) = sign(entry, theme);
-    let (text, share) = words(entry, state);
     let emphasis = if is_current { theme.strong() } else { Style::new() };
     let marker = if is_current { "▸" } else { " " };
     let room = width.saturating_sub(5 + 8);
+    let name_width = if width >= WIDE { room * 45 / 100 } else { 0 };
+    let (text, share) = words(entry, state, room.saturating_sub(name_width + 3));
     let filtering = !state.filter.is_empty() || state.panel == Panel::Filter;
     let named = matches!(entry.outcome, Outcome::Classified(_)) && !filtering;
     let mut spans =
         vec![Span::styled(format!(" {marker} "), theme.accent()), Span::styled(sign, sign_style), Span::raw(" ")];
     let quiet = if is_current { emphasis } else { theme.quiet() };
     if width >= WIDE {
-        let name_width = room * 45 / 100;
         spans.push(Span::styled(pad(&cut_start(&entry.name, name_width), name_width) + "  ", quiet));
         spans.push(Span::styled(pad(&text, room - name_width - 3), emphasis));
     } else if !named {
@@ -87,14 +88,18 @@ fn sign(entry: &Entry, theme: Theme) -> (&'static str, Style) {
     }
 }
 
-/// What the model says, after what is true where that differs; and how sure it is.
-fn words(entry: &Entry, state: &State) -> (String, Option<f32>) {
+/// What the model says, after what is true where that differs, in `room` cells; and how sure it is.
+fn words(entry: &Entry, state: &State, room: usize) -> (String, Option<f32>) {
     match &entry.outcome {
         Outcome::Classified(top) => {
             let Some((best, model)) = top.first().zip(state.model.as_deref()) else { return (String::new(), None) };
             let label = model.short_label(best.index);
             let text = match entry.truth.filter(|truth| *truth != best.index) {
-                Some(truth) => format!("{}: {label}", cut(model.short_label(truth), 16)),
+                // Where both are long, each gets half.
+                Some(truth) => {
+                    let left = room.saturating_sub(2 + label.width()).max(room / 2);
+                    format!("{}: {label}", cut(model.short_label(truth), left))
+                }
                 None => label.to_owned(),
             };
             (text, Some(best.probability))

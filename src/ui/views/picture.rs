@@ -7,8 +7,14 @@ use ratatui::text::{Line, Span};
 use crate::app::{MapKey, Outcome, Picture, State};
 use crate::ui::canvas::Canvas;
 use crate::ui::layout::{Areas, fit, halves};
-use crate::ui::words::{Piece, cut_start, piece, spread};
+use crate::ui::views::why::filled;
+use crate::ui::words::{Piece, cut, cut_start, duration, piece, spread};
 use crate::ui::{Placement, Theme};
+
+/// Fewest rows of the picture that words may not take.
+const SMALLEST: u16 = 4;
+/// Cells of the progress bar.
+const PROGRESS: usize = 10;
 
 pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, areas: &Areas, state: &State, theme: Theme) -> Vec<Placement> {
     draw_title(canvas, areas.title, state, theme);
@@ -26,7 +32,7 @@ pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, areas: &Areas, state: &State,
     if scene.is_empty() {
         canvas.centred(areas.picture, &[("opening…".to_owned(), theme.quiet())]);
     }
-    place(scene, below_caution(canvas, areas.picture, state, theme), state.terminal.cell)
+    place(scene, below_words(canvas, areas.picture, state, theme), state.terminal.cell)
 }
 
 /// Which picture goes where.
@@ -45,32 +51,40 @@ pub(in crate::ui) fn ahead(areas: &Areas, state: &State) -> Vec<Placement> {
     let mut placements = Vec::new();
     for scene in state.scenes_ahead() {
         let map = scene.first().and_then(|picture| picture.key.heat.as_ref()).map(|heat| &heat.map);
-        let area = if caution(areas.picture, state, map).is_some() { below(areas.picture) } else { areas.picture };
-        placements.extend(place(scene, area, state.terminal.cell));
+        let lines = words(areas.picture, state, map).len();
+        placements.extend(place(scene, below(areas.picture, lines), state.terminal.cell));
     }
     placements
 }
 
-/// Writes what must be known about the map on screen, and returns what is left of the area.
-fn below_caution(canvas: &mut Canvas<'_>, area: Rect, state: &State, theme: Theme) -> Rect {
-    let Some(text) = caution(area, state, state.shown_map.as_ref()) else { return area };
-    let text = crate::ui::words::cut(&format!(" ! {text}"), usize::from(area.width));
-    canvas.line(area, Span::styled(text, theme.warning()));
-    below(area)
+/// Writes what the map on screen says in words, and what must be known about it; returns what is left of the area.
+fn below_words(canvas: &mut Canvas<'_>, area: Rect, state: &State, theme: Theme) -> Rect {
+    let words = words(area, state, state.shown_map.as_ref());
+    for (row, (text, is_warning)) in words.iter().enumerate() {
+        let style = if *is_warning { theme.warning() } else { theme.strong() };
+        canvas.row(area, row, Span::styled(cut(text, usize::from(area.width)), style));
+    }
+    below(area, words.len())
 }
 
-/// The area without its first line.
-fn below(area: Rect) -> Rect {
-    Rect { y: area.y + 1, height: area.height - 1, ..area }
+/// The area without its first lines.
+fn below(area: Rect, lines: usize) -> Rect {
+    let lines = (lines as u16).min(area.height);
+    Rect { y: area.y + lines, height: area.height - lines, ..area }
 }
 
-/// What must be known about a map, where there is room to say it.
-fn caution<'a>(area: Rect, state: &'a State, map: Option<&MapKey>) -> Option<&'a str> {
+/// What a map says in words and what must be known about it, a line each, and whether it is a warning; as far as there is
+/// room.
+fn words(area: Rect, state: &State, map: Option<&MapKey>) -> Vec<(String, bool)> {
     let map = map.and_then(|key| state.maps.get(key));
+    let statement = map.and_then(|map| map.attribution.statement.as_deref());
     let warning = map.and_then(|map| map.attribution.warnings.first()).map(String::as_str);
     let caution = warning.or_else(|| state.method().and_then(|method| method.caution));
     let guess = state.model.as_deref().and_then(|model| model.guess.as_deref());
-    caution.or(guess).filter(|_| area.height > 4)
+    let statement = statement.map(|text| (format!(" {text}"), false));
+    let caution = caution.or(guess).map(|text| (format!(" ! {text}"), true));
+    let room = usize::from(area.height.saturating_sub(SMALLEST));
+    statement.into_iter().chain(caution).take(room).collect()
 }
 
 /// `pelican/0007.jpg  640x480, cropped to 480x480             working…`
@@ -84,13 +98,26 @@ fn draw_title(canvas: &mut Canvas<'_>, area: Rect, state: &State, theme: Theme) 
     }
     let mut right = Vec::new();
     if let Some((_, done, total)) = state.progress.as_ref().filter(|(_, _, total)| *total > 0) {
+        right.push(piece(2, Span::styled(filled(*done as f32 / *total as f32, PROGRESS), theme.accent_bar())));
         right.push(piece(1, Span::styled(format!("{done} of {total} model calls"), theme.accent())));
+        if let Some(left) = time_left(state) {
+            right.push(piece(2, Span::styled(format!("{left} left"), theme.quiet())));
+        }
     } else if state.is_working() {
         right.push(piece(1, Span::styled("working…", theme.accent())));
     }
     let inner = Rect { x: area.x + 1, width: area.width.saturating_sub(2), ..area };
     let line: Line<'_> = spread(left, right, width);
     canvas.line(inner, line);
+}
+
+/// Time that the running method will take, if it goes on as it did.
+fn time_left(state: &State) -> Option<String> {
+    let (key, done, total) = state.progress.as_ref().filter(|(_, done, _)| *done > 0)?;
+    let map = state.maps.get(key)?;
+    let (known, _) = map.progress?;
+    let rest = map.elapsed.mul_f64(total.saturating_sub(*done) as f64 / known.max(1) as f64);
+    Some(duration(rest))
 }
 
 /// How large the image is, and which part of it the model saw.

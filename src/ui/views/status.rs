@@ -8,7 +8,7 @@ use crate::app::{Explained, Notice, Sign, State, Target};
 use crate::raster::Colormap;
 use crate::ui::Theme;
 use crate::ui::canvas::{Canvas, rgb};
-use crate::ui::words::{Piece, cut, number, piece, spread};
+use crate::ui::words::{Piece, cut, duration, number, piece, spread};
 
 /// Cells of the colour bar, on a narrow screen and on others.
 const BAR: (usize, usize) = (6, 12);
@@ -62,6 +62,11 @@ fn explanation<'a>(state: &State, width: usize, theme: Theme) -> Vec<Piece<'a>> 
     if map.progress.is_none() {
         pieces.push(piece(4, Span::styled(duration(map.elapsed), theme.quiet())));
     }
+    for evidence in &map.attribution.evidence {
+        let unit = if evidence.unit.is_empty() { String::new() } else { format!(" {}", evidence.unit) };
+        let text = format!("{} {}{unit}", evidence.name, number(evidence.value as f32));
+        pieces.push(piece(4, Span::styled(text, theme.quiet())));
+    }
     let percent = state.selection.percent;
     pieces.push(piece(7, Span::styled(format!("{} {percent} %", state.selection.colormap.name()), theme.quiet())));
     pieces
@@ -109,14 +114,4 @@ fn colour_bar<'a>(map: &Explained, colormap: Colormap, cells: usize, theme: Them
     }
     spans.push(Span::styled(high, theme.quiet()));
     spans
-}
-
-/// In milliseconds, in seconds from ten on.
-fn duration(time: std::time::Duration) -> String {
-    let milliseconds = time.as_secs_f64() * 1000.0;
-    match milliseconds {
-        0.0..1.0 => format!("{milliseconds:.1} ms"),
-        0.0..10_000.0 => format!("{milliseconds:.0} ms"),
-        _ => format!("{:.0} s", milliseconds / 1000.0),
-    }
 }

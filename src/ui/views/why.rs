@@ -82,7 +82,7 @@ pub(in crate::ui) fn rows(state: &State, image: ImageId, room: usize) -> Vec<Row
 }
 
 /// A bar of `share` of `width` cells, to an eighth of a cell.
-fn filled(share: f32, width: usize) -> String {
+pub(in crate::ui) fn filled(share: f32, width: usize) -> String {
     let eighths = (share.clamp(0.0, 1.0) * width as f32 * 8.0).round() as usize;
     let rest = eighths % 8;
     "█".repeat(eighths / 8) + if rest > 0 { EIGHTHS[rest - 1] } else { "" }

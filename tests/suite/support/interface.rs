@@ -13,7 +13,7 @@ use seewhy::app::{
     Action, Command, Decoded, Effect, Explained, ImageId, Job, LayerRow, MapKey, MethodRow, ModelSummary, Plan,
     Predicted, Report, State, Terminal, update,
 };
-use seewhy::explain::{Attribution, Family, Sign};
+use seewhy::explain::{Attribution, Family, Param, ParamKind, Sign};
 use seewhy::model::{Prediction, softmax};
 use seewhy::raster::Region;
 use seewhy::ui::{self, Placement, Theme};
@@ -21,6 +21,16 @@ use seewhy::ui::{self, Placement, Theme};
 /// The classes of the model of these tests.
 pub(crate) const LABELS: [&str; 8] =
     ["goldfinch", "bullfrog", "agama", "goose", "pelican", "drake", "black swan, Cygnus atratus", "American coot"];
+
+/// The parameters of the first method.
+const PARAMS: &[Param] = &[
+    Param {
+        name: "samples",
+        kind: ParamKind::Integer { default: 1000, min: 10, max: 100_000 },
+        help: "how many changed images the model is asked about",
+    },
+    Param { name: "eigen-smooth", kind: ParamKind::Flag { default: false }, help: "keep the first component only" },
+];
 
 /// Folder, file, and the logits that the model gives.
 const IMAGES: [(&str, &str, [f32; 8]); 6] = [
@@ -42,6 +52,7 @@ pub(crate) fn model() -> Arc<ModelSummary> {
         help: "where the last feature maps speak for the class, weighted by their gradients",
         caution,
         needs_layer,
+        params: if needs_layer { PARAMS } else { &[] },
         obstacle,
     };
     Arc::new(ModelSummary {

@@ -1,0 +1,59 @@
+//! The parameters of the method, in the list's place. Everything said here comes from the registry.
+
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+
+use crate::app::{Panel, Param, State, Value};
+use crate::ui::Theme;
+use crate::ui::canvas::Canvas;
+use crate::ui::layout::Areas;
+use crate::ui::views::{first_row, methods::parts};
+use crate::ui::words::{cut, pad, wrap};
+
+/// Widest value, in cells.
+const VALUE: usize = 12;
+
+pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, areas: &Areas, state: &State, theme: Theme) {
+    let (Panel::Parameters { marked }, Some(method)) = (&state.panel, state.method()) else { return };
+    let (list, about) = parts(areas);
+    let width = usize::from(list.width);
+    canvas.clear(areas.list_title);
+    canvas.line(areas.list_title, Span::styled(cut(&format!(" parameters of {}", method.name), width), theme.accent()));
+    let rows = usize::from(list.height);
+    let first = first_row(*marked, method.params.len(), rows);
+    for (row, param) in method.params.iter().skip(first).take(rows).enumerate() {
+        canvas.row(list, row, line(param, first + row == *marked, state, width, theme));
+    }
+    let Some(param) = method.params.get(*marked) else { return };
+    let text = format!(
+        "{}. {}; {} unless set. ← and → change it.",
+        param.help.trim_end_matches('.'),
+        param.domain(),
+        shown(&param.default_value())
+    );
+    for (index, text) in wrap(&text, width.saturating_sub(2)).into_iter().enumerate() {
+        canvas.row(about, index + 1, Span::styled(format!(" {text}"), theme.quiet()));
+    }
+}
+
+/// `▸ samples            1000`
+fn line<'a>(param: &Param, is_marked: bool, state: &State, width: usize, theme: Theme) -> Line<'a> {
+    let is_set = state.selection.values.contains_key(param.name);
+    let style = if is_marked { theme.strong() } else { Style::new() };
+    let value = cut(&shown(&state.parameter(param)), VALUE);
+    Line::from(vec![
+        Span::styled(if is_marked { " ▸ " } else { "   " }, theme.accent()),
+        Span::styled(pad(param.name, width.saturating_sub(4 + VALUE)), style),
+        Span::styled(format!("{value:>VALUE$}"), if is_set { theme.accent() } else { style }),
+    ])
+}
+
+/// A value as people read it.
+fn shown(value: &Value) -> String {
+    match value {
+        Value::Integer(value) => value.to_string(),
+        Value::Real(value) => value.to_string(),
+        Value::Choice(value) => value.clone(),
+        Value::Flag(value) => if *value { "yes" } else { "no" }.to_owned(),
+    }
+}

@@ -1,0 +1,55 @@
+//! The weights of the superpixels, in the list's place: what a painted map cannot say in numbers.
+
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+
+use crate::app::{Panel, State};
+use crate::ui::Theme;
+use crate::ui::canvas::Canvas;
+use crate::ui::layout::Areas;
+use crate::ui::views::{first_row, why::filled};
+use crate::ui::words::{cut, number, percent};
+
+/// Cells before the bar: mark, weight, share of the picture.
+const BEFORE: usize = 3 + 11 + 9;
+
+pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, areas: &Areas, state: &State, theme: Theme) {
+    let Panel::Segments { marked } = state.panel else { return };
+    let area = areas.panel();
+    let width = usize::from(area.width);
+    canvas.clear(areas.list_title);
+    canvas.line(areas.list_title, Span::styled(cut(" superpixels: weight, area", width), theme.accent()));
+    let Some(segments) = state.segments() else {
+        canvas.row(area, 0, Span::styled("   working…", theme.quiet()));
+        return;
+    };
+    let mut sizes = vec![0usize; segments.weights.len()];
+    for label in &segments.labels {
+        if let Some(size) = sizes.get_mut(*label as usize) {
+            *size += 1;
+        }
+    }
+    let pixels = segments.labels.len().max(1) as f32;
+    let order = state.segment_order();
+    let strongest = order.first().map_or(0.0, |segment| segments.weights[*segment].abs());
+    let rows = usize::from(area.height);
+    let first = first_row(marked, order.len(), rows);
+    for (row, segment) in order.into_iter().skip(first).take(rows).enumerate() {
+        let weight = segments.weights[segment];
+        let is_marked = first + row == marked;
+        let style = if is_marked { theme.strong() } else { Style::new() };
+        let share = if strongest > 0.0 { weight.abs() / strongest } else { 0.0 };
+        let sign = if weight > 0.0 { "+" } else { "" };
+        let bar = filled(share, width.saturating_sub(BEFORE + 1));
+        canvas.row(
+            area,
+            row,
+            Line::from(vec![
+                Span::styled(if is_marked { " ▸ " } else { "   " }, theme.accent()),
+                Span::styled(format!("{:>10} ", format!("{sign}{}", number(weight))), style),
+                Span::styled(format!("{}  ", percent(sizes[segment] as f32 / pixels)), theme.quiet()),
+                Span::styled(bar, if weight > 0.0 { theme.accent_bar() } else { theme.quiet() }),
+            ]),
+        );
+    }
+}
