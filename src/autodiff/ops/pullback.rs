@@ -71,16 +71,6 @@ impl<F: Pull> Pullback<F> {
     }
 
     fn out_of_place<T: Real>(&self, result: &mut Tensor, gradient: &Tensor, value: &Tensor) -> TractResult<()> {
-        if gradient.shape() == value.shape() {
-            let (gradient, value) = (gradient.try_as_plain_ram()?, value.try_as_plain_ram()?);
-            let (gradient, value): (&[T], &[T]) = (gradient.as_slice()?, value.as_slice()?);
-            let mut result = result.try_as_plain_ram_mut()?;
-            return par_chunks_mut(result.as_slice_mut()?, 1, value.len(), |start, chunk| {
-                let pairs = gradient[start..].iter().zip(&value[start..]);
-                chunk.iter_mut().zip(pairs).for_each(|(result, (&g, &v))| *result = self.0.pull(g, v));
-                Ok(())
-            });
-        }
         let gradient = gradient.to_plain_array_view::<T>()?;
         let value = value.to_plain_array_view::<T>()?;
         let mut result = result.to_plain_array_view_mut::<T>()?;

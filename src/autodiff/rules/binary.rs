@@ -155,13 +155,13 @@ impl Pull for Gate {
             Side::Above => value > bound,
             Side::Below => value < bound,
         };
-        if inside {
-            gradient
-        } else if self.tie == Tie::Half && value == bound {
-            gradient * T::of(0.5)
-        } else {
-            T::zero()
-        }
+        // Choices without branches, so that the compiler may use vector registers.
+        let tied = match self.tie {
+            Tie::None => T::zero(),
+            Tie::Half => gradient * T::of(0.5),
+        };
+        let outside = if value == bound { tied } else { T::zero() };
+        if inside { gradient } else { outside }
     }
 }
 
