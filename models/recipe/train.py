@@ -213,12 +213,15 @@ def save(path, content):
     os.replace(path.with_suffix(".part"), path)
 
 
-def train(work, minutes, threads, seed, muon_rate, adam_rate):
+def train(work, minutes, threads, seed, muon_rate, adam_rate, start):
     torch.manual_seed(seed)
     torch.set_num_threads(1)
     data = Data(work, seed)
     model = Network()
-    model.init_whitening(normalise(data.images[:5000].permute(0, 3, 1, 2)))
+    if start is None:
+        model.init_whitening(normalise(data.images[:5000].permute(0, 3, 1, 2)))
+    else:
+        model.load_state_dict(torch.load(start, weights_only=True)["average"])
     model = model.to(memory_format=torch.channels_last).train()
     filters = [p for p in model.parameters() if p.requires_grad and p.ndim == 4]
     others = [p for p in model.parameters() if p.requires_grad and p.ndim != 4]
@@ -241,12 +244,12 @@ def train(work, minutes, threads, seed, muon_rate, adam_rate):
     started, last_saved = time.time() - used, time.time()
     losses, rights = [], []
     while (progress := (time.time() - started) / (60 * minutes)) < 1:
-        if progress > WHITEN_BIAS_UNTIL and model.whiten.bias.requires_grad:
+        if (start or progress > WHITEN_BIAS_UNTIL) and model.whiten.bias.requires_grad:
             for m in (model, *workers.replicas):
                 m.whiten.bias.requires_grad = False
                 m.whiten.bias.grad = None
             workers.trained = [p for p in model.parameters() if p.requires_grad]
-        side = next(side for until, side in SIDES if progress < until)
+        side = 32 if start else next(side for until, side in SIDES if progress < until)
         x, y, chosen = data.batch(BATCH, progress < PRUNE_UNTIL, side)
         each, right = workers.gradients(x, y)
         data.losses[chosen] = each.numpy()
@@ -275,7 +278,7 @@ def train(work, minutes, threads, seed, muon_rate, adam_rate):
     held_out = [accuracy(m, data.test_images, data.test_labels) for m in (model, average)]
     print(f"held out: last {held_out[0]:.4f}, averaged {held_out[1]:.4f}", flush=True)
     save(work / "final.pt", {"model": model.state_dict(), "average": average.state_dict(), "seed": seed, "step": step,
-                             "minutes": minutes, "epochs": seen / len(data.images), "torch": torch.__version__})
+                             "minutes": minutes, "epochs": seen / len(data.images), "torch": str(torch.__version__)})
 
 
 def main():
@@ -286,9 +289,10 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--muon-rate", type=float, default=0.1)
     parser.add_argument("--adam-rate", type=float, default=5e-3)
+    parser.add_argument("--start", type=Path, help="go on from the averaged weights of an earlier final.pt, at full resolution")
     arguments = parser.parse_args()
     train(arguments.work_dir, arguments.minutes, arguments.threads, arguments.seed, arguments.muon_rate,
-          arguments.adam_rate)
+          arguments.adam_rate, arguments.start)
 
 
 if __name__ == "__main__":
