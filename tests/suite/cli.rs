@@ -236,3 +236,12 @@ fn completions_and_the_manual_come_from_the_same_words() {
         assert!(text.contains("grad-cam") || text.contains("explain"), "{arguments:?}");
     }
 }
+
+#[test]
+fn the_readme_lists_every_method_as_the_registry_has_it() {
+    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+    for method in seewhy::explain::METHODS {
+        let row = format!("| `{}` | {} | {} |", method.name, method.help, method.reference);
+        assert!(readme.contains(&row), "the table of methods in README.md lacks this line:\n{row}");
+    }
+}
