@@ -49,6 +49,14 @@ impl<'a> Frame<'a> {
         vec![0.0; self.values.len()]
     }
 
+    /// The whole picture in its mean colour.
+    pub(super) fn mean(&self) -> Vec<f32> {
+        let pixels = self.height * self.width;
+        let mean = |channel| (0..pixels).map(|pixel| f64::from(self.values[self.offset(pixel, channel)])).sum::<f64>();
+        let means: Vec<f32> = (0..self.channels).map(|channel| (mean(channel) / pixels as f64) as f32).collect();
+        self.fill(|_, channel| means[channel])
+    }
+
     /// Each superpixel in its mean colour.
     pub(super) fn means(&self, labels: &Labels) -> Vec<f32> {
         let mut sums = vec![0.0_f64; labels.count * self.channels];
@@ -130,7 +138,7 @@ impl<'a> Frame<'a> {
         values
     }
 
-    fn tensor(&self, values: Vec<f32>) -> ArrayD<f32> {
+    pub(super) fn tensor(&self, values: Vec<f32>) -> ArrayD<f32> {
         ArrayD::from_shape_vec(IxDyn(&self.shape), values).unwrap_or_else(|_| ArrayD::zeros(IxDyn(&self.shape)))
     }
 }

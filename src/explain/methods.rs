@@ -3,7 +3,8 @@
 
 use super::{
     LayerChoice, MethodInfo, ablation_cam, anchors, eigen_cam, eigen_grad_cam, elementwise_grad_cam, grad_cam,
-    grad_cam_plus_plus, hires_cam, kernel_shap, layer_cam, lime, occlusion, rise, score_cam, xgrad_cam,
+    grad_cam_plus_plus, guided_backprop, hires_cam, input_x_gradient, integrated_gradients, kernel_shap, layer_cam,
+    lime, occlusion, rise, saliency, score_cam, smoothgrad, xgrad_cam,
 };
 
 use crate::model::{Network, Unsupported};
@@ -20,6 +21,13 @@ pub static METHODS: &[&MethodInfo] = &[
     &eigen_grad_cam::EIGEN_GRAD_CAM,
     &score_cam::SCORE_CAM,
     &ablation_cam::ABLATION_CAM,
+    &saliency::SALIENCY,
+    &input_x_gradient::INPUT_X_GRADIENT,
+    &integrated_gradients::INTEGRATED_GRADIENTS,
+    &smoothgrad::SMOOTHGRAD,
+    &smoothgrad::VARGRAD,
+    &guided_backprop::GUIDED_BACKPROP,
+    &guided_backprop::GUIDED_GRAD_CAM,
     &occlusion::OCCLUSION,
     &lime::LIME,
     &kernel_shap::KERNEL_SHAP,

@@ -13,6 +13,9 @@ use crate::support::{Manifest, fixture_array};
 /// Largest difference of two maps in `[0, 1]`.
 const CAM_TOLERANCE: f32 = 1e-3;
 
+/// Relative L2 error of a gradient map on the tiny networks.
+const GRADIENT_TOLERANCE: f64 = 1e-3;
+
 /// A network of the fixtures with the forward pass of its image.
 struct Case {
     classifier: Classifier,
@@ -87,6 +90,12 @@ fn golden(map: &Json) -> ArrayD<f32> {
     all.index_axis(Axis(0), usize::try_from(map["index"].as_u64().unwrap()).unwrap()).to_owned()
 }
 
+fn relative_error(ours: &ArrayD<f32>, golden: &ArrayD<f32>) -> f64 {
+    assert_eq!(ours.shape(), golden.shape());
+    let length = |values: &mut dyn Iterator<Item = f32>| values.map(|v| f64::from(v).powi(2)).sum::<f64>().sqrt();
+    length(&mut ours.iter().zip(golden).map(|(a, b)| a - b)) / length(&mut golden.iter().copied())
+}
+
 fn largest_difference(a: &ArrayD<f32>, b: &ArrayD<f32>) -> f32 {
     assert_eq!(a.shape(), b.shape());
     a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
@@ -129,6 +138,45 @@ fn class_activation_maps_equal_those_of_pytorch_grad_cam() {
     println!("maps compared: {compared:?}");
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert!(compared["grad-cam"] >= 20 && compared.len() >= 8, "too few cases: {compared:?}");
+}
+
+/// Every gradient map that the fixtures have and we make. Noise is the sampler's own there, so SmoothGrad is tested apart.
+#[test]
+fn gradient_maps_equal_those_of_captum() {
+    let manifest = Manifest::read();
+    let mut compared = BTreeMap::<&str, usize>::new();
+    let mut wrong = vec![];
+    for (name, network) in manifest.networks() {
+        for exporter in ["torchscript", "dynamo"] {
+            let Some(case) = Case::load(network, exporter) else { continue };
+            for map in network["maps"].as_array().unwrap() {
+                let Some(method) = map["method"].as_str().and_then(ours) else { continue };
+                if find(method).unwrap().family != Family::Gradient || map.get("noise").is_some() {
+                    continue;
+                }
+                let attribution = case.explain(method, map).unwrap();
+                let golden = golden(map);
+                let error = relative_error(&attribution.values, &golden);
+                *compared.entry(method).or_default() += 1;
+                if error > GRADIENT_TOLERANCE {
+                    wrong.push(format!(
+                        "{method} of {} in {name} ({exporter}, {}): {error}",
+                        map["target"], map["parameters"]
+                    ));
+                }
+                if let Some(gap) = map["completeness_gap"].as_f64() {
+                    let ours =
+                        attribution.evidence.iter().find(|evidence| evidence.name == "completeness gap").unwrap();
+                    assert!((ours.value - gap).abs() < 1e-3, "{} is not {gap}", ours.value);
+                }
+            }
+        }
+    }
+    println!("maps compared: {compared:?}");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    for method in ["saliency", "input-x-gradient", "integrated-gradients", "guided-backprop", "guided-grad-cam"] {
+        assert!(compared.contains_key(method), "no case of {method}: {compared:?}");
+    }
 }
 
 /// With global average pooling and a linear head, HiResCAM is Grad-CAM times the number of places, and its sum is the logit

@@ -9,6 +9,7 @@ mod dense;
 mod error;
 mod extract;
 mod grid;
+mod guided;
 mod head;
 mod layers;
 mod plans;
@@ -92,6 +93,7 @@ pub struct Network {
     logits_only: Lazy,
     input_gradient: Lazy,
     way_back: Lazy,
+    guided_gradient: Lazy,
     layer_plans: LayerPlans,
 }
 
@@ -151,6 +153,7 @@ impl Network {
             logits_only: Lazy::default(),
             input_gradient: Lazy::default(),
             way_back: Lazy::default(),
+            guided_gradient: Lazy::default(),
             layer_plans: LayerPlans::new(LAYER_PLANS),
         })
     }
@@ -323,6 +326,22 @@ impl Network {
         let mut outputs = plan.run(tvec![tensor, self.cotangent(cotangent)?])?;
         let gradient = outputs.remove(1).into_tensor().into_plain_array::<f32>();
         Ok((read_logits(&outputs[0])?, gradient.map_err(tract("could not read the gradient at the input"))?))
+    }
+
+    /// As [`Network::input_gradient`], but each ReLU passes on only what is positive: guided backpropagation.
+    ///
+    /// # Errors
+    /// As [`Network::input_gradient`].
+    pub fn guided_gradient(&self, input: ArrayViewD<'_, f32>, cotangent: &[f32]) -> Result<ArrayD<f32>, NetworkError> {
+        let tensor = self.input_tensor(&input)?;
+        let plan = self.guided_gradient.get(|| {
+            let purpose = "compute the guided gradient at the input";
+            let part = extract(&self.graph, &[self.input], &[self.logits]).map_err(tract(purpose))?;
+            let (output, wanted) = (part.places[&self.logits], part.places[&self.input]);
+            Plan::build(purpose.into(), autodiff::vjp_with(guided::RULES, &part.graph, output, &[wanted])?)
+        })?;
+        let gradient = plan.run(tvec![tensor, self.cotangent(cotangent)?])?.remove(1).into_tensor();
+        gradient.into_plain_array::<f32>().map_err(tract("could not read the guided gradient at the input"))
     }
 
     /// The nearest kept outlet at or before a layer; the input where there is none. All that the layer computes, and all
