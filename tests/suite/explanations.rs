@@ -193,10 +193,10 @@ fn hires_cam_adds_up_to_the_logit_where_the_head_is_linear() {
     let layer = case.layer("block2").unwrap();
     let zero = seewhy::model::Activation::zeros(case.classifier.network().layers()[layer].shape);
     let biases = network.logits_from(&case.pass, layer, &zero).unwrap();
-    for class in 0..network.classes() {
+    for (class, bias) in biases.iter().enumerate() {
         let (hires, grad) = (at("hires-cam", class), at("grad-cam", class));
         assert!(largest_difference(&hires, &grad) < 1e-5);
-        let sum: f32 = hires.sum() + biases[class];
+        let sum: f32 = hires.sum() + bias;
         assert!((sum - case.pass.logits[class]).abs() < 1e-4, "{sum} is not {}", case.pass.logits[class]);
     }
 }
