@@ -2,6 +2,7 @@
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
+#[allow(clippy::enum_glob_use, reason = "a table of commands, where their type goes without saying")]
 use super::Command::{self, *};
 use super::Mode;
 

@@ -64,8 +64,7 @@ impl State {
     fn scene_of(&self, image: ImageId, map: Option<&MapKey>) -> Vec<Picture> {
         let views: &[View] = match self.selection.view {
             View::SideBySide if map.is_some() => &[View::Image, View::Overlay],
-            View::SideBySide => &[View::Image],
-            View::Image => &[View::Image],
+            View::SideBySide | View::Image => &[View::Image],
             View::Overlay => &[View::Overlay],
             View::Heat => &[View::Heat],
         };

@@ -41,6 +41,7 @@ fn percentile(mut values: Vec<f32>, share: f32) -> f32 {
 }
 
 #[cfg(test)]
+#[expect(clippy::float_cmp, reason = "these values are exact")]
 mod tests {
     use ndarray::array;
 

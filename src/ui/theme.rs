@@ -10,6 +10,7 @@ pub struct Theme {
     pub colour: bool,
 }
 
+#[expect(clippy::unused_self, reason = "which styles depend on the theme is the theme's business")]
 impl Theme {
     /// Where the user is, and what they chose.
     pub(super) fn accent(self) -> Style {

@@ -79,6 +79,8 @@ fn an_empty_directory_names_the_demo() {
     update(&mut state, Action::FoundAll(Vec::new()));
     update(&mut state, Action::ModelReady(model()));
     approve("empty_80x24", &state);
+    update(&mut state, terminal((20, 6)));
+    assert!(screen(&state).contains("try: seewhy demo"));
 }
 
 #[test]

@@ -28,7 +28,7 @@ pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, areas: &Areas, state: &State,
     let text = format!(
         "{}. {}; {} unless set. ← and → change it.",
         param.help.trim_end_matches('.'),
-        param.domain(),
+        domain(param),
         shown(&param.default_value())
     );
     for (index, text) in wrap(&text, width.saturating_sub(2)).into_iter().enumerate() {
@@ -46,6 +46,11 @@ fn line<'a>(param: &Param, is_marked: bool, state: &State, width: usize, theme: 
         Span::styled(pad(param.name, width.saturating_sub(4 + VALUE)), style),
         Span::styled(format!("{value:>VALUE$}"), if is_set { theme.accent() } else { style }),
     ])
+}
+
+/// What the parameter takes, in the words of [`shown`].
+fn domain(param: &Param) -> String {
+    if matches!(param.default_value(), Value::Flag(_)) { "yes or no".to_owned() } else { param.domain() }
 }
 
 /// A value as people read it.

@@ -93,9 +93,8 @@ fn draw_title(canvas: &mut Canvas<'_>, area: Rect, state: &State, theme: Theme) 
     let width = usize::from(area.width).saturating_sub(2);
     let name = cut_start(&entry.name, width.saturating_sub(11).max(width / 2));
     let mut left: Vec<Piece<'_>> = vec![piece(0, Span::styled(name, theme.strong()))];
-    if let Some(text) = size(state, image) {
-        left.push(piece(3, Span::styled(text, theme.quiet())));
-    }
+    let texts = sizes(state, image).into_iter().zip(3..);
+    left.extend(texts.map(|(text, rank)| piece(rank, Span::styled(text, theme.quiet()))));
     let mut right = Vec::new();
     if let Some((_, done, total)) = state.progress.as_ref().filter(|(_, _, total)| *total > 0) {
         right.push(piece(2, Span::styled(filled(*done as f32 / *total as f32, PROGRESS), theme.accent_bar())));
@@ -121,21 +120,24 @@ fn time_left(state: &State) -> Option<String> {
 }
 
 /// How large the image is, and which part of it the model saw.
-fn size(state: &State, image: usize) -> Option<String> {
+fn sizes(state: &State, image: usize) -> Vec<String> {
     let predicted = state.predictions.get(&image);
     if let Some(predicted) = predicted.filter(|_| state.selection.seen) {
         let (width, height) = predicted.seen.dimensions();
-        return Some(format!("what the model saw, {width}x{height}"));
+        return vec![format!("what the model saw, {width}x{height}")];
     }
-    let decoded = state.pictures.get(&image)?;
+    let Some(decoded) = state.pictures.get(&image) else { return Vec::new() };
     let (width, height) = decoded.size;
-    let Some(region) = predicted.map(|predicted| predicted.region) else { return Some(format!("{width}x{height}")) };
-    let (seen_width, seen_height) = (region.width.round() as u32, region.height.round() as u32);
-    Some(if seen_width > width || seen_height > height {
-        format!("{width}x{height}, padded to {seen_width}x{seen_height}")
-    } else if (seen_width, seen_height) == (width, height) {
-        format!("{width}x{height}, seen whole")
-    } else {
-        format!("{width}x{height}, cropped to {seen_width}x{seen_height}")
-    })
+    let mut texts = vec![format!("{width}x{height}")];
+    if let Some(region) = predicted.map(|predicted| predicted.region) {
+        let (across, down) = (region.width.round() as u32, region.height.round() as u32);
+        texts.push(if across > width || down > height {
+            format!("padded to {across}x{down}")
+        } else if (across, down) == (width, height) {
+            "seen whole".to_owned()
+        } else {
+            format!("cropped to {across}x{down}")
+        });
+    }
+    texts
 }

@@ -41,5 +41,10 @@ pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, areas: &Areas, state: &State,
             ]),
         );
     }
+    if state.entries.is_empty() && state.complete {
+        canvas.row(area, 0, Span::raw("no image here"));
+        canvas.row(area, 1, Span::raw("try: seewhy demo"));
+        return;
+    }
     canvas.line(areas.status, Span::styled(cut("too small for pictures", width), theme.warning()));
 }
