@@ -17,7 +17,7 @@ use super::signals::Signal;
 use super::{News, summary};
 use crate::app::{Action, Effect, Notice, Report, State, Terminal, update};
 use crate::term::input::{Decoder, Input};
-use crate::term::{CellSize, Reply};
+use crate::term::{CellSize, Facts, Reply, Wishes, decide};
 use crate::ui;
 
 /// Screens of so many columns have room for the reason why pictures are drawn as they are.
@@ -47,6 +47,13 @@ pub(super) enum End {
     Signal(i32),
 }
 
+/// Answers that the terminal may still give.
+struct Owed {
+    facts: Facts,
+    wishes: Wishes,
+    until: Instant,
+}
+
 /// State, terminal and workers.
 pub(super) struct EventLoop {
     state: State,
@@ -58,8 +65,8 @@ pub(super) struct EventLoop {
     engine: Option<std::sync::Arc<dyn Engine>>,
     /// Something changed since the last frame.
     dirty: bool,
-    /// Until when answers of the terminal may be under way.
-    owed_until: Option<Instant>,
+    /// Where the terminal has not said all yet: what it said so far, and until when the rest may come.
+    owed: Option<Owed>,
     end: Option<End>,
 }
 
@@ -71,10 +78,10 @@ impl EventLoop {
         decoder: Decoder,
         pool: Pool,
         reports: Sender<Report>,
-        answered: bool,
+        owed: Option<(Facts, Wishes)>,
     ) -> Self {
-        let owed_until = (!answered).then(|| Instant::now() + ANSWERS_LIMIT);
-        EventLoop { state, screen, sources, decoder, pool, reports, engine: None, dirty: true, owed_until, end: None }
+        let owed = owed.map(|(facts, wishes)| Owed { facts, wishes, until: Instant::now() + ANSWERS_LIMIT });
+        EventLoop { state, screen, sources, decoder, pool, reports, engine: None, dirty: true, owed, end: None }
     }
 
     /// Runs until the end. `typed` came before the loop began.
@@ -104,10 +111,10 @@ impl EventLoop {
 
     /// Leaves the terminal quiet: answers that are still under way are read here, rather than by the shell.
     pub(super) fn finish(self) {
-        let EventLoop { screen, sources, mut decoder, pool, owed_until, .. } = self;
+        let EventLoop { screen, sources, mut decoder, pool, owed, .. } = self;
         drop(pool);
         let now = Instant::now();
-        if let Some(until) = owed_until.filter(|until| *until > now) {
+        if let Some(Owed { until, .. }) = owed.filter(|owed| owed.until > now) {
             let deadline = until.min(now + LAST_ANSWERS);
             while let Ok(bytes) = sources.input.recv_deadline(deadline) {
                 let last = |input: &Input| matches!(input, Input::Reply(Reply::DeviceAttributes(_)));
@@ -226,17 +233,27 @@ impl EventLoop {
     fn input(&mut self, input: Input) -> io::Result<()> {
         match input {
             Input::Event(event) => self.event(&event),
-            Input::Reply(Reply::CellPixels { width, height }) => {
-                self.screen.set_cell(CellSize { width, height });
-                self.tell_terminal();
-                Ok(())
-            }
-            Input::Reply(Reply::DeviceAttributes(_)) => {
-                self.owed_until = None;
-                Ok(())
-            }
-            Input::Reply(_) => Ok(()),
+            Input::Reply(reply) => self.reply(reply),
         }
+    }
+
+    /// An answer of the terminal: to the question for the size of a cell, or a late one to the probe.
+    fn reply(&mut self, reply: Reply) -> io::Result<()> {
+        if let Some(mut owed) = self.owed.take() {
+            let last = matches!(reply, Reply::DeviceAttributes(_));
+            owed.facts.replies.push(reply);
+            if last {
+                let graphics = decide(&owed.facts, owed.wishes);
+                self.screen.set_graphics(graphics, &owed.facts)?;
+                self.tell_terminal();
+            } else {
+                self.owed = Some(owed);
+            }
+        } else if let Reply::CellPixels { width, height } = reply {
+            self.screen.set_cell(CellSize { width, height });
+            self.tell_terminal();
+        }
+        Ok(())
     }
 
     fn event(&mut self, event: &Event) -> io::Result<()> {

@@ -30,8 +30,8 @@ pub use classify::{ClassifierEngine, WriteExport};
 pub use engine::{Engine, EngineError};
 pub use pool::Decode;
 
-/// How long the terminal may take to say what it is. A transcontinental SSH line takes a third of it.
-const PROBE_LIMIT: Duration = Duration::from_secs(1);
+/// How long the first frame waits for the terminal to say what it is. What it says later still counts.
+const PROBE_LIMIT: Duration = Duration::from_millis(400);
 
 /// Loads the model, on a thread of its own.
 pub type Load = Box<dyn FnOnce() -> anyhow::Result<Arc<dyn Engine>> + Send>;
@@ -94,8 +94,8 @@ pub fn run(options: Options) -> anyhow::Result<()> {
     let screen = screen::Screen::new(session, output, graphics, &probe.facts)?;
     let sources = event_loop::Sources { input, signals, news, reports };
     let state = crate::app::State::new(root, base);
-    let mut event_loop =
-        event_loop::EventLoop::new(state, screen, sources, decoder, workers, reports_sender, probe.complete);
+    let owed = (!probe.complete).then_some((probe.facts, wishes));
+    let mut event_loop = event_loop::EventLoop::new(state, screen, sources, decoder, workers, reports_sender, owed);
     let end = event_loop.run(probe.typed);
     event_loop.finish();
     match end? {

@@ -22,6 +22,8 @@ const END: &[u8] = b"\x1b[?2026l";
 const NO_CHANGE: &[u8] = b"\x1b[39m\x1b[49m\x1b[59m\x1b[0m";
 /// After so long without a change, a picture is sent again as sharp as it gets.
 const REST: Duration = Duration::from_millis(300);
+/// Within this time tmux has drawn itself in its new size.
+const TMUX_REDRAW: Duration = Duration::from_millis(250);
 
 /// A picture that was on the screen in the frame before.
 struct Shown {
@@ -46,6 +48,8 @@ pub(super) struct Screen {
     answers_cell_size: bool,
     /// Sending twice is worth it: the line is not an SSH connection.
     is_local: bool,
+    /// tmux drops what is to pass through it while it draws itself anew: pictures wait until then.
+    pass_at: Option<Instant>,
     /// When the picture on the screen will have been at rest for long enough to be sharpened.
     sharpen_at: Option<Instant>,
 }
@@ -74,6 +78,7 @@ impl Screen {
             answers_cell_size: facts.replies.iter().any(|reply| matches!(reply, Reply::CellPixels { .. })),
             is_local: !facts.environment.ssh,
             graphics,
+            pass_at: None,
             sharpen_at: None,
         })
     }
@@ -100,7 +105,7 @@ impl Screen {
 
     /// When a new frame is needed though nothing happens.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.sharpen_at
+        [self.sharpen_at, self.pass_at].into_iter().flatten().min()
     }
 
     /// Draws the state.
@@ -113,8 +118,9 @@ impl Screen {
         let area = frame.area();
         let placements = ui::draw(&mut frame, state, Theme { colour: !self.graphics.no_color });
         let buffer = frame.buffer_mut();
-        if self.graphics.protocol != Protocol::None {
-            let now = Instant::now();
+        let now = Instant::now();
+        self.pass_at = self.pass_at.filter(|at| now < *at);
+        if self.graphics.protocol != Protocol::None && self.pass_at.is_none() {
             let same = placements.len() == self.shown.len()
                 && placements.iter().zip(&self.shown).all(|(new, old)| new.picture.key == old.key);
             let rested = same && self.sharpen_at.is_none_or(|at| now >= at);
@@ -195,7 +201,25 @@ impl Screen {
             self.write("\x1b[16t")?;
         }
         self.shown.clear();
+        self.pass_at = self.graphics.wrapped.then(|| Instant::now() + TMUX_REDRAW);
         self.redraw(false)
+    }
+
+    /// Draws pictures in another way from now on.
+    ///
+    /// # Errors
+    /// When the terminal cannot be written to.
+    pub(super) fn set_graphics(&mut self, graphics: Graphics, facts: &Facts) -> io::Result<()> {
+        self.answers_cell_size = facts.replies.iter().any(|reply| matches!(reply, Reply::CellPixels { .. }));
+        if graphics == *self.graphics {
+            return Ok(());
+        }
+        self.graphics = Arc::new(graphics);
+        self.canvas = Canvas::new(&self.graphics);
+        self.session.set_farewell(self.canvas.farewell(&self.graphics));
+        self.encoder.reset(Arc::clone(&self.graphics));
+        self.shown.clear();
+        self.redraw(true)
     }
 
     /// The terminal says how large a cell is.

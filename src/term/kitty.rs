@@ -64,6 +64,11 @@ pub(super) fn wrap(sequence: &str, wrapped: bool) -> String {
     format!("\x1bPtmux;{}\x1b\\", sequence.replace('\x1b', "\x1b\x1b"))
 }
 
+/// Frees an image and all that shows it.
+fn delete(id: u32, wrapped: bool) -> String {
+    wrap(&format!("\x1b_Ga=d,d=I,q=2,i={id}\x1b\\"), wrapped)
+}
+
 /// An image on the screen in this frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Placed {
@@ -111,18 +116,16 @@ impl Store {
 
     /// The deletion of all images that we may have sent.
     pub(super) fn farewell(&self) -> String {
-        let delete = |slot: u32| wrap(&format!("\x1b_Ga=d,d=I,q=2,i={}\x1b\\", self.first_id + slot), self.wrapped);
-        (0..SLOTS as u32).map(delete).collect()
+        (0..SLOTS as u32).map(|slot| delete(self.first_id + slot, self.wrapped)).collect()
     }
 
     /// The terminal has lost everything (we left the screen), or only the images laid over others (it was cleared).
     pub(super) fn forget(&mut self, everything: bool) {
         self.shown.clear();
-        for slot in &mut self.slots {
-            *slot = None;
-        }
-        if !everything {
-            self.before += &self.farewell();
+        for (at, slot) in self.slots.iter_mut().enumerate() {
+            if slot.take().is_some() && !everything {
+                self.before += &delete(self.first_id + at as u32, self.wrapped);
+            }
         }
     }
 
@@ -136,7 +139,7 @@ impl Store {
         let oldest = (0..SLOTS).min_by_key(|at| self.slots[*at].as_ref().map(|slot| slot.used)).unwrap_or(0);
         let id = self.first_id + oldest as u32;
         if self.slots[oldest].replace(Slot { content, used: self.frame }).is_some() {
-            self.before += &wrap(&format!("\x1b_Ga=d,d=I,q=2,i={id}\x1b\\"), self.wrapped);
+            self.before += &delete(id, self.wrapped);
         }
         let mut chunks = payload.as_bytes().chunks(CHUNK).peekable();
         let mut keys = format!("{command},i={id},");
