@@ -4,9 +4,11 @@ use std::fs::{File, read_to_string};
 use std::sync::Arc;
 
 use ndarray::{ArrayD, Axis};
+use seewhy::autodiff::{Adjoint, Rule, RuleResult, Rules};
 use seewhy::model::{Activation, Classifier, LayerLayout, ModelSource, Network, NetworkError, Overrides, Target};
 use seewhy::raster::npy;
 use serde_json::Value;
+use tract_onnx::tract_core::internal::TypedOp;
 
 use crate::support::{fixture, shared_data};
 
@@ -190,6 +192,34 @@ fn the_gradient_at_the_input_comes_with_the_logits() {
     };
     let slope = (at(1e-2) - at(-1e-2)) / 2e-2;
     assert!((slope / norm - 1.0).abs() < DIFFERENCES, "slope {slope}, gradient {norm}");
+}
+
+/// Lets nothing back through a ReLU.
+struct Wall;
+
+impl Rule for Wall {
+    fn operator(&self) -> &'static str {
+        "a ReLU"
+    }
+
+    fn apply(&self, op: &dyn TypedOp, node: &mut Adjoint<'_>) -> Option<RuleResult> {
+        let blocks = format!("{op:?}").to_lowercase().contains("max");
+        blocks.then(|| Ok((0..node.input_count()).map(|_| None).collect()))
+    }
+}
+
+#[test]
+fn modified_rules_change_the_gradient_and_leave_the_true_one_alone() {
+    static WALL: [&dyn Rule; 1] = [&Wall];
+    let (classifier, input) = miniature("cnn", "torchscript");
+    let (network, cotangent) = (classifier.network(), cotangent(classifier.network(), 1));
+    let truth = network.input_gradient(input.view(), &cotangent).unwrap();
+    assert!(truth.1.iter().any(|g| *g != 0.0));
+    let walled = network.input_gradient_with(Rules { overrides: &WALL }, input.view(), &cotangent).unwrap();
+    assert!(walled.1.iter().all(|g| *g == 0.0));
+    assert!(distance(&walled.0, &truth.0) < ROUNDING);
+    assert_eq!(network.input_gradient_with(Rules::default(), input.view(), &cotangent).unwrap().1, truth.1);
+    assert_eq!(network.input_gradient(input.view(), &cotangent).unwrap().1, truth.1);
 }
 
 #[test]

@@ -26,7 +26,7 @@ use tract_onnx::prelude::*;
 use tract_onnx::tract_core::ops::konst::Const;
 
 use super::names::NodeNames;
-use crate::autodiff::{self, Unsupported};
+use crate::autodiff::{self, Rules, Unsupported};
 pub use error::NetworkError;
 use error::tract;
 use extract::extract;
@@ -93,7 +93,6 @@ pub struct Network {
     logits_only: Lazy,
     input_gradient: Lazy,
     way_back: Lazy,
-    guided_gradient: Lazy,
     layer_plans: LayerPlans,
 }
 
@@ -153,7 +152,6 @@ impl Network {
             logits_only: Lazy::default(),
             input_gradient: Lazy::default(),
             way_back: Lazy::default(),
-            guided_gradient: Lazy::default(),
             layer_plans: LayerPlans::new(LAYER_PLANS),
         })
     }
@@ -275,7 +273,7 @@ impl Network {
         }
         let plan = self.layer_plans.get(Kind::Gradient, layer, || {
             let purpose = format!("compute the gradient at {:?}", self.layers.list[layer].name);
-            self.gradient_plan(purpose, base, outlet)
+            self.gradient_plan(Rules::default(), purpose, base, outlet)
         })?;
         let base_value = self.kept_value(pass, base)?;
         let outputs = plan.run(tvec![base_value.clone(), self.cotangent(cotangent)?])?;
@@ -319,11 +317,39 @@ impl Network {
         input: ArrayViewD<'_, f32>,
         cotangent: &[f32],
     ) -> Result<(Vec<f32>, ArrayD<f32>), NetworkError> {
-        let tensor = self.input_tensor(&input)?;
-        let plan = self
-            .input_gradient
-            .get(|| self.gradient_plan("compute the gradient at the input".into(), self.input, self.input))?;
-        let mut outputs = plan.run(tvec![tensor, self.cotangent(cotangent)?])?;
+        let plan = self.input_gradient.get(|| {
+            let purpose = "compute the gradient at the input".into();
+            self.gradient_plan(Rules::default(), purpose, self.input, self.input)
+        })?;
+        self.run_input_gradient(&plan, &input, cotangent)
+    }
+
+    /// [`Network::input_gradient`] with modified rules, for methods that change the way back. A plan is built for each
+    /// slice of rules, known by its address, and only the last few are kept.
+    ///
+    /// # Errors
+    /// As [`Network::input_gradient`].
+    #[allow(clippy::needless_pass_by_value, reason = "a view is a reference already")]
+    pub fn input_gradient_with(
+        &self,
+        rules: Rules,
+        input: ArrayViewD<'_, f32>,
+        cotangent: &[f32],
+    ) -> Result<(Vec<f32>, ArrayD<f32>), NetworkError> {
+        let plan = self.layer_plans.get(Kind::Modified, rules.overrides.as_ptr().addr(), || {
+            let purpose = "compute the modified gradient at the input".into();
+            self.gradient_plan(rules, purpose, self.input, self.input)
+        })?;
+        self.run_input_gradient(&plan, &input, cotangent)
+    }
+
+    fn run_input_gradient(
+        &self,
+        plan: &Plan,
+        input: &ArrayViewD<'_, f32>,
+        cotangent: &[f32],
+    ) -> Result<(Vec<f32>, ArrayD<f32>), NetworkError> {
+        let mut outputs = plan.run(tvec![self.input_tensor(input)?, self.cotangent(cotangent)?])?;
         let gradient = outputs.remove(1).into_tensor().into_plain_array::<f32>();
         Ok((read_logits(&outputs[0])?, gradient.map_err(tract("could not read the gradient at the input"))?))
     }
@@ -333,15 +359,7 @@ impl Network {
     /// # Errors
     /// As [`Network::input_gradient`].
     pub fn guided_gradient(&self, input: ArrayViewD<'_, f32>, cotangent: &[f32]) -> Result<ArrayD<f32>, NetworkError> {
-        let tensor = self.input_tensor(&input)?;
-        let plan = self.guided_gradient.get(|| {
-            let purpose = "compute the guided gradient at the input";
-            let part = extract(&self.graph, &[self.input], &[self.logits]).map_err(tract(purpose))?;
-            let (output, wanted) = (part.places[&self.logits], part.places[&self.input]);
-            Plan::build(purpose.into(), autodiff::vjp_with(guided::RULES, &part.graph, output, &[wanted])?)
-        })?;
-        let gradient = plan.run(tvec![tensor, self.cotangent(cotangent)?])?.remove(1).into_tensor();
-        gradient.into_plain_array::<f32>().map_err(tract("could not read the guided gradient at the input"))
+        Ok(self.input_gradient_with(guided::RULES, input, cotangent)?.1)
     }
 
     /// The nearest kept outlet at or before a layer; the input where there is none. All that the layer computes, and all
@@ -403,10 +421,16 @@ impl Network {
 
     /// A plan from the value of `base` and a cotangent to the logits, the value of `wanted` where that is another outlet,
     /// and the gradient at `wanted`.
-    fn gradient_plan(&self, purpose: String, base: OutletId, wanted: OutletId) -> Result<Plan, NetworkError> {
+    fn gradient_plan(
+        &self,
+        rules: Rules,
+        purpose: String,
+        base: OutletId,
+        wanted: OutletId,
+    ) -> Result<Plan, NetworkError> {
         let outputs = if base == wanted { vec![self.logits] } else { vec![self.logits, wanted] };
         let part = extract(&self.graph, &[base], &outputs).map_err(tract(format!("could not prepare to {purpose}")))?;
-        let graph = autodiff::vjp(&part.graph, part.places[&self.logits], &[part.places[&wanted]])?;
+        let graph = autodiff::vjp_with(rules, &part.graph, part.places[&self.logits], &[part.places[&wanted]])?;
         Plan::build(purpose, graph)
     }
 }

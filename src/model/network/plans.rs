@@ -81,6 +81,8 @@ pub(super) enum Kind {
     Gradient,
     /// Logits, from a replaced value of the layer.
     Tail,
+    /// Logits and the input's gradient by modified rules; the number is theirs, not a layer's.
+    Modified,
 }
 
 /// The plans of single layers: each holds its own packed copy of the weights behind its layer, so only the last few used
