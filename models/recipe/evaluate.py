@@ -20,10 +20,10 @@ BINS = 15
 def prepare(path):
     """[3, 32, 32] float32."""
     image = Image.open(path).convert("RGB")
-    scale = SIDE / min(image.size)
-    if scale != 1:
-        image = image.resize((max(SIDE, round(image.width * scale)), max(SIDE, round(image.height * scale))), Image.BILINEAR)
-    left, top = (image.width - SIDE) // 2, (image.height - SIDE) // 2
+    if min(image.size) != SIDE:
+        shorter = min(image.size)
+        image = image.resize((SIDE * image.width // shorter, SIDE * image.height // shorter), Image.BILINEAR)
+    left, top = round((image.width - SIDE) / 2), round((image.height - SIDE) / 2)  # halves to even, as torchvision does
     pixels = np.asarray(image.crop((left, top, left + SIDE, top + SIDE)), dtype=np.float32) / 255
     return ((pixels - np.float32(MEAN)) / np.float32(STD)).transpose(2, 0, 1)
 
