@@ -139,6 +139,11 @@ fn products_and_arithmetic() -> Vec<Case> {
         case("EinSum", "attention: batch, heads", &[&[2, 3, 4, 5], &[2, 3, 6, 5]], |g, x| {
             einsum(g, x, &["bhmk", "bhnk"], "bhmn")
         }),
+        case("EinSum", "then summed over axes of one side only", &[&[1, 3, 4, 5]], |g, x| {
+            let filters = g.constant(&[2, 3], (-1.0, 1.0));
+            let product = einsum(g, &[x[0], filters], &["nchw", "oc"], "nohw");
+            g.op(Reduce { axes: tvec![2, 3], reducer: Reducer::Sum }, &[product])
+        }),
         case("EinSum", "batch only on one side", &[&[2, 3, 4], &[4, 5]], |g, x| einsum(g, x, &["bmk", "kn"], "bmn")),
         case("EinSum", "an input repeats along an axis", &[&[1, 3, 4], &[2, 4, 5]], |g, x| {
             einsum(g, x, &["bmk", "bkn"], "bmn")

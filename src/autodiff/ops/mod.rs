@@ -11,6 +11,7 @@ mod kernel;
 mod mat_vec;
 mod max_pool;
 mod pullback;
+mod repeat;
 mod split;
 mod sum_pool;
 
@@ -22,5 +23,6 @@ pub(super) use kernel::{KernelTaps, TransposedKernel};
 pub(super) use mat_vec::MatVec;
 pub(super) use max_pool::MaxPoolGradient;
 pub(super) use pullback::{Pull, Real, pullback, pulled_back};
+pub(super) use repeat::Repeat;
 pub(super) use split::Split;
 pub(super) use sum_pool::SumPoolGradient;

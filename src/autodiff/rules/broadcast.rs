@@ -4,7 +4,7 @@ use tract_onnx::tract_core::internal::*;
 use tract_onnx::tract_core::ops::array::{MultiBroadcastTo, Tile};
 use tract_onnx::tract_core::ops::nn::{Reduce, Reducer};
 
-use crate::autodiff::ops::IndexAdd;
+use crate::autodiff::ops::{IndexAdd, Repeat};
 use crate::autodiff::{Adjoint, RuleResult};
 
 pub(super) fn multi_broadcast_to(_op: &MultiBroadcastTo, node: &mut Adjoint<'_>) -> RuleResult {
@@ -46,5 +46,5 @@ pub(super) fn broadcast_to(node: &mut Adjoint<'_>, wire: OutletId, shape: &[usiz
     if *node.shape(wire)? == *shape {
         return Ok(wire);
     }
-    node.wire("broadcast", MultiBroadcastTo { shape: ShapeFact::from_dims(shape) }, &[wire])
+    node.wire("repeat", Repeat { shape: shape.into() }, &[wire])
 }
