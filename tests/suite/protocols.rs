@@ -1,8 +1,19 @@
 //! What the terminal says, and what is concluded from it.
 
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
+use image::{DynamicImage, Rgb, RgbImage};
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Rect, Size};
+use ratatui::style::Color;
+use seewhy::raster::{Colormap, Composition, Heat, Map, Region};
 use seewhy::term::input::{Decoder, Input};
-use seewhy::term::{CellSize, Environment, Facts, Protocol, Reply, Tmux, Wishes, decide};
+use seewhy::term::{
+    Canvas, CellSize, Encoded, Environment, Facts, Graphics, Part, Protocol, Quality, Reply, Tmux, Wishes, decide,
+};
 
 fn key(code: KeyCode, modifiers: KeyModifiers) -> Input {
     Input::Event(Event::Key(KeyEvent::new(code, modifiers)))
@@ -213,4 +224,106 @@ fn the_cell_size_is_the_terminals_own_before_the_systems() {
     assert_eq!(cell(&facts), size(9, 18));
     let told = decide(&facts, Wishes { protocol: None, cell: Some(size(7, 13)) });
     assert_eq!(told.cell, size(7, 13));
+}
+
+/// A picture whose left half is red and whose right half is blue.
+fn halves(heat: bool) -> Composition {
+    let base = RgbImage::from_fn(80, 80, |x, _| if x < 40 { Rgb([200, 0, 0]) } else { Rgb([0, 0, 200]) });
+    let heat = heat.then(|| Heat {
+        map: Arc::new(Map::from_elem((7, 7), 1.0)),
+        signed: false,
+        region: Region::whole(80, 80),
+        colormap: Colormap::default(),
+        opacity: 0.5,
+    });
+    Composition { base: Arc::new(base), show_base: true, heat }
+}
+
+/// Draws one frame with the picture in it: what goes before the cells, the cells, and what goes after.
+fn frame(canvas: &mut Canvas, parts: &[&Encoded]) -> (String, Buffer, String) {
+    let mut buffer = Buffer::empty(Rect::new(0, 0, 20, 10));
+    canvas.stage(&mut buffer, Rect::new(2, 1, 8, 4), parts);
+    (canvas.before(), buffer, canvas.after())
+}
+
+fn encoded(graphics: &Graphics, composition: &Composition, part: Part) -> Encoded {
+    graphics.encode(composition, part, Size::new(8, 4), Quality::Sharp).unwrap()
+}
+
+/// Red on the left, blue on the right.
+fn assert_halves(image: &DynamicImage) {
+    let image = image.to_rgb8();
+    let (width, height) = image.dimensions();
+    assert!(image.get_pixel(width / 8, height / 2)[0] > 180 && image.get_pixel(width / 8, height / 2)[2] < 20);
+    assert!(image.get_pixel(width * 7 / 8, height / 2)[2] > 180 && image.get_pixel(width * 7 / 8, height / 2)[0] < 20);
+}
+
+#[test]
+fn kitty_gets_a_picture_once_and_heat_is_shown_and_hidden_in_a_few_bytes() {
+    let graphics = decide(&terminal("kitty(0.41.1)", &[62]), Wishes::default());
+    let composition = halves(true);
+    let base = encoded(&graphics, &composition, Part::Base);
+    let heat = encoded(&graphics, &composition, Part::Heat);
+    let mut canvas = Canvas::new(&graphics);
+
+    let (before, buffer, after) = frame(&mut canvas, &[&base]);
+    let payload: String = before
+        .split("\x1b_G")
+        .filter_map(|command| command.split_once(';'))
+        .map(|(_, data)| data.trim_end_matches("\x1b\\"))
+        .collect();
+    assert_halves(&image::load_from_memory(&STANDARD.decode(payload).unwrap()).unwrap());
+    let id: u32 = before.split("i=").nth(1).unwrap().split(',').next().unwrap().parse().unwrap();
+    let [_, r, g, b] = id.to_be_bytes();
+    for (x, y) in [(2, 1), (9, 4)] {
+        assert!(buffer[(x, y)].symbol().starts_with('\u{10eeee}'), "the picture's corners are its own");
+        assert_eq!(buffer[(x, y)].fg, Color::Rgb(r, g, b), "the colour is the id");
+    }
+    assert_eq!(buffer[(1, 1)].symbol(), " ");
+    assert_eq!(after, "");
+
+    let (sent, _, shown) = frame(&mut canvas, &[&base, &heat]);
+    assert!(sent.contains("a=t,f=100") && shown.contains("a=p,"), "heat is sent and laid over the picture");
+    let (nothing, _, hidden) = frame(&mut canvas, &[&base]);
+    assert!(nothing.is_empty() && hidden.contains("a=d,d=i,"), "{hidden:?}");
+    let (nothing, _, shown) = frame(&mut canvas, &[&base, &heat]);
+    assert!(nothing.is_empty() && shown.contains("a=p,") && shown.len() < 100, "{shown:?}");
+    assert!(canvas.farewell(&graphics).contains(&format!("a=d,d=I,q=2,i={id}\x1b")), "it is deleted at the end");
+
+    canvas.forget(true);
+    let (again, _, _) = frame(&mut canvas, &[&base]);
+    assert!(again.contains("a=T,U=1"), "what the terminal has forgotten is sent again");
+}
+
+#[test]
+fn pixels_at_the_cursor_are_drawn_once_and_their_cells_left_alone() {
+    for protocol in [Protocol::Sixel, Protocol::Iterm2] {
+        let graphics = decide(&terminal("foot(1.21.0)", &[4]), Wishes { protocol: Some(protocol), cell: None });
+        let picture = encoded(&graphics, &halves(false), Part::Whole);
+        let mut canvas = Canvas::new(&graphics);
+        let (before, _, after) = frame(&mut canvas, &[&picture]);
+        assert_eq!(before, "");
+        assert!(after.contains("\x1b[2;3H"), "it is drawn at its place");
+        let (_, _, again) = frame(&mut canvas, &[&picture]);
+        assert_eq!(again, "", "{protocol}: it is there already");
+        if protocol == Protocol::Iterm2 {
+            let data = after.split("doNotMoveCursor=1:").nth(1).unwrap().split('\x07').next().unwrap();
+            let image = image::load_from_memory(&STANDARD.decode(data).unwrap()).unwrap();
+            assert_eq!((image.width(), image.height()), (8 * 9, 4 * 18));
+            assert_halves(&image);
+        } else {
+            // Raster attributes: the size in pixels; 72 is a whole number of bands of six.
+            assert!(after.contains("\"1;1;72;72"), "a band never reaches into the row below");
+        }
+    }
+}
+
+#[test]
+fn half_blocks_are_the_pictures_colours() {
+    let graphics = decide(&Facts::default(), Wishes::default());
+    let picture = encoded(&graphics, &halves(false), Part::Whole);
+    let (before, buffer, after) = frame(&mut Canvas::new(&graphics), &[&picture]);
+    assert_eq!((before.as_str(), after.as_str()), ("", ""));
+    assert_eq!(buffer[(2, 1)].bg, Color::Rgb(200, 0, 0));
+    assert_eq!(buffer[(9, 4)].bg, Color::Rgb(0, 0, 200));
 }
