@@ -1,6 +1,6 @@
 //! Reverse-mode differentiation of a tract graph, as a graph transformation.
 //!
-//! From a [`TypedModel`], one of its outlets and the outlets whose gradients are wanted, [`vjp`] builds a model that
+//! From a `TypedModel`, one of its outlets and the outlets whose gradients are wanted, [`vjp`] builds a model that
 //! computes all that the original did and, in addition, the vector-Jacobian products. Forward and backward share their
 //! intermediate values and are optimised by tract as one graph.
 //!

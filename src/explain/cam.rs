@@ -1,6 +1,6 @@
 //! What all class activation maps share: layers, post-processing, and the way from a layer's map to an attribution.
 //!
-//! A member of the family that looks at one layer's activation and gradient is a [`GradientCam`]: a function to the
+//! A member of the family that looks at one layer's activation and gradient is a `GradientCam`: a function to the
 //! evidence of each channel at each place, [C, h, w], and how channels become one map. Everything else is done here, as in
 //! pytorch-grad-cam 1.5.7: ReLU, min-max, bilinear resize to the input's size, the mean over the layers, ReLU and min-max
 //! again.
