@@ -50,18 +50,18 @@ pub fn obstacle(method: &MethodInfo, network: &Network, layer: &LayerChoice) -> 
     let stopped = |operators: &[Unsupported]| {
         operators.first().map(|it| format!("no gradient through {} at {}: {}", it.operator, it.node, it.reason))
     };
-    if method.needs.layer {
-        let layers = match layer {
-            LayerChoice::These(layers) => layers.clone(),
-            LayerChoice::Auto => match network.auto_layer() {
-                Some(layer) => vec![layer],
-                None => return Some("no layer between input and logits has spatial extent".into()),
-            },
-        };
-        return layers
-            .iter()
-            .find_map(|&layer| stopped(&network.unsupported_from(layer)))
-            .filter(|_| method.needs.gradient);
+    if !method.needs.layer {
+        return if method.needs.gradient { stopped(network.unsupported()) } else { None };
     }
-    if method.needs.gradient { stopped(network.unsupported()) } else { None }
+    let layers = match layer {
+        LayerChoice::These(layers) => layers.clone(),
+        LayerChoice::Auto => match network.auto_layer() {
+            Some(layer) => vec![layer],
+            None => return Some("no layer between input and logits has spatial extent".into()),
+        },
+    };
+    if !method.needs.gradient {
+        return None;
+    }
+    layers.iter().find_map(|&layer| stopped(&network.unsupported_from(layer)))
 }

@@ -9,7 +9,7 @@ use image::DynamicImage;
 use super::engine::{Engine, EngineError};
 use super::pool::is_tensor;
 use crate::app::{Cache, Export, LayerRow, MapKey, MethodRow, ModelSummary, Predicted};
-use crate::explain::{Attribution, BankCache, METHODS, MethodInfo, Monitor, Request, Subject, find};
+use crate::explain::{Attribution, BankCache, LayerChoice, METHODS, Monitor, Request, Subject, find, obstacle};
 use crate::model::{Classifier, Pass, Prediction, Prepared, with_threads};
 use crate::raster::Region;
 use crate::text::escape;
@@ -64,23 +64,6 @@ impl ClassifierEngine {
             None => self.classifier.read_npy(path).map_err(|error| error.to_string()),
         }
     }
-
-    /// Why a method cannot explain this model.
-    fn obstacle(&self, method: &MethodInfo) -> Option<String> {
-        let network = self.classifier.network();
-        if method.needs.layer && network.layers().is_empty() {
-            return Some(format!("{} needs a layer with spatial extent, and the model has none", method.name));
-        }
-        if !method.needs.gradient {
-            return None;
-        }
-        let unsupported = match network.auto_layer().filter(|_| method.needs.layer) {
-            Some(layer) => network.unsupported_from(layer),
-            None => network.unsupported().to_vec(),
-        };
-        let first = unsupported.first()?;
-        Some(format!("{} is stopped by {} ({})", method.name, escape(&first.node), escape(&first.operator)))
-    }
 }
 
 impl Engine for ClassifierEngine {
@@ -111,7 +94,7 @@ impl Engine for ClassifierEngine {
                     caution: method.caution,
                     needs_layer: method.needs.layer,
                     params: method.params,
-                    obstacle: self.obstacle(method),
+                    obstacle: obstacle(method, network, &LayerChoice::Auto).map(|why| escape(&why).into_owned()),
                 })
                 .collect(),
             guess: (!guesses.is_empty()).then(|| format!("{} guessed: see `seewhy model`", guesses.join(", "))),
