@@ -41,13 +41,22 @@ impl Interrupt {
     }
 }
 
-/// A bar on standard error, if that is a terminal and the work lasts.
+/// A bar on standard error that counts images, if that is a terminal and there are several.
 pub(super) fn progress(count: usize, what: &str) -> ProgressBar {
-    if !io::stderr().is_terminal() || count < 2 {
+    if count < 2 { ProgressBar::hidden() } else { bar(count as u64, what) }
+}
+
+/// A bar on standard error that counts the model calls of one image's methods, if that is a terminal.
+pub(super) fn progress_of_calls() -> ProgressBar {
+    bar(0, "")
+}
+
+fn bar(length: u64, what: &str) -> ProgressBar {
+    if !io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
     let style = ProgressStyle::with_template("{msg} {bar:30} {pos}/{len}  {per_sec}  {eta} left");
-    let bar = ProgressBar::with_draw_target(Some(count as u64), ProgressDrawTarget::stderr_with_hz(8));
+    let bar = ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::stderr_with_hz(8));
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
     bar.set_message(what.to_owned());
     bar.enable_steady_tick(Duration::from_millis(250));

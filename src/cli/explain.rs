@@ -3,9 +3,10 @@
 use std::time::Instant;
 
 use anyhow::{Context, bail};
+use indicatif::ProgressBar;
 
 use super::args::{CommonArgs, ExplainArgs, FileFormat};
-use super::batch::{Interrupt, in_order, progress};
+use super::batch::{Interrupt, in_order, progress, progress_of_calls};
 use super::classify::ErrorLine;
 use super::inputs::{self, Seen};
 use super::output::Output;
@@ -34,6 +35,8 @@ struct Job<'a> {
     common: &'a CommonArgs,
     threads: usize,
     interrupt: Interrupt,
+    /// Counts the model calls of the method at work, where there is one image only.
+    calls: ProgressBar,
 }
 
 pub(super) fn run(args: &ExplainArgs, common: &CommonArgs) -> anyhow::Result<Ending> {
@@ -51,14 +54,16 @@ pub(super) fn run(args: &ExplainArgs, common: &CommonArgs) -> anyhow::Result<End
         common,
         threads: 1,
         interrupt: interrupt.clone(),
+        calls: ProgressBar::hidden(),
     };
     job.check_methods()?;
 
     let entries = inputs::find(&args.paths)?;
     let paths: Vec<_> = entries.iter().map(|entry| entry.path.clone()).collect();
     let named: Vec<(&Entry, String)> = entries.iter().zip(unique_stems(&paths)).collect();
-    let job = Job { threads: if entries.len() == 1 { common.threads() } else { 1 }, ..job };
-    let bar = progress(entries.len(), "explaining");
+    let is_single = entries.len() == 1;
+    let job = if is_single { Job { threads: common.threads(), calls: progress_of_calls(), ..job } } else { job };
+    let bar = if is_single { job.calls.clone() } else { progress(entries.len(), "explaining") };
     let mut output = Output::new();
     let (mut failed, mut done) = (false, 0);
     in_order(
@@ -67,7 +72,9 @@ pub(super) fn run(args: &ExplainArgs, common: &CommonArgs) -> anyhow::Result<End
         &|| interrupt.is_set(),
         |(entry, stem)| (*entry, job.explain(entry, stem)),
         |(entry, results)| {
-            bar.inc(1);
+            if !is_single {
+                bar.inc(1);
+            }
             done += 1;
             bar.suspend(|| {
                 for result in results {
@@ -168,7 +175,11 @@ impl Job<'_> {
             tolerance: self.args.tolerance,
         };
         let subject = Subject::of(self.classifier, &seen.pass);
-        let monitor = Monitor::new(self.interrupt.cancel(), |_| {});
+        self.calls.set_message(method.name);
+        let monitor = Monitor::new(self.interrupt.cancel(), |partial| {
+            self.calls.set_length(partial.total as u64);
+            self.calls.set_position(partial.done as u64);
+        });
         let attribution = with_threads(self.threads, || method.method.explain(subject, &request, &monitor))?;
         let labels = self.classifier.labels();
         let mut record = Record {
