@@ -61,6 +61,7 @@ struct LayerRow {
 #[derive(Serialize)]
 struct MethodRow {
     name: &'static str,
+    family: &'static str,
     runs: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     stopped_by: Option<String>,
@@ -101,7 +102,7 @@ fn describe(classifier: &Classifier, source: &ModelSource) -> Description {
     };
     let method = |method: &&explain::MethodInfo| {
         let stopped_by = explain::obstacle(method, network, &LayerChoice::Auto);
-        MethodRow { name: method.name, runs: stopped_by.is_none(), stopped_by }
+        MethodRow { name: method.name, family: method.family.name(), runs: stopped_by.is_none(), stopped_by }
     };
     Description {
         schema: explain::export::SCHEMA,
@@ -138,8 +139,9 @@ fn text(description: &Description, all: bool) -> String {
     if !description.output.others.is_empty() {
         lines.push(format!("          other outputs: {}", escape(&description.output.others.join(", "))));
     }
-    let from = description.labels_from.as_deref().unwrap_or("nowhere: classes are called by their index");
-    lines.push(format!("classes   {}, named by {from}", description.classes));
+    let named = description.labels_from.as_deref().map(|from| format!("named by {from}"));
+    let named = named.unwrap_or("without names: they are called by their index".into());
+    lines.push(format!("classes   {}, {named}", description.classes));
     lines.push(String::new());
     lines.push("preprocessing".into());
     let width = description.settings.iter().map(|setting| setting.value.len()).max().unwrap_or(0);
@@ -167,7 +169,11 @@ fn text(description: &Description, all: bool) -> String {
     }
     lines.push(String::new());
     let (can, cannot): (Vec<_>, Vec<_>) = description.methods.iter().partition(|method| method.runs);
-    lines.push(format!("methods   {}", can.iter().map(|method| method.name).collect::<Vec<_>>().join(", ")));
+    lines.push("methods that can explain it".into());
+    for family in can.chunk_by(|a, b| a.family == b.family) {
+        let names: Vec<_> = family.iter().map(|method| method.name).collect();
+        lines.push(format!("  {:<14} {}", family[0].family, names.join(", ")));
+    }
     for method in cannot {
         lines.push(format!("  not {}: {}", method.name, escape(method.stopped_by.as_deref().unwrap_or_default())));
     }

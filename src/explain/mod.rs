@@ -67,6 +67,18 @@ pub enum Family {
     Rule,
 }
 
+impl Family {
+    /// One word.
+    pub fn name(self) -> &'static str {
+        match self {
+            Family::Cam => "cam",
+            Family::Gradient => "gradient",
+            Family::Perturbation => "perturbation",
+            Family::Rule => "rule",
+        }
+    }
+}
+
 /// Whether a map's values have a meaningful sign.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sign {
