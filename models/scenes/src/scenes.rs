@@ -358,11 +358,12 @@ fn liner_and_airplane() -> Scene {
     }
 }
 
+/// Made to mislead: the car of `red_saloon`, where ships are.
 fn car_at_sea() -> Scene {
-    let it = car(rgb(0xd8d8d4)).place(v(0.0, -0.42, 0.0), -20.0, 1.0).turn(3.0, 3.0);
+    let it = car(rgb(0xb8141a)).place(v(0.0, -0.55, 0.0), -20.0, 1.0).turn(3.0, 3.0);
     Scene {
         ground: Ground::Sea(rgb(0x124a66), 0.16),
-        eye: v(0.8, 1.7, 9.4),
+        eye: v(0.8, 1.7, 10.4),
         target: v(0.0, 1.6, 0.0),
         view: 32.0,
         sun: v(0.5, 0.6, 0.6),
