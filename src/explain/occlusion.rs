@@ -11,7 +11,7 @@ use super::{
     Attribution, Evidence, ExplainError, Family, Method, MethodInfo, Monitor, Needs, Param, ParamKind, Request, Sign,
     Subject,
 };
-use crate::model::Target;
+use crate::model::{ChangedRegion, Target};
 use crate::raster::Map;
 
 const WINDOW: Param = Param {
@@ -69,10 +69,11 @@ impl Method for Occlusion {
         let order = windows.scattered();
         let parameters = format!("{window:?} {stride:?} {:?}", request.value(&BASELINE));
         let key = BankKey::new("occlusion", subject, 0, parameters);
+        let runs = subject.network.regional_runs(subject.pass, windows.regions());
         let ask = |index: usize| {
             let (rows, columns) = windows.at(order[index]);
             let covers = |pixel: usize| rows.contains(&(pixel / extent.1)) && columns.contains(&(pixel % extent.1));
-            Ok(subject.network.logits(frame.hide(&baseline, |pixel| !covers(pixel)).view())?)
+            Ok(runs.logits(order[index], frame.hide(&baseline, |pixel| !covers(pixel)).view())?)
         };
         let mut fit = OcclusionFit {
             windows: &windows,
@@ -127,6 +128,12 @@ impl Windows {
         let (top, left) = (place / self.places.1 * self.stride.0, place % self.places.1 * self.stride.1);
         let end = |start: usize, window: usize, side: usize| (start + window).min(side);
         (top..end(top, self.window.0, self.extent.0), left..end(left, self.window.1, self.extent.1))
+    }
+
+    /// All places, as regions of the input.
+    fn regions(&self) -> Vec<ChangedRegion> {
+        let region = |(rows, columns)| ChangedRegion { rows, columns };
+        (0..self.count()).map(|place| region(self.at(place))).collect()
     }
 
     /// The map `[H, W]`: at each pixel the mean fall of the score over the windows that cover it and were tried; 0 where

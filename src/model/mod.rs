@@ -28,7 +28,10 @@ pub use classifier::{Classifier, Output, TensorError, TensorProblem};
 pub use error::{ExternalDataProblem, MissingOperator, ModelError, ModelProblem};
 pub use labels::Labels;
 pub use names::{NodeNames, OnnxNode};
-pub use network::{Activation, Layer, LayerGradient, LayerLayout, Network, NetworkError, Pass, with_threads};
+pub use network::{
+    Activation, ChangedRegion, Layer, LayerGradient, LayerLayout, Network, NetworkError, Pass, RegionalRuns,
+    with_threads,
+};
 pub use preprocess::{CropGeometry, Prepared};
 pub use settings::{ChannelOrder, LabelSource, Layout, Origin, Overrides, Resize, Setting, Settings, Size};
 pub use source::ModelSource;

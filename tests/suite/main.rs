@@ -9,6 +9,7 @@ mod gradients;
 mod gradients_conv;
 mod gradients_graphs;
 mod gradients_torch;
+mod incremental;
 mod interface;
 mod layering;
 mod loading;

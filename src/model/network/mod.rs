@@ -11,6 +11,7 @@ mod extract;
 mod grid;
 mod guided;
 mod head;
+mod incremental;
 mod layers;
 mod plans;
 mod tensors;
@@ -31,6 +32,8 @@ pub use error::NetworkError;
 use error::tract;
 use extract::extract;
 use head::Head;
+use incremental::RegionalPlans;
+pub use incremental::{ChangedRegion, RegionalRuns};
 use layers::Layers;
 pub use layers::{Layer, LayerLayout};
 use plans::{Kind, LayerPlans, Lazy, Plan};
@@ -94,6 +97,7 @@ pub struct Network {
     input_gradient: Lazy,
     way_back: Lazy,
     layer_plans: LayerPlans,
+    regional_plans: RegionalPlans,
 }
 
 impl std::fmt::Debug for Network {
@@ -153,6 +157,7 @@ impl Network {
             input_gradient: Lazy::default(),
             way_back: Lazy::default(),
             layer_plans: LayerPlans::new(LAYER_PLANS),
+            regional_plans: RegionalPlans::default(),
         })
     }
 

@@ -55,13 +55,18 @@ fn own_constants(graph: &mut TypedModel) -> TractResult<()> {
     Ok(())
 }
 
-/// A plan that is built when first asked for. Only one thread builds; others wait for it.
-#[derive(Default)]
-pub(super) struct Lazy(Mutex<Option<Arc<Plan>>>);
+/// A plan, or what else takes a while, that is built when first asked for. Only one thread builds; others wait for it.
+pub(super) struct Lazy<T = Plan>(Mutex<Option<Arc<T>>>);
 
-impl Lazy {
-    /// The plan, built by `build` unless it is there already.
-    pub(super) fn get(&self, build: impl FnOnce() -> Result<Plan, NetworkError>) -> Result<Arc<Plan>, NetworkError> {
+impl<T> Default for Lazy<T> {
+    fn default() -> Self {
+        Lazy(Mutex::new(None))
+    }
+}
+
+impl<T> Lazy<T> {
+    /// What is asked for, built by `build` unless it is there already.
+    pub(super) fn get(&self, build: impl FnOnce() -> Result<T, NetworkError>) -> Result<Arc<T>, NetworkError> {
         let mut slot = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(plan) = &*slot {
             return Ok(Arc::clone(plan));
