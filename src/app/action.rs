@@ -40,6 +40,8 @@ pub enum Command {
     CycleColormap,
     /// What the model saw, or the whole image.
     ToggleSeen,
+    /// Lines around superpixels, or none.
+    ToggleOutlines,
     /// Choose a method.
     ChooseMethod,
     /// Change the parameters of the method.
@@ -81,8 +83,10 @@ pub enum Action {
     Text(char),
     /// The n-th row of the list was clicked, counted in the filtered list.
     Select(usize),
-    /// The n-th row of the open panel was clicked.
+    /// The n-th row of the open panel was clicked: it is taken, where there is something to take.
     Pick(usize),
+    /// A superpixel was clicked.
+    Segment(u32),
     /// The wheel was turned by so many notches; positive is down.
     Scroll(isize),
     /// More images were found, in the order of the list.

@@ -10,7 +10,7 @@ use image::RgbImage;
 use super::Picture;
 use crate::explain::{Attribution, LayerChoice, Sign, Values};
 use crate::model::{Prediction, Target};
-use crate::raster::{Map, Region, display_map, is_flat};
+use crate::raster::{Map, Region, display_map, display_scale, is_flat};
 
 /// Position of an image in [`State::entries`](super::State::entries), which only ever grows at its end.
 pub type ImageId = usize;
@@ -114,6 +114,8 @@ pub struct Explained {
     pub attribution: Attribution,
     /// The map as it is coloured, see [`display_map`].
     pub shown: Arc<Map>,
+    /// The value that the strongest colour stands for, see [`display_scale`].
+    pub scale: f32,
     /// Smallest and largest raw value.
     pub range: (f32, f32),
     /// Whether the map is the same everywhere: then it says nothing.
@@ -127,7 +129,9 @@ pub struct Explained {
 impl Explained {
     /// Wraps what a method returned.
     pub fn new(attribution: Attribution, elapsed: Duration, progress: Option<(usize, usize)>) -> Explained {
-        let shown = Arc::new(display_map(&attribution.map, attribution.sign == Sign::Signed));
+        let signed = attribution.sign == Sign::Signed;
+        let shown = Arc::new(display_map(&attribution.map, signed));
+        let scale = display_scale(&attribution.map, signed);
         let (low, high) = attribution
             .raw
             .iter()
@@ -135,7 +139,7 @@ impl Explained {
             .fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), value| (low.min(*value), high.max(*value)));
         let range = if low <= high { (low, high) } else { (0.0, 0.0) };
         let flat = is_flat(&shown);
-        Explained { attribution, shown, range, flat, elapsed, progress }
+        Explained { attribution, shown, scale, range, flat, elapsed, progress }
     }
 
     /// Memory held, in bytes.

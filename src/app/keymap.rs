@@ -88,7 +88,20 @@ const fn row(section: Section, keys: &'static [(Key, Command)], help: &'static s
     Binding { section, keys, help }
 }
 
-/// All keys.
+/// Classes by their rank.
+const DIGITS: &[(Key, Command)] = &[
+    (key('1'), Rank(0)),
+    (key('2'), Rank(1)),
+    (key('3'), Rank(2)),
+    (key('4'), Rank(3)),
+    (key('5'), Rank(4)),
+    (key('6'), Rank(5)),
+    (key('7'), Rank(6)),
+    (key('8'), Rank(7)),
+    (key('9'), Rank(8)),
+];
+
+/// All keys. Those with control mean the same everywhere, unless a mode gives them a meaning of its own.
 pub const KEYMAP: &[Binding] = &[
     row(
         Section::Images,
@@ -113,26 +126,12 @@ pub const KEYMAP: &[Binding] = &[
     row(Section::Images, &[(key('g'), First), (special(KeyCode::Home), First)], "first image"),
     row(Section::Images, &[(key('G'), Last), (special(KeyCode::End), Last)], "last image"),
     row(Section::Images, &[(key('/'), Filter)], "filter by name"),
-    row(
-        Section::Why,
-        &[
-            (key('1'), Rank(0)),
-            (key('2'), Rank(1)),
-            (key('3'), Rank(2)),
-            (key('4'), Rank(3)),
-            (key('5'), Rank(4)),
-            (key('6'), Rank(5)),
-            (key('7'), Rank(6)),
-            (key('8'), Rank(7)),
-            (key('9'), Rank(8)),
-        ],
-        "explain the n-th class",
-    ),
+    row(Section::Why, DIGITS, "explain the n-th class"),
     row(Section::Why, &[(key('t'), FindClass)], "explain a class by name"),
     row(Section::Why, &[(key('['), LayerBack), (key(']'), LayerOn)], "layer before, after"),
     row(Section::Why, &[(key('m'), ChooseMethod)], "choose a method"),
     row(Section::Why, &[(key('p'), SetParameters)], "set its parameters"),
-    row(Section::Why, &[(key('s'), ListSegments)], "weights of superpixels"),
+    row(Section::Why, &[(key('s'), ListSegments), (key('b'), ToggleOutlines)], "superpixel list, lines"),
     row(Section::Looks, &[(key('o'), CycleView)], "picture, heat, or both"),
     row(
         Section::Looks,
@@ -149,35 +148,45 @@ pub const KEYMAP: &[Binding] = &[
     row(Section::Program, &[(key('q'), Quit), (ctrl('c'), Quit)], "quit"),
     row(Section::Typing, &[(ENTER, Accept)], "take it"),
     row(Section::Typing, &[(ESC, Escape)], "never mind"),
-    row(Section::Typing, &[(DOWN, Next), (ctrl('n'), Next), (UP, Previous), (ctrl('p'), Previous)], "move"),
     row(
         Section::Typing,
-        &[(special(KeyCode::PageDown), PageDown), (special(KeyCode::PageUp), PageUp)],
-        "move by a page",
+        &[
+            (DOWN, Next),
+            (ctrl('n'), Next),
+            (UP, Previous),
+            (ctrl('p'), Previous),
+            (special(KeyCode::PageDown), PageDown),
+            (special(KeyCode::PageUp), PageUp),
+        ],
+        "move, by a page",
     ),
     row(
         Section::Typing,
         &[(special(KeyCode::Backspace), Erase), (ctrl('h'), Erase), (ctrl('u'), EraseAll), (ctrl('w'), EraseAll)],
         "delete a letter, all",
     ),
-    row(Section::Typing, &[(ctrl('c'), Quit), (ctrl('z'), Suspend)], "quit, suspend"),
     row(Section::Menu, &[(key('j'), Next), (DOWN, Next), (key('k'), Previous), (UP, Previous)], "move"),
     row(Section::Menu, &[(key('h'), Less), (LEFT, Less), (key('l'), More), (RIGHT, More)], "less, more"),
     row(Section::Menu, &[(ENTER, Accept), (key(' '), Accept)], "take it"),
+    row(Section::Menu, &[(key('b'), ToggleOutlines)], "lines of superpixels"),
+    row(Section::Menu, DIGITS, "explain the n-th class"),
     row(
         Section::Menu,
         &[(ESC, Escape), (key('q'), Escape), (key('m'), Escape), (key('p'), Escape), (key('s'), Escape)],
         "never mind",
     ),
-    row(Section::Menu, &[(ctrl('c'), Quit), (ctrl('z'), Suspend)], "quit, suspend"),
 ];
 
 /// What a key means in a mode. While typing, plain characters that mean nothing here are text.
 pub fn lookup(mode: Mode, event: KeyEvent) -> Option<Command> {
     // Shift is already in the character, and must not hide the binding of `G` or `?`.
     let pressed = Key(event.code, event.modifiers.difference(KeyModifiers::SHIFT));
-    let keys = KEYMAP.iter().filter(|binding| binding.section.mode() == mode).flat_map(|binding| binding.keys);
-    keys.clone().find(|(key, _)| *key == pressed).map(|(_, command)| *command)
+    let command_in = |mode: Mode| {
+        let mut keys = KEYMAP.iter().filter(|binding| binding.section.mode() == mode).flat_map(|binding| binding.keys);
+        keys.find(|(key, _)| *key == pressed).map(|(_, command)| *command)
+    };
+    let is_control = pressed.1.contains(KeyModifiers::CONTROL);
+    command_in(mode).or_else(|| command_in(Mode::Browse).filter(|_| is_control))
 }
 
 /// How a binding's keys are written: `j ↓ Space`, `1..9`.

@@ -24,12 +24,12 @@ mod values;
 pub use action::{Action, Command};
 pub use cache::Cache;
 pub use jobs::{Decoded, Effect, Explained, Export, ImageId, Job, MapKey, Plan, Predicted, Priority, Report, Task};
-pub use picture::{HeatKey, Picture, PictureKey};
+pub use picture::{HeatKey, LinesKey, Picture, PictureKey};
 pub use state::{
     Entry, LayerRow, MethodRow, Mode, ModelSummary, Notice, Outcome, Panel, Selection, State, Terminal, View,
 };
 pub use update::update;
 
 // What is drawn is all in the state; these are the types of below that it holds.
-pub use crate::explain::{Param, Sign, Value};
+pub use crate::explain::{Family, Param, Sign, Value};
 pub use crate::model::Target;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::jobs::ImageId;
 use super::{MapKey, State, View};
 use crate::explain::Sign;
-use crate::raster::{Colormap, Composition, Heat, Region};
+use crate::raster::{Colormap, Composition, Heat, Region, Superpixels};
 
 /// A picture to be shown. Making and encoding its pixels is for workers.
 #[derive(Debug, Clone)]
@@ -25,8 +25,29 @@ pub struct PictureKey {
     pub seen: bool,
     /// Whether the image itself is visible.
     pub base: bool,
-    /// What lies over it. A terminal that lays one picture over another keys the two by this and by the rest.
+    /// The heat over it. A terminal that lays one picture over another keys the two by this and by the rest.
     pub heat: Option<HeatKey>,
+    /// The lines over it.
+    pub lines: Option<LinesKey>,
+}
+
+impl PictureKey {
+    /// The same without what lies over the picture.
+    #[must_use]
+    pub fn base(&self) -> PictureKey {
+        PictureKey { heat: None, lines: None, ..self.clone() }
+    }
+}
+
+/// Which superpixels are drawn as lines.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct LinesKey {
+    /// The map that they belong to.
+    pub map: MapKey,
+    /// Whether all of them are outlined.
+    pub outlined: bool,
+    /// The one that stands out.
+    pub marked: Option<u32>,
 }
 
 /// What the heat over a picture is of.
@@ -87,8 +108,8 @@ impl State {
                 (decoded.picture.clone(), predicted.map(|predicted| predicted.region.scaled(scale.0, scale.1)))
             }
         };
-        let map = map.filter(|_| view != View::Image).zip(region).and_then(|(key, region)| {
-            let explained = self.maps.get(key)?;
+        let mapped = map.zip(region).and_then(|(key, region)| Some((key, self.maps.get(key)?, region)));
+        let heat = mapped.filter(|_| view != View::Image).map(|(key, explained, region)| {
             let heat = Heat {
                 map: Arc::clone(&explained.shown),
                 signed: explained.attribution.sign == Sign::Signed,
@@ -102,13 +123,21 @@ impl State {
                 colormap: self.selection.colormap,
                 percent: self.selection.percent,
             };
-            Some((key, heat))
+            (key, heat)
         });
-        let show_base = view != View::Heat || map.is_none();
-        let (key, heat) = map.unzip();
+        let superpixels = mapped.and_then(|(key, explained, region)| {
+            let labels = Arc::clone(&explained.attribution.segments.as_ref()?.labels);
+            let marked = self.marked_segment().filter(|_| self.shown_map.as_ref() == Some(key));
+            let outlined = self.selection.outlines;
+            let lines = (outlined || marked.is_some()).then(|| LinesKey { map: key.clone(), outlined, marked });
+            Some((lines, Superpixels { labels, region, outlined, marked }))
+        });
+        let show_base = view != View::Heat || heat.is_none();
+        let (heat_key, heat) = heat.unzip();
+        let (lines, superpixels) = superpixels.unzip();
         Some(Picture {
-            key: PictureKey { image, seen, base: show_base, heat: key },
-            composition: Composition { base, show_base, heat },
+            key: PictureKey { image, seen, base: show_base, heat: heat_key, lines: lines.flatten() },
+            composition: Composition { base, show_base, heat, superpixels },
         })
     }
 }

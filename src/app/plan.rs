@@ -61,7 +61,8 @@ impl State {
         if self.has_map(&key) || self.refusals.contains_key(&key) {
             return None;
         }
-        let is_quick = self.pace.get(key.method).is_none_or(|pace| *pace < PREFETCH_LIMIT);
+        // The first map of a method tells how long the others will take, and has all cores for itself.
+        let is_quick = self.pace.get(key.method).is_some_and(|pace| *pace < PREFETCH_LIMIT);
         if priority == Priority::Now || is_quick { self.task(image, Job::Explain(key), priority) } else { None }
     }
 

@@ -182,6 +182,8 @@ pub struct Selection {
     pub percent: u8,
     /// Colours of positive maps.
     pub colormap: Colormap,
+    /// Whether superpixels are outlined.
+    pub outlines: bool,
 }
 
 impl Default for Selection {
@@ -195,6 +197,7 @@ impl Default for Selection {
             seen: false,
             percent: 60,
             colormap: Colormap::default(),
+            outlines: false,
         }
     }
 }
@@ -393,10 +396,15 @@ impl State {
         self.selection.values.get(param.name).cloned().unwrap_or_else(|| param.default_value())
     }
 
+    /// The map that is selected, as far as it is there.
+    pub fn selected_map(&self) -> Option<&Explained> {
+        let key = self.map_key(self.current()?)?;
+        self.maps.get(&key).map(AsRef::as_ref)
+    }
+
     /// The superpixels of the selected map, where the method has some.
     pub fn segments(&self) -> Option<&Segments> {
-        let key = self.map_key(self.current()?)?;
-        self.maps.get(&key)?.attribution.segments.as_ref()
+        self.selected_map()?.attribution.segments.as_ref()
     }
 
     /// The superpixels by the strength of their weights, the strongest first.
@@ -405,6 +413,12 @@ impl State {
         let mut order: Vec<usize> = (0..segments.weights.len()).collect();
         order.sort_by(|a, b| segments.weights[*b].abs().total_cmp(&segments.weights[*a].abs()));
         order
+    }
+
+    /// The superpixel that the open table marks.
+    pub fn marked_segment(&self) -> Option<u32> {
+        let Panel::Segments { marked } = self.panel else { return None };
+        self.segment_order().get(marked).map(|segment| *segment as u32)
     }
 
     /// The classes that match what is typed into the class panel, best first.

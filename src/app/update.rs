@@ -39,7 +39,14 @@ pub fn update(state: &mut State, action: Action) -> Vec<Effect> {
         }
         Action::Pick(row) => {
             state.mark(row);
-            state.accept();
+            // In the other panels a row is only looked at.
+            if matches!(state.panel, Panel::Classes { .. } | Panel::Methods { .. }) {
+                state.accept();
+            }
+            Vec::new()
+        }
+        Action::Segment(segment) => {
+            state.mark_segment(segment);
             Vec::new()
         }
         Action::Scroll(notches) => {
@@ -104,6 +111,7 @@ impl State {
             Command::MoreOpacity => self.selection.percent = (self.selection.percent + OPACITY_STEP).min(100),
             Command::LessOpacity => self.selection.percent = self.selection.percent.saturating_sub(OPACITY_STEP),
             Command::CycleColormap => self.selection.colormap = self.selection.colormap.next(),
+            Command::ToggleOutlines => self.toggle_outlines(),
             Command::ToggleSeen => self.selection.seen = !self.selection.seen,
             Command::ToggleHelp => {
                 self.panel = if self.panel == Panel::Help { Panel::None } else { Panel::Help };
@@ -241,12 +249,34 @@ impl State {
     }
 
     fn open_segments(&mut self) {
-        let has_map = self.current().and_then(|image| self.map_key(image)).is_some_and(|key| self.maps.contains(&key));
         if self.segments().is_some() {
             self.panel = Panel::Segments { marked: 0 };
-        } else if has_map {
-            self.notice = Some(Notice::Failed(format!("{} divides nothing into superpixels", self.selection.method)));
+        } else {
+            self.miss_segments();
         }
+    }
+
+    /// Opens the table of superpixels at one of them.
+    fn mark_segment(&mut self, segment: u32) {
+        if let Some(marked) = self.segment_order().iter().position(|other| *other == segment as usize) {
+            self.panel = Panel::Segments { marked };
+        }
+    }
+
+    fn toggle_outlines(&mut self) {
+        if self.selection.outlines || !self.miss_segments() {
+            self.selection.outlines = !self.selection.outlines;
+        }
+    }
+
+    /// Whether the selected map is there and has no superpixels; if so, says it.
+    fn miss_segments(&mut self) -> bool {
+        let has_none = self.selected_map().is_some_and(|map| map.attribution.segments.is_none());
+        if has_none {
+            let method = self.selection.method;
+            self.notice = Some(Notice::Failed(format!("{method} divides nothing into superpixels; lime does")));
+        }
+        has_none
     }
 
     /// Changes the marked parameter by a step.
@@ -350,7 +380,10 @@ impl State {
                 if let Some(map) = map {
                     self.keep_map(&key, map);
                 }
-                self.progress = Some((key, done, total));
+                // Maps that are made ahead are nobody's business yet.
+                if self.current().and_then(|image| self.map_key(image)).as_ref() == Some(&key) {
+                    self.progress = Some((key, done, total));
+                }
             }
             Report::Explained(key, result) => self.explained(key, result),
             Report::Exported(Ok(files)) => {

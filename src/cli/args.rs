@@ -83,6 +83,9 @@ pub(super) struct ScreenArgs {
     /// Graphics protocol
     #[arg(long, value_enum, default_value = "auto")]
     pub(super) graphics: GraphicsChoice,
+    /// Stop sampling methods when their map has settled to this relative standard error
+    #[arg(long, value_name = "T")]
+    pub(super) tolerance: Option<f64>,
 }
 
 /// Options that every command takes.

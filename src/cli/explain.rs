@@ -1,5 +1,6 @@
 //! `seewhy explain`: maps, their files, and one JSON line per image and method.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context, bail};
@@ -19,7 +20,7 @@ use crate::explain::{
 };
 use crate::gallery::Entry;
 use crate::model::{Classifier, ModelSource, TargetWish, with_threads};
-use crate::raster::{Colormap, Composition, Heat, display_map};
+use crate::raster::{Colormap, Composition, Heat, Superpixels, display_map};
 
 /// How much of the picture the hottest heat hides in an exported overlay.
 const OPACITY: f32 = 0.6;
@@ -232,6 +233,12 @@ fn overlay(seen: &Seen, attribution: &Attribution) -> image::RgbImage {
             region: seen.region,
             colormap: Colormap::default(),
             opacity: OPACITY,
+        }),
+        superpixels: attribution.segments.as_ref().map(|segments| Superpixels {
+            labels: Arc::clone(&segments.labels),
+            region: seen.region,
+            outlined: false,
+            marked: None,
         }),
     };
     let (width, height) = composition.size();

@@ -15,7 +15,7 @@ use crate::explain::export::{
 use crate::gallery::{self, PathList};
 use crate::model::{Classifier, ModelSource};
 use crate::raster::Colormap;
-use crate::shell::{self, ClassifierEngine, Engine, Find, Load, Options};
+use crate::shell::{self, ClassifierEngine, Engine, Find, Load, Options, Settings};
 use crate::term::{Protocol, Wishes};
 
 /// Where `w` writes, in the current directory.
@@ -63,7 +63,7 @@ fn open(
         base,
         find: finder(named),
         decode: Box::new(|path| gallery::decode(path).map_err(|error| error.to_string())),
-        load: loader(common),
+        load: loader(common, screen.tolerance),
         graphics: Wishes { protocol: protocol(screen.graphics), cell: None },
         threads: common.threads(),
     })?;
@@ -87,13 +87,14 @@ fn finder(named: Vec<PathBuf>) -> Find {
     })
 }
 
-fn loader(common: &CommonArgs) -> Load {
+fn loader(common: &CommonArgs, tolerance: Option<f64>) -> Load {
     let source = ModelSource::from(common.model.as_path());
     let (overrides, threads, seed) = (common.overrides(), common.threads(), common.seed);
     Box::new(move || {
         let classifier = Classifier::load(&source, &overrides)?;
         let write = move |classifier: &Classifier, what: &Export| write(classifier, what);
-        Ok(Arc::new(ClassifierEngine::new(classifier, threads, seed, Box::new(write))) as Arc<dyn Engine>)
+        let engine = ClassifierEngine::new(classifier, Settings { threads, seed, tolerance }, Box::new(write));
+        Ok(Arc::new(engine) as Arc<dyn Engine>)
     })
 }
 

@@ -359,28 +359,46 @@ impl Search<'_> {
 
     /// The rule in words.
     fn statement(&self, rule: &[usize], mean: f64) -> String {
-        let often = format!("in {:.0} % of the images with the others hidden at random", 100.0 * mean);
+        let stays = format!("the prediction stays in {:.0} % of images with", 100.0 * mean);
         if rule.is_empty() {
-            return format!("whatever is hidden, the prediction stays {often}");
+            return format!("whatever is hidden: {stays} superpixels hidden at random");
         }
         let sizes = self.division.labels.sizes();
         let total: usize = sizes.iter().sum();
-        let name = |segment: &usize| {
-            let share = 100.0 * sizes[*segment] as f64 / total.max(1) as f64;
-            format!("{segment} ({}, {share:.1} % of the image)", self.place(*segment))
-        };
-        let names: Vec<String> = rule.iter().map(name).collect();
-        let plural = if rule.len() == 1 { "superpixel" } else { "superpixels" };
-        format!("if {plural} {} can be seen, the prediction stays {often}", names.join(", "))
+        let share = 100.0 * rule.iter().map(|segment| sizes[*segment]).sum::<usize>() as f64 / total.max(1) as f64;
+        let (places, count) = (self.places(rule), self.division.count());
+        format!(
+            "if the {places} can be seen ({} of {count} superpixels, {share:.0} % of the image), {stays} the rest hidden \
+             at random",
+            rule.len()
+        )
     }
 
-    /// Where a superpixel's centre lies, in words.
-    fn place(&self, segment: usize) -> &'static str {
+    /// Where superpixels lie: `top left, the centre (3) and the right`.
+    fn places(&self, rule: &[usize]) -> String {
+        let mut counts = [[0; 3]; 3];
+        for segment in rule {
+            let (down, across) = self.third(*segment);
+            counts[down][across] += 1;
+        }
+        let named = PLACES.iter().flatten().zip(counts.iter().flatten()).filter(|(_, count)| **count > 0);
+        let names: Vec<String> = named
+            .map(|(name, count)| if *count > 1 { format!("{name} ({count})") } else { (*name).to_owned() })
+            .collect();
+        match names.split_last() {
+            Some((last, [])) => last.clone(),
+            Some((last, others)) => format!("{} and the {last}", others.join(", the ")),
+            None => String::new(),
+        }
+    }
+
+    /// Which third of the image a superpixel's centre lies in, down and across.
+    fn third(&self, segment: usize) -> (usize, usize) {
         let (height, width) = self.division.labels.pixels.dim();
         let pixels = self.division.labels.pixels.indexed_iter().filter(|(_, label)| **label as usize == segment);
         let (count, down, across) =
             pixels.fold((0, 0, 0), |(count, down, across), ((y, x), _)| (count + 1, down + y, across + x));
         let third = |sum: usize, side: usize| (3 * sum / (count * side).max(1)).min(2);
-        PLACES[third(down, height)][third(across, width)]
+        (third(down, height), third(across, width))
     }
 }

@@ -1,5 +1,7 @@
 //! How methods divide an image into superpixels and hide some of them: the parameters they share, and what hides.
 
+use std::sync::Arc;
+
 use ndarray::{Array1, Array2, ArrayD};
 
 use super::frame::Frame;
@@ -73,6 +75,8 @@ const MOST: usize = 500;
 pub(super) struct Division<'a> {
     pub(super) frame: Frame<'a>,
     pub(super) labels: Labels,
+    /// The same for whoever looks at an attribution.
+    shared: Arc<Array2<u32>>,
     /// The superpixel of each pixel, row by row.
     label_of: Vec<u32>,
     hidden: Vec<f32>,
@@ -112,7 +116,8 @@ impl<'a> Division<'a> {
         let settings = [SEGMENTS, KERNEL_SIZE, MAX_DIST, RATIO, COUNT, COMPACTNESS, SCALE, HIDE];
         let parameters = settings.map(|param| format!("{:?}", request.value(&param))).join(" ");
         let label_of = labels.pixels.iter().copied().collect();
-        Division { frame, labels, label_of, hidden, parameters }
+        let shared = Arc::new(labels.pixels.clone());
+        Division { frame, labels, shared, label_of, hidden, parameters }
     }
 
     /// How many superpixels there are.
@@ -137,7 +142,7 @@ impl<'a> Division<'a> {
             layers: vec![],
             evidence: vec![],
             warnings: vec![],
-            segments: Some(Segments { labels: self.labels.pixels.clone(), weights }),
+            segments: Some(Segments { labels: Arc::clone(&self.shared), weights }),
             statement: None,
         }
     }

@@ -73,7 +73,7 @@ pub(super) static LIME: MethodInfo = MethodInfo {
         ALPHA,
         SPREAD,
     ],
-    caution: Some("look at R² before the map: where it is low, the model is not nearly linear in these superpixels"),
+    caution: Some("no more to be trusted than its R² is high: a low one means that no plane fits"),
     method: &Lime,
 };
 

@@ -39,6 +39,7 @@ mod smoothgrad;
 mod xgrad_cam;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use ndarray::{Array2, ArrayD};
 use thiserror::Error;
@@ -250,8 +251,8 @@ pub struct Evidence {
 /// The superpixels of an image, each with the weight that a method gave it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Segments {
-    /// The superpixel of each pixel, numbered from 0, `[H, W]`.
-    pub labels: Array2<u32>,
+    /// The superpixel of each pixel, numbered from 0, `[H, W]`; shared by all maps of a run.
+    pub labels: Arc<Array2<u32>>,
     /// One a superpixel; positive speaks for the target.
     pub weights: Vec<f32>,
 }

@@ -1,13 +1,16 @@
 //! Heat over a picture.
 //!
 //! A [`Composition`] is a recipe, cheap to clone and to compare by whoever keys it; workers turn it into pixels at the
-//! size that is needed. [`Composition::overlay`] gives the heat alone, for terminals that can lay one picture over another.
+//! size that is needed. [`Composition::overlay`] gives what lies over the picture alone, for terminals that can lay one
+//! picture over another.
 
 use std::sync::Arc;
 
 use image::imageops::{self, FilterType};
 use image::{Rgb, RgbImage, Rgba, RgbaImage};
+use ndarray::Array2;
 
+use super::superpixels::Outlines;
 use super::{Colormap, Map, Region};
 
 /// How much darker the parts of a picture get that the model did not see.
@@ -30,7 +33,20 @@ pub struct Heat {
     pub opacity: f32,
 }
 
-/// A picture with heat over it, or one of the two.
+/// The superpixels of a picture, and what is drawn of them.
+#[derive(Debug, Clone)]
+pub struct Superpixels {
+    /// The superpixel at each pixel of the model's input, `[H, W]`; stretched over `region`.
+    pub labels: Arc<Array2<u32>>,
+    /// Where the labels lie, in pixels of the base picture.
+    pub region: Region,
+    /// Whether lines are drawn where one superpixel ends and the next begins.
+    pub outlined: bool,
+    /// The one that stands out.
+    pub marked: Option<u32>,
+}
+
+/// A picture with heat over it, or one of the two; and lines around its superpixels.
 #[derive(Debug, Clone)]
 pub struct Composition {
     /// The picture; its size is the composition's.
@@ -39,6 +55,8 @@ pub struct Composition {
     pub show_base: bool,
     /// What lies over it.
     pub heat: Option<Heat>,
+    /// What the heat is made of, where it is the same all over each superpixel: then it ends where they do.
+    pub superpixels: Option<Superpixels>,
 }
 
 impl Composition {
@@ -47,11 +65,21 @@ impl Composition {
         self.base.dimensions()
     }
 
+    /// Whether anything lies over the picture.
+    pub fn has_overlay(&self) -> bool {
+        self.heat.is_some() || self.superpixels.as_ref().is_some_and(Superpixels::has_lines)
+    }
+
+    /// Whether what lies over the picture has sharp edges, and loses by being made small and enlarged again.
+    pub fn has_edges(&self) -> bool {
+        self.superpixels.is_some()
+    }
+
     /// The pixels at `width` x `height`. Enlarging interpolates, reducing averages.
     pub fn render(&self, width: u32, height: u32) -> RgbImage {
         let (width, height) = (width.max(1), height.max(1));
         let mut picture = self.base_at(width, height);
-        if self.heat.is_some() {
+        if self.has_overlay() {
             for (under, over) in picture.pixels_mut().zip(self.overlay(width, height).pixels()) {
                 *under = blend(*under, *over);
             }
@@ -74,23 +102,64 @@ impl Composition {
         }
     }
 
-    /// The heat alone at `width` x `height`, to be laid over the picture: transparent where the picture is to be seen,
-    /// black with some alpha where the model did not look. All transparent without heat.
+    /// Heat and lines alone at `width` x `height`, to be laid over the picture: transparent where the picture is to be
+    /// seen, black with some alpha where the model did not look. All transparent where there are neither.
     pub fn overlay(&self, width: u32, height: u32) -> RgbaImage {
-        let Some(heat) = &self.heat else { return RgbaImage::new(width, height) };
         let (full_width, full_height) = self.size();
-        let region = heat.region.scaled(width as f32 / full_width as f32, height as f32 / full_height as f32);
+        let scale = (width as f32 / full_width as f32, height as f32 / full_height as f32);
+        let outlines = self.superpixels.as_ref().map(|superpixels| {
+            Outlines::new(&superpixels.labels, superpixels.region.scaled(scale.0, scale.1), (width, height))
+        });
+        let mut over = match &self.heat {
+            Some(heat) => self.heat_at(heat, scale, outlines.as_ref(), (width, height)),
+            None => RgbaImage::new(width, height),
+        };
+        if let Some((outlines, superpixels)) = outlines.zip(self.superpixels.as_ref()) {
+            if superpixels.outlined {
+                outlines.draw(&mut over);
+            }
+            if let Some(marked) = superpixels.marked {
+                outlines.mark(&mut over, marked);
+            }
+        }
+        over
+    }
+
+    fn heat_at(
+        &self,
+        heat: &Heat,
+        scale: (f32, f32),
+        outlines: Option<&Outlines<'_>>,
+        (width, height): (u32, u32),
+    ) -> RgbaImage {
+        let region = heat.region.scaled(scale.0, scale.1);
         let opacity = if self.show_base { heat.opacity.clamp(0.0, 1.0) } else { 1.0 };
         RgbaImage::from_fn(width, height, |x, y| {
             let (u, v) = ((x as f32 + 0.5 - region.x) / region.width, (y as f32 + 0.5 - region.y) / region.height);
             if !(0.0..=1.0).contains(&u) || !(0.0..=1.0).contains(&v) {
                 return Rgba([0, 0, 0, (UNSEEN_SHADE * 255.0) as u8]);
             }
-            let value = sample(&heat.map, u, v);
+            let whole = outlines.and_then(|outlines| heat.map.get(outlines.source(x, y)?).copied());
+            let value = whole.unwrap_or_else(|| sample(&heat.map, u, v));
             let [r, g, b] = if heat.signed { Colormap::diverging(value) } else { heat.colormap.colour(value) };
             let alpha = if self.show_base { opacity * (COLD_SHARE + (1.0 - COLD_SHARE) * value.abs()) } else { 1.0 };
             Rgba([r, g, b, (alpha * 255.0).round() as u8])
         })
+    }
+}
+
+impl Superpixels {
+    /// The superpixel at `x`, `y`, in pixels of the base picture.
+    pub fn at(&self, x: f32, y: f32) -> Option<u32> {
+        let (u, v) = ((x - self.region.x) / self.region.width, (y - self.region.y) / self.region.height);
+        let (height, width) = self.labels.dim();
+        let inside = u >= 0.0 && v >= 0.0;
+        inside.then(|| self.labels.get([(v * height as f32) as usize, (u * width as f32) as usize]).copied()).flatten()
+    }
+
+    /// Whether anything of them is drawn.
+    fn has_lines(&self) -> bool {
+        self.outlined || self.marked.is_some()
     }
 }
 
@@ -107,12 +176,15 @@ fn sample(map: &Map, u: f32, v: f32) -> f32 {
     if width == 0 || height == 0 {
         return 0.0;
     }
-    let place = |share: f32, count: usize| {
-        let position = (share * count as f32 - 0.5).clamp(0.0, (count - 1) as f32);
-        let low = position as usize;
-        (low, (low + 1).min(count - 1), position.fract())
-    };
-    let ((left, right, x), (top, bottom, y)) = (place(u, width), place(v, height));
+    let ((left, right, x), (top, bottom, y)) = (between(u, width), between(v, height));
     let row = |row: usize| map[[row, left]] * (1.0 - x) + map[[row, right]] * x;
     row(top) * (1.0 - y) + row(bottom) * y
+}
+
+/// The two of `count` cells along a side whose centres lie around `share` of it, and how far it is from the first to the
+/// second; at the ends, twice the same. `count` is at least 1.
+pub(super) fn between(share: f32, count: usize) -> (usize, usize, f32) {
+    let position = (share * count as f32 - 0.5).clamp(0.0, (count - 1) as f32);
+    let low = position as usize;
+    (low, (low + 1).min(count - 1), position.fract())
 }

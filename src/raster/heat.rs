@@ -10,17 +10,22 @@ const SIGNED_PERCENTILE: f32 = 0.98;
 /// A positive map is divided by its maximum only if it exceeds 1, so that a map which is already in `[0, 1]` keeps its
 /// values. A signed one is divided by the 98th percentile of its magnitudes and clipped.
 pub fn display_map(map: &Map, signed: bool) -> Map {
-    let finite = |value: &f32| if value.is_finite() { *value } else { 0.0 };
-    let scale = if signed {
-        percentile(map.iter().map(|value| finite(value).abs()).collect(), SIGNED_PERCENTILE)
-    } else {
-        map.iter().map(finite).fold(0.0, f32::max)
-    };
-    let (low, scale) = if signed { (-1.0, scale) } else { (0.0, scale.max(1.0)) };
+    let scale = display_scale(map, signed);
     if scale <= 0.0 {
         return Map::zeros(map.raw_dim());
     }
-    map.mapv(|value| (finite(&value) / scale).clamp(low, 1.0))
+    let low = if signed { -1.0 } else { 0.0 };
+    map.mapv(|value| (finite(value) / scale).clamp(low, 1.0))
+}
+
+/// The value that [`display_map`] divides by: where the strongest colour stands. 0 for a signed map of zeros.
+pub fn display_scale(map: &Map, signed: bool) -> f32 {
+    let values = map.iter().map(|value| finite(*value));
+    if signed { percentile(values.map(f32::abs).collect(), SIGNED_PERCENTILE) } else { values.fold(1.0, f32::max) }
+}
+
+fn finite(value: f32) -> f32 {
+    if value.is_finite() { value } else { 0.0 }
 }
 
 /// Whether all values are the same: such a map says nothing, and stretching it would invent something.

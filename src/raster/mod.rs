@@ -11,8 +11,8 @@ mod heat;
 mod region;
 
 pub use colormap::Colormap;
-pub use composite::{Composition, Heat};
-pub use heat::{display_map, is_flat};
+pub use composite::{Composition, Heat, Superpixels};
+pub use heat::{display_map, display_scale, is_flat};
 pub use region::Region;
 
 /// A scalar field over an image, row-major `[height, width]`.

@@ -26,19 +26,29 @@ pub struct ClassifierEngine {
     classifier: Classifier,
     passes: Mutex<Cache<PathBuf, Arc<Pass>>>,
     banks: BankCache,
-    threads: usize,
-    seed: u64,
+    settings: Settings,
     export: WriteExport,
+}
+
+/// What holds for all predictions and maps of a session.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings {
+    /// Cores that a prediction may use for which the user waits.
+    pub threads: usize,
+    /// Seed of the random numbers.
+    pub seed: u64,
+    /// Sampling methods stop at this relative standard error.
+    pub tolerance: Option<f64>,
 }
 
 /// Writes the files of an explanation.
 pub type WriteExport = Box<dyn Fn(&Classifier, &Export) -> Result<Vec<PathBuf>, String> + Send + Sync>;
 
 impl ClassifierEngine {
-    /// Puts a classifier to work. A prediction that the user waits for may use `threads` cores; `export` writes files.
-    pub fn new(classifier: Classifier, threads: usize, seed: u64, export: WriteExport) -> Self {
+    /// Puts a classifier to work; `export` writes files.
+    pub fn new(classifier: Classifier, settings: Settings, export: WriteExport) -> Self {
         let (passes, banks) = (Mutex::new(Cache::new(BUDGET)), BankCache::new(BANKS));
-        ClassifierEngine { classifier, passes, banks, threads, seed, export }
+        ClassifierEngine { classifier, passes, banks, settings, export }
     }
 
     fn kept(&self, path: &Path) -> Option<Arc<Pass>> {
@@ -106,7 +116,7 @@ impl Engine for ClassifierEngine {
         let mut prepared = self.prepare(path, image)?;
         let seen = Arc::new(std::mem::take(&mut prepared.seen));
         let crop = prepared.crop;
-        let threads = if urgent { self.threads } else { 1 };
+        let threads = if urgent { self.settings.threads } else { 1 };
         let pass = self.pass(path, prepared, threads).map_err(|error| error.to_string())?;
         Ok(Predicted {
             top: Prediction::top(&pass.logits, TOP),
@@ -132,14 +142,14 @@ impl Engine for ClassifierEngine {
         } else {
             let image = if is_tensor(path) { None } else { Some(decode().map_err(EngineError::Decode)?) };
             let prepared = self.prepare(path, image.as_ref()).map_err(EngineError::Decode)?;
-            self.pass(path, prepared, self.threads).map_err(|error| EngineError::Explain(error.into()))?
+            self.pass(path, prepared, self.settings.threads).map_err(|error| EngineError::Explain(error.into()))?
         };
         let request = Request {
             target: key.target,
             layer: key.layer.clone(),
             values: key.values.clone(),
-            seed: self.seed,
-            tolerance: None,
+            seed: self.settings.seed,
+            tolerance: self.settings.tolerance,
         };
         let subject = Subject::of(&self.classifier, &pass).keeping(&self.banks);
         Ok(method.method.explain(subject, &request, monitor)?)

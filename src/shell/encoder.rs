@@ -2,15 +2,15 @@
 //!
 //! They are threads of their own, so that a picture whose pixels are there never waits for a model.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use crossbeam_channel::Sender;
 use ratatui::layout::Size;
 
+use super::crash::caught;
 use crate::app::{Cache, Picture, PictureKey};
 use crate::raster::Composition;
 use crate::term::{Encoded, Graphics, Part, Quality};
@@ -18,6 +18,8 @@ use crate::term::{Encoded, Graphics, Part, Quality};
 /// Memory for encoded pictures, in bytes.
 const BUDGET: usize = 64 << 20;
 const THREADS: usize = 2;
+/// Parts of unfinished maps that are remembered: those of two pictures side by side.
+const PARTIAL: usize = 4;
 
 /// What is encoded how. The same key means the same bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -26,6 +28,22 @@ pub(super) struct PartKey {
     part: Part,
     size: (u16, u16),
     quality: Quality,
+}
+
+impl PartKey {
+    /// The same for a map of so many model calls.
+    fn with_calls(&self, calls: Option<usize>) -> PartKey {
+        let mut key = self.clone();
+        if let Some(heat) = &mut key.picture.heat {
+            heat.calls = calls;
+        }
+        key
+    }
+
+    /// Whether it shows an unfinished map.
+    fn is_partial(&self) -> bool {
+        self.picture.heat.as_ref().is_some_and(|heat| heat.calls.is_some())
+    }
 }
 
 /// A picture to be encoded.
@@ -67,6 +85,9 @@ pub(super) struct Encoder {
     graphics: Arc<Graphics>,
     epoch: u64,
     wanted: Vec<Wanted>,
+    /// The newest ones of unfinished maps. They are shown for their successors, which may come faster than they can be
+    /// encoded.
+    partial: VecDeque<PartKey>,
 }
 
 impl Encoder {
@@ -81,7 +102,14 @@ impl Encoder {
             let (shared, finished) = (Arc::clone(&shared), finished.clone());
             thread::Builder::new().name(format!("encoder {number}")).spawn(move || shared.work(&finished))?;
         }
-        Ok(Encoder { shared, cache: Cache::new(BUDGET), graphics, epoch: 0, wanted: Vec::new() })
+        Ok(Encoder {
+            shared,
+            cache: Cache::new(BUDGET),
+            graphics,
+            epoch: 0,
+            wanted: Vec::new(),
+            partial: VecDeque::new(),
+        })
     }
 
     /// Other graphics settings: everything is encoded anew.
@@ -96,7 +124,8 @@ impl Encoder {
         queue.graphics = Some(graphics);
     }
 
-    /// The parts of a picture, if all are there; what is missing is noted as wanted. Wanted first is encoded first.
+    /// The parts of a picture, if all are there, of an unfinished map perhaps as it was before; what is missing is noted as
+    /// wanted. Wanted first is encoded first.
     pub(super) fn want(&mut self, picture: &Picture, size: Size, quality: Quality) -> Option<Vec<Arc<Encoded>>> {
         self.parts(picture, size, quality, true)
     }
@@ -107,14 +136,11 @@ impl Encoder {
     }
 
     fn parts(&mut self, picture: &Picture, size: Size, quality: Quality, want: bool) -> Option<Vec<Arc<Encoded>>> {
-        let parts = self.graphics.parts(picture.composition.heat.is_some());
+        let parts = self.graphics.parts(picture.composition.has_overlay());
         let mut found = Vec::with_capacity(parts.len());
         for part in parts {
-            let mut key = picture.key.clone();
-            if *part == Part::Base {
-                key.heat = None;
-            }
-            let quality = if *part == Part::Heat || !self.graphics.has_quick() { Quality::Sharp } else { quality };
+            let key = if *part == Part::Base { picture.key.base() } else { picture.key.clone() };
+            let quality = if *part == Part::Over || !self.graphics.has_quick() { Quality::Sharp } else { quality };
             let key = PartKey { picture: key, part: *part, size: (size.width, size.height), quality };
             match self.cache.get(&key) {
                 Some(Ok(encoded)) => {
@@ -122,7 +148,13 @@ impl Encoder {
                     self.cache.touch(&key);
                 }
                 Some(Err(_)) => {}
-                None if want => self.wanted.push(Wanted { key, composition: picture.composition.clone() }),
+                None if want => {
+                    let before = self.partial.iter().rev().find(|old| old.with_calls(None) == key.with_calls(None));
+                    if let Some(Ok(encoded)) = before.and_then(|old| self.cache.get(old)) {
+                        found.push(Arc::clone(encoded));
+                    }
+                    self.wanted.push(Wanted { key, composition: picture.composition.clone() });
+                }
                 None => {}
             }
         }
@@ -152,6 +184,12 @@ impl Encoder {
         }
         self.shared.lock().running.remove(&finished.key);
         let bytes = finished.result.as_ref().map_or(0, |encoded| encoded.bytes());
+        if finished.key.is_partial() {
+            if self.partial.len() == PARTIAL {
+                self.partial.pop_front();
+            }
+            self.partial.push_back(finished.key.clone());
+        }
         self.cache.insert(finished.key, finished.result, bytes);
         true
     }
@@ -186,10 +224,7 @@ impl Shared {
             drop(queue);
             let PartKey { part, size, quality, .. } = wanted.key;
             let encode = || graphics.encode(&wanted.composition, part, size.into(), quality);
-            let result = match catch_unwind(AssertUnwindSafe(encode)) {
-                Ok(result) => result.map(Arc::new).map_err(|error| error.to_string()),
-                Err(_) => Err("the encoder crashed; please report it".to_owned()),
-            };
+            let result = caught(encode).and_then(|result| result.map(Arc::new).map_err(|error| error.to_string()));
             if finished.send(Finished { key: wanted.key, result, epoch }).is_err() {
                 return;
             }

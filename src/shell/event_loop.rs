@@ -9,6 +9,7 @@ use crossbeam_channel::{Receiver, Select, Sender, TryRecvError};
 use crossterm::event::{Event, KeyEventKind, MouseButton, MouseEventKind};
 use ratatui::layout::Position;
 
+use super::crash::caught;
 use super::encoder::Finished;
 use super::engine::Engine;
 use super::pool::Pool;
@@ -311,7 +312,7 @@ impl EventLoop {
             Effect::Export(export) => {
                 let (Some(engine), reports) = (self.engine.clone(), self.reports.clone()) else { return Ok(()) };
                 let write = move || {
-                    let _ = reports.send(Report::Exported(engine.export(&export)));
+                    let _ = reports.send(Report::Exported(caught(|| engine.export(&export)).flatten()));
                 };
                 std::thread::Builder::new().name("export".to_owned()).spawn(write)?;
             }

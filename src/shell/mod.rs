@@ -9,6 +9,7 @@
 //! Here are the threads and the clock. The loop sleeps until something happens, takes all that has happened, and draws once.
 
 mod classify;
+mod crash;
 mod encoder;
 mod engine;
 mod event_loop;
@@ -26,7 +27,7 @@ use crossbeam_channel::unbounded;
 use crate::app::ModelSummary;
 use crate::term::{Session, Wishes, decide, input::Decoder, probe, read_input};
 
-pub use classify::{ClassifierEngine, WriteExport};
+pub use classify::{ClassifierEngine, Settings, WriteExport};
 pub use engine::{Engine, EngineError};
 pub use pool::Decode;
 
@@ -74,7 +75,8 @@ pub fn run(options: Options) -> anyhow::Result<()> {
     let (reports_sender, reports) = unbounded();
     let sender = news_sender.clone();
     thread::Builder::new().name("load".to_owned()).spawn(move || {
-        let _ = sender.send(News::Model(load()));
+        let loaded = crash::caught(load).unwrap_or_else(|reason| Err(anyhow::Error::msg(reason)));
+        let _ = sender.send(News::Model(loaded));
     })?;
     let workers = pool::Pool::start(threads, decode, reports_sender.clone())?;
 
@@ -82,9 +84,10 @@ pub fn run(options: Options) -> anyhow::Result<()> {
     let input = read_input()?;
     let (session, mut output) = Session::enter()?;
     thread::Builder::new().name("find".to_owned()).spawn(move || {
-        let problems = find(&mut |paths| {
+        let hand_over = &mut |paths| {
             let _ = news_sender.send(News::Found(paths));
-        });
+        };
+        let problems = crash::caught(|| find(hand_over)).unwrap_or_else(|reason| vec![reason]);
         let _ = news_sender.send(News::FoundAll(problems));
     })?;
     let mut decoder = Decoder::default();

@@ -3,9 +3,7 @@
 //! A plan replaces the one before. Tasks that run already and are still wanted go on; a result that is on its way to the
 //! interface is not computed again because the interface has not seen it yet.
 
-use std::any::Any;
 use std::collections::{HashMap, HashSet};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
@@ -15,6 +13,7 @@ use crossbeam_channel::Sender;
 use image::DynamicImage;
 use image::imageops::FilterType;
 
+use super::crash::caught;
 use super::engine::{Engine, EngineError};
 use crate::app::{Decoded, Explained, Job, MapKey, Plan, Priority, Report, Task};
 use crate::explain::{Cancel, ExplainError, Monitor};
@@ -136,7 +135,7 @@ impl Shared {
 
     fn work(&self, reserved: bool) {
         while let Some((task, cancel)) = self.next(reserved) {
-            let done = catch_unwind(AssertUnwindSafe(|| self.carry_out(&task, &cancel)));
+            let done = caught(|| self.carry_out(&task, &cancel));
             let mut queue = self.lock();
             // A cancelled job may have been begun again by another worker.
             if queue.running.get(&task.job).is_some_and(|now| now.is_cancelled() == cancel.is_cancelled()) {
@@ -149,10 +148,10 @@ impl Shared {
                     let _ = self.reports.send(report);
                 }
                 Ok(None) => drop(queue),
-                Err(panic) => {
+                Err(reason) => {
                     queue.unseen.insert(task.job.clone());
                     drop(queue);
-                    let _ = self.reports.send(crashed(&task.job, &*panic));
+                    let _ = self.reports.send(failed(&task.job, reason));
                 }
             }
         }
@@ -273,9 +272,7 @@ fn reduced(image: &DynamicImage) -> DynamicImage {
 }
 
 /// A worker's panic, as the error of one image.
-fn crashed(job: &Job, panic: &(dyn Any + Send)) -> Report {
-    let said = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
-    let reason = format!("this is a defect in seewhy, please report it: {}", said.unwrap_or("a worker crashed"));
+fn failed(job: &Job, reason: String) -> Report {
     match job {
         Job::Open(id) | Job::Classify(id) => Report::Predicted(*id, Err(reason)),
         Job::Explain(key) => Report::Explained(key.clone(), Err(reason)),

@@ -15,18 +15,20 @@ use crate::raster::Composition;
 const BUDGET: usize = 84_000;
 /// Pixels along the longer side of heat that the terminal lays over the picture and enlarges.
 const HEAT_SIDE: u32 = 96;
+/// The same where it has edges: plain colours between them are small to send.
+const EDGES_SIDE: u32 = 1024;
 
 static SERIAL: AtomicU64 = AtomicU64::new(1);
 
 /// Which part of a composition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Part {
-    /// Picture and heat in one.
+    /// Picture and what lies over it in one.
     Whole,
-    /// The picture without heat.
+    /// The picture alone.
     Base,
-    /// The heat, transparent where the picture is to be seen.
-    Heat,
+    /// What lies over it, transparent where the picture is to be seen.
+    Over,
 }
 
 /// How sharp.
@@ -92,11 +94,11 @@ pub enum EncodeError {
 
 impl Graphics {
     /// The parts that a composition is sent in, bottom first.
-    pub fn parts(&self, has_heat: bool) -> &'static [Part] {
-        match (self.children, has_heat) {
+    pub fn parts(&self, has_overlay: bool) -> &'static [Part] {
+        match (self.children, has_overlay) {
             (false, _) => &[Part::Whole],
             (true, false) => &[Part::Base],
-            (true, true) => &[Part::Base, Part::Heat],
+            (true, true) => &[Part::Base, Part::Over],
         }
     }
 
@@ -148,14 +150,16 @@ fn stored(
     (width, height): (u32, u32),
     quality: Quality,
 ) -> Result<(String, bool), EncodeError> {
-    if part == Part::Heat {
-        let (w, h) = within((width, height), f64::from(HEAT_SIDE) / f64::from(width.max(height).max(1)));
+    if part == Part::Over {
+        let side = if composition.has_edges() { EDGES_SIDE } else { HEAT_SIDE };
+        let (w, h) = within((width, height), f64::from(side) / f64::from(width.max(height).max(1)));
         return Ok((kitty::payload(&DynamicImage::from(composition.overlay(w, h)))?, false));
     }
     let (full_width, full_height) = composition.size();
-    // Heat baked in is smooth: it needs no more than the picture, but not less than a fair map.
+    // Heat baked in is smooth: it needs no more than the picture, but not less than a fair map. Lines need all there is.
     let (full_width, full_height) = match part {
-        Part::Whole if composition.heat.is_some() => (full_width.max(224), full_height.max(224)),
+        Part::Whole if composition.has_edges() => (full_width.max(width), full_height.max(height)),
+        Part::Whole if composition.has_overlay() => (full_width.max(224), full_height.max(224)),
         _ => (full_width, full_height),
     };
     let native =

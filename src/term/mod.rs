@@ -22,5 +22,5 @@ pub use decide::{CellSize, Graphics, Protocol, Wishes, decide};
 pub use encode::{EncodeError, Encoded, Part, Quality};
 pub use probe::{Environment, Facts, Probe, Tmux, probe};
 pub use reply::Reply;
-pub use session::{Output, Session, SessionError, read_input};
+pub use session::{Output, Session, SessionError, last_panic, read_input};
 pub use suspend::stop_job;

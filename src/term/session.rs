@@ -32,6 +32,13 @@ static HOOK: Once = Once::new();
 thread_local! {
     /// Whether this thread owns the session. A panic elsewhere is a worker's: caught there, and no reason to leave.
     static OWNER: Cell<bool> = const { Cell::new(false) };
+    /// What this thread said when it panicked last, while it was not to be printed.
+    static SAID: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// What this thread's last panic said and where it was, if the session kept it from the screen. Given once.
+pub fn last_panic() -> Option<String> {
+    SAID.take()
 }
 
 /// Why there is no full-screen interface.
@@ -173,9 +180,15 @@ fn install_panic_hook() {
         if OWNER.get() {
             leave();
         } else if ACTIVE.load(Ordering::SeqCst) {
+            let said = info.payload_as_str().unwrap_or("a thread crashed");
+            let place = info.location().map(|place| format!(", at {place}")).unwrap_or_default();
+            SAID.set(Some(format!("{said}{place}")));
             return;
         }
         previous(info);
+        if OWNER.get() {
+            let _ = writeln!(io::stderr(), "This is a defect in seewhy; please report it with the lines above.");
+        }
     }));
 }
 

@@ -108,9 +108,23 @@ pub fn click(state: &State, at: Position) -> Option<Action> {
             let clicked = first_row(*marked, methods, usize::from(area.height)) + row(area)?;
             (clicked < methods).then_some(Action::Pick(clicked))
         }
-        // A click chooses among rows; in these there is nothing to choose.
-        Panel::Parameters { .. } | Panel::Segments { .. } => None,
+        Panel::Parameters { marked } => {
+            let (area, _) = methods::parts(&areas);
+            let params = state.method()?.params.len();
+            let clicked = first_row(*marked, params, usize::from(area.height)) + row(area)?;
+            (clicked < params).then_some(Action::Pick(clicked))
+        }
+        Panel::Segments { marked } => {
+            let area = areas.panel();
+            let rows = state.segments()?.weights.len();
+            let Some(clicked) = row(area) else { return picture::segment_at(&areas, state, at).map(Action::Segment) };
+            let clicked = first_row(*marked, rows, usize::from(area.height)) + clicked;
+            (clicked < rows).then_some(Action::Pick(clicked))
+        }
         Panel::None | Panel::Filter => {
+            if let Some(segment) = picture::segment_at(&areas, state, at) {
+                return Some(Action::Segment(segment));
+            }
             if areas.why.contains(at) {
                 return why::rank_at(state, areas.why, at.y).map(|rank| Action::Command(Command::Rank(rank)));
             }

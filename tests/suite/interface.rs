@@ -10,12 +10,13 @@ use seewhy::app::keymap::{KEYMAP, Section, label, lookup};
 use seewhy::app::{
     Action, Command, Effect, Job, Mode, Notice, Outcome, Panel, Priority, Report, State, Task, View, update,
 };
-use seewhy::explain::{LayerChoice, Segments, Value};
+use seewhy::explain::{LayerChoice, Value};
 use seewhy::model::Target;
 use seewhy::ui;
 
 use crate::support::interface::{
-    current_key, explained, finished, opened, plan, predicted, press, reports, screen, type_text, work,
+    current_key, draw, explained, finished, opened, plan, predicted, press, reports, screen, type_text,
+    with_superpixels, work,
 };
 
 const SIZE: (u16, u16) = (80, 24);
@@ -476,15 +477,73 @@ fn another_method_starts_with_its_own_defaults() {
 fn superpixels_are_listed_by_strength_with_their_sign() {
     let mut state = finished(SIZE);
     press(&mut state, &[Command::ListSegments]);
-    assert_eq!(state.notice, Some(Notice::Failed("grad-cam divides nothing into superpixels".to_owned())));
-    let mut map = explained(None);
-    let labels = ndarray::Array2::from_shape_fn((28, 28), |(_, x)| (x / 10) as u32);
-    map.attribution.segments = Some(Segments { labels, weights: vec![0.01, -0.5, 0.2] });
-    let key = current_key(&state);
-    update(&mut state, Action::Report(Report::Explained(key, Ok(Arc::new(map)))));
+    assert_eq!(state.notice, Some(Notice::Failed("grad-cam divides nothing into superpixels; lime does".to_owned())));
+    with_superpixels(&mut state);
     press(&mut state, &[Command::ListSegments]);
     let text = screen(&state);
     let rows: Vec<usize> =
         ["-0.50  35.7 %", "+0.20  28.6 %", "+0.010  35.7 %"].map(|row| text.find(row).unwrap_or(0)).to_vec();
     assert!(rows.is_sorted() && rows[0] > 0, "{text}");
+    assert!(text.contains("2 for, 1 against"), "{text}");
+}
+
+#[test]
+fn superpixels_are_outlined_on_request_and_the_listed_one_stands_out() {
+    let mut state = finished(SIZE);
+    press(&mut state, &[Command::ToggleOutlines]);
+    assert!(!state.selection.outlines && state.notice.is_some(), "a map without superpixels has nothing to outline");
+    with_superpixels(&mut state);
+    press(&mut state, &[Command::ToggleOutlines]);
+    let lines = |state: &State| state.scene()[0].key.lines.clone().map(|lines| (lines.outlined, lines.marked));
+    assert_eq!(lines(&state), Some((true, None)));
+    press(&mut state, &[Command::ListSegments]);
+    assert_eq!(lines(&state), Some((true, Some(1))), "the strongest");
+    press(&mut state, &[Command::Next, Command::ToggleOutlines]);
+    assert_eq!(lines(&state), Some((false, Some(2))), "the next strongest");
+    press(&mut state, &[Command::Escape]);
+    assert_eq!(lines(&state), None);
+}
+
+#[test]
+fn a_click_on_a_superpixel_finds_it_in_the_table() {
+    let mut state = finished(SIZE);
+    with_superpixels(&mut state);
+    // The model saw the square in the middle; the superpixels are three upright stripes of it.
+    let (_, placements) = draw(&state, true);
+    let area = placements[0].area;
+    let click = |state: &mut State, x| {
+        let action = ui::click(state, Position { x, y: area.y + area.height / 2 });
+        action.map(|action| update(state, action)).is_some()
+    };
+    assert!(!click(&mut state, area.x), "the model did not see the edge");
+    assert!(click(&mut state, area.x + area.width / 2));
+    assert_eq!(state.marked_segment(), Some(1));
+    assert!(click(&mut state, area.x + area.width / 5));
+    assert_eq!((state.marked_segment(), &state.panel), (Some(0), &Panel::Segments { marked: 2 }));
+    let row = ui::click(&state, Position { x: 5, y: 3 });
+    update(&mut state, row.unwrap());
+    assert_eq!(state.marked_segment(), Some(2), "the second row");
+}
+
+#[test]
+fn another_class_is_chosen_while_a_table_is_open() {
+    let mut state = finished(SIZE);
+    with_superpixels(&mut state);
+    press(&mut state, &[Command::ListSegments]);
+    let digit = lookup(state.mode(), KeyEvent::new(KeyCode::Char('2'), KeyModifiers::NONE));
+    press(&mut state, &[digit.unwrap()]);
+    assert_eq!(state.selection.target, Target::Top(1));
+    assert!(screen(&state).contains("working…"));
+    with_superpixels(&mut state);
+    assert!(screen(&state).contains("2 for, 1 against"));
+}
+
+#[test]
+fn control_keys_mean_the_same_everywhere() {
+    let control = |letter| KeyEvent::new(KeyCode::Char(letter), KeyModifiers::CONTROL);
+    for mode in [Mode::Browse, Mode::Type, Mode::Menu] {
+        assert_eq!(lookup(mode, control('c')), Some(Command::Quit));
+        assert_eq!(lookup(mode, control('z')), Some(Command::Suspend));
+    }
+    assert_eq!(lookup(Mode::Type, control('u')), Some(Command::EraseAll), "unless the mode says otherwise");
 }

@@ -236,7 +236,7 @@ fn halves(heat: bool) -> Composition {
         colormap: Colormap::default(),
         opacity: 0.5,
     });
-    Composition { base: Arc::new(base), show_base: true, heat }
+    Composition { base: Arc::new(base), show_base: true, heat, superpixels: None }
 }
 
 /// Draws one frame with the picture in it: what goes before the cells, the cells, and what goes after.
@@ -263,7 +263,7 @@ fn kitty_gets_a_picture_once_and_heat_is_shown_and_hidden_in_a_few_bytes() {
     let graphics = decide(&terminal("kitty(0.41.1)", &[62]), Wishes::default());
     let composition = halves(true);
     let base = encoded(&graphics, &composition, Part::Base);
-    let heat = encoded(&graphics, &composition, Part::Heat);
+    let heat = encoded(&graphics, &composition, Part::Over);
     let mut canvas = Canvas::new(&graphics);
 
     let (before, buffer, after) = frame(&mut canvas, &[&base]);

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use seewhy::app::{Action, Command, ModelSummary, Report, State, update};
+use seewhy::explain::Evidence;
 
 use crate::support::interface::{
-    current_key, draw, explained, finished, model, opened, press, screen, terminal, type_text,
+    current_key, draw, explained, finished, model, opened, press, screen, terminal, type_text, with_superpixels,
 };
 
 /// Compares a screen with the one that was approved.
@@ -129,6 +130,65 @@ fn parameters_are_set_beside_the_picture() {
     let mut state = finished((80, 24));
     press(&mut state, &[Command::SetParameters, Command::More]);
     approve("parameters_80x24", &state);
+}
+
+#[test]
+fn superpixels_are_listed_beside_the_picture() {
+    let mut state = finished((120, 36));
+    with_superpixels(&mut state);
+    press(&mut state, &[Command::ListSegments, Command::Next]);
+    approve("superpixels_120x36", &state);
+    update(&mut state, terminal((60, 20)));
+    approve("superpixels_60x20", &state);
+    press(&mut state, &[Command::Rank(1)]);
+    update(&mut state, terminal((80, 24)));
+    approve("superpixels_working_80x24", &state);
+}
+
+#[test]
+fn what_was_measured_stands_in_the_place_of_the_layers() {
+    let mut state = finished((120, 36));
+    press(&mut state, &[Command::ChooseMethod, Command::Next, Command::Accept]);
+    let mut attribution = explained(None).attribution;
+    let evidence = |name, value, unit| Evidence { name, value, unit };
+    attribution.evidence = vec![
+        evidence("R²", 0.874, ""),
+        evidence("relative standard error", 0.031, ""),
+        evidence("settled after", 320.0, "model calls"),
+    ];
+    attribution.warnings = vec!["unstable: of the 5 heaviest superpixels, 1 is so with all 3 seeds".to_owned()];
+    let map = seewhy::app::Explained::new(attribution, std::time::Duration::from_millis(840), None);
+    let report = Report::Explained(current_key(&state), Ok(Arc::new(map)));
+    update(&mut state, Action::Report(report));
+    approve("measured_120x36", &state);
+    update(&mut state, terminal((80, 24)));
+    let text = screen(&state);
+    assert!(text.contains("R² 0.87  relative standard error 0.031"), "{text}");
+    assert!(text.contains("! unstable") && text.contains("! fails the model-randomisation check"), "{text}");
+}
+
+#[test]
+fn a_rule_in_words_keeps_its_place_while_it_is_looked_for() {
+    let mut state = finished((80, 24));
+    let mut rules = ModelSummary::clone(&model());
+    rules.methods[1].family = seewhy::explain::Family::Rule;
+    update(&mut state, Action::ModelReady(Arc::new(rules)));
+    press(&mut state, &[Command::ChooseMethod, Command::Next, Command::Accept]);
+    let key = current_key(&state);
+    let place = |state: &State| draw(state, true).1[0].area;
+    let partial = |statement: &str| {
+        let mut map = explained(Some(300));
+        map.attribution.statement = Some(statement.to_owned());
+        map.attribution.warnings = vec!["no rule is known yet".to_owned()];
+        Report::Partial(key.clone(), (300, 1000), Some(Arc::new(map)))
+    };
+    update(&mut state, Action::Report(partial("if the centre can be seen")));
+    let before = place(&state);
+    let long = "if the superpixels at the centre and the left can be seen, the prediction stays in 97 % of the images";
+    update(&mut state, Action::Report(partial(long)));
+    let text = screen(&state);
+    assert!(text.contains("97 % of the") && !text.contains("no rule is known"), "{text}");
+    assert_eq!(place(&state), before);
 }
 
 #[test]

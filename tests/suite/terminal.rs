@@ -1,10 +1,16 @@
 //! The interface end to end: the real binary in a pseudo-terminal, with the bundled model.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use image::{Rgb, RgbImage};
+use image::{DynamicImage, Rgb, RgbImage};
+use seewhy::app::{Export, MapKey, ModelSummary, Predicted};
+use seewhy::explain::{Attribution, Monitor};
+use seewhy::shell::{self, Engine, EngineError, Options};
+use seewhy::term::Wishes;
 use tempfile::TempDir;
 
+use crate::support::interface::{model, predicted};
 use crate::support::pty::{Answers, Pty};
 
 const SEEWHY: &str = env!("CARGO_BIN_EXE_seewhy");
@@ -157,4 +163,100 @@ fn a_model_that_cannot_be_loaded_leaves_a_message_on_the_main_screen() {
     assert_eq!(pty.wait().exit_code(), 2);
     pty.assert_restored();
     assert!(pty.text().contains("broken.onnx"), "{}", pty.text());
+}
+
+/// A model that panics: on the interface's own thread, or on a worker's.
+struct Panicking {
+    in_interface: bool,
+}
+
+impl Engine for Panicking {
+    fn summary(&self) -> ModelSummary {
+        assert!(!self.in_interface, "the summary is broken on purpose");
+        ModelSummary::clone(&model())
+    }
+
+    fn predict(&self, path: &Path, _: Option<&DynamicImage>, _: bool) -> Result<Predicted, String> {
+        assert!(!path.ends_with("banana.png"), "bananas are broken on purpose");
+        Ok(Predicted::clone(&predicted(0)))
+    }
+
+    fn explain(
+        &self,
+        _: &Path,
+        _: &MapKey,
+        _: &dyn Fn() -> Result<DynamicImage, String>,
+        _: &Monitor<'_>,
+    ) -> Result<Attribution, EngineError> {
+        panic!("maps are broken on purpose")
+    }
+
+    fn export(&self, _: &Export) -> Result<Vec<PathBuf>, String> {
+        panic!("exports are broken on purpose")
+    }
+}
+
+/// The interface with that model on the folder that this process runs in.
+fn open_with(engine: Panicking) {
+    let paths = ["apple.png", "banana.png", "cherry.png"].map(|name| Arc::from(Path::new(name)));
+    let options = Options {
+        root: "broken".to_owned(),
+        base: None,
+        find: Box::new(move |hand_over| {
+            hand_over(paths.to_vec());
+            Vec::new()
+        }),
+        decode: Box::new(|path| image::open(path).map_err(|error| error.to_string())),
+        load: Box::new(move || Ok(Arc::new(engine) as Arc<dyn Engine>)),
+        graphics: Wishes::default(),
+        threads: 2,
+    };
+    shell::run(options).unwrap();
+}
+
+#[test]
+#[ignore = "it is run in a terminal of its own by the test of panics in the interface"]
+fn an_interface_that_panics() {
+    open_with(Panicking { in_interface: true });
+}
+
+#[test]
+#[ignore = "it is run in a terminal of its own by the test of panics on workers"]
+fn an_interface_whose_workers_panic() {
+    open_with(Panicking { in_interface: false });
+}
+
+/// One of the two above, by this very binary, in a terminal.
+fn run_alone(name: &str, folder: &Path) -> Pty {
+    let binary = std::env::current_exe().unwrap();
+    let name = format!("terminal::{name}");
+    let arguments = ["--ignored", "--exact", &name, "--nocapture", "--test-threads=1"];
+    Pty::run(binary.to_str().unwrap(), &arguments, folder, Answers::PLAIN)
+}
+
+#[test]
+fn a_panic_gives_the_terminal_back_and_then_says_what_happened() {
+    let folder = pictures();
+    let mut pty = run_alone("an_interface_that_panics", folder.path());
+    assert!(!pty.wait().success());
+    pty.assert_restored();
+    let bytes = pty.bytes();
+    let entered = bytes.windows(8).any(|window| window == b"\x1b[?1049h");
+    assert!(entered, "there was an interface:\n{}", pty.text());
+    let said = pty.text();
+    assert!(said.contains("the summary is broken on purpose") && said.contains("please report it"), "{said}");
+}
+
+#[test]
+fn a_panic_on_a_worker_is_one_message_and_the_rest_goes_on() {
+    let folder = pictures();
+    let mut pty = run_alone("an_interface_whose_workers_panic", folder.path());
+    pty.wait_for("maps are broken on purpose");
+    pty.keys("j");
+    pty.wait_for("2 of 3");
+    pty.wait_for("bananas are broken on purpose");
+    assert!(!pty.text().contains("panicked at"), "nothing is printed over the screen:\n{}", pty.text());
+    pty.keys("jq");
+    assert!(pty.wait().success(), "{}", pty.text());
+    pty.assert_restored();
 }

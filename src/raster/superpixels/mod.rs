@@ -5,6 +5,7 @@
 
 mod felzenszwalb;
 mod lab;
+mod outlines;
 mod quickshift;
 mod slic;
 mod smooth;
@@ -14,6 +15,7 @@ use ndarray::Array2;
 
 pub use felzenszwalb::Felzenszwalb;
 pub use lab::lab;
+pub(super) use outlines::Outlines;
 pub use quickshift::Quickshift;
 pub use slic::Slic;
 
@@ -48,20 +50,6 @@ impl Labels {
         }
         sizes
     }
-
-    /// Where a superpixel ends: pixels whose right or lower neighbour belongs to another one. The lines are one pixel wide.
-    pub fn boundaries(&self) -> Array2<bool> {
-        boundaries(&self.pixels)
-    }
-}
-
-/// Where a region ends: pixels whose right or lower neighbour has another label, `[H, W]`.
-pub fn boundaries(labels: &Array2<u32>) -> Array2<bool> {
-    let (height, width) = labels.dim();
-    Array2::from_shape_fn((height, width), |(y, x)| {
-        let differs = |y: usize, x: usize, from: u32| y < height && x < width && labels[[y, x]] != from;
-        differs(y, x + 1, labels[[y, x]]) || differs(y + 1, x, labels[[y, x]])
-    })
 }
 
 /// Rectangles of nearly the same size, `rows` times `columns` of them, as far as there are pixels.
@@ -127,10 +115,9 @@ mod tests {
     }
 
     #[test]
-    fn regions_are_numbered_as_they_are_met_and_end_where_the_next_begins() {
+    fn regions_are_numbered_as_they_are_met() {
         let labels = Labels::from_raw(&array![[9, 9, 4], [9, 4, 4]]);
         assert_eq!((labels.pixels.clone(), labels.count), (array![[0, 0, 1], [0, 1, 1]], 2));
-        assert_eq!(labels.boundaries(), array![[false, true, false], [true, false, false]]);
     }
 
     /// One colour, one pixel, one row: nothing divides by zero or walks off the edge.

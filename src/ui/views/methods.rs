@@ -45,10 +45,14 @@ fn line<'a>(method: &MethodRow, is_marked: bool, state: &State, width: usize, th
         (None, true) => theme.strong(),
         (None, false) => Style::new(),
     };
-    let sign = if method.obstacle.is_some() { "- " } else { "  " };
+    let (sign, sign_style) = match (&method.obstacle, method.caution) {
+        (Some(_), _) => ("- ", theme.quiet()),
+        (None, Some(_)) => ("! ", theme.warning()),
+        (None, None) => ("  ", Style::new()),
+    };
     Line::from(vec![
         Span::styled(if is_marked { " ▸ " } else { "   " }, theme.accent()),
-        Span::styled(sign, theme.quiet()),
+        Span::styled(sign, sign_style),
         Span::styled(pad(&name, width.saturating_sub(5)), style),
     ])
 }

@@ -1,18 +1,22 @@
 //! The picture: its name, its place, and what to say where there is none.
 
-use ratatui::layout::Rect;
+use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use crate::app::{MapKey, Outcome, Picture, State};
+use crate::app::{Family, MapKey, Outcome, Picture, State};
 use crate::ui::canvas::Canvas;
 use crate::ui::layout::{Areas, fit, halves};
 use crate::ui::views::why::filled;
-use crate::ui::words::{Piece, cut, cut_start, duration, piece, spread};
+use crate::ui::words::{Piece, cut, cut_start, duration, piece, spread, wrap};
 use crate::ui::{Placement, Theme};
 
 /// Fewest rows of the picture that words may not take.
 const SMALLEST: u16 = 4;
+/// The share of the pane that words may take.
+const WORDS_SHARE: u16 = 3;
+/// Cells that are kept for a rule in words.
+const STATEMENT: usize = 170;
 /// Cells of the progress bar.
 const PROGRESS: usize = 10;
 
@@ -46,6 +50,19 @@ fn place(scene: Vec<Picture>, area: Rect, cell: (u16, u16)) -> Vec<Placement> {
     placements.filter(|placement| !placement.area.is_empty()).collect()
 }
 
+/// The superpixel at a cell of the screen.
+pub(in crate::ui) fn segment_at(areas: &Areas, state: &State, at: Position) -> Option<u32> {
+    let area = below(areas.picture, words(areas.picture, state, state.shown_map.as_ref()).len());
+    let placements = place(state.scene(), area, state.terminal.cell);
+    let Placement { area, picture } = placements.into_iter().find(|placement| placement.area.contains(at))?;
+    let superpixels = picture.composition.superpixels.filter(|_| state.segments().is_some())?;
+    let (width, height) = picture.composition.base.dimensions();
+    let share = |cell: u16, first: u16, count: u16| (f32::from(cell - first) + 0.5) / f32::from(count);
+    let across = share(at.x, area.x, area.width) * width as f32;
+    let down = share(at.y, area.y, area.height) * height as f32;
+    superpixels.at(across, down)
+}
+
 /// Where the pictures a step further would go.
 pub(in crate::ui) fn ahead(areas: &Areas, state: &State) -> Vec<Placement> {
     let mut placements = Vec::new();
@@ -73,18 +90,30 @@ fn below(area: Rect, lines: usize) -> Rect {
     Rect { y: area.y + lines, height: area.height - lines, ..area }
 }
 
-/// What a map says in words and what must be known about it, a line each, and whether it is a warning; as far as there is
-/// room.
+/// What a map says in words and what must be known about it, in lines, and whether they are a warning; as far as there is
+/// room. While a method is at work their number stays as it is, or the picture would jump.
 fn words(area: Rect, state: &State, map: Option<&MapKey>) -> Vec<(String, bool)> {
     let map = map.and_then(|key| state.maps.get(key));
-    let statement = map.and_then(|map| map.attribution.statement.as_deref());
-    let warning = map.and_then(|map| map.attribution.warnings.first()).map(String::as_str);
-    let caution = warning.or_else(|| state.method().and_then(|method| method.caution));
+    let method = state.method();
+    let width = usize::from(area.width).saturating_sub(4);
+    let mut lines: Vec<(String, bool)> = Vec::new();
+    if method.is_some_and(|method| method.family == Family::Rule) {
+        let statement = map.and_then(|map| map.attribution.statement.as_deref()).unwrap_or_default();
+        let mut said = wrap(statement, width);
+        said.resize(STATEMENT.div_ceil(width.max(1)), String::new());
+        lines.extend(said.into_iter().map(|line| (format!(" {line}"), false)));
+    }
+    let refusal = state.refusal();
+    let warnings = map.filter(|map| map.progress.is_none()).map_or(&[][..], |map| &map.attribution.warnings);
+    let caution = method.and_then(|method| method.caution);
     let guess = state.model.as_deref().and_then(|model| model.guess.as_deref());
-    let statement = statement.map(|text| (format!(" {text}"), false));
-    let caution = caution.or(guess).map(|text| (format!(" ! {text}"), true));
-    let room = usize::from(area.height.saturating_sub(SMALLEST));
-    statement.into_iter().chain(caution).take(room).collect()
+    for warning in refusal.into_iter().chain(warnings.iter().map(String::as_str)).chain(caution).chain(guess) {
+        for (row, line) in wrap(warning, width).into_iter().enumerate() {
+            lines.push((format!(" {} {line}", if row == 0 { "!" } else { " " }), true));
+        }
+    }
+    lines.truncate(usize::from(area.height.saturating_sub(SMALLEST)).min(usize::from(area.height / WORDS_SHARE)));
+    lines
 }
 
 /// `pelican/0007.jpg  640x480, cropped to 480x480             working…`

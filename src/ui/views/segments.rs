@@ -1,15 +1,19 @@
-//! The weights of the superpixels, in the list's place: what a painted map cannot say in numbers.
+//! The weights of the superpixels, in the list's place: what a painted map cannot say in numbers. The one at the mark is
+//! outlined in the picture.
 
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use crate::app::{Panel, State};
+use crate::raster::Colormap;
 use crate::ui::Theme;
-use crate::ui::canvas::Canvas;
+use crate::ui::canvas::{Canvas, rgb};
 use crate::ui::layout::Areas;
 use crate::ui::views::{first_row, why::filled};
 use crate::ui::words::{cut, number, percent};
 
+/// How far from the middle of the diverging colours the bars are: the ends are too dark on a dark screen.
+const BAR: f32 = 0.75;
 /// Cells before the bar: mark, weight, share of the picture.
 const BEFORE: usize = 3 + 11 + 9;
 
@@ -18,13 +22,17 @@ pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, areas: &Areas, state: &State,
     let area = areas.panel();
     let width = usize::from(area.width);
     canvas.clear(areas.list_title);
-    canvas.line(areas.list_title, Span::styled(cut(" superpixels: weight, area", width), theme.accent()));
     let Some(segments) = state.segments() else {
+        canvas.line(areas.list_title, Span::styled(" superpixels", theme.accent()));
         canvas.row(area, 0, Span::styled("   working…", theme.quiet()));
         return;
     };
+    let count = |is_counted: fn(f32) -> bool| segments.weights.iter().filter(|weight| is_counted(**weight)).count();
+    let (above, below) = (count(|weight| weight > 0.0), count(|weight| weight < 0.0));
+    let title = format!(" superpixels: {above} for, {below} against");
+    canvas.line(areas.list_title, Span::styled(cut(&title, width), theme.accent()));
     let mut sizes = vec![0usize; segments.weights.len()];
-    for label in &segments.labels {
+    for label in segments.labels.iter() {
         if let Some(size) = sizes.get_mut(*label as usize) {
             *size += 1;
         }
@@ -48,8 +56,13 @@ pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, areas: &Areas, state: &State,
                 Span::styled(if is_marked { " ▸ " } else { "   " }, theme.accent()),
                 Span::styled(format!("{:>10} ", format!("{sign}{}", number(weight))), style),
                 Span::styled(format!("{}  ", percent(sizes[segment] as f32 / pixels)), theme.quiet()),
-                Span::styled(bar, if weight > 0.0 { theme.accent_bar() } else { theme.quiet() }),
+                Span::styled(bar, bar_style(weight, theme)),
             ]),
         );
     }
+}
+
+/// The colour that the picture gives to the strongest weight of that sign.
+fn bar_style(weight: f32, theme: Theme) -> Style {
+    if theme.colour { Style::new().fg(rgb(Colormap::diverging(BAR * weight.signum()))) } else { theme.quiet() }
 }

@@ -50,7 +50,7 @@ fn explanation<'a>(state: &State, width: usize, theme: Theme) -> Vec<Piece<'a>> 
         ));
         return pieces;
     }
-    let Some(map) = shown(state) else { return pieces };
+    let Some(map) = state.selected_map() else { return pieces };
     let (low, high) = map.range;
     if map.flat {
         pieces.push(piece(1, Span::styled(format!("flat map, raw {}", number(low)), theme.warning())));
@@ -62,20 +62,10 @@ fn explanation<'a>(state: &State, width: usize, theme: Theme) -> Vec<Piece<'a>> 
     if map.progress.is_none() {
         pieces.push(piece(4, Span::styled(duration(map.elapsed), theme.quiet())));
     }
-    for evidence in &map.attribution.evidence {
-        let unit = if evidence.unit.is_empty() { String::new() } else { format!(" {}", evidence.unit) };
-        let text = format!("{} {}{unit}", evidence.name, number(evidence.value as f32));
-        pieces.push(piece(4, Span::styled(text, theme.quiet())));
-    }
-    let percent = state.selection.percent;
-    pieces.push(piece(7, Span::styled(format!("{} {percent} %", state.selection.colormap.name()), theme.quiet())));
+    let signed = map.attribution.sign == Sign::Signed;
+    let colours = if signed { "red and blue" } else { state.selection.colormap.name() };
+    pieces.push(piece(7, Span::styled(format!("{colours} {} %", state.selection.percent), theme.quiet())));
     pieces
-}
-
-/// The map on screen, where it is the one that is selected.
-fn shown(state: &State) -> Option<&Explained> {
-    let key = state.map_key(state.current()?)?;
-    state.maps.get(&key).map(AsRef::as_ref)
 }
 
 /// `grad-cam of 1 goose`
@@ -96,10 +86,15 @@ fn what(state: &State) -> Option<String> {
     })
 }
 
-/// The colours from the lowest to the highest value, with words at the ends.
+/// The colours from the lowest to the highest value, with what they mean at the ends: for signed maps the values, and words
+/// where there is room.
 fn colour_bar<'a>(map: &Explained, colormap: Colormap, cells: usize, theme: Theme) -> Vec<Span<'a>> {
     let signed = map.attribution.sign == Sign::Signed;
-    let (low, high) = if signed { ("against ", " for") } else { ("low ", " high") };
+    let (low, high) = match signed {
+        false => ("low ".to_owned(), " high".to_owned()),
+        true if cells == BAR.0 => (format!("-{} ", number(map.scale)), format!(" +{}", number(map.scale))),
+        true => (format!("against -{} ", number(map.scale)), format!(" +{} for", number(map.scale))),
+    };
     let mut spans = vec![Span::styled(low, theme.quiet())];
     if theme.colour {
         spans.extend((0..cells).map(|cell| {

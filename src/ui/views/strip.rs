@@ -1,14 +1,15 @@
-//! The layers, with the one that is used in brackets, and as many around it as fit.
+//! The layers, with the one that is used in brackets, and as many around it as fit. Methods that look at no layer have what
+//! was measured there instead.
 
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use unicode_width::UnicodeWidthStr;
 
-use crate::app::{LayerRow, State};
+use crate::app::{LayerRow, MethodRow, State};
 use crate::ui::Theme;
 use crate::ui::canvas::Canvas;
-use crate::ui::words::cut_start;
+use crate::ui::words::{Piece, cut_start, number, piece, spread};
 
 /// Longest name shown, in cells.
 const LONGEST: usize = 28;
@@ -16,7 +17,7 @@ const LONGEST: usize = 28;
 pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, area: Rect, state: &State, theme: Theme) {
     let Some((model, method)) = state.model.as_deref().zip(state.method()) else { return };
     if !method.needs_layer || model.layers.is_empty() {
-        canvas.line(area, Span::styled(format!(" {} looks at the input, not at a layer", method.name), theme.quiet()));
+        canvas.line(area, measured(state, method, usize::from(area.width), theme));
         return;
     }
     let current = state.selection.layer.or(model.auto).unwrap_or(model.layers.len() - 1).min(model.layers.len() - 1);
@@ -32,6 +33,23 @@ pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, area: Rect, state: &State, th
     }
     spans.push(Span::styled(if last + 1 < names.len() { " ›" } else { "" }, theme.quiet()));
     canvas.line(area, Line::from(spans));
+}
+
+/// `measured  R² 0.87  relative standard error 0.031  model calls 320`
+fn measured<'a>(state: &State, method: &MethodRow, width: usize, theme: Theme) -> Line<'a> {
+    let evidence = state.selected_map().map_or(&[][..], |map| &map.attribution.evidence);
+    if evidence.is_empty() {
+        return Line::styled(format!(" {} looks at the input, not at a layer", method.name), theme.quiet());
+    }
+    let mut pieces = vec![piece(0, Span::styled(" measured", theme.quiet()))];
+    pieces.extend(evidence.iter().zip(1..).map(|(evidence, rank)| {
+        let space = if evidence.unit.is_empty() { "" } else { " " };
+        let value = evidence.value as f32;
+        let value = if value.fract() == 0.0 && value.abs() < 1e7 { format!("{value:.0}") } else { number(value) };
+        let value = format!("{value}{space}{}", evidence.unit);
+        Piece { rank, spans: vec![Span::styled(format!("{} ", evidence.name), theme.quiet()), Span::raw(value)] }
+    }));
+    spread(pieces, Vec::new(), width)
 }
 
 /// The range of names around `current` that fits in `width` cells, two more for each name.

@@ -13,7 +13,7 @@ use seewhy::app::{
     Action, Command, Decoded, Effect, Explained, ImageId, Job, LayerRow, MapKey, MethodRow, ModelSummary, Plan,
     Predicted, Report, State, Terminal, update,
 };
-use seewhy::explain::{Attribution, Family, Param, ParamKind, Sign};
+use seewhy::explain::{Attribution, Family, Param, ParamKind, Segments, Sign};
 use seewhy::model::{Prediction, softmax};
 use seewhy::raster::Region;
 use seewhy::ui::{self, Placement, Theme};
@@ -181,6 +181,24 @@ pub(crate) fn explained(calls: Option<usize>) -> Explained {
         statement: None,
     };
     Explained::new(attribution, Duration::from_millis(12), calls.map(|calls| (calls, 1000)))
+}
+
+/// A signed map of three superpixels, side by side.
+pub(crate) fn superpixels() -> Explained {
+    let weights = vec![0.01, -0.5, 0.2];
+    let labels = Array2::from_shape_fn((28, 28), |(_, x)| (x / 10) as u32);
+    let mut attribution = explained(None).attribution;
+    attribution.map = labels.map(|label| weights[*label as usize]);
+    attribution.raw = attribution.map.clone().into_dyn();
+    attribution.sign = Sign::Signed;
+    attribution.segments = Some(Segments { labels: Arc::new(labels), weights });
+    Explained::new(attribution, Duration::from_millis(840), None)
+}
+
+/// Stores a map of superpixels as the selected one.
+pub(crate) fn with_superpixels(state: &mut State) {
+    let report = Report::Explained(current_key(state), Ok(Arc::new(superpixels())));
+    update(state, Action::Report(report));
 }
 
 /// The selected map of the image at the cursor.

@@ -68,7 +68,16 @@ impl Pty {
         let mut command = CommandBuilder::new(program);
         command.args(arguments);
         command.cwd(folder);
-        for name in ["TMUX", "NO_COLOR", "SSH_CONNECTION", "SSH_TTY", "TERM_PROGRAM", "LC_TERMINAL", "SEEWHY_MODEL"] {
+        for name in [
+            "TMUX",
+            "NO_COLOR",
+            "SSH_CONNECTION",
+            "SSH_TTY",
+            "TERM_PROGRAM",
+            "LC_TERMINAL",
+            "SEEWHY_MODEL",
+            "RUST_BACKTRACE",
+        ] {
             command.env_remove(name);
         }
         command.env("TERM", "xterm-256color");
