@@ -112,11 +112,15 @@ mod tests {
 
     use super::*;
 
-    /// Three superpixels: two columns, the right one cut in two.
-    fn drawn(draw: impl Fn(&Outlines<'_>, &mut RgbaImage)) -> RgbaImage {
+    /// Three superpixels: two columns, the right one cut in two. With a mark, only that.
+    fn drawn(marked: Option<u32>) -> RgbaImage {
         let labels = array![[0, 1], [0, 2]];
         let mut over = RgbaImage::new(12, 10);
-        draw(&Outlines::new(&labels, Region { x: 0.0, y: 0.0, width: 10.0, height: 10.0 }, (12, 10)), &mut over);
+        let outlines = Outlines::new(&labels, Region { x: 0.0, y: 0.0, width: 10.0, height: 10.0 }, (12, 10));
+        match marked {
+            Some(marked) => outlines.mark(&mut over, marked),
+            None => outlines.draw(&mut over),
+        }
         over
     }
 
@@ -126,7 +130,7 @@ mod tests {
 
     #[test]
     fn lines_run_between_superpixels_and_not_around_the_picture_or_outside_of_the_region() {
-        let over = drawn(Outlines::draw);
+        let over = drawn(None);
         let mut expected: Vec<(u32, u32)> = (0..10).map(|y| (4, y)).chain((5..10).map(|x| (x, 4))).collect();
         expected.sort_by_key(|(x, y)| (*y, *x));
         assert_eq!(inked(&over), expected);
@@ -134,7 +138,7 @@ mod tests {
 
     #[test]
     fn a_marked_superpixel_is_outlined_inside_of_itself() {
-        let over = drawn(|outlines, over| outlines.mark(over, 2));
+        let over = drawn(Some(2));
         let inked = inked(&over);
         assert!(inked.iter().all(|(x, y)| *x >= 5 && *y >= 5), "{inked:?}");
         assert!(inked.contains(&(5, 9)) && inked.contains(&(9, 5)) && !inked.contains(&(7, 7)), "{inked:?}");
