@@ -372,7 +372,7 @@ impl State {
             Report::Predicted(image, Ok(predicted)) => self.predicted(image, predicted),
             Report::Decoded(image, Err(reason)) | Report::Predicted(image, Err(reason)) => {
                 if let Some(entry) = self.entries.get_mut(image) {
-                    entry.outcome = Outcome::Failed(escape(&reason).into_owned());
+                    entry.outcome = Outcome::Failed(escape(reason.trim_end()).into_owned());
                     self.pending.remove(&image);
                 }
             }
