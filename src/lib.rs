@@ -6,18 +6,21 @@
 //! main, cli                 arguments; the headless commands
 //! shell                     event loop, workers, effects
 //! ui -> app                 drawing -> state, actions, keymap
+//! evidence                  whether the maps are any good: one table, a file per measure
 //! term   triage   explain   terminal graphics | records, filters | one trait, one registry, a file per method
 //! gallery   model           images on disk | ONNX, preprocessing, labels, plans
 //! raster    autodiff        pixels in, pixels out | reverse mode over a tract graph
-//! text                      strangers' text: made safe to show, read where it is Python's notation
+//! text     random           strangers' text, made safe to show | random numbers, the same on any number of threads
 //! ```
 
 pub mod app;
 pub mod autodiff;
 pub mod cli;
+pub mod evidence;
 pub mod explain;
 pub mod gallery;
 pub mod model;
+pub mod random;
 pub mod raster;
 pub mod shell;
 pub mod term;

@@ -1,10 +1,12 @@
 //! The command line's words. Names are a contract: scripts rely on them.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::evidence::MEASURES;
 use crate::explain::METHODS;
 use crate::model::{ChannelOrder, LabelSource, Layout, Overrides, Resize, Size};
 
@@ -44,6 +46,8 @@ pub(super) enum Command {
     Classify(ClassifyArgs),
     /// Write explanation maps, one JSON line per image and method
     Explain(ExplainArgs),
+    /// Measure how faithful the maps of some methods are, beside baselines that know nothing of the model
+    Evaluate(EvaluateArgs),
     /// Say what a model file holds: inputs, preprocessing, layers, what stops a method
     Model(ModelArgs),
     /// Print a completion script for a shell
@@ -168,7 +172,7 @@ impl CommonArgs {
     }
 }
 
-/// How `classify` prints.
+/// How `classify` and `evaluate` print.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum TableFormat {
     /// One JSON object per line
@@ -232,6 +236,37 @@ pub(super) struct ExplainArgs {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct EvaluateArgs {
+    /// Directories, images, .npy tensors, or - for a list on standard input
+    #[arg(required = true, value_name = "PATH")]
+    pub(super) paths: Vec<PathBuf>,
+    /// Methods, separated by commas [default: those that need few model calls]
+    #[arg(long, value_delimiter = ',', value_name = "NAME", value_parser = method_names())]
+    pub(super) method: Vec<String>,
+    /// Measures, separated by commas [default: all that model and images allow]
+    #[arg(long, value_delimiter = ',', value_name = "NAME", value_parser = measure_names())]
+    pub(super) measure: Vec<String>,
+    /// Layers for class activation maps, as `seewhy model` prints them; several are averaged
+    #[arg(long, value_delimiter = ',', default_value = "auto", value_name = "NODE|auto")]
+    pub(super) layer: Vec<String>,
+    /// A method's parameter
+    #[arg(long, value_name = "NAME=VALUE", value_parser = key_value)]
+    pub(super) param: Vec<(String, String)>,
+    /// Measure on so many of the images, evenly spread [default: all]
+    #[arg(long, value_name = "N")]
+    pub(super) limit: Option<NonZeroUsize>,
+    /// Folder of masks, <folder>/<image>.<class>.png, white where the class is [default: for .../pictures/, .../masks/]
+    #[arg(long, value_name = "DIR")]
+    pub(super) masks: Option<PathBuf>,
+    /// Images along a side of a mosaic, for the grid pointing game
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(2..=4))]
+    pub(super) grid: u32,
+    /// Output format [default: table on a terminal, else jsonl]
+    #[arg(long, value_enum)]
+    pub(super) format: Option<TableFormat>,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct ModelArgs {
     /// The model; the same as --model
     #[arg(value_name = "MODEL")]
@@ -244,6 +279,12 @@ pub(super) struct ModelArgs {
 fn method_names() -> PossibleValuesParser {
     PossibleValuesParser::new(
         METHODS.iter().map(|method| clap::builder::PossibleValue::new(method.name).help(method.help)),
+    )
+}
+
+fn measure_names() -> PossibleValuesParser {
+    PossibleValuesParser::new(
+        MEASURES.iter().map(|measure| clap::builder::PossibleValue::new(measure.name).help(measure.help)),
     )
 }
 

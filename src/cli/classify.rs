@@ -186,7 +186,7 @@ impl Printer {
 }
 
 /// A CSV cell (RFC 4180), safe to open in a spreadsheet: control characters are escaped.
-fn csv(cell: &str) -> String {
+pub(super) fn csv(cell: &str) -> String {
     let cell = escape(cell);
     if cell.contains([',', '"']) { format!("\"{}\"", cell.replace('"', "\"\"")) } else { cell.into_owned() }
 }

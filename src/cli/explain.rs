@@ -42,7 +42,7 @@ struct Job<'a> {
 
 pub(super) fn run(args: &ExplainArgs, common: &CommonArgs) -> anyhow::Result<Ending> {
     let interrupt = Interrupt::install()?;
-    let methods = methods(args)?;
+    let methods = methods(&args.method, &args.param)?;
     let source = ModelSource::from(common.model.as_path());
     let classifier = load_model(common, &source)?;
     let job = Job {
@@ -104,26 +104,30 @@ fn is_cancelled(error: &anyhow::Error) -> bool {
     matches!(error.downcast_ref(), Some(ExplainError::Cancelled))
 }
 
-/// The methods asked for, each with the parameters that are its own. A parameter that none of them has is an error.
-fn methods(args: &ExplainArgs) -> anyhow::Result<Vec<(&'static MethodInfo, Values)>> {
+/// The methods of these names, each with the parameters that are its own. A parameter that none of them has is an error.
+pub(super) fn methods(
+    names: &[String],
+    params: &[(String, String)],
+) -> anyhow::Result<Vec<(&'static MethodInfo, Values)>> {
     let mut methods = vec![];
-    for name in &args.method {
+    for name in names {
         methods.push(explain::find(name).with_context(|| format!("no method is called {name:?}"))?);
     }
-    for (name, _) in &args.param {
+    for (name, _) in params {
         if methods.iter().all(|method| method.param(name).is_none()) {
             // The message of one method lists what it takes.
             methods[0].parse_values([(name.as_str(), "")])?;
         }
     }
     let with_values = |method: &'static MethodInfo| -> anyhow::Result<_> {
-        let own = args.param.iter().filter(|(name, _)| method.param(name).is_some());
+        let own = params.iter().filter(|(name, _)| method.param(name).is_some());
         Ok((method, method.parse_values(own.map(|(name, value)| (name.as_str(), value.as_str())))?))
     };
     methods.into_iter().map(with_values).collect()
 }
 
-fn layers(classifier: &Classifier, names: &[String]) -> anyhow::Result<LayerChoice> {
+/// The layers of these names; `auto` alone leaves the choice to the network.
+pub(super) fn layers(classifier: &Classifier, names: &[String]) -> anyhow::Result<LayerChoice> {
     if names.iter().all(|name| name == "auto") {
         return Ok(LayerChoice::Auto);
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use image::{DynamicImage, RgbImage};
+use ndarray::ArrayD;
 
 use super::warn;
 use crate::gallery::{self, Entry, Kind, PathList};
@@ -42,6 +43,18 @@ pub(super) fn find(paths: &[PathBuf]) -> anyhow::Result<Vec<Entry>> {
         bail!("no image found; give folders with images, image files, or .npy tensors");
     }
     Ok(entries)
+}
+
+/// One image as the network takes it.
+///
+/// # Errors
+/// What was attempted, on which file, and why it failed.
+pub(super) fn tensor(classifier: &Classifier, entry: &Entry) -> anyhow::Result<ArrayD<f32>> {
+    let prepared = match entry.kind {
+        Kind::Tensor => classifier.read_npy(&entry.path)?,
+        _ => classifier.preprocess(&gallery::decode(&entry.path)?),
+    };
+    Ok(prepared.tensor)
 }
 
 /// One image, gone through the network.

@@ -3,6 +3,7 @@
 mod args;
 mod batch;
 mod classify;
+mod evaluate;
 mod explain;
 mod inputs;
 mod interface;
@@ -52,6 +53,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<Ending> {
     match command {
         Some(Command::Classify(args)) => classify::run(&args, &common),
         Some(Command::Explain(args)) => explain::run(&args, &common),
+        Some(Command::Evaluate(args)) => evaluate::run(&args, &common),
         Some(Command::Model(args)) => model::run(&args, &common),
         Some(Command::Completions { shell }) => {
             let mut script = vec![];

@@ -8,7 +8,7 @@ use crate::model::{Layout, Settings};
 use crate::raster::superpixels::Labels;
 
 /// An input tensor whose pixels can be hidden, whatever the order of its axes.
-pub(super) struct Frame<'a> {
+pub struct Frame<'a> {
     settings: &'a Settings,
     shape: Vec<usize>,
     values: Vec<f32>,
@@ -20,7 +20,7 @@ pub(super) struct Frame<'a> {
 
 impl<'a> Frame<'a> {
     /// The input of a subject's pass.
-    pub(super) fn of(subject: Subject<'a>) -> Frame<'a> {
+    pub fn of(subject: Subject<'a>) -> Frame<'a> {
         let shape = subject.pass.input.shape().to_vec();
         let (height, width) = subject.network.input_extent();
         let values: Vec<f32> = subject.pass.input.iter().copied().collect();
@@ -29,12 +29,22 @@ impl<'a> Frame<'a> {
     }
 
     /// Height and width in pixels.
-    pub(super) fn extent(&self) -> (usize, usize) {
+    pub fn extent(&self) -> (usize, usize) {
         (self.height, self.width)
     }
 
+    /// How many numbers a pixel has.
+    pub fn channels(&self) -> usize {
+        self.channels
+    }
+
+    /// The input's values, in the order of its axes.
+    pub fn values(&self) -> &[f32] {
+        &self.values
+    }
+
     /// What the network sees, as 8-bit colours.
-    pub(super) fn seen(&self) -> RgbImage {
+    pub fn seen(&self) -> RgbImage {
         self.settings.see(self.tensor(self.values.clone()).view())
     }
 
@@ -45,7 +55,7 @@ impl<'a> Frame<'a> {
     }
 
     /// The whole picture at zero after normalisation: the mean colour of the training images.
-    pub(super) fn zeros(&self) -> Vec<f32> {
+    pub fn zeros(&self) -> Vec<f32> {
         vec![0.0; self.values.len()]
     }
 
@@ -99,11 +109,16 @@ impl<'a> Frame<'a> {
 
     /// The picture with the pixels that `shown` refuses replaced by those of `hidden`.
     pub(super) fn hide(&self, hidden: &[f32], shown: impl Fn(usize) -> bool) -> ArrayD<f32> {
-        let mut values = self.values.clone();
-        for pixel in (0..self.height * self.width).filter(|pixel| !shown(*pixel)) {
+        self.mix(&self.values, hidden, |pixel| !shown(pixel))
+    }
+
+    /// The values of `from`, with the pixels that `replaced` names taken from `to`.
+    pub fn mix(&self, from: &[f32], to: &[f32], replaced: impl Fn(usize) -> bool) -> ArrayD<f32> {
+        let mut values = from.to_vec();
+        for pixel in (0..self.height * self.width).filter(|pixel| replaced(*pixel)) {
             for channel in 0..self.channels {
                 let offset = self.offset(pixel, channel);
-                values[offset] = hidden[offset];
+                values[offset] = to[offset];
             }
         }
         self.tensor(values)
@@ -120,7 +135,8 @@ impl<'a> Frame<'a> {
         self.tensor(values)
     }
 
-    fn offset(&self, pixel: usize, channel: usize) -> usize {
+    /// Where the number of a pixel (row after row) and a channel is among the values.
+    pub fn offset(&self, pixel: usize, channel: usize) -> usize {
         match self.settings.layout.value {
             Layout::Nchw => channel * self.height * self.width + pixel,
             Layout::Nhwc => pixel * self.channels + channel,
@@ -128,7 +144,7 @@ impl<'a> Frame<'a> {
     }
 
     /// A tensor's values from a function of pixel and channel.
-    fn fill(&self, value: impl Fn(usize, usize) -> f32) -> Vec<f32> {
+    pub fn fill(&self, mut value: impl FnMut(usize, usize) -> f32) -> Vec<f32> {
         let mut values = vec![0.0; self.values.len()];
         for pixel in 0..self.height * self.width {
             for channel in 0..self.channels {
@@ -138,7 +154,8 @@ impl<'a> Frame<'a> {
         values
     }
 
-    pub(super) fn tensor(&self, values: Vec<f32>) -> ArrayD<f32> {
+    /// These values as a tensor of the input's shape.
+    pub fn tensor(&self, values: Vec<f32>) -> ArrayD<f32> {
         ArrayD::from_shape_vec(IxDyn(&self.shape), values).unwrap_or_else(|_| ArrayD::zeros(IxDyn(&self.shape)))
     }
 }

@@ -48,6 +48,7 @@ use crate::model::{Classifier, Network, NetworkError, Pass, Settings, Target, Ta
 use crate::raster::Map;
 
 pub use bank::BankCache;
+pub use frame::Frame;
 pub use kernel_shap::{constrained_values, shapley_values};
 pub use lime::lime_plane;
 pub use methods::{METHODS, default_method, find, obstacle};

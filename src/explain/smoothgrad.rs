@@ -1,13 +1,12 @@
 //! SmoothGrad and VarGrad: mean and variance of the gradient under noise (Smilkov et al., 2017; Adebayo et al., 2018).
 
 use ndarray::ArrayD;
-use rand::RngExt as _;
 
-use super::sampling::random;
 use super::{
     Attribution, ExplainError, Family, Method, MethodInfo, Monitor, Needs, Param, ParamKind, Request, Sign, Subject,
     Value, gradient,
 };
+use crate::random::{normal, random};
 
 const SAMPLES: Param = Param {
     name: "samples",
@@ -119,12 +118,6 @@ fn unreadable() -> ExplainError {
     ExplainError::Parameter("samples and noise must be numbers".into())
 }
 
-/// A standard normal number, by Box and Muller's method.
-fn normal(random: &mut impl rand::Rng) -> f32 {
-    let (radius, angle): (f64, f64) = (random.random(), random.random());
-    ((-2.0 * (1.0 - radius).ln()).sqrt() * (std::f64::consts::TAU * angle).cos()) as f32
-}
-
 /// Sums of values and of their squares.
 struct Moments {
     count: f64,
@@ -154,23 +147,5 @@ impl Moments {
             *variance = (squares / self.count - (sum / self.count).powi(2)).max(0.0) as f32;
         });
         variance
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_noise_is_standard_normal_and_repeats_for_the_same_seed() {
-        let draw = |seed| (0..20_000).map(|i| f64::from(normal(&mut random(seed, i)))).collect::<Vec<_>>();
-        let values = draw(7);
-        let mean = values.iter().sum::<f64>() / 20_000.0;
-        let variance = values.iter().map(|v| v * v).sum::<f64>() / 20_000.0;
-        // Four standard errors: 1 / sqrt(n) of the mean, sqrt(2 / n) of the variance.
-        assert!(mean.abs() < 4.0 / 20_000_f64.sqrt(), "{mean}");
-        assert!((variance - 1.0).abs() < 4.0 * (2.0 / 20_000_f64).sqrt(), "{variance}");
-        assert_eq!(values, draw(7));
-        assert_ne!(values, draw(8));
     }
 }

@@ -11,11 +11,8 @@ use std::path::{Path, PathBuf};
 use etcetera::BaseStrategy as _;
 use thiserror::Error;
 
+use super::masks::{MASKS_FOLDER, PICTURES_FOLDER};
 use crate::text::Escaped;
-
-/// The folder of the pictures, and that of their masks beside it.
-const PICTURES_FOLDER: &str = "pictures";
-const MASKS_FOLDER: &str = "masks";
 
 /// A picture that comes with the program.
 #[derive(Debug, Clone, Copy)]
@@ -109,15 +106,6 @@ pub fn unpack_into(root: &Path) -> Result<PathBuf, DemoError> {
         }
     }
     Ok(pictures)
-}
-
-/// The mask of the objects of `class` in an image at `.../pictures/<folder>/<name>.*`, if there is a file for it.
-pub fn mask_of(image: &Path, class: &str) -> Option<PathBuf> {
-    let folder = image.parent()?;
-    let pictures = folder.parent().filter(|folder| folder.file_name().is_some_and(|name| name == PICTURES_FOLDER))?;
-    let name = format!("{}.{class}.png", image.file_stem()?.to_str()?);
-    let mask = pictures.with_file_name(MASKS_FOLDER).join(folder.file_name()?).join(name);
-    mask.is_file().then_some(mask)
 }
 
 /// Makes the file hold these bytes.

@@ -5,6 +5,7 @@ pub mod demo;
 mod find;
 mod folders;
 mod list;
+pub mod masks;
 
 pub use decode::{DecodeError, DecodeProblem, decode};
 pub use find::{Entry, Find, FindError, Kind, find};

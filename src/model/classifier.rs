@@ -16,7 +16,7 @@ use super::graph::{self, Graph};
 use super::labels::{self, Labels};
 use super::onnx_file::OnnxFile;
 use super::preprocess::{CropGeometry, Prepared};
-use super::settings::{Layout, Origin, Overrides, Setting, Settings};
+use super::settings::{Layout, Origin, Overrides, Resize, Setting, Settings, Size};
 use super::source::{Files, ModelSource};
 use super::{Network, builtin, hub, sidecar};
 use crate::raster::npy::{self, NpyError};
@@ -85,17 +85,41 @@ impl Classifier {
     /// # Errors
     /// When the file is missing, broken or no image classifier, when tract lacks an operator, or when a setting is wrong.
     pub fn load(source: &ModelSource, overrides: &Overrides) -> Result<Classifier, ModelError> {
-        // tract checks much, but not everything; a strange file must never take the program down.
-        let loaded = catch_unwind(AssertUnwindSafe(|| match source {
+        guarded(source, || match source {
             ModelSource::Builtin => Self::load_builtin(overrides),
             ModelSource::Path(path) => Self::load_path(path, overrides),
-        }));
-        let loaded = loaded.unwrap_or_else(|panic| {
-            let text = panic.downcast_ref::<String>().map(String::as_str);
-            let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("unknown");
-            Err(ModelProblem::Broken(format!("tract gave up: {}", escape(text))))
-        });
-        loaded.map_err(|problem| ModelError { path: Escaped::from(source.to_string().as_str()), problem })
+        })
+    }
+
+    /// The same classifier for an input that is `factor` times as high and as wide, whatever size the file fixes; images
+    /// are squashed to it. The model is read again.
+    ///
+    /// # Errors
+    /// As [`Classifier::load`], and when something in the graph counts on the size that it was made for.
+    pub fn enlarged(&self, factor: u32) -> Result<Classifier, ModelError> {
+        guarded(&self.source, || {
+            let file = match &self.source {
+                ModelSource::Builtin => OnnxFile::from_bytes(builtin::ONNX)?,
+                ModelSource::Path(path) => OnnxFile::open(&Files::find(path)?.onnx)?,
+            };
+            let mut settings = self.settings.clone();
+            let Size { width, height } = settings.input_size.value;
+            settings.input_size.value = Size { width: width * factor, height: height * factor };
+            settings.resize.value = Resize::Squash(None);
+            settings.crop.value = None;
+            let asked = (self.output.origin != Origin::Graph).then_some(self.output.name.as_str());
+            let batch = file.input()?.sides[0];
+            let Graph { typed, logits, names, .. } = graph::build(file, settings.shape(), asked, batch)?;
+            Ok(Classifier {
+                source: self.source.clone(),
+                name: self.name.clone(),
+                network: Network::new(typed, logits, names)?,
+                settings,
+                labels: self.labels.clone(),
+                labels_origin: self.labels_origin.clone(),
+                output: self.output.clone(),
+            })
+        })
     }
 
     fn load_builtin(overrides: &Overrides) -> Result<Classifier, ModelProblem> {
@@ -229,6 +253,19 @@ impl Classifier {
             CropGeometry { x: 0.0, y: 0.0, width: f64::from(width), height: f64::from(height), image: (width, height) };
         Ok(Prepared { tensor, crop: whole, seen })
     }
+}
+
+/// Does `load`. tract checks much, but not everything; a strange file must never take the program down.
+fn guarded(
+    source: &ModelSource,
+    load: impl FnOnce() -> Result<Classifier, ModelProblem>,
+) -> Result<Classifier, ModelError> {
+    let loaded = catch_unwind(AssertUnwindSafe(load)).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("unknown");
+        Err(ModelProblem::Broken(format!("tract gave up: {}", escape(text))))
+    });
+    loaded.map_err(|problem| ModelError { path: Escaped::from(source.to_string().as_str()), problem })
 }
 
 /// Reads one of the files that come with a model.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use image::GrayImage;
 use seewhy::explain::{self, LayerChoice, Monitor, Request, Subject, Values};
 use seewhy::gallery::demo::{self, PICTURES, Picture};
+use seewhy::gallery::masks::mask_of;
 use seewhy::model::{Classifier, CropGeometry, ModelSource, Overrides, Pass, Prepared, Target};
 
 fn builtin() -> Classifier {
@@ -84,16 +85,16 @@ fn unpacking_repairs_what_changed_and_leaves_the_rest() {
     let pictures = demo::unpack_into(cache.path()).unwrap();
     let first = pictures.join("dog/dog-and-cat.jpg");
     let second = pictures.join("frog/green-frog.jpg");
-    assert!(demo::mask_of(&first, "cat").is_some() && demo::mask_of(&first, "dog").is_some());
-    assert_eq!(demo::mask_of(&first, "frog"), None);
+    assert!(mask_of(&first, "cat").is_some() && mask_of(&first, "dog").is_some());
+    assert_eq!(mask_of(&first, "frog"), None);
 
     let written = fs::metadata(&second).unwrap().modified().unwrap();
     fs::write(&first, b"half a pic").unwrap();
-    fs::remove_file(demo::mask_of(&first, "cat").unwrap()).unwrap();
+    fs::remove_file(mask_of(&first, "cat").unwrap()).unwrap();
     demo::unpack_into(cache.path()).unwrap();
     let whole = PICTURES.iter().find(|p| p.name == "dog-and-cat").unwrap();
     assert_eq!(fs::read(&first).unwrap(), whole.jpeg);
-    assert!(demo::mask_of(&first, "cat").is_some());
+    assert!(mask_of(&first, "cat").is_some());
     assert_eq!(fs::metadata(&second).unwrap().modified().unwrap(), written, "an intact picture was written again");
     let leftover = |entry: &fs::DirEntry| !entry.file_name().to_string_lossy().ends_with(".jpg");
     assert!(!fs::read_dir(pictures.join("dog")).unwrap().any(|entry| leftover(&entry.unwrap())));

@@ -6,17 +6,19 @@ use std::path::{Path, PathBuf};
 /// Each folder of `src`, and the ones that its code may name. Tests within a folder may name any.
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("text", &[]),
+    ("random", &[]),
     ("raster", &["text"]),
     ("autodiff", &[]),
     ("gallery", &["raster", "text"]),
-    ("model", &["autodiff", "raster", "text"]),
-    ("explain", &["model", "raster", "text"]),
+    ("model", &["autodiff", "raster", "text", "random"]),
+    ("explain", &["model", "raster", "text", "random"]),
+    ("evidence", &["explain", "model", "raster", "random"]),
     ("triage", &["explain", "model", "text"]),
     ("term", &["raster", "text"]),
     ("app", &["explain", "model", "gallery", "triage", "raster", "text"]),
     ("ui", &["app", "raster", "text"]),
     ("shell", &["ui", "app", "term", "triage", "explain", "gallery", "model", "raster", "autodiff", "text"]),
-    ("cli", &["shell", "triage", "explain", "gallery", "model", "raster", "term", "app", "text"]),
+    ("cli", &["shell", "triage", "evidence", "explain", "gallery", "model", "raster", "term", "app", "text"]),
 ];
 
 fn source() -> PathBuf {

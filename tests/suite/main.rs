@@ -3,6 +3,7 @@
 
 mod cli;
 mod demo;
+mod evidence;
 mod explanations;
 mod gallery;
 mod gradients;

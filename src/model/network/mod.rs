@@ -14,6 +14,7 @@ mod head;
 mod incremental;
 mod layers;
 mod plans;
+mod randomise;
 mod tensors;
 mod threads;
 

@@ -1,0 +1,181 @@
+//! What is to be measured, of which maps, and what of it the model and the images allow.
+
+use anyhow::{Context as _, bail, ensure};
+use rand::Rng as _;
+
+use crate::cli::args::{CommonArgs, EvaluateArgs};
+use crate::cli::{explain, inputs, warn};
+use crate::evidence::{self, BASELINES, Explainer, MEASURES, Mask, Measure, Setting};
+use crate::explain::{LayerChoice, obstacle};
+use crate::gallery::{self, Entry, FolderLabels, Kind, masks};
+use crate::model::{Classifier, Target};
+use crate::random::random;
+
+/// The methods that are measured when none is named: those that need few model calls.
+pub(super) const QUICK: [&str; 7] =
+    ["grad-cam", "layer-cam", "saliency", "input-x-gradient", "smoothgrad", "integrated-gradients", "guided-backprop"];
+
+/// An image, and what the network says of it.
+pub(super) struct Image<'a> {
+    pub(super) entry: &'a Entry,
+    /// The best class: the one that is explained.
+    pub(super) class: usize,
+    /// Whether its folder is named after that class.
+    pub(super) right: bool,
+    /// Of everything that is drawn for it.
+    pub(super) seed: u64,
+}
+
+/// What is the same for every image.
+pub(super) struct Plan<'a> {
+    pub(super) classifier: &'a Classifier,
+    pub(super) explainers: Vec<Explainer>,
+    pub(super) measures: Vec<&'static Measure>,
+    /// The same classifier for mosaics, and how many images one has along a side.
+    pub(super) mosaic: Option<(Classifier, usize)>,
+    pub(super) threads: usize,
+    pub(super) seed: u64,
+    folders: FolderLabels,
+    masks: Option<std::path::PathBuf>,
+}
+
+impl<'a> Plan<'a> {
+    /// What the arguments ask for, less what this model cannot do and nobody named.
+    ///
+    /// # Errors
+    /// When something that was named cannot be done.
+    pub(super) fn new(args: &EvaluateArgs, common: &CommonArgs, classifier: &'a Classifier) -> anyhow::Result<Self> {
+        let layer = explain::layers(classifier, &args.layer)?;
+        let labels = classifier.labels();
+        let mut plan = Plan {
+            classifier,
+            explainers: explainers(args, classifier, &layer)?,
+            measures: measures(&args.measure)?,
+            mosaic: None,
+            threads: common.threads(),
+            seed: common.seed,
+            folders: FolderLabels::new(labels.names(), labels.folders(), labels.len()),
+            masks: args.masks.clone(),
+        };
+        if plan.measures.iter().any(|measure| measure.setting == Setting::Mosaic) {
+            match classifier.enlarged(args.grid) {
+                Ok(larger) => plan.mosaic = Some((larger, args.grid as usize)),
+                Err(error) => {
+                    let reason = format!("the network takes no input of {} x {0} images: {}", args.grid, error.problem);
+                    plan.drop(Setting::Mosaic, args, &reason)?;
+                }
+            }
+        }
+        Ok(plan)
+    }
+
+    /// Leaves out the measures of a setting that cannot be had.
+    ///
+    /// # Errors
+    /// When one of them was named.
+    fn drop(&mut self, setting: Setting, args: &EvaluateArgs, reason: &str) -> anyhow::Result<()> {
+        let out = |measure: &&&Measure| measure.setting == setting;
+        let names: Vec<&str> = self.measures.iter().filter(out).map(|measure| measure.name).collect();
+        if names.is_empty() {
+            return Ok(());
+        }
+        ensure!(args.measure.is_empty(), "cannot measure {}: {reason}", names.join(", "));
+        warn(&format!("{} left out: {reason}", names.join(", ")));
+        self.measures.retain(|measure| measure.setting != setting);
+        Ok(())
+    }
+
+    /// Leaves out what these images cannot tell.
+    ///
+    /// # Errors
+    /// When it was named.
+    pub(super) fn drop_what_is_missing(&mut self, args: &EvaluateArgs, images: &[Image<'_>]) -> anyhow::Result<()> {
+        if !images.iter().any(|image| self.mask_file(image).is_some()) {
+            let reason = "no image has a mask of the class explained; --masks names their folder";
+            if args.masks.is_some() || !args.measure.is_empty() {
+                self.drop(Setting::Object, args, reason)?;
+            }
+            self.measures.retain(|measure| measure.setting != Setting::Object);
+        }
+        let mut classes: Vec<usize> = images.iter().filter(|image| image.right).map(|image| image.class).collect();
+        classes.sort_unstable();
+        classes.dedup();
+        let cells = (args.grid * args.grid) as usize;
+        if classes.len() < cells {
+            let reason = format!(
+                "a mosaic needs images of {cells} classes, in folders named after them and rightly classified; \
+                 there are {}",
+                classes.len()
+            );
+            self.drop(Setting::Mosaic, args, &reason)?;
+        }
+        Ok(())
+    }
+
+    /// The best class of an image, and whether its folder is named after it.
+    pub(super) fn look(&self, entry: &Entry) -> anyhow::Result<(usize, bool)> {
+        let logits = self.classifier.network().logits(inputs::tensor(self.classifier, entry)?.view())?;
+        if logits.iter().any(|logit| !logit.is_finite()) {
+            bail!("the scores of {} are not finite", entry.shown());
+        }
+        let class = Target::Top(0).class(&logits)?;
+        Ok((class, self.folders.truth(&entry.path) == Some(class)))
+    }
+
+    /// The image of that number, with what [`Plan::look`] said of it.
+    pub(super) fn image<'e>(&self, entry: &'e Entry, (class, right): (usize, bool), number: usize) -> Image<'e> {
+        Image { entry, class, right, seed: random(self.seed, number).next_u64() }
+    }
+
+    fn mask_file(&self, image: &Image<'_>) -> Option<std::path::PathBuf> {
+        let class = self.classifier.labels().get(image.class);
+        match &self.masks {
+            _ if image.entry.kind == Kind::Tensor => None,
+            Some(folder) => masks::mask_in(folder, &image.entry.path, &class),
+            None => masks::mask_of(&image.entry.path, &class),
+        }
+    }
+
+    /// Where the class explained is in an image, at the resolution of the network's input, if there is a mask that says so
+    /// and the network sees anything of it.
+    ///
+    /// # Errors
+    /// When the mask cannot be read, or has another size than the image.
+    pub(super) fn mask(&self, image: &Image<'_>) -> anyhow::Result<Option<Mask>> {
+        let Some(file) = self.mask_file(image) else { return Ok(None) };
+        let (mask, picture) = (gallery::decode(&file)?, gallery::decode(&image.entry.path)?);
+        ensure!(
+            (mask.width(), mask.height()) == (picture.width(), picture.height()),
+            "the mask of {} has another size than the image",
+            image.entry.shown()
+        );
+        let seen = self.classifier.preprocess(&mask).seen;
+        let (height, width) = self.classifier.network().input_extent();
+        let mask = Mask::from_shape_fn((height, width), |(y, x)| seen.get_pixel(x as u32, y as u32).0[0] > 127);
+        Ok(mask.iter().any(|inside| *inside).then_some(mask))
+    }
+}
+
+/// The methods, then the baselines.
+fn explainers(args: &EvaluateArgs, classifier: &Classifier, layer: &LayerChoice) -> anyhow::Result<Vec<Explainer>> {
+    let named = !args.method.is_empty();
+    let names: Vec<String> = if named { args.method.clone() } else { QUICK.map(String::from).to_vec() };
+    let mut explainers = vec![];
+    for (method, values) in explain::methods(&names, &args.param)? {
+        match obstacle(method, classifier.network(), layer) {
+            None => explainers.push(Explainer::method(method, values, layer)),
+            Some(reason) if named => bail!("{} cannot explain this model: {reason}", method.name),
+            Some(reason) => warn(&format!("{} left out: {reason}", method.name)),
+        }
+    }
+    explainers.extend(BASELINES.iter().cloned());
+    Ok(explainers)
+}
+
+fn measures(names: &[String]) -> anyhow::Result<Vec<&'static Measure>> {
+    if names.is_empty() {
+        return Ok(MEASURES.to_vec());
+    }
+    let find = |name: &String| evidence::find(name).with_context(|| format!("no measure is called {name:?}"));
+    names.iter().map(find).collect()
+}

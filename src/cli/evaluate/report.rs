@@ -1,0 +1,300 @@
+//! What was measured: the means, as a table, as JSON lines, or as comma-separated values.
+
+use std::collections::BTreeMap;
+use std::io::{self, IsTerminal as _};
+
+use anyhow::Context as _;
+use serde::Serialize;
+
+use super::plan::Plan;
+use super::study::Figure;
+use crate::cli::args::TableFormat;
+use crate::cli::classify::{ErrorLine, csv};
+use crate::cli::output::Output;
+use crate::cli::warn;
+use crate::evidence::{Better, Measure, Setting, Tally};
+use crate::explain::ExplainError;
+use crate::explain::export::SCHEMA;
+use crate::gallery::Entry;
+use crate::model::ModelSource;
+use crate::text::escape;
+
+/// How far down weights were drawn anew.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub(super) struct Stage {
+    /// So many of the nodes with weights, counted from the top.
+    pub(super) redrawn: usize,
+    /// How many of them there are.
+    pub(super) of: usize,
+    /// The lowest of them.
+    pub(super) down_to: String,
+}
+
+/// The mean of one measure over the maps of one explainer.
+#[derive(Serialize)]
+struct Line<'a> {
+    schema: u32,
+    model: &'a str,
+    method: &'static str,
+    baseline: bool,
+    measure: &'static str,
+    #[serde(flatten)]
+    stage: Option<&'a Stage>,
+    mean: f64,
+    standard_error: Option<f64>,
+    unit: &'static str,
+    better: &'static str,
+    images: usize,
+}
+
+impl Line<'_> {
+    fn csv(&self) -> String {
+        let cells = [
+            self.method.to_owned(),
+            self.baseline.to_string(),
+            self.measure.to_owned(),
+            self.stage.map(|stage| stage.redrawn.to_string()).unwrap_or_default(),
+            self.mean.to_string(),
+            self.standard_error.map(|error| error.to_string()).unwrap_or_default(),
+            self.unit.to_owned(),
+            self.better.to_owned(),
+            self.images.to_string(),
+        ];
+        cells.map(|cell| csv(&cell)).join(",")
+    }
+}
+
+/// A column of the table: a measure, at a stage where there are several.
+type Column = (usize, Option<Stage>);
+
+/// Collects figures and prints what comes of them.
+pub(super) struct Report {
+    format: TableFormat,
+    output: Output,
+    model: String,
+    tallies: BTreeMap<(Column, usize), Tally>,
+    errors: usize,
+}
+
+impl Report {
+    pub(super) fn new(format: Option<TableFormat>, model: &ModelSource) -> Report {
+        let usual = if io::stdout().is_terminal() { TableFormat::Table } else { TableFormat::Jsonl };
+        Report {
+            format: format.unwrap_or(usual),
+            output: Output::new(),
+            model: model.to_string(),
+            tallies: BTreeMap::new(),
+            errors: 0,
+        }
+    }
+
+    pub(super) fn has_errors(&self) -> bool {
+        self.errors > 0
+    }
+
+    /// Says what failed with an image: a line among the data where the data are lines of JSON.
+    pub(super) fn error(&mut self, entry: &Entry, error: &anyhow::Error) -> anyhow::Result<()> {
+        self.errors += 1;
+        if self.format == TableFormat::Jsonl {
+            self.output.json(&ErrorLine::new(entry, error))
+        } else {
+            warn(&format!("{}: {}", entry.shown(), escape(&format!("{error:#}"))));
+            Ok(())
+        }
+    }
+
+    /// Takes in the figures of an image. Those of one that was interrupted halfway do not count.
+    pub(super) fn add(
+        &mut self,
+        plan: &Plan<'_>,
+        entry: &Entry,
+        stage: Option<&Stage>,
+        figures: anyhow::Result<Vec<Figure>>,
+    ) -> anyhow::Result<()> {
+        let figures = match figures {
+            Ok(figures) => figures,
+            Err(error) => return self.error(entry, &error),
+        };
+        if figures.iter().any(|figure| matches!(figure.value, Err(ExplainError::Cancelled))) {
+            return Ok(());
+        }
+        for Figure { explainer, measure, value } in figures {
+            let name = plan.explainers[explainer].name;
+            match value {
+                Ok(Some(value)) if value.is_finite() => {
+                    self.tallies.entry(((measure, stage.cloned()), explainer)).or_default().add(value);
+                }
+                Ok(None) => {}
+                Ok(Some(_)) => {
+                    let what = plan.measures[measure].name;
+                    self.error(entry, &anyhow::anyhow!("the {what} of {name} is not finite"))?;
+                }
+                Err(error) => self.error(entry, &anyhow::Error::from(error).context(name))?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Prints the means.
+    pub(super) fn print(&mut self, plan: &Plan<'_>) -> anyhow::Result<()> {
+        let lines = match self.format {
+            TableFormat::Table => self.table(plan),
+            TableFormat::Jsonl => {
+                let lines: Result<_, _> = self.lines(plan).iter().map(serde_json::to_string).collect();
+                lines.context("could not write JSON")?
+            }
+            TableFormat::Csv => {
+                let header = "method,baseline,measure,redrawn,mean,standard_error,unit,better,images";
+                std::iter::once(header.to_owned()).chain(self.lines(plan).iter().map(Line::csv)).collect()
+            }
+        };
+        lines.iter().try_for_each(|line| self.output.line(line))
+    }
+
+    /// Every mean, by explainer, then by measure.
+    fn lines<'a>(&'a self, plan: &'a Plan<'_>) -> Vec<Line<'a>> {
+        let mut lines = vec![];
+        for (explainer, who) in plan.explainers.iter().enumerate() {
+            for (((measure, stage), _), tally) in self.tallies.iter().filter(|((_, by), _)| *by == explainer) {
+                let Some(mean) = tally.mean() else { continue };
+                let measure = plan.measures[*measure];
+                lines.push(Line {
+                    schema: SCHEMA,
+                    model: &self.model,
+                    method: who.name,
+                    baseline: who.is_baseline,
+                    measure: measure.name,
+                    stage: stage.as_ref(),
+                    mean,
+                    standard_error: tally.standard_error(),
+                    unit: measure.unit,
+                    better: better(measure),
+                    images: tally.count(),
+                });
+            }
+        }
+        lines
+    }
+
+    /// The means in columns; those of networks with other weights in a table of their own.
+    fn table(&self, plan: &Plan<'_>) -> Vec<String> {
+        let columns: Vec<&Column> = {
+            let mut columns: Vec<&Column> = self.tallies.keys().map(|(column, _)| column).collect();
+            columns.dedup();
+            columns
+        };
+        let is_redrawn = |column: &&&Column| plan.measures[column.0].setting == Setting::Randomised;
+        let plain: Vec<&Column> = columns.iter().filter(|column| !is_redrawn(column)).copied().collect();
+        let redrawn: Vec<&Column> = columns.iter().filter(is_redrawn).copied().collect();
+        let mut lines = vec![];
+        if !plain.is_empty() {
+            let head = |column: &Column| {
+                let measure = plan.measures[column.0];
+                [measure.name.to_owned(), measure.unit.to_owned(), better(measure).to_owned()]
+            };
+            lines.extend(self.block(plan, &plain, ["", "", "better:"], head));
+            lines.push("* the best of the methods".into());
+        }
+        if !redrawn.is_empty() {
+            if !lines.is_empty() {
+                lines.push(String::new());
+            }
+            lines.push(
+                "rank correlation with the map after weights were drawn anew, from the top down; better: lower".into(),
+            );
+            let head = |column: &Column| match &column.1 {
+                Some(stage) => [format!("{} of {}", stage.redrawn, stage.of), shortened(&stage.down_to)],
+                None => Default::default(),
+            };
+            lines.extend(self.block(plan, &redrawn, ["layers drawn anew", "down to"], head));
+        }
+        lines
+    }
+
+    /// Columns under a few lines of head each, methods first, baselines apart.
+    fn block<const N: usize>(
+        &self,
+        plan: &Plan<'_>,
+        columns: &[&Column],
+        title: [&str; N],
+        head: impl Fn(&Column) -> [String; N],
+    ) -> Vec<String> {
+        let heads: Vec<[String; N]> = columns.iter().map(|column| head(column)).collect();
+        let widths: Vec<usize> = heads
+            .iter()
+            .map(|head| head.iter().map(|text| text.chars().count()).max().unwrap_or(0).max(6) + 2)
+            .collect();
+        let names = plan.explainers.iter().map(|who| who.name).chain(title).chain(["standard error up to"]);
+        let first = names.map(|name| name.chars().count()).max().unwrap_or(0);
+        let row = |name: &str, cells: Vec<String>| {
+            let cells = cells.iter().zip(&widths).map(|(cell, width)| format!("{cell:>width$} "));
+            format!("{name:<first$}{}", cells.collect::<String>()).trim_end().to_owned()
+        };
+        let rule = |what: &str| {
+            let width = first + widths.iter().map(|width| width + 1).sum::<usize>();
+            format!("{:-<width$}", format!("--- {what} "))
+        };
+        let tally = |column: &Column, explainer: usize| self.tallies.get(&(column.clone(), explainer));
+        let mean = |column: &Column, explainer: usize| tally(column, explainer).and_then(Tally::mean);
+        let best: Vec<Option<usize>> =
+            columns.iter().map(|column| best(plan, column, |who| mean(column, who))).collect();
+        let means = |explainer: usize| {
+            let cell = |(column, best): (&&Column, &Option<usize>)| match mean(column, explainer) {
+                Some(mean) => format!("{mean:.3}{}", if *best == Some(explainer) { "*" } else { " " }),
+                None => "- ".into(),
+            };
+            row(plan.explainers[explainer].name, columns.iter().zip(&best).map(cell).collect())
+        };
+        let over = |of: &dyn Fn(&Tally) -> Option<f64>| -> Vec<f64> {
+            let all = |column: &&Column| {
+                (0..plan.explainers.len()).filter_map(|who| of(tally(column, who)?)).fold(0.0, f64::max)
+            };
+            columns.iter().map(all).collect()
+        };
+
+        let mut lines: Vec<String> = (0..N)
+            .map(|line| row(title[line], heads.iter().map(|head| format!("{} ", head[line])).collect()))
+            .collect();
+        lines.push(rule("methods"));
+        lines.extend((0..plan.explainers.len()).filter(|who| !plan.explainers[*who].is_baseline).map(means));
+        lines.push(rule("baselines, which know nothing of the network"));
+        lines.extend((0..plan.explainers.len()).filter(|who| plan.explainers[*who].is_baseline).map(means));
+        lines.push(rule("of each mean"));
+        lines.push(row(
+            "images",
+            over(&|tally| Some(tally.count() as f64)).iter().map(|count| format!("{count} ")).collect(),
+        ));
+        let errors = over(&Tally::standard_error);
+        lines.push(row("standard error up to", errors.iter().map(|error| format!("{error:.3} ")).collect()));
+        lines
+    }
+}
+
+/// Which method is the best in a column; none where there is nothing to compare, or where the network has other weights.
+fn best(plan: &Plan<'_>, column: &Column, mean: impl Fn(usize) -> Option<f64>) -> Option<usize> {
+    let measure = plan.measures[column.0];
+    let methods = (0..plan.explainers.len()).filter(|who| !plan.explainers[*who].is_baseline);
+    let mut means: Vec<(usize, f64)> = methods.filter_map(|who| Some((who, mean(who)?))).collect();
+    means.sort_by(|a, b| match measure.better {
+        Better::Lower => a.1.total_cmp(&b.1),
+        Better::Higher => b.1.total_cmp(&a.1),
+    });
+    (means.len() > 1 && measure.setting != Setting::Randomised).then(|| means[0].0)
+}
+
+fn better(measure: &Measure) -> &'static str {
+    match measure.better {
+        Better::Lower => "lower",
+        Better::Higher => "higher",
+    }
+}
+
+/// The end of a long name.
+fn shortened(name: &str) -> String {
+    const LONGEST: usize = 14;
+    let count = name.chars().count();
+    if count <= LONGEST {
+        return name.to_owned();
+    }
+    std::iter::once('\u{2026}').chain(name.chars().skip(count + 1 - LONGEST)).collect()
+}

@@ -1,0 +1,198 @@
+//! The work: maps, and what the measures say of them.
+
+use std::sync::Arc;
+
+use super::plan::{Image, Plan};
+use super::report::{Report, Stage};
+use super::thinned;
+use crate::cli::batch::{Interrupt, in_order, progress};
+use crate::cli::inputs;
+use crate::evidence::{Case, Mosaic, Setting, relevance};
+use crate::explain::{Attribution, ExplainError, Monitor, Subject};
+use crate::model::{Network, with_threads};
+use crate::raster::Map;
+
+/// How many of the images the networks with other weights are asked about: a map differs less from image to image than
+/// from one set of weights to the next.
+const REDRAWN_IMAGES: usize = 16;
+
+/// How many such networks there are, at most.
+const STAGES: usize = 5;
+
+/// A figure of one image: who explained it and what was measured, as numbers in the plan.
+pub(super) struct Figure {
+    pub(super) explainer: usize,
+    pub(super) measure: usize,
+    pub(super) value: Result<Option<f64>, ExplainError>,
+}
+
+pub(super) struct Study<'a> {
+    pub(super) plan: &'a Plan<'a>,
+    pub(super) images: &'a [Image<'a>],
+    pub(super) interrupt: &'a Interrupt,
+    pub(super) report: &'a mut Report,
+}
+
+impl<'a> Study<'a> {
+    /// Measures everything that is planned, until it is done or interrupted.
+    pub(super) fn run(mut self) -> anyhow::Result<()> {
+        let is_redrawn = |setting| setting == Setting::Randomised;
+        if self.plan.measures.iter().any(|measure| !is_redrawn(measure.setting)) {
+            self.measure()?;
+        }
+        match self.plan.measures.iter().position(|measure| is_redrawn(measure.setting)) {
+            Some(measure) => self.redraw(measure),
+            None => Ok(()),
+        }
+    }
+
+    /// The network as it is.
+    fn measure(&mut self) -> anyhow::Result<()> {
+        let (plan, images, interrupt) = (self.plan, self.images, self.interrupt);
+        let bar = progress(images.len(), "measuring");
+        let monitor = Monitor::new(interrupt.cancel(), |_| {});
+        let work = |image: &'a Image<'a>| (image.entry, figures(plan, images, image, &monitor));
+        in_order(images, plan.threads, &|| interrupt.is_set(), work, |(entry, figures)| {
+            bar.inc(1);
+            bar.suspend(|| self.report.add(plan, entry, None, figures))
+        })?;
+        bar.finish_and_clear();
+        Ok(())
+    }
+
+    /// Networks whose weights were drawn anew, from the top down, against the network as it is.
+    fn redraw(&mut self, measure: usize) -> anyhow::Result<()> {
+        let (plan, interrupt) = (self.plan, self.interrupt);
+        let network = plan.classifier.network();
+        let weighted = network.weighted()?;
+        let counts = stages(weighted.len());
+        let chosen: Vec<&'a Image<'a>> = thinned(self.images.iter().collect(), REDRAWN_IMAGES);
+        let bar = progress(chosen.len() * (counts.len() + 1), "drawing weights anew");
+        let monitor = Monitor::new(interrupt.cancel(), |_| {});
+        let stop = || interrupt.is_set();
+
+        let mut originals: Vec<(&'a Image<'a>, Vec<Option<Map>>)> = vec![];
+        let work = |image: &&'a Image<'a>| {
+            let maps = explained(plan, network, image, &monitor, |_, _, map| map.ok().map(|map| relevance(&map)));
+            (*image, maps)
+        };
+        in_order(&chosen, plan.threads, &stop, work, |(image, maps)| {
+            bar.inc(1);
+            originals.extend(maps.ok().map(|maps| (image, maps)));
+            Ok(())
+        })?;
+        for count in counts {
+            let other = network.randomised(count, plan.seed)?;
+            let down_to = weighted[weighted.len() - count].clone();
+            let stage = Stage { redrawn: count, of: weighted.len(), down_to };
+            let work = |(image, originals): &(&'a Image<'a>, Vec<Option<Map>>)| {
+                let figures = explained(plan, &other, image, &monitor, |explainer, subject, map| {
+                    let (class, original) = (image.class, originals[explainer].as_ref());
+                    let case = Case { subject, class, mask: None, original, seed: image.seed };
+                    let value = match map {
+                        Ok(map) => (plan.measures[measure].score)(&case, &map),
+                        // A method may have nothing to say where the network no longer predicts the class.
+                        Err(ExplainError::Unsuitable { .. }) => Ok(None),
+                        Err(error) => Err(error),
+                    };
+                    Figure { explainer, measure, value }
+                });
+                (image.entry, figures)
+            };
+            in_order(&originals, plan.threads, &stop, work, |(entry, figures)| {
+                bar.inc(1);
+                bar.suspend(|| self.report.add(plan, entry, Some(&stage), figures))
+            })?;
+        }
+        bar.finish_and_clear();
+        Ok(())
+    }
+}
+
+/// How many weighted nodes are drawn anew in each stage: the last, then further down in even steps, then all.
+fn stages(weighted: usize) -> Vec<usize> {
+    let steps = STAGES.min(weighted);
+    let count = |step: usize| 1 + (step * (weighted - 1) + (steps - 1) / 2) / (steps - 1).max(1);
+    (0..steps).map(count).collect()
+}
+
+/// All figures of one image by the network as it is.
+fn figures(
+    plan: &Plan<'_>,
+    images: &[Image<'_>],
+    image: &Image<'_>,
+    monitor: &Monitor<'_>,
+) -> anyhow::Result<Vec<Figure>> {
+    let forward = |network: &Network, tensor| with_threads(1, || network.forward(Arc::new(tensor)));
+    let pass = forward(plan.classifier.network(), inputs::tensor(plan.classifier, image.entry)?)?;
+    let mask = plan.mask(image)?;
+    let (class, seed) = (image.class, image.seed);
+    let subject = Subject::of(plan.classifier, &pass);
+    let case = Case { subject, class, mask: mask.as_ref(), original: None, seed };
+    let mut figures = measured(plan, &case, monitor, |setting| match setting {
+        Setting::Image => true,
+        Setting::Object => mask.is_some(),
+        Setting::Mosaic | Setting::Randomised => false,
+    });
+
+    let Some((classifier, side)) = &plan.mosaic else { return Ok(figures) };
+    let classes: Vec<Option<usize>> = images.iter().map(|image| image.right.then_some(image.class)).collect();
+    let number = images.iter().position(|other| std::ptr::eq(other, image)).unwrap_or_default();
+    if let Some(mosaic) = Mosaic::draw(&classes, number, *side, seed) {
+        let tensor = |number: &usize| inputs::tensor(plan.classifier, images[*number].entry);
+        let tensors: Vec<_> = mosaic.images.iter().map(tensor).collect::<anyhow::Result<_>>()?;
+        let whole = mosaic.tensor(&tensors, plan.classifier.settings().layout.value);
+        let pass = forward(classifier.network(), whole)?;
+        let cell = mosaic.mask(plan.classifier.network().input_extent());
+        let case = Case { subject: Subject::of(classifier, &pass), class, mask: Some(&cell), original: None, seed };
+        figures.extend(measured(plan, &case, monitor, |setting| setting == Setting::Mosaic));
+    }
+    Ok(figures)
+}
+
+/// The figures of a case by the measures of some settings: each explainer makes one map, for all of them.
+fn measured(plan: &Plan<'_>, case: &Case<'_>, monitor: &Monitor<'_>, takes: impl Fn(Setting) -> bool) -> Vec<Figure> {
+    let measures: Vec<usize> = (0..plan.measures.len()).filter(|at| takes(plan.measures[*at].setting)).collect();
+    let Some(first) = measures.first().copied() else { return vec![] };
+    let mut figures = vec![];
+    for (explainer, who) in plan.explainers.iter().enumerate() {
+        match with_threads(1, || who.explain(case.subject, case.class, case.seed, monitor)) {
+            Ok(map) => figures.extend(measures.iter().map(|&measure| {
+                let value = monitor.check().and_then(|()| (plan.measures[measure].score)(case, &map));
+                Figure { explainer, measure, value }
+            })),
+            Err(error) => figures.push(Figure { explainer, measure: first, value: Err(error) }),
+        }
+    }
+    figures
+}
+
+/// What `each` makes of the map of every explainer (by number) for one image, by this network.
+fn explained<R>(
+    plan: &Plan<'_>,
+    network: &Network,
+    image: &Image<'_>,
+    monitor: &Monitor<'_>,
+    each: impl Fn(usize, Subject<'_>, Result<Attribution, ExplainError>) -> R,
+) -> anyhow::Result<Vec<R>> {
+    let tensor = inputs::tensor(plan.classifier, image.entry)?;
+    let pass = with_threads(1, || network.forward(Arc::new(tensor)))?;
+    let subject = Subject { network, pass: &pass, settings: plan.classifier.settings(), banks: None };
+    let explain = |explainer: usize| {
+        let who = &plan.explainers[explainer];
+        each(explainer, subject, with_threads(1, || who.explain(subject, image.class, image.seed, monitor)))
+    };
+    Ok((0..plan.explainers.len()).map(explain).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stages_go_from_the_last_layer_to_all_of_them() {
+        assert_eq!(stages(10), [1, 3, 6, 8, 10]);
+        assert_eq!(stages(3), [1, 2, 3]);
+        assert_eq!((stages(1), stages(0)), (vec![1], vec![]));
+    }
+}
