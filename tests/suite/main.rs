@@ -3,6 +3,7 @@
 
 mod cli;
 mod demo;
+mod evaluate;
 mod evidence;
 mod explanations;
 mod gallery;
