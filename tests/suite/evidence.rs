@@ -258,8 +258,9 @@ fn channels_count_together() {
 /// the network has learnt, guided backpropagation on its first layers alone: it hardly changes while the layers above are
 /// drawn anew, from the classes' weights down to half of all.
 ///
-/// Over the demo's pictures the mean rank correlation with the map of the true weights was measured as, for the last layer
-/// alone and for the upper half: see the table below, which is why each bound has at least 0.2 to spare on either side.
+/// Mean rank correlations over six pictures of the demo, after the last layer and after the upper half, were measured as
+/// 0.12 and -0.09 for Grad-CAM, 0.45 and 0.24 for saliency, 0.29 and 0.16 for input times gradient, 0.84 and 0.52 for guided
+/// backprop. Another network of the kind, or another seed, moves them by 0.1 or so: each bound has more than that to spare.
 #[test]
 fn guided_backprop_stays_while_the_network_forgets_and_honest_maps_do_not() {
     const PICTURES: usize = 6;
@@ -297,8 +298,10 @@ fn guided_backprop_stays_while_the_network_forgets_and_honest_maps_do_not() {
     }
     let [cam, saliency, product, guided] = sums;
     for (name, honest) in [("grad-cam", cam), ("saliency", saliency), ("input-x-gradient", product)] {
-        assert!(honest[0] < 0.7 && honest[1] < 0.45, "{name} hardly changes: {honest:?}");
-        assert!(honest[1] + 0.1 < guided[1], "{name} {honest:?}, guided backprop {guided:?}");
+        assert!(honest[0] < 0.65 && honest[1] < 0.45, "{name} hardly changes: {honest:?}");
+        for (honest, guided) in honest.iter().zip(&guided) {
+            assert!(honest + 0.1 < *guided, "{name} {honest:.2}, guided backprop {guided:.2}");
+        }
     }
-    assert!(guided[0] > 0.8 && guided[1] > 0.4, "guided backprop is said to fail this check: {guided:?}");
+    assert!(guided[0] > 0.65 && guided[1] > 0.35, "guided backprop is said to fail this check: {guided:?}");
 }

@@ -18,7 +18,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("app", &["explain", "model", "gallery", "triage", "raster", "text"]),
     ("ui", &["app", "raster", "text"]),
     ("shell", &["ui", "app", "term", "triage", "explain", "gallery", "model", "raster", "autodiff", "text"]),
-    ("cli", &["shell", "triage", "evidence", "explain", "gallery", "model", "raster", "term", "app", "text"]),
+    ("cli", &["shell", "triage", "evidence", "explain", "gallery", "model", "raster", "term", "app", "text", "random"]),
 ];
 
 fn source() -> PathBuf {
