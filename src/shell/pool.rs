@@ -50,7 +50,8 @@ struct Queue {
 }
 
 impl Pool {
-    /// Starts `threads` workers.
+    /// Starts `threads` workers, and one that keeps itself free for what the user waits for: superpixels, say, are cut
+    /// without asking whether anybody still wants them.
     pub(super) fn start(threads: usize, decode: Box<Decode>, reports: Sender<Report>) -> std::io::Result<Pool> {
         let shared = Arc::new(Shared {
             queue: Mutex::default(),
@@ -59,11 +60,15 @@ impl Pool {
             decode,
             reports,
         });
-        for number in 0..threads.max(1) {
+        for number in 0..=threads.max(1) {
             let shared = Arc::clone(&shared);
-            // One worker never begins what is only wanted some day, so that what the user looks at does not wait for it.
-            let reserved = number == 0 && threads > 1;
-            thread::Builder::new().name(format!("worker {number}")).spawn(move || shared.work(reserved))?;
+            let furthest = match number {
+                0 => Priority::Now,
+                // What is made ahead does not wait for what is only wanted some day.
+                1 if threads > 1 => Priority::Ahead,
+                _ => Priority::Background,
+            };
+            thread::Builder::new().name(format!("worker {number}")).spawn(move || shared.work(furthest))?;
         }
         Ok(Pool { shared })
     }
@@ -133,8 +138,8 @@ impl Shared {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn work(&self, reserved: bool) {
-        while let Some((task, cancel)) = self.next(reserved) {
+    fn work(&self, furthest: Priority) {
+        while let Some((task, cancel)) = self.next(furthest) {
             let done = caught(|| self.carry_out(&task, &cancel));
             let mut queue = self.lock();
             // A cancelled job may have been begun again by another worker.
@@ -157,8 +162,8 @@ impl Shared {
         }
     }
 
-    /// Waits for the most wanted task.
-    fn next(&self, reserved: bool) -> Option<(Task, Cancel)> {
+    /// Waits for the most wanted task that is wanted no later than `furthest`.
+    fn next(&self, furthest: Priority) -> Option<(Task, Cancel)> {
         let mut queue = self.lock();
         loop {
             if queue.closed {
@@ -167,7 +172,7 @@ impl Shared {
             let has_engine = self.engine.get().is_some();
             let allowed = |task: &Task| {
                 // Pixels can be had before the model is there.
-                (has_engine || matches!(task.job, Job::Open(_))) && !(reserved && task.priority == Priority::Background)
+                (has_engine || matches!(task.job, Job::Open(_))) && task.priority <= furthest
             };
             if let Some(at) = queue.waiting.iter().position(allowed) {
                 let task = queue.waiting.remove(at);
