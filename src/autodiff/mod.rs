@@ -7,12 +7,15 @@
 //! The module knows nothing of images, classes or explanations. It works on the graph as `into_typed()` leaves it, before
 //! decluttering: there tensors are still in ONNX's layout and nodes carry their ONNX names.
 
+mod adjoint;
 mod error;
 mod ops;
 mod registry;
 mod rules;
 mod sweep;
 
+pub use adjoint::Adjoint;
 pub use error::{Error, Unsupported};
+pub use ops::{Pull, Real, pullback};
 pub use registry::{Partials, Rule, RuleResult, Rules, operators};
-pub use sweep::{Adjoint, COTANGENT, unsupported, vjp, vjp_with};
+pub use sweep::{COTANGENT, unsupported, unsupported_with, vjp, vjp_between, vjp_with};

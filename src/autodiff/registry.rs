@@ -68,12 +68,12 @@ impl<O: ElementWiseMiniOp> Rule for ElementWise<O> {
 /// modifies the backward pass (guided backpropagation, LRP) says so. One that declines a node leaves it to the next rule,
 /// and may first have changed the gradient that arrives, by [`Adjoint::set_gradient`].
 #[derive(Clone, Copy, Default)]
-pub struct Rules {
+pub struct Rules<'a> {
     /// Tried before the true gradients, in order.
-    pub overrides: &'static [&'static dyn Rule],
+    pub overrides: &'a [&'a dyn Rule],
 }
 
-impl Rules {
+impl Rules<'_> {
     /// Applies the first rule that knows `op`.
     pub(super) fn apply(&self, op: &dyn TypedOp, node: &mut Adjoint<'_>) -> Option<RuleResult> {
         self.overrides.iter().chain(rules::ALL).find_map(|rule| rule.apply(op, node))

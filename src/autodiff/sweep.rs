@@ -4,163 +4,12 @@ use std::collections::HashMap;
 
 use tract_onnx::prelude::*;
 use tract_onnx::tract_core::internal::*;
-use tract_onnx::tract_core::ops::konst::Const;
 use tract_onnx::tract_core::ops::math;
 
-use super::{Error, Rules, Unsupported};
+use super::{Adjoint, Error, Rules, Unsupported};
 
 /// The name of the model input that [`vjp`] adds: the cotangent of the differentiated output, of the same shape.
 pub const COTANGENT: &str = "cotangent";
-
-/// One node under differentiation: what a rule reads, and the graph that it extends.
-pub struct Adjoint<'a> {
-    graph: &'a mut TypedModel,
-    node: usize,
-    gradients: TVec<Option<OutletId>>,
-    wanted: TVec<bool>,
-    prefix: String,
-    twins: &'a Twins,
-}
-
-impl Adjoint<'_> {
-    /// The outlet that feeds input `slot` of the node.
-    pub fn input(&self, slot: usize) -> OutletId {
-        self.twins.first(self.graph.node(self.node).inputs[slot])
-    }
-
-    /// The number of inputs of the node.
-    pub fn input_count(&self) -> usize {
-        self.graph.node(self.node).inputs.len()
-    }
-
-    /// Output `slot` of the node.
-    pub fn output(&self, slot: usize) -> OutletId {
-        self.twins.first(OutletId::new(self.node, slot))
-    }
-
-    /// The node that makes an outlet.
-    pub fn producer(&self, outlet: OutletId) -> &TypedNode {
-        self.graph.node(outlet.node)
-    }
-
-    /// Type and shape of any outlet of the graph.
-    ///
-    /// # Errors
-    /// When the outlet does not exist.
-    pub fn fact(&self, outlet: OutletId) -> TractResult<&TypedFact> {
-        self.graph.outlet_fact(outlet)
-    }
-
-    /// The concrete shape of an outlet.
-    ///
-    /// # Errors
-    /// When it is symbolic.
-    pub fn shape(&self, outlet: OutletId) -> TractResult<TVec<usize>> {
-        let fact = self.fact(outlet)?;
-        let shape = fact.shape.as_concrete().with_context(|| format!("the shape {:?} is symbolic", fact.shape))?;
-        Ok(shape.into())
-    }
-
-    /// The gradient that arrives at output `slot`, if any consumer sent one.
-    pub fn gradient(&self, slot: usize) -> Option<OutletId> {
-        self.gradients[slot]
-    }
-
-    /// The gradient at the node's first output: the form for operators with one output.
-    ///
-    /// # Errors
-    /// When none arrives.
-    pub fn output_gradient(&self) -> TractResult<OutletId> {
-        self.gradients[0].context("no gradient arrives at this output")
-    }
-
-    /// Replaces the gradient that arrives at output `slot`, for a rule that changes it and then declines, so that the next
-    /// rule pulls the changed one back.
-    pub fn set_gradient(&mut self, slot: usize, gradient: OutletId) {
-        self.gradients[slot] = Some(gradient);
-    }
-
-    /// Whether the partial gradient of input `slot` will be used. A rule may skip the others.
-    pub fn is_wanted(&self, slot: usize) -> bool {
-        self.wanted[slot]
-    }
-
-    /// The constant value of an outlet, where it has one, or where it follows from constants: before decluttering, tract
-    /// leaves indices and bounds as the small computations that the exporter wrote.
-    ///
-    /// # Errors
-    /// When an operator on the way fails.
-    pub fn constant_value(&self, outlet: OutletId) -> TractResult<Option<Arc<Tensor>>> {
-        if let Some(value) = &self.fact(outlet)?.konst {
-            return Ok(Some(value.clone()));
-        }
-        let node = self.graph.node(outlet.node);
-        let mut inputs = tvec![];
-        for &input in &node.inputs {
-            let Some(value) = self.constant_value(input)? else { return Ok(None) };
-            inputs.push(value.into_tvalue());
-        }
-        if inputs.is_empty() {
-            return Ok(None);
-        }
-        let outputs = node.op.eval_out_of_plan(inputs)?;
-        Ok(outputs.map(|mut outputs| outputs.swap_remove(outlet.slot).into_arc_tensor()))
-    }
-
-    /// Adds an operator to the graph, named after the node with `role` appended, and returns its outputs. Where the graph
-    /// has that operator with these inputs already, its outputs are returned instead.
-    ///
-    /// # Errors
-    /// When the operator refuses these inputs.
-    pub fn wire_all(
-        &mut self,
-        role: &str,
-        op: impl Into<Box<dyn TypedOp>>,
-        inputs: &[OutletId],
-    ) -> TractResult<TVec<OutletId>> {
-        let op = op.into();
-        if let Some(twin) = self.find(&*op, inputs) {
-            return Ok((0..self.graph.node(twin).outputs.len()).map(|slot| OutletId::new(twin, slot)).collect());
-        }
-        let name = self.graph.unique_name(format!("{}.{role}", self.prefix)).into_owned();
-        self.graph.wire_node(name, op, inputs)
-    }
-
-    fn find(&self, op: &dyn TypedOp, inputs: &[OutletId]) -> Option<usize> {
-        let first = inputs.first()?;
-        let readers = &self.graph.node(first.node).outputs[first.slot].successors;
-        let is_twin = |node: &TypedNode| *node.inputs == *inputs && op.as_op() == node.op();
-        readers.iter().map(|reader| reader.node).find(|&reader| is_twin(self.graph.node(reader)))
-    }
-
-    /// Adds an operator with one output.
-    ///
-    /// # Errors
-    /// When the operator refuses these inputs.
-    pub fn wire(&mut self, role: &str, op: impl Into<Box<dyn TypedOp>>, inputs: &[OutletId]) -> TractResult<OutletId> {
-        Ok(self.wire_all(role, op, inputs)?[0])
-    }
-
-    /// Adds a constant.
-    ///
-    /// # Errors
-    /// When the value cannot be stored.
-    pub fn constant(&mut self, role: &str, value: impl IntoArcTensor) -> TractResult<OutletId> {
-        let name = self.graph.unique_name(format!("{}.{role}", self.prefix)).into_owned();
-        self.graph.add_const(name, value)
-    }
-
-    /// Adds a constant that nothing else reads, even if the graph has an equal one. tract computes ahead of time what
-    /// depends on a large constant only where that is its only reader; and it compares a shared constant with all others.
-    ///
-    /// # Errors
-    /// When the value cannot be stored.
-    pub fn own_constant(&mut self, role: &str, value: Arc<Tensor>) -> TractResult<OutletId> {
-        let name = self.graph.unique_name(format!("{}.{role}", self.prefix)).into_owned();
-        let fact = TypedFact::try_from(value.clone())?;
-        Ok(self.graph.add_node(name, Const::new(value)?, tvec!(fact))?.into())
-    }
-}
 
 /// The graph of `model` extended by the gradients of `<cotangent, output>` with respect to each outlet of `wanted`.
 ///
@@ -178,9 +27,61 @@ pub fn vjp(model: &TypedModel, output: OutletId, wanted: &[OutletId]) -> Result<
 ///
 /// # Errors
 /// As [`vjp`].
-pub fn vjp_with(rules: Rules, model: &TypedModel, output: OutletId, wanted: &[OutletId]) -> Result<TypedModel, Error> {
-    let (graph, mut problems) = sweep(rules, model, output, wanted)?;
+pub fn vjp_with(
+    rules: Rules<'_>,
+    model: &TypedModel,
+    output: OutletId,
+    wanted: &[OutletId],
+) -> Result<TypedModel, Error> {
+    let (graph, mut problems) = sweep(rules, model.clone(), model, &HashMap::new(), output, wanted)?;
     if problems.is_empty() { Ok(graph) } else { Err(Error::Unsupported(problems.swap_remove(0))) }
+}
+
+/// [`vjp_with`] where the rules also see a second forward pass, through [`Adjoint::second`]: methods that explain the
+/// difference of two inputs need both.
+///
+/// After the inputs of `model` and before the cotangent there is one more input for each wanted outlet, its value in the
+/// second pass; after the outputs of `model` and before the gradients, the value of `output` in the second pass.
+///
+/// # Errors
+/// As [`vjp`].
+pub fn vjp_between(
+    rules: Rules<'_>,
+    model: &TypedModel,
+    output: OutletId,
+    wanted: &[OutletId],
+) -> Result<TypedModel, Error> {
+    let mut graph = model.clone();
+    let second = second_pass(&mut graph, model, wanted)?;
+    let outputs = [model.output_outlets()?, &[*second.get(&output).unwrap_or(&output)]].concat();
+    graph.select_output_outlets(&outputs)?;
+    let (graph, mut problems) = sweep(rules, graph, model, &second, output, wanted)?;
+    if problems.is_empty() { Ok(graph) } else { Err(Error::Unsupported(problems.swap_remove(0))) }
+}
+
+/// Adds to `graph`, a copy of `model`, all that depends on `wanted` once more, from sources of its own.
+fn second_pass(
+    graph: &mut TypedModel,
+    model: &TypedModel,
+    wanted: &[OutletId],
+) -> TractResult<HashMap<OutletId, OutletId>> {
+    let mut second = HashMap::new();
+    for &outlet in wanted {
+        let name = graph.unique_name(format!("{}.second", model.node(outlet.node).name)).into_owned();
+        second.insert(outlet, graph.add_source(name, model.outlet_fact(outlet)?.without_value())?);
+    }
+    let order = model.eval_order()?;
+    let depends = depends_on(model, &order, wanted);
+    for &id in order.iter().filter(|&&id| depends[id]) {
+        let node = model.node(id);
+        let inputs: TVec<OutletId> = node.inputs.iter().map(|input| *second.get(input).unwrap_or(input)).collect();
+        let name = graph.unique_name(format!("{}.second", node.name)).into_owned();
+        let outputs = graph.wire_node(name, node.op.clone(), &inputs)?;
+        for (slot, output) in outputs.into_iter().enumerate() {
+            second.entry(OutletId::new(id, slot)).or_insert(output);
+        }
+    }
+    Ok(second)
 }
 
 /// Every operator between `wanted` and `output` that stops the gradient, in the order of the backward sweep; empty when
@@ -189,16 +90,31 @@ pub fn vjp_with(rules: Rules, model: &TypedModel, output: OutletId, wanted: &[Ou
 /// # Errors
 /// [`Error::Graph`] when the graph is malformed.
 pub fn unsupported(model: &TypedModel, output: OutletId, wanted: &[OutletId]) -> Result<Vec<Unsupported>, Error> {
-    Ok(sweep(Rules::default(), model, output, wanted)?.1)
+    unsupported_with(Rules::default(), model, output, wanted)
 }
 
-fn sweep(
-    rules: Rules,
+/// [`unsupported`] with modified rules.
+///
+/// # Errors
+/// As [`unsupported`].
+pub fn unsupported_with(
+    rules: Rules<'_>,
     model: &TypedModel,
     output: OutletId,
     wanted: &[OutletId],
+) -> Result<Vec<Unsupported>, Error> {
+    Ok(sweep(rules, model.clone(), model, &HashMap::new(), output, wanted)?.1)
+}
+
+/// Extends `graph`, which begins with the nodes of `model`, by the gradients at `wanted`.
+fn sweep(
+    rules: Rules<'_>,
+    mut graph: TypedModel,
+    model: &TypedModel,
+    second: &HashMap<OutletId, OutletId>,
+    output: OutletId,
+    wanted: &[OutletId],
 ) -> Result<(TypedModel, Vec<Unsupported>), Error> {
-    let mut graph = model.clone();
     let mut problems = vec![];
     let order = model.eval_order()?;
     let depends = depends_on(model, &order, wanted);
@@ -222,6 +138,7 @@ fn sweep(
             wanted: node.inputs.iter().map(is_wanted).collect(),
             prefix: format!("{}.gradient", node.name),
             twins: &twins,
+            second,
         };
         let partials = match rules.apply(node.op.as_ref(), &mut adjoint) {
             Some(Ok(partials)) => partials,
@@ -247,7 +164,7 @@ fn sweep(
         }
     }
 
-    let mut outputs = model.output_outlets()?.to_vec();
+    let mut outputs = graph.output_outlets()?.to_vec();
     for &outlet in wanted {
         outputs.push(match gradients.get(&outlet) {
             Some(&gradient) => gradient,
@@ -271,7 +188,7 @@ fn depends_on(model: &TypedModel, order: &[usize], outlets: &[OutletId]) -> Vec<
 ///
 /// So the backward pass has no two nodes alike. tract 0.23.9 merges such nodes when it declutters, and may replace each by
 /// the other where they share two inputs (`PushSplitDown`), which leaves neither.
-struct Twins(HashMap<usize, usize>);
+pub(super) struct Twins(HashMap<usize, usize>);
 
 impl Twins {
     fn new(model: &TypedModel, order: &[usize]) -> Twins {
@@ -289,7 +206,7 @@ impl Twins {
     }
 
     /// The same output of the first node that computes the same.
-    fn first(&self, outlet: OutletId) -> OutletId {
+    pub(super) fn first(&self, outlet: OutletId) -> OutletId {
         OutletId::new(*self.0.get(&outlet.node).unwrap_or(&outlet.node), outlet.slot)
     }
 }

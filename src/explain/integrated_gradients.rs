@@ -2,10 +2,10 @@
 
 use ndarray::ArrayD;
 
-use super::frame::Frame;
+use super::baseline::{self, BASELINE, baseline};
 use super::{
-    Attribution, Evidence, ExplainError, Family, Method, MethodInfo, Monitor, Needs, Param, ParamKind, Request, Sign,
-    Subject, Value, gradient,
+    Attribution, ExplainError, Family, Method, MethodInfo, Monitor, Needs, Param, ParamKind, Request, Sign, Subject,
+    Value, gradient,
 };
 
 const STEPS: Param = Param {
@@ -13,15 +13,6 @@ const STEPS: Param = Param {
     kind: ParamKind::Integer { default: 50, min: 1, max: 1000 },
     help: "points of the Gauss-Legendre rule along the way",
 };
-
-const BASELINE: Param = Param {
-    name: "baseline",
-    kind: ParamKind::Choice { default: "zero", options: &["zero", "black", "white", "mean", "blur"] },
-    help: "where the way begins: zero after normalisation, a plain picture, the mean colour, or the image blurred",
-};
-
-/// How much of the image's width the `blur` baseline's Gaussian covers.
-const BLUR: f64 = 0.05;
 
 /// The integral of the gradient by Gauss-Legendre quadrature, as in captum, times the way; the completeness gap, the sum of
 /// the map less the difference of the scores, is always reported.
@@ -85,29 +76,9 @@ fn finish(
     let total: f64 = values.iter().map(|value| f64::from(*value)).sum();
     let mut attribution = gradient::signed(gradient::channels_first(values, subject));
     if let Some(difference) = difference {
-        let gap = total - difference;
-        attribution.evidence.push(Evidence { name: "completeness gap", value: gap, unit: "logit" });
-        attribution.evidence.push(Evidence { name: "score difference", value: difference, unit: "logit" });
-        if gap.abs() > 0.05 * difference.abs().max(1e-3) {
-            let share = 100.0 * gap.abs() / difference.abs().max(1e-12);
-            attribution.warnings.push(format!(
-                "the map misses the score's difference by {share:.0} %: more steps or another baseline may help"
-            ));
-        }
+        baseline::report_gap(&mut attribution, total, difference, "more steps or another baseline may help");
     }
     attribution
-}
-
-fn baseline(subject: Subject<'_>, request: &Request) -> ArrayD<f32> {
-    let frame = Frame::of(subject);
-    let values = match request.value(&BASELINE) {
-        Value::Choice(choice) if choice == "black" => frame.plain([0; 3]),
-        Value::Choice(choice) if choice == "white" => frame.plain([255; 3]),
-        Value::Choice(choice) if choice == "mean" => frame.mean(),
-        Value::Choice(choice) if choice == "blur" => frame.blurred(BLUR * frame.extent().1 as f64),
-        _ => frame.zeros(),
-    };
-    frame.tensor(values)
 }
 
 /// Points and weights of the Gauss-Legendre rule on `[0, 1]`, from the smallest point to the largest: the roots of the

@@ -2,9 +2,9 @@
 //! the help and the documentation all read this table.
 
 use super::{
-    LayerChoice, MethodInfo, ablation_cam, anchors, eigen_cam, eigen_grad_cam, elementwise_grad_cam, grad_cam,
-    grad_cam_plus_plus, guided_backprop, hires_cam, input_x_gradient, integrated_gradients, kernel_shap, layer_cam,
-    lime, occlusion, rise, saliency, score_cam, smoothgrad, xgrad_cam,
+    LayerChoice, MethodInfo, ablation_cam, anchors, deep_lift, eigen_cam, eigen_grad_cam, elementwise_grad_cam,
+    grad_cam, grad_cam_plus_plus, guided_backprop, hires_cam, input_x_gradient, integrated_gradients, kernel_shap,
+    layer_cam, lime, lrp, occlusion, rise, saliency, score_cam, smoothgrad, xgrad_cam,
 };
 
 use crate::model::{Network, Unsupported};
@@ -24,6 +24,8 @@ pub static METHODS: &[&MethodInfo] = &[
     &saliency::SALIENCY,
     &input_x_gradient::INPUT_X_GRADIENT,
     &integrated_gradients::INTEGRATED_GRADIENTS,
+    &deep_lift::DEEP_LIFT,
+    &lrp::LRP,
     &smoothgrad::SMOOTHGRAD,
     &smoothgrad::VARGRAD,
     &guided_backprop::GUIDED_BACKPROP,
@@ -47,6 +49,9 @@ pub fn default_method() -> &'static MethodInfo {
 
 /// What keeps `method` from explaining `network`, in words; none where it can.
 pub fn obstacle(method: &MethodInfo, network: &Network, layer: &LayerChoice) -> Option<String> {
+    if let Some(reason) = method.method.obstacle(network) {
+        return Some(reason);
+    }
     let stopped = |operators: &[Unsupported]| {
         operators.first().map(|it| format!("no gradient through {} at {}: {}", it.operator, it.node, it.reason))
     };

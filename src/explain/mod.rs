@@ -6,8 +6,10 @@
 mod ablation_cam;
 mod anchors;
 mod bank;
+mod baseline;
 pub mod cam;
 mod channel_cam;
+mod deep_lift;
 mod division;
 mod eigen_cam;
 mod eigen_grad_cam;
@@ -26,6 +28,7 @@ mod kl_bounds;
 mod layer_cam;
 mod lime;
 mod linear;
+mod lrp;
 mod methods;
 mod monitor;
 mod occlusion;
@@ -319,4 +322,9 @@ pub trait Method: Sync {
         request: &Request,
         monitor: &Monitor<'_>,
     ) -> Result<Attribution, ExplainError>;
+
+    /// What keeps the method from explaining `network`, in words, beyond what its [`Needs`] say.
+    fn obstacle(&self, _network: &Network) -> Option<String> {
+        None
+    }
 }

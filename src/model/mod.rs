@@ -29,8 +29,8 @@ pub use error::{ExternalDataProblem, MissingOperator, ModelError, ModelProblem};
 pub use labels::Labels;
 pub use names::{NodeNames, OnnxNode};
 pub use network::{
-    Activation, ChangedRegion, Layer, LayerGradient, LayerLayout, Network, NetworkError, Pass, RegionalRuns,
-    with_threads,
+    Activation, ChangedRegion, Composite, Layer, LayerGradient, LayerLayout, Multipliers, Network, NetworkError, Pass,
+    Propagation, RegionalRuns, with_threads,
 };
 pub use preprocess::{CropGeometry, Prepared};
 pub use settings::{ChannelOrder, LabelSource, Layout, Origin, Overrides, Resize, Setting, Settings, Size};

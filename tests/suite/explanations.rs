@@ -30,7 +30,10 @@ impl Case {
         let source = ModelSource::Path(crate::support::fixture(onnx));
         let input = fixture_array(network["input"].as_str().unwrap());
         let (height, width) = (input.shape()[2], input.shape()[3]);
-        let overrides = Overrides { input_size: format!("{width}x{height}").parse().ok(), ..Overrides::default() };
+        // Black is -4 then and white 4, the box of the goldens' z-box rule.
+        let (mean, std) = (Some(vec![0.5]), Some(vec![0.125]));
+        let input_size = format!("{width}x{height}").parse().ok();
+        let overrides = Overrides { input_size, mean, std, ..Overrides::default() };
         let classifier = Classifier::load(&source, &overrides).unwrap_or_else(|error| panic!("{onnx}: {error}"));
         let pass = classifier.network().forward(Arc::new(input)).unwrap();
         Some(Case { classifier, pass, layers: network["layers"].clone(), exporter })
@@ -73,15 +76,25 @@ fn values(info: &seewhy::explain::MethodInfo, parameters: &Json) -> Values {
         .as_object()
         .into_iter()
         .flatten()
-        .filter(|(name, _)| *name != "class-token")
-        .map(|(name, value)| (name.clone(), value.as_str().map_or_else(|| value.to_string(), String::from)))
+        // What is not ours to choose: how tokens are ablated, zennit's stabiliser, the box that the input's range gives.
+        .filter(|(name, _)| !["class-token", "stabilizer", "low", "high"].contains(&name.as_str()))
+        .map(|(name, value)| {
+            (
+                if name == "composite" { "rule".into() } else { name.clone() },
+                value.as_str().map_or_else(|| value.to_string(), String::from),
+            )
+        })
         .collect();
     info.parse_values(settings.iter().map(|(name, value)| (name.as_str(), value.as_str()))).unwrap()
 }
 
 /// The name of a reference method in our registry; none for those that we do not have.
 fn ours(method: &str) -> Option<&'static str> {
-    let name = if method == "elementwise-cam" { "elementwise-grad-cam" } else { method };
+    let name = match method {
+        "elementwise-cam" => "elementwise-grad-cam",
+        "deeplift" => "deep-lift",
+        method => method,
+    };
     find(name).map(|info| info.name)
 }
 
@@ -140,9 +153,13 @@ fn class_activation_maps_equal_those_of_pytorch_grad_cam() {
     assert!(compared["grad-cam"] >= 20 && compared.len() >= 8, "too few cases: {compared:?}");
 }
 
+fn evidence(attribution: &Attribution, name: &str) -> f64 {
+    attribution.evidence.iter().find(|evidence| evidence.name == name).unwrap().value
+}
+
 /// Every gradient map that the fixtures have and we make. Noise is the sampler's own there, so SmoothGrad is tested apart.
 #[test]
-fn gradient_maps_equal_those_of_captum() {
+fn gradient_maps_equal_those_of_captum_and_zennit() {
     let manifest = Manifest::read();
     let mut compared = BTreeMap::<&str, usize>::new();
     let mut wrong = vec![];
@@ -165,16 +182,29 @@ fn gradient_maps_equal_those_of_captum() {
                     ));
                 }
                 if let Some(gap) = map["completeness_gap"].as_f64() {
-                    let ours =
-                        attribution.evidence.iter().find(|evidence| evidence.name == "completeness gap").unwrap();
-                    assert!((ours.value - gap).abs() < 1e-3, "{} is not {gap}", ours.value);
+                    let ours = evidence(&attribution, "completeness gap");
+                    assert!((ours - gap).abs() < 1e-3, "{ours} is not {gap}");
+                }
+                if let Some(conserved) = map["conserved"].as_f64() {
+                    let start = evidence(&attribution, "relevance at the start");
+                    let ours = (evidence(&attribution, "conservation gap") + start) / start;
+                    assert!((ours - conserved).abs() < 1e-3, "{ours} is not {conserved}: {}", map["parameters"]);
                 }
             }
         }
     }
     println!("maps compared: {compared:?}");
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    for method in ["saliency", "input-x-gradient", "integrated-gradients", "guided-backprop", "guided-grad-cam"] {
+    let methods = [
+        "saliency",
+        "input-x-gradient",
+        "integrated-gradients",
+        "guided-backprop",
+        "guided-grad-cam",
+        "deep-lift",
+        "lrp",
+    ];
+    for method in methods {
         assert!(compared.contains_key(method), "no case of {method}: {compared:?}");
     }
 }

@@ -20,6 +20,7 @@ mod network;
 mod perturbations;
 mod preprocessing;
 mod protocols;
+mod relevance;
 mod screens;
 mod superpixels;
 mod support;

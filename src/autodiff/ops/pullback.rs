@@ -8,7 +8,7 @@ use tract_onnx::tract_core::internal::{multithread::par_chunks_mut, tract_num_tr
 use tract_onnx::tract_core::ops::binary::{BinMiniOp, TypedBinOp};
 
 /// A floating-point type.
-pub(in crate::autodiff) trait Real: Float + Datum {
+pub trait Real: Float + Datum {
     /// A constant, rounded to this type.
     fn of(constant: f64) -> Self;
 }
@@ -32,7 +32,7 @@ impl Real for f64 {
 }
 
 /// How an element-wise function pulls one element of a gradient back.
-pub(in crate::autodiff) trait Pull: Debug + Clone + Eq + Send + Sync + 'static {
+pub trait Pull: Debug + Clone + Eq + Send + Sync + 'static {
     /// The gradient of the function's input, from the `gradient` of its output and one `value`: its input or its output.
     fn pull<T: Real>(&self, gradient: T, value: T) -> T;
 }
@@ -42,7 +42,7 @@ pub(in crate::autodiff) trait Pull: Debug + Clone + Eq + Send + Sync + 'static {
 struct Pullback<F>(F);
 
 /// [`Pullback`] as an operator, for wiring to `[gradient, value]`.
-pub(in crate::autodiff) fn pullback(function: impl Pull) -> TypedBinOp {
+pub fn pullback(function: impl Pull) -> TypedBinOp {
     TypedBinOp(Box::new(Pullback(function)), None)
 }
 

@@ -15,12 +15,14 @@ mod incremental;
 mod layers;
 mod plans;
 mod randomise;
+mod relevance;
+mod rescale;
 mod tensors;
 mod threads;
 
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use anyhow::Context as _;
 use ndarray::{Array3, ArrayD, ArrayViewD};
@@ -38,6 +40,8 @@ pub use incremental::{ChangedRegion, RegionalRuns};
 use layers::Layers;
 pub use layers::{Layer, LayerLayout};
 use plans::{Kind, LayerPlans, Lazy, Plan};
+pub use relevance::{Composite, Propagation};
+pub use rescale::Multipliers;
 pub use threads::with_threads;
 
 /// A layer's output for one image, `[C, h, w]`.
@@ -89,6 +93,8 @@ pub struct Network {
     classes: usize,
     layers: Layers,
     unsupported: Vec<Unsupported>,
+    relevance_obstacles: OnceLock<Vec<Unsupported>>,
+    rescale_exceptions: OnceLock<Vec<Unsupported>>,
     /// The way back to the layer that `auto` picks, where it is short.
     head: Option<Head>,
     /// The outlets whose values a [`Pass`] keeps.
@@ -128,12 +134,7 @@ impl Network {
             Ok((input, input_shape, classes, layers))
         })();
         let (input, input_shape, classes, layers) = prepared.map_err(tract(attempt))?;
-        let mut unsupported = autodiff::unsupported(&without_weights(&graph), logits, &[input])?;
-        for operator in &mut unsupported {
-            if let Some(node) = graph.node_id_by_name(&operator.node).ok().and_then(|id| names.owner(id)) {
-                operator.node.clone_from(&node.name);
-            }
-        }
+        let unsupported = autodiff::unsupported(&without_weights(&graph), logits, &[input])?;
         let mut kept: Vec<OutletId> = (0..layers.list.len())
             .filter(|layer| is_kept(&layers, *layer))
             .map(|layer| layers.outlets[layer])
@@ -142,7 +143,7 @@ impl Network {
         let head = auto.and_then(|auto| head::head(&graph, logits, layers.outlets[auto]));
         let others = head.iter().flat_map(|head| &head.values).filter(|value| !kept.contains(value));
         kept.extend(others.copied().collect::<Vec<_>>());
-        Ok(Network {
+        let mut network = Network {
             graph,
             names,
             input,
@@ -150,7 +151,9 @@ impl Network {
             input_shape,
             classes,
             layers,
-            unsupported,
+            unsupported: vec![],
+            relevance_obstacles: OnceLock::new(),
+            rescale_exceptions: OnceLock::new(),
             head,
             kept,
             forward: Lazy::default(),
@@ -159,7 +162,19 @@ impl Network {
             way_back: Lazy::default(),
             layer_plans: LayerPlans::new(LAYER_PLANS),
             regional_plans: RegionalPlans::default(),
-        })
+        };
+        network.unsupported = network.under_their_own_names(unsupported);
+        Ok(network)
+    }
+
+    /// The operators with the names that the model's file gives their nodes.
+    fn under_their_own_names(&self, mut operators: Vec<Unsupported>) -> Vec<Unsupported> {
+        for operator in &mut operators {
+            if let Some(node) = self.graph.node_id_by_name(&operator.node).ok().and_then(|id| self.names.owner(id)) {
+                operator.node.clone_from(&node.name);
+            }
+        }
+        operators
     }
 
     /// The shape of the input, `[1, C, H, W]` or `[1, H, W, C]`.
@@ -338,7 +353,7 @@ impl Network {
     #[allow(clippy::needless_pass_by_value, reason = "a view is a reference already")]
     pub fn input_gradient_with(
         &self,
-        rules: Rules,
+        rules: Rules<'static>,
         input: ArrayViewD<'_, f32>,
         cotangent: &[f32],
     ) -> Result<(Vec<f32>, ArrayD<f32>), NetworkError> {
@@ -429,7 +444,7 @@ impl Network {
     /// and the gradient at `wanted`.
     fn gradient_plan(
         &self,
-        rules: Rules,
+        rules: Rules<'_>,
         purpose: String,
         base: OutletId,
         wanted: OutletId,

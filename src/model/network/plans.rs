@@ -88,6 +88,10 @@ pub(super) enum Kind {
     Tail,
     /// Logits and the input's gradient by modified rules; the number is theirs, not a layer's.
     Modified,
+    /// The logits of two inputs, and what carries one to the other.
+    Rescaled,
+    /// Logits and the input's relevance; the number is the propagation's.
+    Relevance,
 }
 
 /// The plans of single layers: each holds its own packed copy of the weights behind its layer, so only the last few used

@@ -1,0 +1,100 @@
+//! Layer-wise relevance propagation: the score handed back through the network, layer by layer (Bach et al., PLoS ONE 2015).
+
+use super::{
+    Attribution, Evidence, ExplainError, Family, Method, MethodInfo, Monitor, Needs, Param, ParamKind, Request, Sign,
+    Subject, gradient,
+};
+use crate::model::{Composite, Network, Propagation, Unsupported};
+
+const RULE: Param = Param {
+    name: "rule",
+    kind: ParamKind::Choice {
+        default: "epsilon-plus-flat",
+        options: &[
+            "epsilon-plus-flat",
+            "epsilon-gamma-box",
+            "epsilon-plus",
+            "epsilon-alpha2-beta1",
+            "epsilon",
+            "gamma",
+        ],
+    },
+    help: "how layers share relevance, as zennit's composites: dense layers by epsilon, convolutions by plus (alpha 1, \
+           beta 0), alpha2-beta1, gamma or epsilon; flat and box (z-box) say how pixels do",
+};
+
+const EPSILON: Param = Param {
+    name: "epsilon",
+    kind: ParamKind::Real { default: 1e-6, min: 1e-9, max: 1000.0 },
+    help: "what the epsilon rule adds to the size of each sum, so that small contributions count less",
+};
+
+const GAMMA: Param = Param {
+    name: "gamma",
+    kind: ParamKind::Real { default: 0.25, min: 0.0, max: 1000.0 },
+    help: "how far the gamma rule favours weights that agree with the sum, as a share of themselves",
+};
+
+/// Relevance of each number of the input, started from the target's logit; what biases and stabilisers took of it is
+/// reported as the conservation gap.
+pub(super) static LRP: MethodInfo = MethodInfo {
+    name: "lrp",
+    family: Family::Gradient,
+    help: "the score handed back layer by layer, to each input by its share",
+    reference: "Bach et al., On pixel-wise explanations by layer-wise relevance propagation, PLoS ONE 2015",
+    needs: Needs { gradient: true, layer: false, superpixels: false, seed: false },
+    sign: Sign::Signed,
+    params: &[RULE, EPSILON, GAMMA],
+    caution: None,
+    method: &Lrp,
+};
+
+struct Lrp;
+
+impl Method for Lrp {
+    fn explain(
+        &self,
+        subject: Subject<'_>,
+        request: &Request,
+        monitor: &Monitor<'_>,
+    ) -> Result<Attribution, ExplainError> {
+        monitor.check()?;
+        if let Some(reason) = self.obstacle(subject.network) {
+            return Err(ExplainError::Unsuitable { method: LRP.name, reason });
+        }
+        let logits = &subject.pass.logits;
+        // For a contrast, each of the two logits; for a probability, each logit times its gradient.
+        let start: Vec<f32> =
+            request.target.cotangent(logits)?.iter().zip(logits).map(|(share, logit)| share * logit).collect();
+        let propagation = propagation(subject, request);
+        let values = subject.network.relevance(&propagation, subject.pass.input.view(), &start)?;
+        let [total, started] = [sum(&values), sum(&start)];
+        let mut attribution = gradient::signed(gradient::channels_first(values, subject));
+        attribution.evidence.push(Evidence { name: "conservation gap", value: total - started, unit: "logit" });
+        attribution.evidence.push(Evidence { name: "relevance at the start", value: started, unit: "logit" });
+        Ok(attribution)
+    }
+
+    fn obstacle(&self, network: &Network) -> Option<String> {
+        let Unsupported { operator, node, reason } = network.relevance_obstacles().first()?;
+        Some(format!("no way through {operator} at {node}: {reason}"))
+    }
+}
+
+fn sum<'a>(values: impl IntoIterator<Item = &'a f32>) -> f64 {
+    values.into_iter().map(|value| f64::from(*value)).sum()
+}
+
+fn propagation(subject: Subject<'_>, request: &Request) -> Propagation {
+    let composite = match request.choice(&RULE).as_str() {
+        "epsilon-gamma-box" => Composite::EpsilonGammaBox,
+        "epsilon-plus" => Composite::EpsilonPlus,
+        "epsilon-alpha2-beta1" => Composite::EpsilonAlpha2Beta1,
+        "epsilon" => Composite::Epsilon,
+        "gamma" => Composite::Gamma,
+        _ => Composite::EpsilonPlusFlat,
+    };
+    let [black, white] = [[0; 3], [255; 3]].map(|colour| subject.settings.normalised(colour));
+    let bounds = black.into_iter().zip(white).map(|(a, b)| (a.min(b), a.max(b))).collect();
+    Propagation { composite, epsilon: request.real(&EPSILON), gamma: request.real(&GAMMA), bounds }
+}
