@@ -50,10 +50,7 @@ class Graph:
         return self.node("MaxPool", name + ".pool", [x], kernel_shape=[2, 2], strides=[2, 2]) if module.pool else x
 
     def residual(self, name, x, module):
-        inner = x
-        for k, block in enumerate(module.body):
-            inner = self.block(f"{name}.{k}", inner, block)
-        return self.node("Add", name + ".add", [x, inner])
+        return self.node("Add", name + ".add", [x, self.block(name, x, module.body)])
 
 
 def build(model, temperature):

@@ -43,9 +43,9 @@ class Conv(nn.Module):
 class Residual(nn.Module):
     """x + F(x), where F ends in a ReLU: the sum stays non-negative."""
 
-    def __init__(self, channels, depth):
+    def __init__(self, channels):
         super().__init__()
-        self.body = nn.Sequential(*[Conv(channels, channels) for _ in range(depth)])
+        self.body = Conv(channels, channels)
 
     def forward(self, x):
         return x + self.body(x)
@@ -54,17 +54,17 @@ class Residual(nn.Module):
 class Network(nn.Module):
     """[N, 3, 32, 32], normalised, to [N, 10] logits."""
 
-    def __init__(self, widths=(32, 64, 128, 256)):
+    def __init__(self, widths=(32, 64, 256, 256)):
         super().__init__()
         w0, w1, w2, w3 = widths
         self.whiten = nn.Conv2d(3, w0, 3, padding=1, bias=True)
         self.whiten.weight.requires_grad = False
         self.layer1 = Conv(w0, w1, pool=True)  # 32 -> 16
-        self.res1 = Residual(w1, 1)
+        self.res1 = Residual(w1)
         self.layer2 = Conv(w1, w2, pool=True)  # 16 -> 8
-        self.res2 = Residual(w2, 2)
+        self.res2 = Residual(w2)
         self.layer3 = Conv(w2, w3)  # 8
-        self.res3 = Residual(w3, 1)
+        self.res3 = Residual(w3)
         self.head = nn.Linear(w3, len(CLASSES))
 
     def init_whitening(self, images, eps=5e-4):

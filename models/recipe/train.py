@@ -1,14 +1,14 @@
-"""Trains the bundled classifier on a processor, within a fixed wall-clock time.
+"""Trains the bundled classifier on a processor.
 
-    python train.py WORK_DIR --minutes 96 [--threads 2] [--seed 1]
+    python train.py WORK_DIR [--epochs 30] [--threads 2] [--seed 1]
 
-WORK_DIR comes from prepare.py. The schedule follows elapsed time, not epochs, so that a busy machine ends annealed and on
-time. Each step's batch is cut into micro-batches that the threads draw from one queue: no core waits for a slower one
-inside an operator. A killed run goes on from its last checkpoint; the time it had used counts.
+WORK_DIR comes from prepare.py. The schedule follows steps, so that a run is the same on a busy machine as on a quiet one.
+Each step's batch is cut into micro-batches that the threads draw from one queue: no core waits for a slower one inside an
+operator. A killed run goes on from its last checkpoint with the batches that it would have seen.
 
 The recipe takes its ideas from public fast CIFAR-10 recipes (D. Page, "How to train your ResNet", 2018; K. Jordan, "94% on
-CIFAR-10 in 3.29 seconds", arXiv:2404.00498; the Muon optimiser, 2024): whitening first layer, norms without scale, identity
-initialisation, alternating flips, label smoothing, orthogonalised updates of normalised filters.
+CIFAR-10 in 3.29 seconds", arXiv:2404.00498; the Muon optimiser, 2024): whitening first layer, norms without scale and over
+small ghost batches, identity initialisation, alternating flips, label smoothing, orthogonalised updates of normalised filters.
 """
 
 import argparse
@@ -26,88 +26,89 @@ import torch.nn.functional as F
 from network import MEAN, STD, Network
 
 BATCH = 512
-MICRO_BATCH = 128
+MICRO_BATCH = 64
+SIDES = ((0.3, 24), (1.0, 32))  # resolution until this share of the steps: small is cheap, and good enough at first
 PHOTO_SHARE = 0.2
+PLAIN_FROM = 0.85  # from this share of the steps on no cutout and half of the degraded copies, to settle on plain images
+SHIFT = 3  # pixels
+CUTOUT = 8  # pixels
 LABEL_SMOOTHING = 0.15
-SIDES = ((0.6, 24), (0.8, 28), (1.0, 32))  # resolution until this share of the time: small is cheap, and learns the most
-PRUNE_FROM_EPOCH = 2  # from here on, easy images are skipped every other time ...
-PRUNE_UNTIL = 0.88  # ... until this share of the time (after InfoBatch, arXiv:2303.04947, without its rescaling)
-EMA_STEPS = 60
-CHECKPOINT_SECONDS = 240
+MUON_RATE, MUON_MOMENTUM = 0.065, 0.85
+ADAM_RATE = 4e-3
+WARM_UP = 0.02
 WHITEN_BIAS_UNTIL = 0.2  # then the first layer stands still, and its backward pass is not needed
+AVERAGE_STEPS = 60
+CHECKPOINT_SECONDS = 240
 
 
 class Data:
-    """The training arrays, and random batches of them. Variants that appear later in the folder are picked up."""
+    """The training arrays, and the batches of each step. A batch depends on the seed and the step alone."""
 
     def __init__(self, work, seed):
-        self.work = work
-        images = np.load(work / "images.npy")
         labels = torch.from_numpy(np.load(work / "labels.npy"))
         held_out = np.load(work / "held_out.npy")
-        self.keep = ~held_out
-        self.images = torch.from_numpy(images[self.keep])
-        self.labels = labels[torch.from_numpy(self.keep)]
-        self.test_images = torch.from_numpy(images[held_out])
+        paths = [work / "images.npy", *sorted(work.glob("photo-*.npy"))]
+        self.versions = [np.load(path, mmap_mode="r")[~held_out] for path in paths]  # each uint8 [N, side, side, 3]
+        self.labels = labels[torch.from_numpy(~held_out)]
+        self.test_images = torch.from_numpy(np.load(paths[0], mmap_mode="r")[held_out])
         self.test_labels = labels[torch.from_numpy(held_out)]
-        self.photos = {}
-        self.resized = {}
-        self.rng = np.random.default_rng(seed)
-        self.first_flip = self.rng.integers(0, 2, len(self.images))
-        self.epoch = -1
-        self.order = []
-        self.losses = np.full(len(self.images), np.inf, dtype=np.float32)
+        self.seed = seed
+        self.steps_per_epoch = len(self.labels) // BATCH
+        self.first_flip = np.random.default_rng(seed).random(len(self.labels)) < 0.5
+        self.resized = {32: self.versions}
+        self.order = (-1, None)
 
-    def indices(self, count, prune):
-        """The next `count` indices of a permutation that is drawn anew each epoch, leaving out half of the easy ones."""
-        if len(self.order) < count:
-            self.epoch += 1
-            self.order = self.rng.permutation(len(self.images))
-            known = np.isfinite(self.losses)
-            if prune and self.epoch >= PRUNE_FROM_EPOCH and known.any():
-                easy = self.losses < self.losses[known].mean()
-                self.order = self.order[~easy[self.order] | (self.rng.random(len(self.order)) < 0.5)]
-            for path in sorted(self.work.glob("photo-*.npy")):
-                if path.name not in self.photos:
-                    self.photos[path.name] = torch.from_numpy(np.load(path)[self.keep])
-        taken, self.order = self.order[:count], self.order[count:]
-        return taken
+    def batch(self, step, side, plain):
+        """Augmented images [BATCH, 3, side, side] (normalised) and their labels."""
+        rng = np.random.default_rng((self.seed, 1, step))
+        epoch, place = divmod(step, self.steps_per_epoch)
+        if self.order[0] != epoch:
+            self.order = (epoch, np.random.default_rng((self.seed, 0, epoch)).permutation(len(self.labels)))
+        chosen = self.order[1][place * BATCH : (place + 1) * BATCH]
+        versions = self.at(side)
+        pixels = versions[0][chosen]
+        photos = np.flatnonzero(rng.random(BATCH) < (PHOTO_SHARE / 2 if plain else PHOTO_SHARE))
+        which = rng.integers(1, len(versions), len(photos)) if len(versions) > 1 else []
+        for k in range(1, len(versions)):
+            pixels[photos[which == k]] = versions[k][chosen[photos[which == k]]]
+        flip = self.first_flip[chosen] ^ (epoch % 2 == 1)  # every image is seen both ways in two epochs
+        x = normalise(moved(pixels, flip, max(1, SHIFT * side // 32), rng))
+        if not plain:
+            cut_out(x, CUTOUT * side // 32, rng)
+        return x, self.labels[chosen]
 
-    def batch(self, count, prune, side):
-        """Augmented and normalised images [count, 3, side, side], their labels and their indices."""
-        chosen = self.indices(count, prune)
-        x = self.at("images", self.images, side)[chosen]
-        if self.photos:
-            degraded = np.flatnonzero(self.rng.random(count) < PHOTO_SHARE)
-            name = list(self.photos)[self.rng.integers(len(self.photos))]
-            x[degraded] = self.at(name, self.photos[name], side)[chosen[degraded]]
-        x = x.permute(0, 3, 1, 2)
-        flip = torch.from_numpy((self.first_flip[chosen] + self.epoch) % 2 == 1)
-        x = torch.where(flip[:, None, None, None], x.flip(3), x)
-        x = self.shift(x, 2)
-        x = normalise(x)
-        return x, self.labels[chosen], chosen
+    def at(self, side):
+        """The images at another resolution, resized once and kept until the resolution changes."""
+        if side not in self.resized:
+            self.resized = {32: self.versions, side: [resized(images, side) for images in self.versions]}
+        return self.resized[side]
 
-    def at(self, name, images, side):
-        """`images` at another resolution, resized once and kept until the resolution changes."""
-        if side == images.shape[1]:
-            return images
-        if (name, side) not in self.resized:
-            self.resized = {key: value for key, value in self.resized.items() if key[1] == side}
-            parts = [F.interpolate(part.permute(0, 3, 1, 2), (side, side), mode="bilinear", antialias=True)
-                     for part in images.split(1000)]
-            self.resized[name, side] = torch.cat(parts).permute(0, 2, 3, 1).contiguous()
-        return self.resized[name, side]
 
-    def shift(self, x, most):
-        """Moves each image by up to `most` pixels, reflecting at the edges."""
-        count, channels, height, width = x.shape
-        padded = np.pad(x.numpy(), ((0, 0), (0, 0), (most, most), (most, most)), mode="reflect")
-        dy, dx = self.rng.integers(0, 2 * most + 1, (2, count))
-        rows = dy[:, None] + np.arange(height)
-        columns = dx[:, None] + np.arange(width)
-        picked = padded[np.arange(count)[:, None, None], :, rows[:, :, None], columns[:, None, :]]
-        return torch.from_numpy(picked).permute(0, 3, 1, 2)
+def resized(images, side):
+    parts = [F.interpolate(part.permute(0, 3, 1, 2), (side, side), mode="bilinear", antialias=True)
+             for part in torch.from_numpy(images).split(1000)]
+    return torch.cat(parts).permute(0, 2, 3, 1).contiguous().numpy()
+
+
+def moved(pixels, flip, most, rng):
+    """Mirrors the images where `flip` says so and moves each by up to `most` pixels, reflecting at the edges.
+
+    uint8 [N, S, S, 3] to uint8 [N, 3, S, S].
+    """
+    count, side = pixels.shape[:2]
+    dy, dx = rng.integers(-most, most + 1, (2, count, 1))
+    rows, columns = (side - 1 - abs(side - 1 - abs(np.arange(side) + d)) for d in (dy, dx))
+    columns = np.where(flip[:, None], side - 1 - columns, columns)
+    picked = pixels[np.arange(count)[:, None, None], rows[:, :, None], columns[:, None, :]]
+    return torch.from_numpy(picked).permute(0, 3, 1, 2)
+
+
+def cut_out(x, size, rng):
+    """Blanks a square of `size` pixels, in whole or in part, in each of [N, 3, S, S]."""
+    count, _, side, _ = x.shape
+    low = rng.integers(-(size // 2), side - size // 2, (2, count, 1))
+    rows, columns = ((np.arange(side) >= l) & (np.arange(side) < l + size) for l in low)
+    x.masked_fill_(torch.from_numpy(rows[:, None, :, None] & columns[:, None, None, :]), 0)
 
 
 def normalise(x):
@@ -119,39 +120,36 @@ def normalise(x):
 
 def orthogonalised(gradient, steps=4):
     """The nearest semi-orthogonal matrix, roughly, by Newton-Schulz iteration (Muon's quintic)."""
-    x = gradient / (gradient.norm() + 1e-7)
+    x = (gradient / (gradient.norm() + 1e-7)).bfloat16()
     wide = x.shape[0] <= x.shape[1]
     x = x if wide else x.T
     for _ in range(steps):
         gram = x @ x.T
         x = 3.4445 * x + (-4.7750 * gram + 2.0315 * gram @ gram) @ x
-    return x if wide else x.T
+    return (x if wide else x.T).float()
 
 
 class Muon:
     """Orthogonalised momentum for filters whose norm is held at sqrt(output channels)."""
 
-    def __init__(self, parameters, momentum=0.85):
+    def __init__(self, parameters):
         self.parameters = list(parameters)
-        self.momentum = momentum
         self.buffers = [torch.zeros_like(p) for p in self.parameters]
 
     @torch.no_grad()
-    def step(self, rate):
-        for p, buffer in zip(self.parameters, self.buffers):
-            buffer.mul_(self.momentum).add_(p.grad)
-            gradient = p.grad + self.momentum * buffer
-            p.mul_(len(p) ** 0.5 / p.norm())
-            update = orthogonalised(gradient.reshape(len(p), -1)).reshape(p.shape)
-            p.sub_(rate * update)
+    def update(self, k, rate):
+        p, buffer = self.parameters[k], self.buffers[k]
+        buffer.mul_(MUON_MOMENTUM).add_(p.grad)
+        gradient = p.grad + MUON_MOMENTUM * buffer
+        p.mul_(len(p) ** 0.5 / p.norm())
+        p.sub_(rate * orthogonalised(gradient.reshape(len(p), -1)).reshape(p.shape))
 
 
 class Workers:
-    """Threads with a replica each. A step's micro-batches go to whichever is free."""
+    """Threads with a replica of the model each, which take jobs from one queue."""
 
     def __init__(self, model, threads):
         self.model = model
-        self.trained = [p for p in model.parameters() if p.requires_grad]
         self.jobs, self.done = queue.SimpleQueue(), queue.SimpleQueue()
         self.replicas = [copy.deepcopy(model) for _ in range(threads)]
         for replica in self.replicas:
@@ -160,28 +158,27 @@ class Workers:
     def work(self, replica):
         torch.set_num_threads(1)
         while True:
-            number, x, y, share = self.jobs.get()
-            x = x.contiguous(memory_format=torch.channels_last)
-            with torch.autocast("cpu", torch.bfloat16):
-                logits = replica(x).float()
-            losses = F.cross_entropy(logits, y, label_smoothing=LABEL_SMOOTHING, reduction="none")
-            (losses.mean() * share).backward()
-            right = (logits.argmax(1) == y).sum().item()
-            self.done.put((number, losses.detach(), right))
+            job = self.jobs.get()
+            self.done.put(job(replica))
 
-    def gradients(self, x, y):
-        """Leaves the gradient of the mean loss in the model's parameters; returns the losses and the number right."""
+    def start(self, x, y):
+        """Begins the forward and backward passes of a batch."""
         parts = list(zip(x.split(MICRO_BATCH), y.split(MICRO_BATCH)))
-        for number, part in enumerate(parts):
-            self.jobs.put((number, *part, 1 / len(parts)))
-        results = sorted((self.done.get() for _ in parts), key=lambda result: result[0])
-        replicas = [[p for p in r.parameters() if p.requires_grad] for r in self.replicas]
-        for p, *copies in zip(self.trained, *replicas):
+        for part in parts:
+            self.jobs.put(lambda replica, part=part: passes(replica, *part, len(part[0]) / len(x)))
+        return len(parts)
+
+    def finish(self, count):
+        """Waits for that many jobs."""
+        return [self.done.get() for _ in range(count)]
+
+    def collect(self):
+        """Sums the replicas' gradients in the model's parameters."""
+        for p, *copies in zip(self.model.parameters(), *[r.parameters() for r in self.replicas]):
             given = [c.grad for c in copies if c.grad is not None]
-            p.grad = torch.stack(given).sum(0)
+            p.grad = torch.stack(given).sum(0) if given else None
             for c in copies:
                 c.grad = None
-        return torch.cat([r[1] for r in results]), sum(r[2] for r in results)
 
     @torch.no_grad()
     def publish(self):
@@ -194,18 +191,30 @@ class Workers:
                 b.copy_(torch.stack(copies).mean(0))
 
 
+def passes(replica, x, y, share):
+    """Adds the gradient of `share` times the mean loss to the replica's; returns the loss and the share right."""
+    x = x.contiguous(memory_format=torch.channels_last)
+    with torch.autocast("cpu", torch.bfloat16):
+        logits = replica(x).float()
+    loss = F.cross_entropy(logits, y, label_smoothing=LABEL_SMOOTHING) * share
+    loss.backward()
+    return loss.item(), (logits.argmax(1) == y).float().mean().item() * share
+
+
 @torch.no_grad()
 def accuracy(model, images, labels):
     model = copy.deepcopy(model).eval()
-    x = normalise(images.permute(0, 3, 1, 2)).contiguous(memory_format=torch.channels_last)
-    with torch.autocast("cpu", torch.bfloat16):
-        right = sum((model(part).argmax(1) == y).sum().item() for part, y in zip(x.split(250), labels.split(250)))
+    right = 0
+    for part, y in zip(images.split(250), labels.split(250)):
+        x = normalise(part.permute(0, 3, 1, 2)).contiguous(memory_format=torch.channels_last)
+        with torch.autocast("cpu", torch.bfloat16):
+            right += (model(x).argmax(1) == y).sum().item()
     return right / len(labels)
 
 
 def rate_at(progress):
     """A short warm-up, then linear to zero."""
-    return min(progress / 0.02, 1.0) * (1 - progress) / (1 - 0.02)
+    return min(progress / WARM_UP, 1.0) * (1 - progress) / (1 - WARM_UP)
 
 
 def save(path, content):
@@ -213,21 +222,19 @@ def save(path, content):
     os.replace(path.with_suffix(".part"), path)
 
 
-def train(work, minutes, threads, seed, muon_rate, adam_rate, start):
+def train(work, epochs, threads, seed):
     torch.manual_seed(seed)
     torch.set_num_threads(1)
     data = Data(work, seed)
+    steps = round(epochs * data.steps_per_epoch)
     model = Network()
-    if start is None:
-        model.init_whitening(normalise(data.images[:5000].permute(0, 3, 1, 2)))
-    else:
-        model.load_state_dict(torch.load(start, weights_only=True)["average"])
+    model.init_whitening(normalise(torch.from_numpy(data.versions[0][:5000]).permute(0, 3, 1, 2)))
     model = model.to(memory_format=torch.channels_last).train()
     filters = [p for p in model.parameters() if p.requires_grad and p.ndim == 4]
     others = [p for p in model.parameters() if p.requires_grad and p.ndim != 4]
-    muon, adam = Muon(filters), torch.optim.AdamW(others, lr=adam_rate, betas=(0.9, 0.99), weight_decay=1e-3)
+    muon, adam = Muon(filters), torch.optim.AdamW(others, lr=ADAM_RATE, betas=(0.9, 0.99), weight_decay=1e-3)
     average = copy.deepcopy(model)
-    step, used, seen = 0, 0.0, 0
+    step, used = 0, 0.0
     checkpoint = work / "checkpoint.pt"
     if checkpoint.exists():
         saved = torch.load(checkpoint, weights_only=True)
@@ -235,64 +242,63 @@ def train(work, minutes, threads, seed, muon_rate, adam_rate, start):
         average.load_state_dict(saved["average"])
         adam.load_state_dict(saved["adam"])
         muon.buffers = saved["muon"]
-        step, used, seen = saved["step"], saved["used"], saved["seen"]
-        data.epoch = saved["epoch"]
+        step, used = saved["step"], saved["used"]
     workers = Workers(model, threads)
     for replica in workers.replicas:
         replica.load_state_dict(model.state_dict())
 
+    def batch(step):
+        side = next(side for until, side in SIDES if step < until * steps)
+        return data.batch(step, side, plain=step >= PLAIN_FROM * steps)
+
     started, last_saved = time.time() - used, time.time()
-    losses, rights = [], []
-    while (progress := (time.time() - started) / (60 * minutes)) < 1:
-        if (start or progress > WHITEN_BIAS_UNTIL) and model.whiten.bias.requires_grad:
+    seen = []
+    upcoming = batch(step)
+    while step < steps:
+        progress = step / steps
+        if progress > WHITEN_BIAS_UNTIL:
             for m in (model, *workers.replicas):
                 m.whiten.bias.requires_grad = False
-                m.whiten.bias.grad = None
-            workers.trained = [p for p in model.parameters() if p.requires_grad]
-        side = 32 if start else next(side for until, side in SIDES if progress < until)
-        x, y, chosen = data.batch(BATCH, progress < PRUNE_UNTIL, side)
-        each, right = workers.gradients(x, y)
-        data.losses[chosen] = each.numpy()
-        rate = rate_at(progress)
-        muon.step(muon_rate * rate)
+        jobs = workers.start(*upcoming)
+        upcoming = batch(min(step + 1, steps - 1))
+        seen.append(np.sum(workers.finish(jobs), 0))
+        workers.collect()
+        rate = rate_at((step + 0.5) / steps)
+        for k in range(len(filters)):
+            workers.jobs.put(lambda _, k=k: muon.update(k, MUON_RATE * rate))
         for group in adam.param_groups:
-            group["lr"] = adam_rate * rate
+            group["lr"] = ADAM_RATE * rate
         adam.step()
+        workers.finish(len(filters))
         workers.publish()
-        step, seen = step + 1, seen + BATCH
-        decay = min(1 - 1 / EMA_STEPS, step / (step + 10))
+        step += 1
+        decay = min(1 - 1 / AVERAGE_STEPS, step / (step + 10))
         with torch.no_grad():
             for a, p in zip(average.state_dict().values(), model.state_dict().values()):
                 a.lerp_(p, 1 - decay) if a.is_floating_point() else a.copy_(p)
-        losses.append(each.mean().item())
-        rights.append(right / BATCH)
-        if time.time() - last_saved > CHECKPOINT_SECONDS or progress > 0.999:
-            last_saved = time.time()
+        if time.time() - last_saved > CHECKPOINT_SECONDS or step == steps:
+            used, last_saved = time.time() - started, time.time()
             save(checkpoint, {"model": model.state_dict(), "average": average.state_dict(), "adam": adam.state_dict(),
-                              "muon": muon.buffers, "step": step, "used": time.time() - started, "seen": seen,
-                              "epoch": data.epoch})
+                              "muon": muon.buffers, "step": step, "used": used})
             held_out = accuracy(average, data.test_images, data.test_labels)
-            print(f"{(time.time() - started) / 60:6.1f} min  step {step}  epochs {seen / len(data.images):5.2f}  "
-                  f"loss {np.mean(losses):.3f}  train {np.mean(rights):.4f}  held out {held_out:.4f}  side {side}", flush=True)
-            losses, rights = [], []
+            loss, right = np.mean(seen, 0)
+            print(f"{used / 60:6.1f} min  {time.process_time() / 60:6.1f} core-min  step {step} of {steps}  loss {loss:.3f}  "
+                  f"train {right:.4f}  held out {held_out:.4f}", flush=True)
+            seen = []
     held_out = [accuracy(m, data.test_images, data.test_labels) for m in (model, average)]
     print(f"held out: last {held_out[0]:.4f}, averaged {held_out[1]:.4f}", flush=True)
     save(work / "final.pt", {"model": model.state_dict(), "average": average.state_dict(), "seed": seed, "step": step,
-                             "minutes": minutes, "epochs": seen / len(data.images), "torch": str(torch.__version__)})
+                             "epochs": epochs, "minutes": used / 60, "torch": str(torch.__version__)})
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("work_dir", type=Path)
-    parser.add_argument("--minutes", type=float, default=96)
+    parser.add_argument("--epochs", type=float, default=30)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--muon-rate", type=float, default=0.1)
-    parser.add_argument("--adam-rate", type=float, default=5e-3)
-    parser.add_argument("--start", type=Path, help="go on from the averaged weights of an earlier final.pt, at full resolution")
     arguments = parser.parse_args()
-    train(arguments.work_dir, arguments.minutes, arguments.threads, arguments.seed, arguments.muon_rate,
-          arguments.adam_rate, arguments.start)
+    train(arguments.work_dir, arguments.epochs, arguments.threads, arguments.seed)
 
 
 if __name__ == "__main__":
