@@ -41,7 +41,7 @@ pub trait Pull: Debug + Clone + Eq + Send + Sync + 'static {
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Pullback<F>(F);
 
-/// This function as an operator, for wiring to `[gradient, value]`.
+/// `function` as an operator, for wiring to `[gradient, value]`.
 pub fn pullback(function: impl Pull) -> TypedBinOp {
     TypedBinOp(Box::new(Pullback(function)), None)
 }
