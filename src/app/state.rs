@@ -79,7 +79,7 @@ pub struct MethodRow {
     /// Whether it uses a layer.
     pub needs_layer: bool,
     /// Its parameters.
-    pub params: &'static [Param],
+    pub params: Vec<Param>,
     /// Why this model cannot be explained by it.
     pub obstacle: Option<String>,
 }

@@ -12,7 +12,7 @@ pub(super) static ABLATION_CAM: MethodInfo = MethodInfo {
     reference: "Ramaswamy et al., Ablation-CAM, WACV 2020",
     needs: Needs { gradient: false, layer: true, superpixels: false, seed: false },
     sign: Sign::Positive,
-    params: &[],
+    own_params: &[],
     caution: None,
     method: &ChannelCam { name: "ablation-cam", ask, weigh, warn },
 };

@@ -10,8 +10,7 @@ use std::sync::Arc;
 use rand::RngExt as _;
 
 use super::bank::BankKey;
-use super::division::{COMPACTNESS, COUNT, Division, HIDE, KERNEL_SIZE, MAX_DIST, RATIO, SCALE, SEGMENTS};
-use super::frame::Frame;
+use super::division::Division;
 use super::kl_bounds::{exploration, lower, upper};
 use super::sampling::{ask_all, random};
 use super::{
@@ -58,21 +57,7 @@ pub(super) static ANCHORS: MethodInfo = MethodInfo {
     reference: "Ribeiro et al., Anchors: High-Precision Model-Agnostic Explanations, AAAI 2018",
     needs: Needs { gradient: false, layer: false, superpixels: true, seed: true },
     sign: Sign::Positive,
-    params: &[
-        SAMPLES,
-        PRECISION,
-        DELTA,
-        TAU,
-        BEAM,
-        SEGMENTS,
-        HIDE,
-        KERNEL_SIZE,
-        MAX_DIST,
-        RATIO,
-        COUNT,
-        COMPACTNESS,
-        SCALE,
-    ],
+    own_params: &[SAMPLES, PRECISION, DELTA, TAU, BEAM],
     caution: Some("explains what the model predicts, or a contrast that it decides; other classes have no rule"),
     method: &Anchors,
 };
@@ -128,7 +113,7 @@ impl Method for Anchors {
                         .into(),
             });
         }
-        let division = Division::new(ANCHORS.name, Frame::of(subject), request)?;
+        let division = Division::new(ANCHORS.name, subject, request, monitor)?;
         let mut search = Search {
             subject,
             monitor,

@@ -1,15 +1,17 @@
-//! Banks of model calls: what the network said to many changed inputs, all classes of it.
+//! Banks of model calls: what the network said to many changed inputs, all classes of it; and the superpixels they hide.
 //!
 //! The changed inputs of a method do not depend on the target, so whoever keeps the answers explains another target without
 //! asking again. Row `i` of a bank depends on its key and on `i` alone: a bank that was cut short is a prefix, and goes on
 //! where it stopped.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use lru::LruCache;
 
 use super::Subject;
+use crate::raster::superpixels::Labels;
 
 /// The logits of each changed input so far, in the order of their numbers.
 pub(super) type Bank = Vec<Arc<[f32]>>;
@@ -38,20 +40,25 @@ impl BankKey {
     }
 }
 
+/// How many images' superpixels are kept: each takes a megabyte or so, and dividing an image again a second.
+const DIVISIONS: NonZeroUsize = NonZeroUsize::new(16).expect("16 is not 0");
+
 /// Banks of one classifier, bounded in bytes: what was used longest ago goes first.
 #[derive(Debug)]
 pub struct BankCache {
     banks: Mutex<LruCache<BankKey, Bank>>,
     budget: usize,
+    divisions: Mutex<LruCache<BankKey, Labels>>,
 }
 
 impl BankCache {
     /// A cache for banks of `budget` bytes together.
     pub fn new(budget: usize) -> BankCache {
-        BankCache { banks: Mutex::new(LruCache::unbounded()), budget }
+        let (banks, divisions) = (LruCache::unbounded(), LruCache::new(DIVISIONS));
+        BankCache { banks: Mutex::new(banks), budget, divisions: Mutex::new(divisions) }
     }
 
-    /// The bytes held.
+    /// The bytes that the banks hold.
     pub fn bytes(&self) -> usize {
         let banks = self.banks.lock().unwrap_or_else(PoisonError::into_inner);
         banks.iter().map(|(_, bank)| weight(bank)).sum()
@@ -61,6 +68,16 @@ impl BankCache {
     pub(super) fn get(&self, key: &BankKey) -> Bank {
         let mut banks = self.banks.lock().unwrap_or_else(PoisonError::into_inner);
         banks.get(key).cloned().unwrap_or_default()
+    }
+
+    /// The superpixels of that key, where they are known.
+    pub(super) fn labels(&self, key: &BankKey) -> Option<Labels> {
+        self.divisions.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
+    }
+
+    /// Keeps an image's superpixels.
+    pub(super) fn put_labels(&self, key: BankKey, labels: Labels) {
+        self.divisions.lock().unwrap_or_else(PoisonError::into_inner).put(key, labels);
     }
 
     /// Keeps a bank, unless a longer one of its key is there.

@@ -15,7 +15,7 @@ pub(super) static DEEP_LIFT: MethodInfo = MethodInfo {
     reference: "Shrikumar et al., Learning important features through propagating activation differences, ICML 2017",
     needs: Needs { gradient: true, layer: false, superpixels: false, seed: false },
     sign: Sign::Signed,
-    params: &[BASELINE],
+    own_params: &[BASELINE],
     caution: None,
     method: &DeepLift,
 };

@@ -4,61 +4,65 @@ use std::sync::Arc;
 
 use ndarray::{Array1, Array2, ArrayD};
 
+use super::bank::BankKey;
 use super::frame::Frame;
-use super::{Attribution, ExplainError, Param, ParamKind, Request, Segments, Sign};
-use crate::raster::superpixels::{Felzenszwalb, Labels, Quickshift, Slic, grid};
+use super::{Attribution, ExplainError, Monitor, Param, ParamKind, Request, Segments, Sign, Subject};
+use crate::raster::superpixels::{Felzenszwalb, Labels, Quickshift, Slic, Stop, grid};
+
+/// The parameters of every method that needs superpixels.
+pub(super) const PARAMS: &[Param] = &[SEGMENTS, HIDE, KERNEL_SIZE, MAX_DIST, RATIO, COUNT, COMPACTNESS, SCALE];
 
 /// How the image is divided.
-pub(super) const SEGMENTS: Param = Param {
+const SEGMENTS: Param = Param {
     name: "segments",
     kind: ParamKind::Choice { default: "quickshift", options: &["quickshift", "slic", "felzenszwalb", "grid"] },
     help: "how the image is divided into superpixels",
 };
 
 /// Quickshift's kernel.
-pub(super) const KERNEL_SIZE: Param = Param {
+const KERNEL_SIZE: Param = Param {
     name: "kernel-size",
     kind: ParamKind::Real { default: 0.0, min: 0.0, max: 20.0 },
     help: "quickshift: width of the density's kernel in pixels, more for fewer superpixels; 0 for 4, less below 128 pixels",
 };
 
 /// Quickshift's reach.
-pub(super) const MAX_DIST: Param = Param {
+const MAX_DIST: Param = Param {
     name: "max-dist",
     kind: ParamKind::Real { default: 200.0, min: 1.0, max: 1000.0 },
     help: "quickshift: the furthest step to a denser pixel, in pixels and weighted Lab",
 };
 
 /// Quickshift's weight of colour.
-pub(super) const RATIO: Param = Param {
+const RATIO: Param = Param {
     name: "ratio",
     kind: ParamKind::Real { default: 0.2, min: 0.0, max: 1.0 },
     help: "quickshift: weight of colour against place",
 };
 
 /// The number of superpixels where it can be chosen.
-pub(super) const COUNT: Param = Param {
+const COUNT: Param = Param {
     name: "count",
     kind: ParamKind::Integer { default: 50, min: 2, max: 400 },
     help: "slic, grid: about how many superpixels",
 };
 
 /// SLIC's compactness.
-pub(super) const COMPACTNESS: Param = Param {
+const COMPACTNESS: Param = Param {
     name: "compactness",
     kind: ParamKind::Real { default: 10.0, min: 0.01, max: 1000.0 },
     help: "slic: weight of place against colour",
 };
 
 /// The scale of the graph segmentation.
-pub(super) const SCALE: Param = Param {
+const SCALE: Param = Param {
     name: "scale",
     kind: ParamKind::Real { default: 100.0, min: 0.01, max: 100_000.0 },
     help: "felzenszwalb: more for larger superpixels",
 };
 
 /// What takes the place of a hidden superpixel.
-pub(super) const HIDE: Param = Param {
+const HIDE: Param = Param {
     name: "hide",
     kind: ParamKind::Choice { default: "mean", options: &["mean", "black", "grey", "white", "blur"] },
     help: "what hides a superpixel: its own mean colour, a colour, or the image out of focus",
@@ -75,8 +79,6 @@ const MOST: usize = 500;
 pub(super) struct Division<'a> {
     pub(super) frame: Frame<'a>,
     pub(super) labels: Labels,
-    /// The same for whoever looks at an attribution.
-    shared: Arc<Array2<u32>>,
     /// The superpixel of each pixel, row by row.
     label_of: Vec<u32>,
     hidden: Vec<f32>,
@@ -85,12 +87,27 @@ pub(super) struct Division<'a> {
 }
 
 impl<'a> Division<'a> {
-    /// Divides the image as the request asks.
+    /// Divides the subject's image as the request asks; once, where banks are kept.
     ///
     /// # Errors
-    /// [`ExplainError::Unsuitable`] when there are fewer than two superpixels or too many.
-    pub(super) fn new(method: &'static str, frame: Frame<'a>, request: &Request) -> Result<Division<'a>, ExplainError> {
-        let labels = divide(&frame, request);
+    /// [`ExplainError::Cancelled`]; [`ExplainError::Unsuitable`] when there are fewer than two superpixels or too many.
+    pub(super) fn new(
+        method: &'static str,
+        subject: Subject<'a>,
+        request: &Request,
+        monitor: &Monitor<'_>,
+    ) -> Result<Division<'a>, ExplainError> {
+        let frame = Frame::of(subject);
+        // What hides the superpixels does not change them.
+        let of_superpixels = settings(request, PARAMS.iter().filter(|param| **param != HIDE));
+        let key = BankKey::new("superpixels", subject, 0, of_superpixels);
+        let labels = match subject.banks.and_then(|banks| banks.labels(&key)) {
+            Some(labels) => labels,
+            None => divide(&frame, request, &|| monitor.check().is_err()).ok_or(ExplainError::Cancelled)?,
+        };
+        if let Some(banks) = subject.banks {
+            banks.put_labels(key, labels.clone());
+        }
         if !(2..=MOST).contains(&labels.count) {
             let reason = format!(
                 "the image has {} superpixels, and between 2 and {MOST} are needed; try segments=grid, another count or \
@@ -99,25 +116,16 @@ impl<'a> Division<'a> {
             );
             return Err(ExplainError::Unsuitable { method, reason });
         }
-        Ok(Division::of(frame, labels, request))
-    }
-
-    /// The same for superpixels that are there already.
-    pub(super) fn of(frame: Frame<'a>, labels: Labels, request: &Request) -> Division<'a> {
-        let hide = request.choice(&HIDE);
         let (height, width) = frame.extent();
-        let hidden = match hide.as_str() {
+        let hidden = match request.choice(&HIDE).as_str() {
             "black" => frame.plain([0; 3]),
             "grey" => frame.plain([128; 3]),
             "white" => frame.plain([255; 3]),
             "blur" => frame.blurred((height.min(width) as f64 / 16.0).max(1.0)),
             _ => frame.means(&labels),
         };
-        let settings = [SEGMENTS, KERNEL_SIZE, MAX_DIST, RATIO, COUNT, COMPACTNESS, SCALE, HIDE];
-        let parameters = settings.map(|param| format!("{:?}", request.value(&param))).join(" ");
         let label_of = labels.pixels.iter().copied().collect();
-        let shared = Arc::new(labels.pixels.clone());
-        Division { frame, labels, shared, label_of, hidden, parameters }
+        Ok(Division { frame, labels, label_of, hidden, parameters: settings(request, PARAMS) })
     }
 
     /// How many superpixels there are.
@@ -142,34 +150,40 @@ impl<'a> Division<'a> {
             layers: vec![],
             evidence: vec![],
             warnings: vec![],
-            segments: Some(Segments { labels: Arc::clone(&self.shared), weights }),
+            segments: Some(Segments { labels: Arc::clone(&self.labels.pixels), weights }),
             statement: None,
         }
     }
 }
 
-fn divide(frame: &Frame<'_>, request: &Request) -> Labels {
+/// The values of these parameters, for keys.
+fn settings<'a>(request: &Request, params: impl IntoIterator<Item = &'a Param>) -> String {
+    let values: Vec<String> = params.into_iter().map(|param| format!("{:?}", request.value(param))).collect();
+    values.join(" ")
+}
+
+fn divide(frame: &Frame<'_>, request: &Request, stop: &Stop<'_>) -> Option<Labels> {
     let (height, width) = frame.extent();
     let count = request.count(&COUNT);
     match request.choice(&SEGMENTS).as_str() {
         "slic" => {
             let compactness = request.real(&COMPACTNESS);
-            Slic { segments: count, compactness, sigma: 0.0 }.segment(&frame.seen())
+            Slic { segments: count, compactness, sigma: 0.0 }.segment(&frame.seen(), stop)
         }
         "felzenszwalb" => {
             let min_size = (height * width / 1000).max(8);
-            Felzenszwalb { scale: request.real(&SCALE), sigma: 0.5, min_size }.segment(&frame.seen())
+            Some(Felzenszwalb { scale: request.real(&SCALE), sigma: 0.5, min_size }.segment(&frame.seen()))
         }
         "grid" => {
             let (rows, columns) = grid_shape(count, height, width);
-            grid(height, width, rows, columns)
+            Some(grid(height, width, rows, columns))
         }
         _ => {
             let asked = request.real(&KERNEL_SIZE);
             let fitting = (height.min(width) as f64 * KERNEL_SHARE).clamp(1.0, KERNEL);
             let kernel_size = if asked > 0.0 { asked } else { fitting };
             let (max_dist, ratio) = (request.real(&MAX_DIST), request.real(&RATIO));
-            Quickshift { kernel_size, max_dist, ratio }.segment(&frame.seen())
+            Quickshift { kernel_size, max_dist, ratio }.segment(&frame.seen(), stop)
         }
     }
 }

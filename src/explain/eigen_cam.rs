@@ -11,7 +11,7 @@ pub(super) static EIGEN_CAM: MethodInfo = MethodInfo {
     reference: "Muhammad and Yeasin, Eigen-CAM, IJCNN 2020",
     needs: Needs { gradient: true, layer: true, superpixels: false, seed: false },
     sign: Sign::Positive,
-    params: &[AUG_SMOOTH],
+    own_params: &[AUG_SMOOTH],
     caution: Some("does not depend on the target: it shows what the layer sees, not why this class"),
     method: &GradientCam { name: "eigen-cam", evidence: |at| at.activation.clone(), channels: Channels::Project },
 };

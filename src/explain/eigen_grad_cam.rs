@@ -11,7 +11,7 @@ pub(super) static EIGEN_GRAD_CAM: MethodInfo = MethodInfo {
     reference: "pytorch-grad-cam, EigenGradCAM",
     needs: Needs { gradient: true, layer: true, superpixels: false, seed: false },
     sign: Sign::Positive,
-    params: &[AUG_SMOOTH],
+    own_params: &[AUG_SMOOTH],
     caution: None,
     method: &GradientCam {
         name: "eigen-grad-cam",

@@ -11,7 +11,7 @@ pub(super) static ELEMENTWISE_GRAD_CAM: MethodInfo = MethodInfo {
     reference: "pytorch-grad-cam, GradCAMElementWise",
     needs: Needs { gradient: true, layer: true, superpixels: false, seed: false },
     sign: Sign::Positive,
-    params: &[EIGEN_SMOOTH, AUG_SMOOTH],
+    own_params: &[EIGEN_SMOOTH, AUG_SMOOTH],
     caution: None,
     method: &GradientCam {
         name: "elementwise-grad-cam",

@@ -11,7 +11,7 @@ pub(super) static GRAD_CAM: MethodInfo = MethodInfo {
     reference: "Selvaraju et al., Grad-CAM, ICCV 2017",
     needs: Needs { gradient: true, layer: true, superpixels: false, seed: false },
     sign: Sign::Positive,
-    params: &[EIGEN_SMOOTH, AUG_SMOOTH],
+    own_params: &[EIGEN_SMOOTH, AUG_SMOOTH],
     caution: None,
     method: &GradientCam {
         name: "grad-cam",

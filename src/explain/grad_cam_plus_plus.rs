@@ -23,7 +23,7 @@ pub(super) static GRAD_CAM_PLUS_PLUS: MethodInfo = MethodInfo {
     reference: "Chattopadhay et al., Grad-CAM++, WACV 2018",
     needs: Needs { gradient: true, layer: true, superpixels: false, seed: false },
     sign: Sign::Positive,
-    params: &[EIGEN_SMOOTH, AUG_SMOOTH],
+    own_params: &[EIGEN_SMOOTH, AUG_SMOOTH],
     caution: None,
     method: &GradientCam { name: "grad-cam++", evidence, channels: Channels::Sum },
 };

@@ -30,7 +30,7 @@ pub(super) static GUIDED_BACKPROP: MethodInfo = MethodInfo {
     reference: "Springenberg et al., Striving for simplicity, 2015",
     needs: Needs { gradient: true, layer: false, superpixels: false, seed: false },
     sign: Sign::Signed,
-    params: &[],
+    own_params: &[],
     caution: CAUTION,
     method: &GuidedBackprop,
 };
@@ -43,7 +43,7 @@ pub(super) static GUIDED_GRAD_CAM: MethodInfo = MethodInfo {
     reference: "Selvaraju et al., Grad-CAM, ICCV 2017",
     needs: Needs { gradient: true, layer: true, superpixels: false, seed: false },
     sign: Sign::Signed,
-    params: &[UPSAMPLING],
+    own_params: &[UPSAMPLING],
     caution: CAUTION,
     method: &GuidedGradCam,
 };

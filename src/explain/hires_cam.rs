@@ -11,7 +11,7 @@ pub(super) static HIRES_CAM: MethodInfo = MethodInfo {
     reference: "Draelos and Carin, HiResCAM, 2020",
     needs: Needs { gradient: true, layer: true, superpixels: false, seed: false },
     sign: Sign::Positive,
-    params: &[EIGEN_SMOOTH, AUG_SMOOTH],
+    own_params: &[EIGEN_SMOOTH, AUG_SMOOTH],
     caution: None,
     method: &GradientCam { name: "hires-cam", evidence: |at| &at.gradient * &at.activation, channels: Channels::Sum },
 };

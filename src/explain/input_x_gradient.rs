@@ -10,7 +10,7 @@ pub(super) static INPUT_X_GRADIENT: MethodInfo = MethodInfo {
     reference: "Shrikumar et al., Not just a black box, 2016",
     needs: Needs { gradient: true, layer: false, superpixels: false, seed: false },
     sign: Sign::Signed,
-    params: &[],
+    own_params: &[],
     caution: None,
     method: &InputXGradient,
 };

@@ -23,7 +23,7 @@ pub(super) static INTEGRATED_GRADIENTS: MethodInfo = MethodInfo {
     reference: "Sundararajan et al., Axiomatic attribution for deep networks, ICML 2017",
     needs: Needs { gradient: true, layer: false, superpixels: false, seed: false },
     sign: Sign::Signed,
-    params: &[STEPS, BASELINE],
+    own_params: &[STEPS, BASELINE],
     caution: None,
     method: &IntegratedGradients,
 };

@@ -11,8 +11,7 @@ use rand::RngExt as _;
 use rand::seq::SliceRandom as _;
 
 use super::bank::BankKey;
-use super::division::{COMPACTNESS, COUNT, Division, HIDE, KERNEL_SIZE, MAX_DIST, RATIO, SCALE, SEGMENTS};
-use super::frame::Frame;
+use super::division::Division;
 use super::linear::{Gram, PARTS, jackknife, relative_error};
 use super::sampling::{Estimate, Fit, Run, random, score};
 use super::{
@@ -35,7 +34,7 @@ pub(super) static KERNEL_SHAP: MethodInfo = MethodInfo {
     reference: "Lundberg and Lee, A Unified Approach to Interpreting Model Predictions, NeurIPS 2017",
     needs: Needs { gradient: false, layer: false, superpixels: true, seed: true },
     sign: Sign::Signed,
-    params: &[SAMPLES, SEGMENTS, HIDE, KERNEL_SIZE, MAX_DIST, RATIO, COUNT, COMPACTNESS, SCALE],
+    own_params: &[SAMPLES],
     caution: None,
     method: &KernelShap,
 };
@@ -51,7 +50,7 @@ impl Method for KernelShap {
     ) -> Result<Attribution, ExplainError> {
         let target = request.target.resolve(&subject.pass.logits)?;
         monitor.check()?;
-        let division = Division::new(KERNEL_SHAP.name, Frame::of(subject), request)?;
+        let division = Division::new(KERNEL_SHAP.name, subject, request, monitor)?;
         let samples = request.count(&SAMPLES);
         let coalitions = Coalitions::new(division.count(), samples, request.seed);
         let kind = if coalitions.exact() { "every-coalition" } else { "coalitions" };

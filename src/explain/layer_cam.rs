@@ -11,7 +11,7 @@ pub(super) static LAYER_CAM: MethodInfo = MethodInfo {
     reference: "Jiang et al., LayerCAM, TIP 2021",
     needs: Needs { gradient: true, layer: true, superpixels: false, seed: false },
     sign: Sign::Positive,
-    params: &[EIGEN_SMOOTH, AUG_SMOOTH],
+    own_params: &[EIGEN_SMOOTH, AUG_SMOOTH],
     caution: None,
     method: &GradientCam {
         name: "layer-cam",

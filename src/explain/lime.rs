@@ -7,8 +7,7 @@ use ndarray::Array1;
 use rand::RngExt as _;
 
 use super::bank::BankKey;
-use super::division::{COMPACTNESS, COUNT, Division, HIDE, KERNEL_SIZE, MAX_DIST, RATIO, SCALE, SEGMENTS};
-use super::frame::Frame;
+use super::division::Division;
 use super::linear::{Gram, PARTS, Plane, jackknife, relative_error};
 use super::sampling::{Estimate, Fit, Run, probability, random};
 use super::{
@@ -59,20 +58,7 @@ pub(super) static LIME: MethodInfo = MethodInfo {
     reference: "Ribeiro et al., \"Why Should I Trust You?\", KDD 2016",
     needs: Needs { gradient: false, layer: false, superpixels: true, seed: true },
     sign: Sign::Signed,
-    params: &[
-        SAMPLES,
-        SEGMENTS,
-        HIDE,
-        KERNEL_SIZE,
-        MAX_DIST,
-        RATIO,
-        COUNT,
-        COMPACTNESS,
-        SCALE,
-        KERNEL_WIDTH,
-        ALPHA,
-        SPREAD,
-    ],
+    own_params: &[SAMPLES, KERNEL_WIDTH, ALPHA, SPREAD],
     caution: Some("no more to be trusted than its R² is high: a low one means that no plane fits"),
     method: &Lime,
 };
@@ -88,7 +74,7 @@ impl Method for Lime {
     ) -> Result<Attribution, ExplainError> {
         let target = request.target.resolve(&subject.pass.logits)?;
         monitor.check()?;
-        let division = Division::new(LIME.name, Frame::of(subject), request)?;
+        let division = Division::new(LIME.name, subject, request, monitor)?;
         let samples = request.count(&SAMPLES);
         let seeds = if request.flag(&SPREAD) { SEEDS } else { 1 };
         let mut found = (0..seeds).map(|round| {

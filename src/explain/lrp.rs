@@ -44,7 +44,7 @@ pub(super) static LRP: MethodInfo = MethodInfo {
     reference: "Bach et al., On pixel-wise explanations by layer-wise relevance propagation, PLoS ONE 2015",
     needs: Needs { gradient: true, layer: false, superpixels: false, seed: false },
     sign: Sign::Signed,
-    params: &[RULE, EPSILON, GAMMA],
+    own_params: &[RULE, EPSILON, GAMMA],
     caution: None,
     method: &Lrp,
 };

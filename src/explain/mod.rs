@@ -166,8 +166,8 @@ pub struct MethodInfo {
     pub needs: Needs,
     /// Whether its map is signed.
     pub sign: Sign,
-    /// Its parameters.
-    pub params: &'static [Param],
+    /// Its own parameters; [`MethodInfo::params`] has all that it takes.
+    pub own_params: &'static [Param],
     /// What to know before trusting it, where something must be said.
     pub caution: Option<&'static str>,
     /// The method itself.

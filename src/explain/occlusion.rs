@@ -40,7 +40,7 @@ pub(super) static OCCLUSION: MethodInfo = MethodInfo {
     reference: "Zeiler and Fergus, Visualizing and Understanding Convolutional Networks, ECCV 2014",
     needs: Needs { gradient: false, layer: false, superpixels: false, seed: false },
     sign: Sign::Signed,
-    params: &[WINDOW, STRIDE, BASELINE],
+    own_params: &[WINDOW, STRIDE, BASELINE],
     caution: None,
     method: &Occlusion,
 };

@@ -1,5 +1,6 @@
 //! Parameters of methods: `NAME=VALUE` read and checked against the registry, defaults filled in.
 
+use super::division;
 use super::{ExplainError, MethodInfo, Param, ParamKind, Request, Value, Values};
 
 impl Param {
@@ -45,9 +46,14 @@ impl Param {
 }
 
 impl MethodInfo {
+    /// Every parameter that it takes: its own, then those of the superpixels where it needs them.
+    pub fn params(&self) -> impl Iterator<Item = &'static Param> {
+        self.own_params.iter().chain(if self.needs.superpixels { division::PARAMS } else { &[] })
+    }
+
     /// The parameter of that name.
     pub fn param(&self, name: &str) -> Option<&'static Param> {
-        self.params.iter().find(|param| param.name == name)
+        self.params().find(|param| param.name == name)
     }
 
     /// Reads `NAME=VALUE` settings.
@@ -61,7 +67,7 @@ impl MethodInfo {
         let mut values = Values::new();
         for (name, text) in settings {
             let param = self.param(name).ok_or_else(|| {
-                let names: Vec<_> = self.params.iter().map(|param| param.name).collect();
+                let names: Vec<_> = self.params().map(|param| param.name).collect();
                 let known =
                     if names.is_empty() { "it takes none".into() } else { format!("it takes {}", names.join(", ")) };
                 ExplainError::Parameter(format!("{} has no parameter {name:?}: {known}", self.name))

@@ -45,7 +45,7 @@ pub(super) static RISE: MethodInfo = MethodInfo {
     reference: "Petsiuk et al., RISE: Randomized Input Sampling for Explanation, BMVC 2018",
     needs: Needs { gradient: false, layer: false, superpixels: false, seed: true },
     sign: Sign::Positive,
-    params: &[SAMPLES, CELLS, KEEP],
+    own_params: &[SAMPLES, CELLS, KEEP],
     caution: Some("smooth by construction; with few samples the masks' own pattern shows"),
     method: &Rise,
 };

@@ -10,7 +10,7 @@ pub(super) static SALIENCY: MethodInfo = MethodInfo {
     reference: "Simonyan et al., Deep inside convolutional networks, 2014",
     needs: Needs { gradient: true, layer: false, superpixels: false, seed: false },
     sign: Sign::Positive,
-    params: &[],
+    own_params: &[],
     caution: None,
     method: &Saliency,
 };

@@ -19,7 +19,7 @@ pub(super) static SCORE_CAM: MethodInfo = MethodInfo {
     reference: "Wang et al., Score-CAM, CVPR Workshops 2020",
     needs: Needs { gradient: false, layer: true, superpixels: false, seed: false },
     sign: Sign::Positive,
-    params: &[],
+    own_params: &[],
     caution: None,
     method: &ChannelCam { name: "score-cam", ask, weigh, warn: |_| None },
 };

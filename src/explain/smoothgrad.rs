@@ -42,7 +42,7 @@ pub(super) static SMOOTHGRAD: MethodInfo = MethodInfo {
     reference: "Smilkov et al., SmoothGrad, 2017",
     needs: NEEDS,
     sign: Sign::Signed,
-    params: &[SAMPLES, NOISE, NOISE_UNIT, OF],
+    own_params: &[SAMPLES, NOISE, NOISE_UNIT, OF],
     caution: None,
     method: &Noisy { variance: false },
 };
@@ -55,7 +55,7 @@ pub(super) static VARGRAD: MethodInfo = MethodInfo {
     reference: "Adebayo et al., Local explanation methods for deep neural networks, 2018",
     needs: NEEDS,
     sign: Sign::Positive,
-    params: &[SAMPLES, NOISE, NOISE_UNIT, OF],
+    own_params: &[SAMPLES, NOISE, NOISE_UNIT, OF],
     caution: None,
     method: &Noisy { variance: true },
 };

@@ -11,7 +11,7 @@ pub(super) static XGRAD_CAM: MethodInfo = MethodInfo {
     reference: "Fu et al., XGrad-CAM, BMVC 2020",
     needs: Needs { gradient: true, layer: true, superpixels: false, seed: false },
     sign: Sign::Positive,
-    params: &[EIGEN_SMOOTH, AUG_SMOOTH],
+    own_params: &[EIGEN_SMOOTH, AUG_SMOOTH],
     caution: None,
     method: &GradientCam {
         name: "xgrad-cam",

@@ -103,7 +103,7 @@ impl Engine for ClassifierEngine {
                     help: method.help,
                     caution: method.caution,
                     needs_layer: method.needs.layer,
-                    params: method.params,
+                    params: method.params().copied().collect(),
                     obstacle: obstacle(method, network, &LayerChoice::Auto).map(|why| escape(&why).into_owned()),
                 })
                 .collect(),

@@ -31,7 +31,7 @@ fn classifier() -> (Classifier, Pass) {
 /// A request that asks for little work: few samples, few superpixels.
 fn quick(method: &MethodInfo) -> Request {
     let mut values = Values::new();
-    for param in method.params {
+    for param in method.params() {
         let value = match (param.name, param.kind) {
             ("samples" | "steps", ParamKind::Integer { min, max, .. }) => Value::Integer(40.clamp(min, max)),
             ("segments", ParamKind::Choice { .. }) => Value::Choice("grid".into()),
@@ -55,14 +55,9 @@ fn every_method_is_documented() {
         assert_eq!(METHODS.iter().filter(|other| other.name == name).count(), 1, "{name} is there twice");
         assert!(method.help.len() > 10 && !method.help.ends_with('.'), "{name}: {:?}", method.help);
         assert!(method.reference.len() > 10, "{name}: {:?}", method.reference);
-        for param in method.params {
+        for param in method.params() {
             assert!(param.help.len() > 5, "{name} {}", param.name);
-            assert_eq!(
-                method.params.iter().filter(|other| other.name == param.name).count(),
-                1,
-                "{name} {}",
-                param.name
-            );
+            assert_eq!(method.params().filter(|other| other.name == param.name).count(), 1, "{name} {}", param.name);
             let default = match param.default_value() {
                 Value::Integer(value) => value.to_string(),
                 Value::Real(value) => value.to_string(),

@@ -255,6 +255,20 @@ fn another_target_needs_no_model_call() {
 }
 
 #[test]
+fn an_image_is_divided_once_for_all_methods() {
+    let (classifier, pass) = cnn();
+    let banks = BankCache::new(1 << 24);
+    let labels = |method, settings: &[_]| {
+        let subject = Subject::of(&classifier, &pass).keeping(&banks);
+        explain(method, subject, &request(method, Target::Top(0), settings)).segments.unwrap().labels
+    };
+    let of_lime = labels("lime", &[("samples", "16")]);
+    assert!(Arc::ptr_eq(&of_lime, &labels("kernel-shap", &[("samples", "16")])));
+    assert!(Arc::ptr_eq(&of_lime, &labels("anchors", &[("samples", "16"), ("hide", "black")])));
+    assert!(!Arc::ptr_eq(&of_lime, &labels("lime", &[("samples", "16"), ("kernel-size", "2")])));
+}
+
+#[test]
 fn a_settled_map_stops_the_sampling_at_the_same_number_everywhere() {
     let (classifier, pass) = cnn();
     let with = |threads: usize| {

@@ -10,6 +10,8 @@ mod quickshift;
 mod slic;
 mod smooth;
 
+use std::sync::Arc;
+
 use image::RgbImage;
 use ndarray::Array2;
 
@@ -22,11 +24,14 @@ pub use slic::Slic;
 /// Three values at each pixel, `[H, W]`.
 pub type Field = Array2<[f64; 3]>;
 
+/// Asked again and again by what takes a while: whether nobody wants the result any more.
+pub type Stop<'a> = dyn Fn() -> bool + Sync + 'a;
+
 /// The superpixel of each pixel, `[H, W]`, from 0 to `count - 1`; every number occurs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Labels {
-    /// The number at each pixel.
-    pub pixels: Array2<u32>,
+    /// The number at each pixel; shared with whoever looks at a map of them.
+    pub pixels: Arc<Array2<u32>>,
     /// How many there are.
     pub count: usize,
 }
@@ -39,13 +44,13 @@ impl Labels {
             let next = numbers.len() as u32;
             *numbers.entry(*region).or_insert(next)
         });
-        Labels { pixels, count: numbers.len() }
+        Labels { pixels: Arc::new(pixels), count: numbers.len() }
     }
 
     /// How many pixels each superpixel has.
     pub fn sizes(&self) -> Vec<usize> {
         let mut sizes = vec![0; self.count];
-        for label in &self.pixels {
+        for label in &*self.pixels {
             sizes[*label as usize] += 1;
         }
         sizes
@@ -115,9 +120,16 @@ mod tests {
     }
 
     #[test]
+    fn nobody_waits_for_what_is_not_wanted_any_more() {
+        let image = RgbImage::from_pixel(30, 30, image::Rgb([80, 90, 100]));
+        assert_eq!(Quickshift::default().segment(&image, &|| true), None);
+        assert_eq!(Slic::default().segment(&image, &|| true), None);
+    }
+
+    #[test]
     fn regions_are_numbered_as_they_are_met() {
         let labels = Labels::from_raw(&array![[9, 9, 4], [9, 4, 4]]);
-        assert_eq!((labels.pixels.clone(), labels.count), (array![[0, 0, 1], [0, 1, 1]], 2));
+        assert_eq!((&*labels.pixels, labels.count), (&array![[0, 0, 1], [0, 1, 1]], 2));
     }
 
     /// One colour, one pixel, one row: nothing divides by zero or walks off the edge.
@@ -126,8 +138,8 @@ mod tests {
         for (width, height) in [(1, 1), (1, 9), (9, 1), (12, 12)] {
             let image = RgbImage::from_pixel(width, height, image::Rgb([80, 90, 100]));
             let found = [
-                Quickshift::default().segment(&image),
-                Slic::default().segment(&image),
+                Quickshift::default().segment(&image, &|| false).unwrap(),
+                Slic::default().segment(&image, &|| false).unwrap(),
                 Felzenszwalb::default().segment(&image),
             ];
             for labels in found {

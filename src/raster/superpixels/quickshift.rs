@@ -4,7 +4,7 @@
 use image::RgbImage;
 use ndarray::{Array2, Zip};
 
-use super::{Field, Forest, Labels, distance, lab};
+use super::{Field, Forest, Labels, Stop, distance, lab};
 
 /// The spread of the noise that settles ties between densities, scikit-image's.
 const TIE_NOISE: f64 = 1e-5;
@@ -27,20 +27,22 @@ impl Default for Quickshift {
 }
 
 impl Quickshift {
-    /// Segments an image; ties are settled by noise that is the same for every image of that size.
-    pub fn segment(self, image: &RgbImage) -> Labels {
+    /// Segments an image, unless `stop` says so first; ties are settled by noise that is the same for every image of that
+    /// size.
+    pub fn segment(self, image: &RgbImage, stop: &Stop<'_>) -> Option<Labels> {
         let shape = (image.height() as usize, image.width() as usize);
         let noise = Array2::from_shape_fn(shape, |(y, x)| TIE_NOISE * irregular(y * shape.1 + x));
-        self.segment_with(image, &noise)
+        self.segment_with(image, &noise, stop)
     }
 
-    /// Segments an image, with `noise` `[H, W]` added to the densities.
-    pub fn segment_with(self, image: &RgbImage, noise: &Array2<f64>) -> Labels {
+    /// The same, with `noise` `[H, W]` added to the densities.
+    pub fn segment_with(self, image: &RgbImage, noise: &Array2<f64>, stop: &Stop<'_>) -> Option<Labels> {
         let field = lab(image).mapv(|colour| colour.map(|value| value * self.ratio));
-        let density = self.density(&field) + noise;
-        let parents = self.parents(&field, &density);
+        let density = self.density(&field, stop) + noise;
+        let parents = self.parents(&field, &density, stop);
         let (height, width) = field.dim();
-        Labels::from_raw(&Forest(parents.into_iter().collect()).flatten(height, width))
+        // What was left out when told to stop is nowhere looked at.
+        (!stop()).then(|| Labels::from_raw(&Forest(parents.into_iter().collect()).flatten(height, width)))
     }
 
     /// How far a pixel looks, in pixels to each side.
@@ -48,27 +50,34 @@ impl Quickshift {
         (3.0 * self.kernel_size).ceil() as usize
     }
 
-    fn density(self, field: &Field) -> Array2<f64> {
+    fn density(self, field: &Field, stop: &Stop<'_>) -> Array2<f64> {
         let scale = -0.5 / (self.kernel_size * self.kernel_size);
         let mut density = Array2::zeros(field.dim());
-        Zip::indexed(&mut density).par_for_each(|place, density| {
-            *density = self.around(field, place).map(|(_, distance)| (distance * scale).exp()).sum();
+        Zip::indexed(density.rows_mut()).par_for_each(|y, row| {
+            for (x, density) in row.into_iter().enumerate().take_while(|_| !stop()) {
+                *density = self.around(field, (y, x)).map(|(_, distance)| (distance * scale).exp()).sum();
+            }
         });
         density
     }
 
     /// For each pixel the index of its nearest neighbour of higher density; its own where none is near enough.
-    fn parents(self, field: &Field, density: &Array2<f64>) -> Array2<usize> {
+    fn parents(self, field: &Field, density: &Array2<f64>, stop: &Stop<'_>) -> Array2<usize> {
         let width = field.ncols();
         let furthest = self.max_dist * self.max_dist;
         let mut parents = Array2::zeros(field.dim());
-        Zip::indexed(&mut parents).par_for_each(|place, parent| {
+        let parent_of = |place: (usize, usize)| {
             let own = place.0 * width + place.1;
             let higher = self.around(field, place).filter(|(other, _)| density[*other] > density[place]);
             let nearest = higher.fold((own, f64::INFINITY), |nearest, ((y, x), distance)| {
                 if distance < nearest.1 { (y * width + x, distance) } else { nearest }
             });
-            *parent = if nearest.1 <= furthest { nearest.0 } else { own };
+            if nearest.1 <= furthest { nearest.0 } else { own }
+        };
+        Zip::indexed(parents.rows_mut()).par_for_each(|y, row| {
+            for (x, parent) in row.into_iter().enumerate().take_while(|_| !stop()) {
+                *parent = parent_of((y, x));
+            }
         });
         parents
     }

@@ -5,7 +5,7 @@ use ndarray::Array2;
 
 use super::lab::stretched_lab;
 use super::smooth::smooth;
-use super::{Field, Labels, distance};
+use super::{Field, Labels, Stop, distance};
 
 /// Rounds of k-means, scikit-image's.
 const ROUNDS: usize = 10;
@@ -36,17 +36,17 @@ struct Centre {
 }
 
 impl Slic {
-    /// Segments an image.
-    pub fn segment(self, image: &RgbImage) -> Labels {
+    /// Segments an image, unless `stop` says so first.
+    pub fn segment(self, image: &RgbImage, stop: &Stop<'_>) -> Option<Labels> {
         let field = smooth(&stretched_lab(image), self.sigma);
         let field = field.mapv(|colour| colour.map(|value| value / self.compactness));
         let (height, width) = field.dim();
         let spacing = Spacing::new(height, width, self.segments.max(1));
         let centres = spacing.centres(height, width);
         let count = centres.len().max(1);
-        let nearest = cluster(&field, centres, spacing.step());
+        let nearest = cluster(&field, centres, spacing.step(), stop)?;
         let size = (height * width) as f64 / count as f64;
-        Labels::from_raw(&connect(&nearest, (0.5 * size) as usize, (3.0 * size) as usize))
+        Some(Labels::from_raw(&connect(&nearest, (0.5 * size) as usize, (3.0 * size) as usize)))
     }
 }
 
@@ -90,13 +90,16 @@ impl Spacing {
 }
 
 /// For each pixel the number of its nearest centre, after [`ROUNDS`] rounds.
-fn cluster(field: &Field, mut centres: Vec<Centre>, step: f64) -> Array2<usize> {
+fn cluster(field: &Field, mut centres: Vec<Centre>, step: f64, stop: &Stop<'_>) -> Option<Array2<usize>> {
     let (height, width) = field.dim();
     let mut nearest = Array2::zeros((height, width));
     // How far a centre looks depends on how many there are, not on how many were asked for.
     let spacing = Spacing::new(height, width, centres.len().max(1));
     let by_place = 1.0 / (step * step);
     for _ in 0..ROUNDS {
+        if stop() {
+            return None;
+        }
         let mut best = Array2::from_elem((height, width), f64::INFINITY);
         for (number, centre) in centres.iter().enumerate() {
             for y in window(centre.y, spacing.down.1, height) {
@@ -113,7 +116,7 @@ fn cluster(field: &Field, mut centres: Vec<Centre>, step: f64) -> Array2<usize> 
         }
         recentre(field, &nearest, &mut centres);
     }
-    nearest
+    Some(nearest)
 }
 
 /// The rows or columns that a centre looks at.

@@ -52,7 +52,7 @@ pub(crate) fn model() -> Arc<ModelSummary> {
         help: "where the last feature maps speak for the class, weighted by their gradients",
         caution,
         needs_layer,
-        params: if needs_layer { PARAMS } else { &[] },
+        params: if needs_layer { PARAMS.to_vec() } else { vec![] },
         obstacle,
     };
     Arc::new(ModelSummary {
