@@ -11,7 +11,7 @@ use crate::ui::canvas::{Canvas, rgb};
 use crate::ui::words::{Piece, cut, duration, number, piece, spread};
 
 /// Cells of the colour bar, on a narrow screen and on others.
-const BAR: (usize, usize) = (6, 12);
+const BAR: (usize, usize) = (4, 12);
 /// Width below which a screen is narrow.
 const NARROW: usize = 100;
 
@@ -55,9 +55,8 @@ fn explanation<'a>(state: &State, width: usize, theme: Theme) -> Vec<Piece<'a>> 
     if map.flat {
         pieces.push(piece(1, Span::styled(format!("flat map, raw {}", number(low)), theme.warning())));
     } else {
-        let cells = if width < NARROW { BAR.0 } else { BAR.1 };
         pieces.push(piece(2, Span::raw(format!("raw {} … {}", number(low), number(high)))));
-        pieces.push(Piece { rank: 3, spans: colour_bar(map, state.selection.colormap, cells, theme) });
+        pieces.push(Piece { rank: 3, spans: colour_bar(map, state.selection.colormap, width < NARROW, theme) });
     }
     if map.progress.is_none() {
         pieces.push(piece(4, Span::styled(duration(map.elapsed), theme.quiet())));
@@ -86,27 +85,34 @@ fn what(state: &State) -> Option<String> {
     })
 }
 
-/// The colours from the lowest to the highest value, with what they mean at the ends: for signed maps the values, and words
-/// where there is room.
-fn colour_bar<'a>(map: &Explained, colormap: Colormap, cells: usize, theme: Theme) -> Vec<Span<'a>> {
-    let signed = map.attribution.sign == Sign::Signed;
-    let (low, high) = match signed {
-        false => ("low ".to_owned(), " high".to_owned()),
-        true if cells == BAR.0 => (format!("-{} ", number(map.scale)), format!(" +{}", number(map.scale))),
-        true => (format!("against -{} ", number(map.scale)), format!(" +{} for", number(map.scale))),
+/// The colours with what they mean at the ends: for signed maps the values, and words where there is room.
+fn colour_bar<'a>(map: &Explained, colormap: Colormap, is_narrow: bool, theme: Theme) -> Vec<Span<'a>> {
+    let (low, high) = match map.attribution.sign {
+        Sign::Positive if is_narrow => ("low".to_owned(), "high".to_owned()),
+        Sign::Positive => ("low ".to_owned(), " high".to_owned()),
+        Sign::Signed if is_narrow => (format!("-{} ", number(map.scale)), format!(" +{}", number(map.scale))),
+        Sign::Signed => (format!("against -{} ", number(map.scale)), format!(" +{} for", number(map.scale))),
     };
     let mut spans = vec![Span::styled(low, theme.quiet())];
-    if theme.colour {
-        spans.extend((0..cells).map(|cell| {
-            let colour = |half: usize| {
-                let share = (2 * cell + half) as f32 / (2 * cells - 1) as f32;
-                rgb(if signed { Colormap::diverging(2.0 * share - 1.0) } else { colormap.colour(share) })
-            };
-            Span::styled("▌", Style::new().fg(colour(0)).bg(colour(1)))
-        }));
-    } else {
-        spans.push(Span::raw("░▒▓█"));
-    }
+    spans.extend(colours(map, colormap, if is_narrow { BAR.0 } else { BAR.1 }, theme));
     spans.push(Span::styled(high, theme.quiet()));
     spans
+}
+
+/// The colours from the lowest to the highest value.
+fn colours<'a>(map: &Explained, colormap: Colormap, cells: usize, theme: Theme) -> Vec<Span<'a>> {
+    if !theme.colour {
+        return vec![Span::raw("░▒▓█")];
+    }
+    let cell = |cell: usize| {
+        let colour = |half: usize| {
+            let share = (2 * cell + half) as f32 / (2 * cells - 1) as f32;
+            rgb(match map.attribution.sign {
+                Sign::Signed => Colormap::diverging(2.0 * share - 1.0),
+                Sign::Positive => colormap.colour(share),
+            })
+        };
+        Span::styled("▌", Style::new().fg(colour(0)).bg(colour(1)))
+    };
+    (0..cells).map(cell).collect()
 }
