@@ -8,7 +8,7 @@ use std::time::Duration;
 use image::RgbImage;
 
 use super::Picture;
-use crate::explain::{Attribution, LayerChoice, Sign, Values};
+use crate::explain::{Attribution, LayerChoice, Values};
 use crate::model::{Prediction, Target};
 use crate::raster::{Map, Region, display_map, display_scale, is_flat};
 
@@ -129,9 +129,8 @@ pub struct Explained {
 impl Explained {
     /// Wraps what a method returned.
     pub fn new(attribution: Attribution, elapsed: Duration, progress: Option<(usize, usize)>) -> Explained {
-        let signed = attribution.sign == Sign::Signed;
-        let shown = Arc::new(display_map(&attribution.map, signed));
-        let scale = display_scale(&attribution.map, signed);
+        let shown = Arc::new(display_map(&attribution.map, attribution.sign));
+        let scale = display_scale(&attribution.map, attribution.sign);
         let (low, high) = attribution
             .raw
             .iter()

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use super::jobs::ImageId;
 use super::{MapKey, State, View};
-use crate::explain::Sign;
 use crate::raster::{Colormap, Composition, Heat, Region, Superpixels};
 
 /// A picture to be shown. Making and encoding its pixels is for workers.
@@ -112,7 +111,7 @@ impl State {
         let heat = mapped.filter(|_| view != View::Image).map(|(key, explained, region)| {
             let heat = Heat {
                 map: Arc::clone(&explained.shown),
-                signed: explained.attribution.sign == Sign::Signed,
+                sign: explained.attribution.sign,
                 region,
                 colormap: self.selection.colormap,
                 opacity: f32::from(self.selection.percent) / 100.0,

@@ -15,9 +15,7 @@ use super::{Ending, load_model};
 use crate::explain::export::{
     self, Destination, Files, Record, SCHEMA, ScoredClass, Summary, TargetRecord, unique_stems,
 };
-use crate::explain::{
-    self, Attribution, ExplainError, LayerChoice, MethodInfo, Monitor, Request, Sign, Subject, Values,
-};
+use crate::explain::{self, Attribution, ExplainError, LayerChoice, MethodInfo, Monitor, Request, Subject, Values};
 use crate::gallery::Entry;
 use crate::model::{Classifier, ModelSource, TargetWish, with_threads};
 use crate::raster::{Colormap, Composition, Heat, Superpixels, display_map};
@@ -227,13 +225,12 @@ impl Job<'_> {
 
 /// The picture with the heat over it.
 fn overlay(seen: &Seen, attribution: &Attribution) -> image::RgbImage {
-    let signed = attribution.sign == Sign::Signed;
     let composition = Composition {
         base: seen.picture.clone(),
         show_base: true,
         heat: Some(Heat {
-            map: display_map(&attribution.map, signed).into(),
-            signed,
+            map: display_map(&attribution.map, attribution.sign).into(),
+            sign: attribution.sign,
             region: seen.region,
             colormap: Colormap::default(),
             opacity: OPACITY,

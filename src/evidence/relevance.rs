@@ -12,7 +12,9 @@ pub fn relevance(attribution: &Attribution) -> Map {
     let of_channels = attribution.values.view().into_dimensionality::<Ix3>().ok();
     let map = match (of_channels, attribution.sign) {
         (Some(values), Sign::Signed) => values.sum_axis(Axis(0)),
-        (Some(values), Sign::Positive) => values.fold_axis(Axis(0), f32::NEG_INFINITY, |a, b| a.max(*b)),
+        (Some(values), Sign::Positive | Sign::Membership) => {
+            values.fold_axis(Axis(0), f32::NEG_INFINITY, |a, b| a.max(*b))
+        }
         (None, _) => attribution.map.clone(),
     };
     map.mapv_into(|value| if value.is_finite() { value } else { 0.0 })

@@ -56,7 +56,7 @@ pub(super) static ANCHORS: MethodInfo = MethodInfo {
     help: "the fewest superpixels that keep the prediction as it is, whatever else is hidden",
     reference: "Ribeiro et al., Anchors: High-Precision Model-Agnostic Explanations, AAAI 2018",
     needs: Needs { gradient: false, layer: false, superpixels: true, seed: true },
-    sign: Sign::Positive,
+    sign: Sign::Membership,
     own_params: &[SAMPLES, PRECISION, DELTA, TAU, BEAM],
     caution: Some("explains what the model predicts, or a contrast that it decides; other classes have no rule"),
     method: &Anchors,
@@ -322,7 +322,7 @@ impl Search<'_> {
         let low = lower(mean, count, (1.0 / self.delta).ln());
         let evidence = |name, value| Evidence { name, value, unit: "" };
         let mut attribution = self.division.attribution(&weights);
-        attribution.sign = Sign::Positive;
+        attribution.sign = Sign::Membership;
         attribution.evidence = vec![
             evidence("precision", mean),
             evidence("precision, lower bound", low),

@@ -247,10 +247,12 @@ fn annotate(overlay: &RgbImage, sign: Sign, colormap: Colormap, record: &Record)
     let colour = |share: f32| match sign {
         Sign::Positive => colormap.colour(share),
         Sign::Signed => Colormap::diverging(2.0 * share - 1.0),
+        Sign::Membership => Colormap::Grey.colour(share),
     };
     let (low, high) = match sign {
         Sign::Positive => ("low", "high"),
         Sign::Signed => ("against", "for"),
+        Sign::Membership => ("outside", "in the rule"),
     };
     caption(overlay, &lines, Some(&Bar { low, high, colour: &colour }))
 }

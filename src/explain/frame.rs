@@ -1,10 +1,11 @@
 //! The network's input as a picture: its colours, and the same picture with parts of it hidden.
 
 use image::RgbImage;
-use ndarray::{ArrayD, ArrayView2, IxDyn};
+use ndarray::{ArrayD, IxDyn};
 
 use super::Subject;
 use crate::model::{Layout, Settings};
+use crate::raster::Map;
 use crate::raster::superpixels::Labels;
 
 /// An input tensor whose pixels can be hidden, whatever the order of its axes.
@@ -115,24 +116,48 @@ impl<'a> Frame<'a> {
     /// The values of `from`, with the pixels that `replaced` names taken from `to`.
     pub fn mix(&self, from: &[f32], to: &[f32], replaced: impl Fn(usize) -> bool) -> ArrayD<f32> {
         let mut values = from.to_vec();
-        for pixel in (0..self.height * self.width).filter(|pixel| replaced(*pixel)) {
-            for channel in 0..self.channels {
-                let offset = self.offset(pixel, channel);
-                values[offset] = to[offset];
+        let replaced: Vec<bool> = (0..self.height * self.width).map(replaced).collect();
+        match self.settings.layout.value {
+            Layout::Nchw => {
+                for (plane, other) in self.planes(&mut values).zip(to.chunks_exact(replaced.len())) {
+                    for ((value, other), is_replaced) in plane.iter_mut().zip(other).zip(&replaced) {
+                        *value = if *is_replaced { *other } else { *value };
+                    }
+                }
+            }
+            Layout::Nhwc => {
+                let pixels = values.chunks_exact_mut(self.channels).zip(to.chunks_exact(self.channels));
+                for ((pixel, other), _) in pixels.zip(&replaced).filter(|(_, it)| **it) {
+                    pixel.copy_from_slice(other);
+                }
             }
         }
         self.tensor(values)
     }
 
     /// The picture times a mask `[H, W]`, in normalised values.
-    pub(super) fn times(&self, mask: ArrayView2<'_, f32>) -> ArrayD<f32> {
+    pub(super) fn times(&self, mask: &Map) -> ArrayD<f32> {
+        let mask = mask.as_standard_layout();
+        let mask = mask.as_slice().unwrap_or_default();
         let mut values = self.values.clone();
-        for (pixel, factor) in mask.iter().enumerate() {
-            for channel in 0..self.channels {
-                values[self.offset(pixel, channel)] *= factor;
+        match self.settings.layout.value {
+            Layout::Nchw => {
+                for plane in self.planes(&mut values) {
+                    plane.iter_mut().zip(mask).for_each(|(value, factor)| *value *= factor);
+                }
+            }
+            Layout::Nhwc => {
+                for (pixel, factor) in values.chunks_exact_mut(self.channels).zip(mask) {
+                    pixel.iter_mut().for_each(|value| *value *= factor);
+                }
             }
         }
         self.tensor(values)
+    }
+
+    /// The channels of values that lie one after the other.
+    fn planes<'v>(&self, values: &'v mut [f32]) -> impl Iterator<Item = &'v mut [f32]> {
+        values.chunks_exact_mut((self.height * self.width).max(1))
     }
 
     /// Where the number of a pixel (row after row) and a channel is among the values.

@@ -49,6 +49,7 @@ use thiserror::Error;
 
 use crate::model::{Classifier, Network, NetworkError, Pass, Settings, Target, TargetError};
 use crate::raster::Map;
+pub use crate::raster::Sign;
 
 pub use bank::BankCache;
 pub use frame::Frame;
@@ -82,15 +83,6 @@ impl Family {
             Family::Rule => "rule",
         }
     }
-}
-
-/// Whether a map's values have a meaningful sign.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sign {
-    /// Not negative: shown on a sequential colour map.
-    Positive,
-    /// For and against: shown on a diverging colour map centred at zero.
-    Signed,
 }
 
 /// What a method needs from the model and from the user.

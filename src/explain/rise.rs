@@ -70,10 +70,7 @@ impl Method for Rise {
         };
         let parameters = format!("{} {}", masks.cells, masks.keep);
         let key = BankKey::new("rise", subject, request.seed, parameters);
-        let ask = |index: usize| {
-            let mask = masks.get(index).whole();
-            Ok(subject.network.logits(frame.times(mask.view()).view())?)
-        };
+        let ask = |index: usize| Ok(subject.network.logits(frame.times(&masks.get(index).whole()).view())?);
         let sums = vec![(0.0, Array2::zeros(masks.extent)); PARTS];
         let mut fit = RiseFit { masks: &masks, target, sums };
         Run::new(RISE.name, subject, request, monitor, key, request.count(&SAMPLES)).explain(&ask, &mut fit)
@@ -125,17 +122,25 @@ impl SoftMask {
         SoftMask { wide, down }
     }
 
-    /// A row of the mask.
-    fn row(&self, y: usize) -> impl Iterator<Item = f32> + '_ {
+    /// Writes a row of the mask.
+    fn row(&self, y: usize, line: &mut [f32]) {
         let (top, bottom, share) = self.down[y];
-        let (top, bottom) = (self.wide.row(top), self.wide.row(bottom));
-        (0..self.wide.ncols()).map(move |x| top[x] * (1.0 - share) + bottom[x] * share)
+        let width = self.wide.ncols();
+        let wide = self.wide.as_slice().unwrap_or_default();
+        let (top, bottom) = (&wide[top * width..][..width], &wide[bottom * width..][..width]);
+        for ((value, top), bottom) in line.iter_mut().zip(top).zip(bottom) {
+            *value = top * (1.0 - share) + bottom * share;
+        }
     }
 
     /// The mask, `[H, W]`, in `[0, 1]`.
     pub fn whole(&self) -> Map {
-        let values = (0..self.down.len()).flat_map(|y| self.row(y)).collect();
-        Map::from_shape_vec((self.down.len(), self.wide.ncols()), values).unwrap_or_default()
+        let width = self.wide.ncols();
+        let mut values = vec![0.0; self.down.len() * width];
+        for (y, line) in values.chunks_exact_mut(width.max(1)).enumerate() {
+            self.row(y, line);
+        }
+        Map::from_shape_vec((self.down.len(), width), values).unwrap_or_default()
     }
 }
 
@@ -186,9 +191,11 @@ impl Fit for RiseFit<'_> {
             *count += members.len() as f64;
             // Rows of the image are independent: all cores, and each adds the masks in their order.
             Zip::indexed(sum.axis_iter_mut(Axis(0))).par_for_each(|y, mut line| {
+                let mut row = vec![0.0; line.len()];
                 for (mask, probability) in &members {
-                    for (sum, value) in line.iter_mut().zip(mask.row(y)) {
-                        *sum += probability * f64::from(value);
+                    mask.row(y, &mut row);
+                    for (sum, value) in line.iter_mut().zip(&row) {
+                        *sum += probability * f64::from(*value);
                     }
                 }
             });

@@ -32,7 +32,7 @@ fn ask(subject: Subject<'_>, _layer: usize, activation: &Activation, channel: us
     let low = mask.iter().copied().fold(f32::INFINITY, f32::min);
     let high = mask.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let mask = mask.mapv(|value| (value - low) / (high - low + EPSILON));
-    Ok(subject.network.logits(frame.times(mask.view()).view())?)
+    Ok(subject.network.logits(frame.times(&mask).view())?)
 }
 
 /// The softmax of the scores over a layer's channels.

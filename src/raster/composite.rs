@@ -11,20 +11,22 @@ use image::{Rgb, RgbImage, Rgba, RgbaImage};
 use ndarray::Array2;
 
 use super::superpixels::Outlines;
-use super::{Colormap, Map, Region};
+use super::{Colormap, Map, Region, Sign};
 
 /// How much darker the parts of a picture get that the model did not see.
 const UNSEEN_SHADE: f32 = 0.5;
+/// How much darker the parts of a picture get that do not belong to a rule.
+const OUTSIDE_SHADE: f32 = 0.75;
 /// The share of the opacity that the coldest heat keeps: enough to see that there is heat, not so much that it veils.
 const COLD_SHARE: f32 = 0.2;
 
 /// A map, and how to lay it over a picture.
 #[derive(Debug, Clone)]
 pub struct Heat {
-    /// `[0, 1]`, or `[-1, 1]` if signed; any resolution, it is stretched over `region`.
+    /// `[0, 1]`, or `[-1, 1]` where values are signed; any resolution, it is stretched over `region`.
     pub map: Arc<Map>,
-    /// Whether values have a sign: then the diverging colours are used.
-    pub signed: bool,
+    /// How its values are shown.
+    pub sign: Sign,
     /// Where the map lies, in pixels of the base picture.
     pub region: Region,
     /// Colours of positive maps.
@@ -133,16 +135,26 @@ impl Composition {
         (width, height): (u32, u32),
     ) -> RgbaImage {
         let region = heat.region.scaled(scale.0, scale.1);
-        let opacity = if self.show_base { heat.opacity.clamp(0.0, 1.0) } else { 1.0 };
+        let opacity = heat.opacity.clamp(0.0, 1.0);
+        let shade = |share: f32| Rgba([0, 0, 0, (share * 255.0) as u8]);
+        // An empty rule leaves the picture as it is.
+        let is_rule = heat.sign == Sign::Membership && heat.map.iter().any(|value| *value > 0.0);
         RgbaImage::from_fn(width, height, |x, y| {
             let (u, v) = ((x as f32 + 0.5 - region.x) / region.width, (y as f32 + 0.5 - region.y) / region.height);
             if !(0.0..=1.0).contains(&u) || !(0.0..=1.0).contains(&v) {
-                return Rgba([0, 0, 0, (UNSEEN_SHADE * 255.0) as u8]);
+                return shade(if is_rule { OUTSIDE_SHADE } else { UNSEEN_SHADE });
             }
             let whole = outlines.and_then(|outlines| heat.map.get(outlines.source(x, y)?).copied());
             let value = whole.unwrap_or_else(|| sample(&heat.map, u, v));
-            let [r, g, b] = if heat.signed { Colormap::diverging(value) } else { heat.colormap.colour(value) };
-            let alpha = if self.show_base { opacity * (COLD_SHARE + (1.0 - COLD_SHARE) * value.abs()) } else { 1.0 };
+            let ([r, g, b], alpha) = match heat.sign {
+                Sign::Positive => (heat.colormap.colour(value), COLD_SHARE + (1.0 - COLD_SHARE) * value),
+                Sign::Signed => (Colormap::diverging(value), value.abs()),
+                Sign::Membership if self.show_base => {
+                    return shade(if is_rule { OUTSIDE_SHADE * (1.0 - value) } else { 0.0 });
+                }
+                Sign::Membership => (Colormap::Grey.colour(value), 1.0),
+            };
+            let alpha = if self.show_base { opacity * alpha } else { 1.0 };
             Rgba([r, g, b, (alpha * 255.0).round() as u8])
         })
     }
@@ -187,4 +199,35 @@ pub(super) fn between(share: f32, count: usize) -> (usize, usize, f32) {
     let position = (share * count as f32 - 0.5).clamp(0.0, (count - 1) as f32);
     let low = position as usize;
     (low, (low + 1).min(count - 1), position.fract())
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::array;
+
+    use super::*;
+
+    /// A white picture of two pixels under a map of two values.
+    fn rendered(map: Map, sign: Sign) -> [[u8; 3]; 2] {
+        let base = Arc::new(RgbImage::from_pixel(2, 1, Rgb([255; 3])));
+        let region = Region::whole(2, 1);
+        let heat = Heat { map: map.into(), sign, region, colormap: Colormap::default(), opacity: 0.6 };
+        let picture = Composition { base, show_base: true, heat: Some(heat), superpixels: None }.render(2, 1);
+        [0, 1].map(|x| picture.get_pixel(x, 0).0)
+    }
+
+    #[test]
+    fn what_counts_neither_for_nor_against_leaves_the_picture_alone() {
+        let [neutral, positive] = rendered(array![[0.0, 1.0]], Sign::Signed);
+        assert_eq!(neutral, [255; 3]);
+        assert!(positive[0] > positive[2] + 30, "{positive:?}");
+    }
+
+    #[test]
+    fn a_rule_is_shown_as_it_is_and_the_rest_darkened() {
+        let [outside, inside] = rendered(array![[0.0, 1.0]], Sign::Membership);
+        assert_eq!(inside, [255; 3]);
+        assert!(outside.iter().all(|value| *value < 100), "{outside:?}");
+        assert_eq!(rendered(array![[0.0, 0.0]], Sign::Membership), [[255; 3]; 2], "an empty rule hides nothing");
+    }
 }

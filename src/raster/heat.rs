@@ -5,23 +5,37 @@ use super::Map;
 /// The share of magnitudes that a signed map's scale covers; what lies beyond is clipped (captum's rule).
 const SIGNED_PERCENTILE: f32 = 0.98;
 
+/// How a map's values are to be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sign {
+    /// Not negative: shown on a sequential colour map.
+    Positive,
+    /// For and against: shown on a diverging colour map centred at zero.
+    Signed,
+    /// 1 or 0, what belongs to a rule and what does not: the one is shown as it is, the other darkened.
+    Membership,
+}
+
 /// The map as it is coloured: positive maps in `[0, 1]`, signed ones in `[-1, 1]` with zero kept at zero.
 ///
 /// A positive map is divided by its maximum only if it exceeds 1, so that a map which is already in `[0, 1]` keeps its
 /// values. A signed one is divided by the 98th percentile of its magnitudes and clipped.
-pub fn display_map(map: &Map, signed: bool) -> Map {
-    let scale = display_scale(map, signed);
+pub fn display_map(map: &Map, sign: Sign) -> Map {
+    let scale = display_scale(map, sign);
     if scale <= 0.0 {
         return Map::zeros(map.raw_dim());
     }
-    let low = if signed { -1.0 } else { 0.0 };
+    let low = if sign == Sign::Signed { -1.0 } else { 0.0 };
     map.mapv(|value| (finite(value) / scale).clamp(low, 1.0))
 }
 
 /// The value that [`display_map`] divides by: where the strongest colour stands. 0 for a signed map of zeros.
-pub fn display_scale(map: &Map, signed: bool) -> f32 {
+pub fn display_scale(map: &Map, sign: Sign) -> f32 {
     let values = map.iter().map(|value| finite(*value));
-    if signed { percentile(values.map(f32::abs).collect(), SIGNED_PERCENTILE) } else { values.fold(1.0, f32::max) }
+    match sign {
+        Sign::Signed => percentile(values.map(f32::abs).collect(), SIGNED_PERCENTILE),
+        Sign::Positive | Sign::Membership => values.fold(1.0, f32::max),
+    }
 }
 
 fn finite(value: f32) -> f32 {
@@ -55,7 +69,7 @@ mod tests {
     #[test]
     fn a_signed_map_is_scaled_by_its_98th_percentile_and_clipped() {
         let map = Map::from_shape_fn((1, 101), |(_, x)| if x == 100 { -1000.0 } else { x as f32 });
-        let shown = display_map(&map, true);
+        let shown = display_map(&map, Sign::Signed);
         assert_eq!(shown[[0, 0]], 0.0);
         assert!((shown[[0, 49]] - 0.5).abs() < 1e-6, "{}", shown[[0, 49]]);
         assert_eq!(shown[[0, 100]], -1.0);
@@ -64,14 +78,14 @@ mod tests {
     #[test]
     fn a_map_in_the_unit_range_is_left_alone() {
         let map = array![[0.0, 0.25], [0.5, 0.75]];
-        assert_eq!(display_map(&map, false), map);
+        assert_eq!(display_map(&map, Sign::Positive), map);
     }
 
     #[test]
     fn nothing_becomes_infinite() {
         let odd = array![[f32::NAN, f32::INFINITY], [0.0, 0.0]];
-        for signed in [false, true] {
-            assert!(display_map(&odd, signed).iter().all(|value| *value == 0.0));
+        for sign in [Sign::Positive, Sign::Signed, Sign::Membership] {
+            assert!(display_map(&odd, sign).iter().all(|value| *value == 0.0));
         }
     }
 

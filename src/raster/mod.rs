@@ -12,7 +12,7 @@ mod region;
 
 pub use colormap::Colormap;
 pub use composite::{Composition, Heat, Superpixels};
-pub use heat::{display_map, display_scale, is_flat};
+pub use heat::{Sign, display_map, display_scale, is_flat};
 pub use region::Region;
 
 /// A scalar field over an image, row-major `[height, width]`.

@@ -9,7 +9,7 @@ use image::{DynamicImage, Rgb, RgbImage};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Rect, Size};
 use ratatui::style::Color;
-use seewhy::raster::{Colormap, Composition, Heat, Map, Region};
+use seewhy::raster::{Colormap, Composition, Heat, Map, Region, Sign};
 use seewhy::term::input::{Decoder, Input};
 use seewhy::term::{
     Canvas, CellSize, Encoded, Environment, Facts, Graphics, Part, Protocol, Quality, Reply, Tmux, Wishes, decide,
@@ -231,7 +231,7 @@ fn halves(heat: bool) -> Composition {
     let base = RgbImage::from_fn(80, 80, |x, _| if x < 40 { Rgb([200, 0, 0]) } else { Rgb([0, 0, 200]) });
     let heat = heat.then(|| Heat {
         map: Arc::new(Map::from_elem((7, 7), 1.0)),
-        signed: false,
+        sign: Sign::Positive,
         region: Region::whole(80, 80),
         colormap: Colormap::default(),
         opacity: 0.5,

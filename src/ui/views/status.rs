@@ -52,17 +52,23 @@ fn explanation<'a>(state: &State, width: usize, theme: Theme) -> Vec<Piece<'a>> 
     }
     let Some(map) = state.selected_map() else { return pieces };
     let (low, high) = map.range;
-    if map.flat {
+    let bar = || Piece { rank: 3, spans: colour_bar(map, state.selection.colormap, width < NARROW, theme) };
+    if map.attribution.sign == Sign::Membership {
+        pieces.push(bar());
+    } else if map.flat {
         pieces.push(piece(1, Span::styled(format!("flat map, raw {}", number(low)), theme.warning())));
     } else {
         pieces.push(piece(2, Span::raw(format!("raw {} … {}", number(low), number(high)))));
-        pieces.push(Piece { rank: 3, spans: colour_bar(map, state.selection.colormap, width < NARROW, theme) });
+        pieces.push(bar());
     }
     if map.progress.is_none() {
         pieces.push(piece(4, Span::styled(duration(map.elapsed), theme.quiet())));
     }
-    let signed = map.attribution.sign == Sign::Signed;
-    let colours = if signed { "red and blue" } else { state.selection.colormap.name() };
+    let colours = match map.attribution.sign {
+        Sign::Positive => state.selection.colormap.name(),
+        Sign::Signed => "red and blue",
+        Sign::Membership => return pieces,
+    };
     pieces.push(piece(7, Span::styled(format!("{colours} {} %", state.selection.percent), theme.quiet())));
     pieces
 }
@@ -88,6 +94,7 @@ fn what(state: &State) -> Option<String> {
 /// The colours with what they mean at the ends: for signed maps the values, and words where there is room.
 fn colour_bar<'a>(map: &Explained, colormap: Colormap, is_narrow: bool, theme: Theme) -> Vec<Span<'a>> {
     let (low, high) = match map.attribution.sign {
+        Sign::Membership => ("outside ".to_owned(), " in the rule".to_owned()),
         Sign::Positive if is_narrow => ("low".to_owned(), "high".to_owned()),
         Sign::Positive => ("low ".to_owned(), " high".to_owned()),
         Sign::Signed if is_narrow => (format!("-{} ", number(map.scale)), format!(" +{}", number(map.scale))),
@@ -110,6 +117,7 @@ fn colours<'a>(map: &Explained, colormap: Colormap, cells: usize, theme: Theme) 
             rgb(match map.attribution.sign {
                 Sign::Signed => Colormap::diverging(2.0 * share - 1.0),
                 Sign::Positive => colormap.colour(share),
+                Sign::Membership => Colormap::Grey.colour(share),
             })
         };
         Span::styled("▌", Style::new().fg(colour(0)).bg(colour(1)))
