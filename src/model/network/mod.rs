@@ -13,6 +13,7 @@ mod guided;
 mod head;
 mod incremental;
 mod layers;
+mod moves;
 mod plans;
 mod randomise;
 mod relevance;

@@ -12,21 +12,16 @@
 
 use ndarray::{ArrayD, ArrayViewD};
 use tract_onnx::prelude::*;
-use tract_onnx::tract_core::internal::{AxisOp, TypedOp};
-use tract_onnx::tract_core::ops::Downsample;
-use tract_onnx::tract_core::ops::array::{
-    FiniteReshape, Gather, MultiBroadcastTo, Pad, Slice, StridedSlice, Tile, TypedConcat,
-};
+use tract_onnx::tract_core::internal::TypedOp;
 use tract_onnx::tract_core::ops::binary::TypedBinOp;
-use tract_onnx::tract_core::ops::cast::Cast;
 use tract_onnx::tract_core::ops::cnn::{Conv, MaxPool, SumPool};
 use tract_onnx::tract_core::ops::einsum::EinSum;
 use tract_onnx::tract_core::ops::element_wise::ElementWiseOp;
-use tract_onnx::tract_core::ops::identity::Identity;
 use tract_onnx::tract_core::ops::logic::{Iff, comp_gt};
 use tract_onnx::tract_core::ops::math::{self, Add, Div, Mul, Sub};
 use tract_onnx::tract_core::ops::nn::{Reduce, Reducer};
 
+use super::moves::only_moves_values;
 use super::plans::Kind;
 use super::{Network, NetworkError, Plan, extract, read_logits, tract, without_weights};
 use crate::autodiff::{self, Adjoint, Partials, Rule, RuleResult, Rules, Unsupported};
@@ -124,20 +119,8 @@ fn way(op: &dyn TypedOp, node: &Adjoint<'_>) -> Way {
             _ => Way::Exception,
         };
     }
-    let moves = op.is::<AxisOp>()
-        || op.is::<FiniteReshape>()
-        || op.is::<MultiBroadcastTo>()
-        || op.is::<Tile>()
-        || op.is::<TypedConcat>()
-        || op.is::<Slice>()
-        || op.is::<StridedSlice>()
-        || op.is::<Downsample>()
-        || op.is::<Gather>()
-        || op.is::<Pad>()
-        || op.is::<Identity>()
-        || op.is::<Cast>();
     match () {
-        () if moves || op.is::<Conv>() || op.is::<SumPool>() => Way::Gradient,
+        () if only_moves_values(op) || op.is::<Conv>() || op.is::<SumPool>() => Way::Gradient,
         () if op.is::<MaxPool>() => Way::Maxima,
         () if op.is::<Iff>() => Way::Chosen,
         () => Way::Exception,

@@ -17,23 +17,19 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use ndarray::{ArrayD, ArrayViewD};
 use tract_onnx::prelude::*;
-use tract_onnx::tract_core::internal::{AxisOp, TypedOp};
-use tract_onnx::tract_core::ops::Downsample;
-use tract_onnx::tract_core::ops::array::{
-    FiniteReshape, Gather, MultiBroadcastTo, Pad, PadMode, Slice, StridedSlice, Tile, TypedConcat,
-};
+use tract_onnx::tract_core::internal::TypedOp;
+use tract_onnx::tract_core::ops::array::{Pad, PadMode};
 use tract_onnx::tract_core::ops::binary::TypedBinOp;
-use tract_onnx::tract_core::ops::cast::Cast;
 use tract_onnx::tract_core::ops::cnn::{Conv, MaxPool, SumPool};
 use tract_onnx::tract_core::ops::einsum::EinSum;
 use tract_onnx::tract_core::ops::element_wise::ElementWiseOp;
-use tract_onnx::tract_core::ops::identity::Identity;
 use tract_onnx::tract_core::ops::logic::Iff;
 use tract_onnx::tract_core::ops::math::{self, Add, Div, Erf, Exp, Ln, Max, Min, Mul, Neg, Sub, Tanh};
 use tract_onnx::tract_core::ops::nn::{
     GeluApproximate, GeluExact, HardSwish, LeakyRelu, Reduce, Reducer, Sigmoid, Silu,
 };
 
+use super::moves::only_moves_values;
 use super::plans::Kind;
 use super::{Network, NetworkError, Plan, extract, tract, without_weights};
 use crate::autodiff::{self, Adjoint, Pull, Real, Rule, RuleResult, Rules, Unsupported, pullback};
@@ -189,23 +185,9 @@ fn treatment(op: &dyn TypedOp, node: &Adjoint<'_>) -> Treatment {
         };
     }
     let pads_with_copies = op.downcast_ref::<Pad>().is_some_and(|pad| !matches!(pad.mode, PadMode::Constant(_)));
-    let moves = op.is::<AxisOp>()
-        || op.is::<FiniteReshape>()
-        || op.is::<MultiBroadcastTo>()
-        || op.is::<Tile>()
-        || op.is::<TypedConcat>()
-        || op.is::<Slice>()
-        || op.is::<StridedSlice>()
-        || op.is::<Downsample>()
-        || op.is::<Gather>()
-        || op.is::<Pad>()
-        || op.is::<Identity>()
-        || op.is::<Cast>()
-        || op.is::<Iff>()
-        || op.is::<MaxPool>();
     match () {
         () if op.is::<SumPool>() || pads_with_copies => Treatment::Share,
-        () if moves => Treatment::Route,
+        () if only_moves_values(op) || op.is::<Iff>() || op.is::<MaxPool>() => Treatment::Route,
         () => Treatment::None,
     }
 }
