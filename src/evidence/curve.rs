@@ -17,7 +17,7 @@ pub(super) fn curve(
     let ranks = ranks(&order);
     let step = frame.extent().1.max(1);
     let changed = |done: usize| frame.mix(before, after, |pixel| ranks[pixel] < done * step);
-    Ok(case.probabilities(order.len().div_ceil(step) + 1, changed)?)
+    case.probabilities(order.len().div_ceil(step) + 1, changed)
 }
 
 /// The area under a curve from 0 to 1, by trapezoids.

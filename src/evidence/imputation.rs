@@ -18,18 +18,36 @@ const NEIGHBOURS: [(isize, isize, f64); 8] = [
 /// How small the residual must become, relative to the right-hand side.
 const TOLERANCE: f64 = 1e-6;
 
+/// How many channels are solved for at once: they share the matrix, and looking up neighbours is most of the work.
+const LANES: usize = 4;
+
+/// A number for each of these channels.
+type Lanes = [f64; LANES];
+
 /// The values of the frame with those of the `removed` pixels (row after row) filled in. Where nothing is left to fill in
 /// from, zeros.
 pub fn imputed(frame: &Frame<'_>, removed: &[bool]) -> Vec<f32> {
     let system = System::new(frame.extent(), removed);
     let holes = system.pixels.len();
     let mut filled = frame.values().to_vec();
-    for channel in 0..frame.channels() {
-        let known = |pixel: usize| f64::from(frame.values()[frame.offset(pixel, channel)]);
-        let solution =
-            if holes < removed.len() { system.solve(&system.right_hand_side(known)) } else { vec![0.0; holes] };
-        for (pixel, value) in system.pixels.iter().zip(solution) {
-            filled[frame.offset(*pixel, channel)] = value as f32;
+    for first in (0..frame.channels()).step_by(LANES) {
+        let channels = first..(first + LANES).min(frame.channels());
+        let known = |pixel: usize| {
+            let mut lanes = [0.0; LANES];
+            for (lane, channel) in lanes.iter_mut().zip(channels.clone()) {
+                *lane = f64::from(frame.values()[frame.offset(pixel, channel)]);
+            }
+            lanes
+        };
+        let solution = if holes < removed.len() {
+            system.solve(&system.right_hand_side(known))
+        } else {
+            vec![[0.0; LANES]; holes]
+        };
+        for (pixel, lanes) in system.pixels.iter().zip(solution) {
+            for (channel, value) in channels.clone().zip(lanes) {
+                filled[frame.offset(*pixel, channel)] = value as f32;
+            }
         }
     }
     filled
@@ -42,9 +60,33 @@ struct System {
     /// For each of them, the sum of the weights of the neighbours that lie in the image.
     diagonal: Vec<f64>,
     /// For each of them, the neighbours that were removed too, as equations.
-    unknown: Vec<Vec<(usize, f64)>>,
+    unknown: Neighbours,
     /// For each of them, the neighbours that are there, as pixels.
-    known: Vec<Vec<(usize, f64)>>,
+    known: Neighbours,
+}
+
+/// The neighbours of one pixel after the other, with what each counts.
+#[derive(Default)]
+struct Neighbours {
+    all: Vec<(usize, f64)>,
+    /// Where those of each pixel end.
+    ends: Vec<usize>,
+}
+
+impl Neighbours {
+    /// For each pixel, the weighted sum of what its neighbours have.
+    fn sums(&self, value: impl Fn(usize) -> Lanes) -> Vec<Lanes> {
+        let mut start = 0;
+        let sum = |end: &usize| {
+            let mut sum = [0.0; LANES];
+            for (neighbour, weight) in &self.all[start..*end] {
+                add(&mut sum, &[*weight; LANES], &value(*neighbour));
+            }
+            start = *end;
+            sum
+        };
+        self.ends.iter().map(sum).collect()
+    }
 }
 
 impl System {
@@ -54,10 +96,10 @@ impl System {
         for (number, pixel) in pixels.iter().enumerate() {
             equation[*pixel] = number;
         }
-        let mut system = System { pixels: vec![], diagonal: vec![], unknown: vec![], known: vec![] };
+        let (mut diagonal, mut unknown, mut known) = (vec![], Neighbours::default(), Neighbours::default());
         for &pixel in &pixels {
             let (row, column) = (pixel / width, pixel % width);
-            let (mut unknown, mut known, mut sum) = (vec![], vec![], 0.0);
+            let mut sum = 0.0;
             for (down, across, weight) in NEIGHBOURS {
                 let row = row.checked_add_signed(down).filter(|row| *row < height);
                 let column = column.checked_add_signed(across).filter(|column| *column < width);
@@ -65,53 +107,62 @@ impl System {
                 let neighbour = row * width + column;
                 sum += weight;
                 if removed[neighbour] {
-                    unknown.push((equation[neighbour], weight));
+                    unknown.all.push((equation[neighbour], weight));
                 } else {
-                    known.push((neighbour, weight));
+                    known.all.push((neighbour, weight));
                 }
             }
-            system.diagonal.push(sum);
-            system.unknown.push(unknown);
-            system.known.push(known);
+            diagonal.push(sum);
+            unknown.ends.push(unknown.all.len());
+            known.ends.push(known.all.len());
         }
-        System { pixels, ..system }
+        System { pixels, diagonal, unknown, known }
     }
 
-    fn right_hand_side(&self, value: impl Fn(usize) -> f64) -> Vec<f64> {
-        self.known.iter().map(|known| known.iter().map(|(pixel, weight)| weight * value(*pixel)).sum()).collect()
+    fn right_hand_side(&self, value: impl Fn(usize) -> Lanes) -> Vec<Lanes> {
+        self.known.sums(value)
     }
 
     /// The matrix times a vector.
-    fn times(&self, x: &[f64]) -> Vec<f64> {
-        let row = |number: usize| {
-            let others: f64 = self.unknown[number].iter().map(|(other, weight)| weight * x[*other]).sum();
-            self.diagonal[number] * x[number] - others
-        };
-        (0..x.len()).map(row).collect()
+    fn times(&self, x: &[Lanes]) -> Vec<Lanes> {
+        let mut image = self.unknown.sums(|other| x[other]);
+        for ((image, x), diagonal) in image.iter_mut().zip(x).zip(&self.diagonal) {
+            *image = each(|lane| diagonal * x[lane] - image[lane]);
+        }
+        image
     }
 
     /// The solution by conjugate gradients, scaled by the diagonal: the matrix is symmetric, and positive as long as every
-    /// hole touches something that is left.
-    fn solve(&self, right: &[f64]) -> Vec<f64> {
-        let scaled =
-            |residual: &[f64]| -> Vec<f64> { residual.iter().zip(&self.diagonal).map(|(r, d)| r / d).collect() };
-        let goal = TOLERANCE * dot(right, right).sqrt();
-        let mut x = vec![0.0; right.len()];
+    /// hole touches something that is left. Each lane goes its own way; all stop together.
+    fn solve(&self, right: &[Lanes]) -> Vec<Lanes> {
+        let scaled = |residual: &[Lanes]| -> Vec<Lanes> {
+            residual.iter().zip(&self.diagonal).map(|(r, d)| each(|lane| r[lane] / d)).collect()
+        };
+        let goal = dot(right, right).map(|square| TOLERANCE * TOLERANCE * square);
+        let mut x = vec![[0.0; LANES]; right.len()];
         let mut residual = right.to_vec();
         let mut direction = scaled(&residual);
         let mut slope = dot(&residual, &direction);
         for _ in 0..4 * right.len() {
-            if dot(&residual, &residual).sqrt() <= goal {
+            let left = dot(&residual, &residual);
+            if left.iter().zip(&goal).all(|(left, goal)| left <= goal) {
                 break;
             }
             let image = self.times(&direction);
-            let step = slope / dot(&direction, &image);
-            add(&mut x, step, &direction);
-            add(&mut residual, -step, &image);
+            let curvature = dot(&direction, &image);
+            let step = each(|lane| quotient(slope[lane], curvature[lane]));
+            let back = step.map(|step| -step);
+            for (x, direction) in x.iter_mut().zip(&direction) {
+                add(x, &step, direction);
+            }
+            for (residual, image) in residual.iter_mut().zip(&image) {
+                add(residual, &back, image);
+            }
             let preconditioned = scaled(&residual);
             let next = dot(&residual, &preconditioned);
+            let turn = each(|lane| quotient(next[lane], slope[lane]));
             for (direction, value) in direction.iter_mut().zip(&preconditioned) {
-                *direction = value + next / slope * *direction;
+                *direction = each(|lane| value[lane] + turn[lane] * direction[lane]);
             }
             slope = next;
         }
@@ -119,14 +170,28 @@ impl System {
     }
 }
 
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
+fn each(lane: impl FnMut(usize) -> f64) -> Lanes {
+    std::array::from_fn(lane)
 }
 
-fn add(to: &mut [f64], factor: f64, values: &[f64]) {
-    for (to, value) in to.iter_mut().zip(values) {
+/// `to += factor * values`, lane by lane.
+fn add(to: &mut Lanes, factor: &Lanes, values: &Lanes) {
+    for ((to, factor), value) in to.iter_mut().zip(factor).zip(values) {
         *to += factor * value;
     }
+}
+
+fn dot(a: &[Lanes], b: &[Lanes]) -> Lanes {
+    let mut sum = [0.0; LANES];
+    for (a, b) in a.iter().zip(b) {
+        add(&mut sum, a, b);
+    }
+    sum
+}
+
+/// `a / b`; 0 for a lane that is solved already, where both are 0.
+fn quotient(a: f64, b: f64) -> f64 {
+    if b > 0.0 { a / b } else { 0.0 }
 }
 
 #[cfg(test)]
@@ -135,10 +200,10 @@ mod tests {
 
     fn fill(extent: (usize, usize), values: &[f64], removed: &[bool]) -> Vec<f64> {
         let system = System::new(extent, removed);
-        let solution = system.solve(&system.right_hand_side(|pixel| values[pixel]));
+        let solution = system.solve(&system.right_hand_side(|pixel| [values[pixel]; LANES]));
         let mut filled = values.to_vec();
-        for (pixel, value) in system.pixels.iter().zip(solution) {
-            filled[*pixel] = value;
+        for (pixel, lanes) in system.pixels.iter().zip(solution) {
+            filled[*pixel] = lanes[LANES - 1];
         }
         filled
     }

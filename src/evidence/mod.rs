@@ -30,8 +30,8 @@ mod tally;
 use ndarray::{Array2, ArrayD};
 use rayon::prelude::*;
 
-use crate::explain::{Attribution, ExplainError, Subject};
-use crate::model::{NetworkError, softmax};
+use crate::explain::{Attribution, ExplainError, Monitor, Subject};
+use crate::model::softmax;
 use crate::raster::Map;
 
 pub use baselines::BASELINES;
@@ -98,16 +98,19 @@ pub struct Case<'a> {
     pub original: Option<&'a Map>,
     /// Of the random numbers.
     pub seed: u64,
+    /// Who may stop it.
+    pub monitor: &'a Monitor<'a>,
 }
 
 impl Case<'_> {
-    /// The probability of the class for each of `count` inputs, in their order, all cores busy.
+    /// The probability of the class for each of `count` inputs, in their order, all cores busy; stops within one of them.
     fn probabilities(
         &self,
         count: usize,
         input: impl Fn(usize) -> ArrayD<f32> + Sync,
-    ) -> Result<Vec<f64>, NetworkError> {
+    ) -> Result<Vec<f64>, ExplainError> {
         let one = |index: usize| {
+            self.monitor.check()?;
             let logits = self.subject.network.logits(input(index).view())?;
             Ok(softmax(&logits).get(self.class).copied().map_or(0.0, f64::from))
         };

@@ -8,6 +8,7 @@ use seewhy::gallery::demo;
 use serde_json::Value as Json;
 
 use crate::support::fixture;
+use crate::support::pty::{Answers, Pty};
 
 /// The small convolutional network of the fixtures, on pictures in folders that are named after classes by their index.
 fn evaluate(pictures: &Path, arguments: &[&str]) -> Command {
@@ -113,4 +114,67 @@ fn what_cannot_be_measured_is_said_with_exit_code_2_when_it_was_asked_for() {
         assert_eq!(output.status.code(), Some(2), "{arguments:?}: {}", errors(&output));
         assert!(errors(&output).contains(named) && output.stdout.is_empty(), "{arguments:?}: {}", errors(&output));
     }
+}
+
+/// The same picture 3000 times: more than anybody waits for.
+#[cfg(unix)]
+fn many_pictures() -> tempfile::TempDir {
+    let folder = pictures(1);
+    for number in 1..3000 {
+        fs::hard_link(folder.path().join("0.png"), folder.path().join(format!("{number}.png"))).unwrap();
+    }
+    folder
+}
+
+/// [`evaluate`] in a terminal, by way of a shell that sends standard output elsewhere.
+#[cfg(unix)]
+fn in_terminal(folder: &Path, script: &str) -> Pty {
+    let shown = |path: &Path| format!("'{}'", path.to_str().unwrap());
+    let options = "--input-size 28x24 --mean 0.5 --std 0.25";
+    let seewhy = format!("exec {} evaluate {}", shown(Path::new(env!("CARGO_BIN_EXE_seewhy"))), shown(folder));
+    let script = format!("{seewhy} --model {} {options} {script}", shown(&fixture("cnn/torchscript.onnx")));
+    Pty::run("sh", &["-c", &script], folder, Answers::PLAIN)
+}
+
+/// ^C in the middle: the means of what was measured by then, in whole lines, and the exit code says what happened.
+#[cfg(unix)]
+#[test]
+fn an_interrupt_ends_it_with_the_means_so_far() {
+    let folder = many_pictures();
+    let out = tempfile::tempdir().unwrap();
+    let file = out.path().join("means.jsonl");
+    let script = format!("--method saliency --measure deletion,randomisation > '{}'", file.to_str().unwrap());
+    let mut pty = in_terminal(folder.path(), &script);
+    pty.wait_until("time left", |screen| screen.contains("measuring maps") && screen.contains(" left"));
+    // Some images are done, and far from all.
+    pty.wait_until("some maps", |screen| {
+        let done = screen.split("measuring maps").last().and_then(|bar| bar.split('/').next()?.split(' ').next_back());
+        done.and_then(|done| done.parse::<usize>().ok()).is_some_and(|done| done > 40)
+    });
+    pty.keys("\x03");
+    let status = pty.wait();
+    assert_eq!(status.exit_code(), 130, "{}", pty.text());
+    assert!(pty.text().contains("interrupted"), "{}", pty.text());
+    let text = fs::read_to_string(&file).unwrap();
+    assert!(text.ends_with('\n') && text.lines().count() == 4, "{text}");
+    for line in text.lines() {
+        let line: Json = serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}"));
+        assert_eq!(line["measure"], "deletion", "no network was drawn anew any more");
+        assert!((1..3000).contains(&line["images"].as_u64().unwrap()), "{line}");
+    }
+}
+
+/// Nothing is known yet while images are only looked at: an interrupt is an interrupt all the same, and not the complaint
+/// that there are too few classes for a mosaic.
+#[cfg(unix)]
+#[test]
+fn an_interrupt_before_anything_is_measured_prints_nothing() {
+    let folder = many_pictures();
+    let out = tempfile::tempdir().unwrap();
+    let file = out.path().join("means.jsonl");
+    let mut pty = in_terminal(folder.path(), &format!("--measure grid > '{}'", file.to_str().unwrap()));
+    pty.wait_for("looking");
+    pty.keys("\x03");
+    assert_eq!(pty.wait().exit_code(), 130, "{}", pty.text());
+    assert_eq!(fs::read_to_string(&file).unwrap(), "");
 }

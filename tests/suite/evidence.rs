@@ -70,7 +70,7 @@ fn deletion_and_insertion_draw_the_curves_of_rise() {
     let saliency = fixture_array(golden["saliency"].as_str().unwrap()).into_dimensionality().unwrap();
     let class = usize::try_from(golden["target"].as_u64().unwrap()).unwrap();
     let subject = Subject::of(&classifier, &pass);
-    let case = Case { subject, class, mask: None, original: None, seed: 0 };
+    let case = Case { subject, class, mask: None, original: None, seed: 0, monitor: &Monitor::silent() };
     let map = attribution(saliency);
     let curves = [deletion::probabilities(&case, &map).unwrap(), insertion::probabilities(&case, &map).unwrap()];
     for (name, found) in ["deletion", "insertion"].into_iter().zip(curves) {
@@ -123,7 +123,7 @@ fn deletion_of_a_linear_model_is_the_sum_of_what_is_left() {
     let (classifier, _) = cnn();
     let pass = network.forward(Arc::new(ArrayD::ones(IxDyn(&[1, 3, 4, 4])))).unwrap();
     let subject = Subject { network: &network, pass: &pass, settings: classifier.settings(), banks: None };
-    let case = Case { subject, class: 0, mask: None, original: None, seed: 0 };
+    let case = Case { subject, class: 0, mask: None, original: None, seed: 0, monitor: &Monitor::silent() };
 
     let found = deletion::probabilities(&case, &attribution(weights.clone())).unwrap();
     for (step, found) in found.iter().enumerate() {
@@ -146,7 +146,7 @@ fn road_is_positive_for_what_matters_and_negative_for_the_reverse() {
     let input = ArrayD::from_shape_fn(IxDyn(&[1, 3, 8, 8]), |at| bright[[at[2], at[3]]]);
     let pass = network.forward(Arc::new(input)).unwrap();
     let subject = Subject { network: &network, pass: &pass, settings: classifier.settings(), banks: None };
-    let case = Case { subject, class: 0, mask: None, original: None, seed: 0 };
+    let case = Case { subject, class: 0, mask: None, original: None, seed: 0, monitor: &Monitor::silent() };
     let road = |map: Array2<f32>| score("road", &case, &attribution(map));
     let (best, worst) = (road(bright.clone()), road(-&bright));
     assert!(best > 0.05 && worst < -0.05, "{best} {worst}");
@@ -163,7 +163,7 @@ fn a_map_that_is_the_mask_scores_one_and_one_that_is_flat_scores_by_area() {
     let quarter = Mask::from_shape_fn((24, 28), |(y, x)| y < 12 && x < 14);
     for (mask, area) in [(half(), 0.5), (quarter, 0.25)] {
         let subject = Subject::of(&classifier, &pass);
-        let case = Case { subject, class: 0, mask: Some(&mask), original: None, seed: 3 };
+        let case = Case { subject, class: 0, mask: Some(&mask), original: None, seed: 3, monitor: &Monitor::silent() };
         let perfect = attribution(mask.mapv(|inside| if inside { 1.0 } else { -1.0 }));
         let flat = attribution(Array2::ones(mask.dim()));
         for measure in ["pointing", "mass", "rank", "grid"] {
@@ -185,7 +185,11 @@ fn the_random_baseline_scores_by_chance_over_many_seeds() {
     let mean = |measure: &str, seeds: u64| {
         let one = |seed| {
             let map = random.explain(subject, 0, seed, &Monitor::silent()).unwrap();
-            score(measure, &Case { subject, class: 0, mask: Some(&mask), original: None, seed }, &map)
+            score(
+                measure,
+                &Case { subject, class: 0, mask: Some(&mask), original: None, seed, monitor: &Monitor::silent() },
+                &map,
+            )
         };
         (0..seeds).map(one).sum::<f64>() / seeds as f64
     };
@@ -219,7 +223,14 @@ fn baselines_look_where_they_say() {
 #[test]
 fn completeness_is_what_a_method_reports_and_nothing_else() {
     let (classifier, pass) = cnn();
-    let case = Case { subject: Subject::of(&classifier, &pass), class: 1, mask: None, original: None, seed: 0 };
+    let case = Case {
+        subject: Subject::of(&classifier, &pass),
+        class: 1,
+        mask: None,
+        original: None,
+        seed: 0,
+        monitor: &Monitor::silent(),
+    };
     let measure = find("completeness").unwrap();
     assert_eq!(measure.better, Better::Lower);
     let mut map = attribution(Array2::ones((24, 28)));
@@ -288,7 +299,14 @@ fn guided_backprop_stays_while_the_network_forgets_and_honest_maps_do_not() {
             for (other, sum) in others.iter().zip(sums) {
                 let pass = other.forward(Arc::clone(&input)).unwrap();
                 let subject = Subject { network: other, pass: &pass, settings: classifier.settings(), banks: None };
-                let case = Case { subject, class, mask: None, original: Some(&original), seed: 0 };
+                let case = Case {
+                    subject,
+                    class,
+                    mask: None,
+                    original: Some(&original),
+                    seed: 0,
+                    monitor: &Monitor::silent(),
+                };
                 *sum += (measure.score)(&case, &map(other, &pass)).unwrap().unwrap() / PICTURES as f64;
             }
         }

@@ -12,7 +12,7 @@ use self::report::Report;
 use self::study::Study;
 use super::args::{CommonArgs, EvaluateArgs};
 use super::batch::{Interrupt, in_order, progress};
-use super::{Ending, inputs, load_model};
+use super::{Ending, inputs, load_model, warn};
 use crate::gallery::Entry;
 use crate::model::ModelSource;
 
@@ -24,8 +24,14 @@ pub(super) fn run(args: &EvaluateArgs, common: &CommonArgs) -> anyhow::Result<En
     let entries = thinned(inputs::find(&args.paths)?, args.limit.map_or(usize::MAX, usize::from));
     let mut report = Report::new(args.format, &source);
     let images = look(&plan, &entries, &mut report, &interrupt)?;
+    if interrupt.is_set() {
+        return Ok(Ending::Interrupted);
+    }
     plan.drop_what_is_missing(args, &images)?;
     Study { plan: &plan, images: &images, interrupt: &interrupt, report: &mut report }.run()?;
+    if interrupt.is_set() {
+        warn("interrupted: the means are of what was measured by then");
+    }
     report.print(&plan)?;
     Ok(match (interrupt.is_set(), report.has_errors()) {
         (true, _) => Ending::Interrupted,
