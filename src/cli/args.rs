@@ -240,7 +240,7 @@ pub(super) struct EvaluateArgs {
     /// Directories, images, .npy tensors, or - for a list on standard input
     #[arg(required = true, value_name = "PATH")]
     pub(super) paths: Vec<PathBuf>,
-    /// Methods, separated by commas [default: those that need few model calls]
+    /// Methods, separated by commas [default: seven that go through the model and back once or twice]
     #[arg(long, value_delimiter = ',', value_name = "NAME", value_parser = method_names())]
     pub(super) method: Vec<String>,
     /// Measures, separated by commas [default: all that model and images allow]
@@ -258,7 +258,7 @@ pub(super) struct EvaluateArgs {
     /// Folder of masks, <folder>/<image>.<class>.png, white where the class is [default: for .../pictures/, .../masks/]
     #[arg(long, value_name = "DIR")]
     pub(super) masks: Option<PathBuf>,
-    /// Images along a side of a mosaic, for the grid pointing game
+    /// Images along a side of a mosaic, for the grid pointing game; 64 mosaics at most are measured
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(2..=4))]
     pub(super) grid: u32,
     /// Output format [default: table on a terminal, else jsonl]
