@@ -59,6 +59,7 @@ pub use methods::{METHODS, default_method, find, obstacle};
 pub use monitor::{Cancel, Monitor, Partial};
 pub use occlusion::Windows;
 pub use rise::{SoftMask, rise_map};
+pub use smoothgrad::{Statistic, noisy_gradient};
 
 /// What kind of evidence a method gathers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -4,7 +4,7 @@ use ndarray::ArrayD;
 
 use super::{
     Attribution, ExplainError, Family, Method, MethodInfo, Monitor, Needs, Param, ParamKind, Request, Sign, Subject,
-    Value, gradient,
+    gradient,
 };
 use crate::random::{normal, random};
 
@@ -44,7 +44,7 @@ pub(super) static SMOOTHGRAD: MethodInfo = MethodInfo {
     sign: Sign::Signed,
     own_params: &[SAMPLES, NOISE, NOISE_UNIT, OF],
     caution: None,
-    method: &Noisy { variance: false },
+    method: &Noisy { statistic: Statistic::Mean },
 };
 
 /// The variance of the gradient over noisy copies.
@@ -57,11 +57,20 @@ pub(super) static VARGRAD: MethodInfo = MethodInfo {
     sign: Sign::Positive,
     own_params: &[SAMPLES, NOISE, NOISE_UNIT, OF],
     caution: None,
-    method: &Noisy { variance: true },
+    method: &Noisy { statistic: Statistic::Variance },
 };
 
+/// What is taken of the gradients over noisy copies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Statistic {
+    /// SmoothGrad's.
+    Mean,
+    /// VarGrad's: the mean square less the squared mean.
+    Variance,
+}
+
 struct Noisy {
-    variance: bool,
+    statistic: Statistic,
 }
 
 impl Method for Noisy {
@@ -71,51 +80,65 @@ impl Method for Noisy {
         request: &Request,
         monitor: &Monitor<'_>,
     ) -> Result<Attribution, ExplainError> {
-        let Value::Integer(samples) = request.value(&SAMPLES) else { return Err(unreadable()) };
-        let Value::Real(noise) = request.value(&NOISE) else { return Err(unreadable()) };
-        let input = &*subject.pass.input;
+        let noise = Noise::new(request, &subject.pass.input);
+        noisy_gradient(subject, request, monitor, self.statistic, request.count(&SAMPLES), &|index| noise.draw(index))
+    }
+}
+
+/// Normal noise for an input.
+struct Noise {
+    shape: Vec<usize>,
+    /// Standard deviation, in normalised input space.
+    deviation: f32,
+    seed: u64,
+}
+
+impl Noise {
+    fn new(request: &Request, input: &ArrayD<f32>) -> Noise {
         let range = input.iter().copied().fold(f32::NEG_INFINITY, f32::max)
             - input.iter().copied().fold(f32::INFINITY, f32::min);
-        let in_range = request.value(&NOISE_UNIT) == Value::Choice("range".into());
-        let deviation = if in_range { noise as f32 * range } else { noise as f32 };
-        let noisy = |index: usize| {
-            let mut random = random(request.seed, index);
-            input.mapv(|value| value + deviation * normal(&mut random))
+        let noise = request.real(&NOISE) as f32;
+        let deviation = if request.choice(&NOISE_UNIT) == "range" { noise * range } else { noise };
+        Noise { shape: input.shape().to_vec(), deviation, seed: request.seed }
+    }
+
+    fn draw(&self, index: usize) -> ArrayD<f32> {
+        let mut random = random(self.seed, index);
+        ArrayD::from_shape_simple_fn(self.shape.as_slice(), || self.deviation * normal(&mut random))
+    }
+}
+
+/// SmoothGrad or VarGrad under given noise: the gradients at `copies` of the subject's input, `noise(i)` of the input's
+/// shape added to the i-th. Of the request, the target and `of` matter.
+///
+/// # Errors
+/// As [`Method::explain`].
+pub fn noisy_gradient(
+    subject: Subject<'_>,
+    request: &Request,
+    monitor: &Monitor<'_>,
+    statistic: Statistic,
+    copies: usize,
+    noise: &(dyn Fn(usize) -> ArrayD<f32> + Sync),
+) -> Result<Attribution, ExplainError> {
+    let target = request.target.resolve(&subject.pass.logits)?;
+    let magnitude = request.choice(&OF) == "absolute";
+    let mut moments = Moments::new(subject.pass.input.shape());
+    let mut latest = None;
+    let noisy = |index: usize| noise(index) + &*subject.pass.input;
+    gradient::many(subject, target, copies, monitor, &noisy, &mut |_, gradient| {
+        moments.add(if magnitude { gradient.mapv_into(f32::abs) } else { gradient });
+        let values = match statistic {
+            Statistic::Mean => moments.mean(),
+            Statistic::Variance => moments.variance(),
         };
-        let magnitude = request.value(&OF) == Value::Choice("absolute".into());
-        self.statistics(subject, request, monitor, samples as usize, magnitude, &noisy)
-    }
-}
-
-impl Noisy {
-    /// Mean or variance of the gradient over the inputs that `noisy` makes.
-    fn statistics(
-        &self,
-        subject: Subject<'_>,
-        request: &Request,
-        monitor: &Monitor<'_>,
-        samples: usize,
-        magnitude: bool,
-        noisy: &(dyn Fn(usize) -> ArrayD<f32> + Sync),
-    ) -> Result<Attribution, ExplainError> {
-        let target = request.target.resolve(&subject.pass.logits)?;
-        let mut moments = Moments::new(subject.pass.input.shape());
-        let mut latest = None;
-        gradient::many(subject, target, samples, monitor, noisy, &mut |_, gradient| {
-            moments.add(if magnitude { gradient.mapv_into(f32::abs) } else { gradient });
-            let values = if self.variance { moments.variance() } else { moments.mean() };
-            let values = gradient::channels_first(values, subject);
-            let attribution =
-                if self.variance || magnitude { gradient::positive(values) } else { gradient::signed(values) };
-            latest = Some(attribution.clone());
-            Some(attribution)
-        })?;
-        latest.ok_or_else(unreadable)
-    }
-}
-
-fn unreadable() -> ExplainError {
-    ExplainError::Parameter("samples and noise must be numbers".into())
+        let values = gradient::channels_first(values, subject);
+        let positive = magnitude || statistic == Statistic::Variance;
+        let attribution = if positive { gradient::positive(values) } else { gradient::signed(values) };
+        latest = Some(attribution.clone());
+        Some(attribution)
+    })?;
+    latest.ok_or_else(|| ExplainError::Parameter("no gradient can be taken of no copies".into()))
 }
 
 /// Sums of values and of their squares.
@@ -140,12 +163,35 @@ impl Moments {
         self.sum.mapv(|sum| (sum / self.count) as f32)
     }
 
-    /// The mean square less the squared mean, as captum has it.
+    /// As captum has it: of the whole, not an estimate from a sample.
     fn variance(&self) -> ArrayD<f32> {
         let mut variance = self.mean();
         ndarray::Zip::from(&mut variance).and(&self.sum).and(&self.squares).for_each(|variance, sum, squares| {
             *variance = (squares / self.count - (sum / self.count).powi(2)).max(0.0) as f32;
         });
         variance
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::explain::LayerChoice;
+    use crate::model::Target;
+
+    /// The standard deviation of the noise that these settings ask for, on an input between -1 and 3.
+    fn deviation(settings: &[(&str, &str)]) -> f64 {
+        let values = SMOOTHGRAD.parse_values(settings.iter().copied()).unwrap();
+        let request = Request { target: Target::Top(0), layer: LayerChoice::Auto, values, seed: 3, tolerance: None };
+        let input = ArrayD::from_shape_fn(vec![1, 3, 40, 40], |at| if at[2] == 0 { -1.0 } else { 3.0 });
+        let noise = Noise::new(&request, &input).draw(0);
+        assert_eq!(noise.shape(), input.shape());
+        noise.mapv(|value| f64::from(value).powi(2)).mean().unwrap().sqrt()
+    }
+
+    #[test]
+    fn noise_is_a_share_of_the_inputs_range_or_as_wide_as_captums() {
+        assert!((deviation(&[]) - 0.15 * 4.0).abs() < 0.02);
+        assert!((deviation(&[("noise", "1"), ("noise-unit", "absolute")]) - 1.0).abs() < 0.03);
     }
 }

@@ -1,5 +1,5 @@
-//! Methods that change the image, held against lime, shap, captum and RISE: their own masks, superpixels and scores are
-//! put into our arithmetic.
+//! Methods that change the image, held against lime, shap, captum and RISE: their own masks and superpixels are put into our
+//! arithmetic, with their scores and with what our network says of the same changed images.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use seewhy::explain::{
     Attribution, BankCache, LayerChoice, Monitor, Request, SoftMask, Subject, Windows, constrained_values, find,
     lime_plane, rise_map, shapley_values,
 };
-use seewhy::model::{Classifier, ModelSource, Network, NodeNames, Overrides, Pass, Target};
+use seewhy::model::{Classifier, ModelSource, Network, NodeNames, Overrides, Pass, Target, softmax};
 use serde_json::Value as Json;
 use tract_onnx::prelude::*;
 use tract_onnx::tract_core::ops::einsum::EinSum;
@@ -19,12 +19,23 @@ use crate::support::{Manifest, fixture, fixture_array, fixture_bytes};
 /// Largest error of a weight, relative to the largest weight.
 const WEIGHTS: f64 = 1e-4;
 
-/// The goldens of a method on the miniature CNN.
-fn goldens(method: &str) -> Vec<Json> {
+/// The networks that the references were asked about.
+const NETWORKS: [&str; 2] = ["cnn", "vit"];
+
+/// The goldens of a method on a network.
+fn goldens(network: &str, method: &str) -> Vec<Json> {
     let manifest = Manifest::read();
-    let maps = manifest.network("cnn")["maps"].as_array().unwrap();
+    let maps = manifest.network(network)["maps"].as_array().unwrap();
     let found: Vec<Json> = maps.iter().filter(|map| map["method"] == method).cloned().collect();
-    assert!(!found.is_empty(), "no golden of {method}");
+    assert!(!found.is_empty(), "no golden of {method} on {network}");
+    found
+}
+
+/// Those of KernelSHAP from every coalition (`exact`) or from some (`sampled`).
+fn coalition_goldens(network: &str, kind: &str) -> Vec<Json> {
+    let mut found = goldens(network, "kernel-shap");
+    found.retain(|golden| golden["parameters"]["coalitions"] == kind);
+    assert!(!found.is_empty(), "no golden of {kind} coalitions on {network}");
     found
 }
 
@@ -55,77 +66,16 @@ fn scores(file: &str, class: usize) -> Vec<f64> {
 fn assert_close(found: &[f64], expected: &ArrayD<f32>, tolerance: f64, what: &str) {
     assert_eq!(found.len(), expected.len(), "{what}");
     let largest = expected.iter().fold(0.0, |largest: f64, value| largest.max(f64::from(*value).abs()));
-    for (found, expected) in found.iter().zip(expected) {
-        let error = (found - f64::from(*expected)).abs() / largest;
-        assert!(error <= tolerance, "{what}: {found} is not {expected}, off by {error:.1e}");
-    }
+    let errors = found.iter().zip(expected).map(|(found, expected)| (found - f64::from(*expected)).abs() / largest);
+    let worst = errors.fold(0.0, f64::max);
+    println!("{what}: off by {worst:.1e}");
+    assert!(worst <= tolerance, "{what}: off by {worst:.1e}: {found:?} is not {expected:?}");
 }
 
-#[test]
-fn lime_finds_the_references_plane_for_its_masks_and_scores() {
-    for golden in goldens("lime") {
-        let class = index(&golden["target"]["probability"]);
-        let (weights, intercept, r2) = lime_plane(&masks(&golden), &scores(text(&golden, "scores"), class), 0.25, 1.0);
-        assert_close(&weights, &values(&golden), WEIGHTS, &format!("weights of class {class}"));
-        assert!((intercept - golden["intercept"].as_f64().unwrap()).abs() < 1e-5, "{intercept}");
-        assert!((r2 - golden["r2"].as_f64().unwrap()).abs() < 1e-5, "{r2}");
-    }
-}
-
-#[test]
-fn shapley_values_of_every_coalition_are_the_references() {
-    for golden in goldens("kernel-shap").iter().filter(|golden| golden["parameters"]["coalitions"] == "exact") {
-        let scores = scores(text(golden, "scores"), index(&golden["target"]["logit"]));
-        let found = shapley_values(&scores);
-        assert_close(&found, &values(golden), WEIGHTS, "Shapley values");
-        let gap = found.iter().sum::<f64>() - (scores[scores.len() - 1] - scores[0]);
-        assert!(gap.abs() < 1e-12, "the sum is off by {gap:e}");
-    }
-}
-
-#[test]
-fn kernel_shap_finds_the_references_values_for_its_coalitions() {
-    for golden in goldens("kernel-shap").iter().filter(|golden| golden["parameters"]["coalitions"] == "sampled") {
-        let scores = scores(text(golden, "scores"), index(&golden["target"]["logit"]));
-        let (empty, full) = (golden["empty"].as_f64().unwrap(), golden["full"].as_f64().unwrap());
-        let found = constrained_values(&masks(golden), &scores, empty, full);
-        assert_close(&found, &values(golden), WEIGHTS, "sampled values");
-        let gap = found.iter().sum::<f64>() - (full - empty);
-        assert!(gap.abs() < 1e-12, "the sum is off by {gap:e}");
-    }
-}
-
-#[test]
-fn rise_gives_the_references_map_for_its_grids_and_scores() {
-    let goldens = goldens("rise");
-    let mut compared = 0;
-    for golden in goldens.iter().filter(|golden| golden["parameters"]["border"] == "mirror") {
-        let expected = values(golden);
-        let extent = (expected.shape()[0], expected.shape()[1]);
-        let (shape, grids) = fixture_bytes(text(golden, "grids"));
-        let (_, crops) = fixture_bytes(text(golden, "crops"));
-        let masks: Vec<_> = grids
-            .chunks(shape[1] * shape[2])
-            .zip(crops.chunks(2))
-            .map(|(grid, crop)| {
-                let grid =
-                    Array2::from_shape_vec((shape[1], shape[2]), grid.iter().map(|cell| f32::from(*cell)).collect());
-                SoftMask::new(&grid.unwrap(), (usize::from(crop[0]), usize::from(crop[1])), extent).whole()
-            })
-            .collect();
-        let class = index(&golden["target"]["probability"]);
-        let scores = scores(golden["scores"]["mirror"].as_str().unwrap(), class);
-        let found = rise_map(&masks, &scores, golden["parameters"]["keep"].as_f64().unwrap());
-        assert_close(&found.into_raw_vec_and_offset().0, &expected, WEIGHTS, "RISE");
-        compared += 1;
-    }
-    assert!(compared >= 2);
-}
-
-/// The miniature CNN with the forward pass of its image.
-fn cnn() -> (Classifier, Pass) {
+/// A miniature network with the forward pass of its image.
+fn load(name: &str) -> (Classifier, Pass) {
     let manifest = Manifest::read();
-    let network = manifest.network("cnn");
+    let network = manifest.network(name);
     let source = ModelSource::Path(fixture(text(&network["onnx"], "torchscript")));
     let input = fixture_array(text(network, "input"));
     let size = format!("{}x{}", input.shape()[3], input.shape()[2]);
@@ -133,6 +83,136 @@ fn cnn() -> (Classifier, Pass) {
     let classifier = Classifier::load(&source, &overrides).unwrap_or_else(|error| panic!("{error}"));
     let pass = classifier.network().forward(Arc::new(input)).unwrap();
     (classifier, pass)
+}
+
+fn cnn() -> (Classifier, Pass) {
+    load("cnn")
+}
+
+/// What our network says of its image, with the superpixels of a golden hidden in their mean colours where a mask says no.
+fn masked_logits((classifier, pass): &(Classifier, Pass), golden: &Json, masks: &[Vec<bool>]) -> Vec<Vec<f32>> {
+    let (_, labels) = fixture_bytes(text(golden, "segments"));
+    let mut hidden = (*pass.input).clone();
+    for mut plane in hidden.axis_iter_mut(Axis(1)) {
+        let mut sums = vec![(0.0_f64, 0.0); masks[0].len()];
+        for (value, label) in plane.iter().zip(&labels) {
+            let (sum, count) = sums[usize::from(*label)];
+            sums[usize::from(*label)] = (sum + f64::from(*value), count + 1.0);
+        }
+        for (value, label) in plane.iter_mut().zip(&labels) {
+            let (sum, count) = sums[usize::from(*label)];
+            *value = (sum / count) as f32;
+        }
+    }
+    let logits = |mask: &Vec<bool>| {
+        let mut input = (*pass.input).clone();
+        for ((value, hidden), label) in input.iter_mut().zip(&hidden).zip(labels.iter().cycle()) {
+            if !mask[usize::from(*label)] {
+                *value = *hidden;
+            }
+        }
+        classifier.network().logits(input.view()).unwrap()
+    };
+    masks.iter().map(logits).collect()
+}
+
+#[test]
+fn lime_finds_the_references_plane_for_its_masks() {
+    for network in NETWORKS {
+        let model = load(network);
+        for golden in goldens(network, "lime") {
+            let class = index(&golden["target"]["probability"]);
+            let masks = masks(&golden);
+            let found = masked_logits(&model, &golden, &masks);
+            let ours: Vec<f64> = found.iter().map(|logits| f64::from(softmax(logits)[class])).collect();
+            for (whose, scores) in [("their", scores(text(&golden, "scores"), class)), ("our", ours)] {
+                let what = format!("{network}: class {class} from {whose} scores");
+                let (weights, intercept, r2) = lime_plane(&masks, &scores, 0.25, 1.0);
+                assert_close(&weights, &values(&golden), WEIGHTS, &what);
+                assert!((intercept - golden["intercept"].as_f64().unwrap()).abs() < 1e-5, "{what}: {intercept}");
+                assert!((r2 - golden["r2"].as_f64().unwrap()).abs() < 1e-5, "{what}: {r2}");
+            }
+        }
+    }
+}
+
+#[test]
+fn shapley_values_of_every_coalition_are_the_references() {
+    for network in NETWORKS {
+        let model = load(network);
+        for golden in coalition_goldens(network, "exact") {
+            let class = index(&golden["target"]["logit"]);
+            let found = masked_logits(&model, &golden, &masks(&golden));
+            let ours: Vec<f64> = found.iter().map(|logits| f64::from(logits[class])).collect();
+            for (whose, scores) in [("their", scores(text(&golden, "scores"), class)), ("our", ours)] {
+                let found = shapley_values(&scores);
+                assert_close(&found, &values(&golden), WEIGHTS, &format!("{network}: from {whose} scores"));
+                let gap = found.iter().sum::<f64>() - (scores[scores.len() - 1] - scores[0]);
+                assert!(gap.abs() < 1e-12, "{network}: the sum is off by {gap:e}");
+            }
+        }
+    }
+}
+
+#[test]
+fn kernel_shap_finds_the_references_values_for_its_coalitions() {
+    for network in NETWORKS {
+        let model = load(network);
+        for golden in coalition_goldens(network, "sampled") {
+            let class = index(&golden["target"]["logit"]);
+            let masks = masks(&golden);
+            let of = |masks: &[Vec<bool>]| -> Vec<f64> {
+                let found = masked_logits(&model, &golden, masks);
+                found.iter().map(|logits| f64::from(logits[class])).collect()
+            };
+            let ends = of(&[vec![false; masks[0].len()], vec![true; masks[0].len()]]);
+            let given = |end: &str| golden[end].as_f64().unwrap();
+            let theirs = (scores(text(&golden, "scores"), class), given("empty"), given("full"));
+            for (whose, (scores, empty, full)) in [("their", theirs), ("our", (of(&masks), ends[0], ends[1]))] {
+                let found = constrained_values(&masks, &scores, empty, full);
+                assert_close(&found, &values(&golden), WEIGHTS, &format!("{network}: from {whose} scores"));
+                let gap = found.iter().sum::<f64>() - (full - empty);
+                assert!(gap.abs() < 1e-9, "{network}: the sum is off by {gap:e}");
+            }
+        }
+    }
+}
+
+/// The masks `[H, W]` of a golden of RISE.
+fn soft_masks(golden: &Json, extent: (usize, usize)) -> Vec<Array2<f32>> {
+    let (shape, grids) = fixture_bytes(text(golden, "grids"));
+    let (_, crops) = fixture_bytes(text(golden, "crops"));
+    let mask = |(grid, crop): (&[u8], &[u8])| {
+        let cells = grid.iter().map(|cell| f32::from(*cell)).collect();
+        let grid = Array2::from_shape_vec((shape[1], shape[2]), cells).unwrap();
+        SoftMask::new(&grid, (usize::from(crop[0]), usize::from(crop[1])), extent).whole()
+    };
+    grids.chunks(shape[1] * shape[2]).zip(crops.chunks(2)).map(mask).collect()
+}
+
+#[test]
+fn rise_gives_the_references_map_for_its_grids() {
+    for name in NETWORKS {
+        let (classifier, pass) = load(name);
+        let network = classifier.network();
+        let mut goldens = goldens(name, "rise");
+        goldens.retain(|golden| golden["parameters"]["border"] == "mirror");
+        assert!(goldens.len() >= 2);
+        for golden in goldens {
+            let masks = soft_masks(&golden, network.input_extent());
+            let class = index(&golden["target"]["probability"]);
+            let of = |mask: &Array2<f32>| {
+                let logits = network.logits((&*pass.input * mask).view()).unwrap();
+                f64::from(softmax(&logits)[class])
+            };
+            let theirs = scores(golden["scores"]["mirror"].as_str().unwrap(), class);
+            for (whose, scores) in [("their", theirs), ("our", masks.iter().map(of).collect())] {
+                let found = rise_map(&masks, &scores, golden["parameters"]["keep"].as_f64().unwrap());
+                let what = format!("{name}: from {whose} scores");
+                assert_close(&found.into_raw_vec_and_offset().0, &values(&golden), WEIGHTS, &what);
+            }
+        }
+    }
 }
 
 fn request(method: &str, target: Target, settings: &[(&str, &str)]) -> Request {
@@ -152,55 +232,59 @@ fn evidence(attribution: &Attribution, name: &str) -> f64 {
 
 #[test]
 fn occlusion_is_captums() {
-    let (classifier, pass) = cnn();
-    let network = classifier.network();
-    for golden in goldens("occlusion") {
-        let pair = |name: &str| (index(&golden["parameters"][name][0]), index(&golden["parameters"][name][1]));
-        let class = index(&golden["target"]["logit"]);
-        let windows = Windows::new(network.input_extent(), pair("window"), pair("stride"));
-        let fall = |place| {
-            let (rows, columns) = windows.at(place);
-            let mut input = (*pass.input).clone();
-            for ((_, _, y, x), value) in
-                input.view_mut().into_dimensionality::<ndarray::Ix4>().unwrap().indexed_iter_mut()
-            {
-                if rows.contains(&y) && columns.contains(&x) {
-                    *value = 0.0;
+    for name in NETWORKS {
+        let (classifier, pass) = load(name);
+        let network = classifier.network();
+        for golden in goldens(name, "occlusion") {
+            let pair = |name: &str| (index(&golden["parameters"][name][0]), index(&golden["parameters"][name][1]));
+            let class = index(&golden["target"]["logit"]);
+            let windows = Windows::new(network.input_extent(), pair("window"), pair("stride"));
+            let fall = |place| {
+                let (rows, columns) = windows.at(place);
+                let mut input = (*pass.input).clone();
+                for ((_, _, y, x), value) in
+                    input.view_mut().into_dimensionality::<ndarray::Ix4>().unwrap().indexed_iter_mut()
+                {
+                    if rows.contains(&y) && columns.contains(&x) {
+                        *value = 0.0;
+                    }
                 }
-            }
-            Some(f64::from(pass.logits[class] - network.logits(input.view()).unwrap()[class]))
-        };
-        let falls: Vec<_> = (0..windows.count()).map(fall).collect();
-        let found: Vec<f64> = windows.map(&falls).iter().map(|value| f64::from(*value)).collect();
-        assert_close(&found, &values(&golden), 1e-3, "occlusion");
+                Some(f64::from(pass.logits[class] - network.logits(input.view()).unwrap()[class]))
+            };
+            let falls: Vec<_> = (0..windows.count()).map(fall).collect();
+            let found: Vec<f64> = windows.map(&falls).iter().map(|value| f64::from(*value)).collect();
+            assert_close(&found, &values(&golden), WEIGHTS, &format!("occlusion on {name}"));
+        }
     }
 }
 
 /// The whole way, from the registry: windows, hiding, model calls, mean.
 #[test]
 fn occlusion_from_the_registry_is_captums_too() {
-    let (classifier, pass) = cnn();
-    let golden = &goldens("occlusion")[0];
-    let target = Target::Class(index(&golden["target"]["logit"]));
-    let request = request("occlusion", target, &[("window", "3"), ("stride", "1")]);
-    let found = explain("occlusion", Subject::of(&classifier, &pass), &request);
-    let found: Vec<f64> = found.values.iter().map(|value| f64::from(*value)).collect();
-    assert_close(&found, &values(golden), 1e-3, "occlusion");
+    for name in NETWORKS {
+        let (classifier, pass) = load(name);
+        let golden = &goldens(name, "occlusion")[0];
+        let target = Target::Class(index(&golden["target"]["logit"]));
+        let request = request("occlusion", target, &[("window", "3"), ("stride", "1")]);
+        let found = explain("occlusion", Subject::of(&classifier, &pass), &request);
+        let found: Vec<f64> = found.values.iter().map(|value| f64::from(*value)).collect();
+        assert_close(&found, &values(golden), WEIGHTS, &format!("occlusion on {name}"));
+    }
 }
 
-/// The whole way for superpixels: a grid of eight, hidden in their mean colours, all 256 coalitions.
+/// The whole way for superpixels: a grid of eight, hidden in their mean colours, all 256 coalitions. On the square image of
+/// the other network a grid has nine.
 #[test]
 fn kernel_shap_from_the_registry_is_exact_where_it_can_be() {
     let (classifier, pass) = cnn();
-    let goldens = goldens("kernel-shap");
-    for golden in goldens.iter().filter(|golden| golden["parameters"]["coalitions"] == "exact") {
+    for golden in coalition_goldens("cnn", "exact") {
         let target = Target::Class(index(&golden["target"]["logit"]));
         let settings = [("segments", "grid"), ("count", "8"), ("samples", "256")];
         let found = explain("kernel-shap", Subject::of(&classifier, &pass), &request("kernel-shap", target, &settings));
         assert!(evidence(&found, "completeness gap").abs() < 1e-9);
         assert!((evidence(&found, "model calls") - 256.0).abs() < 0.5);
         let weights: Vec<f64> = found.segments.unwrap().weights.iter().map(|weight| f64::from(*weight)).collect();
-        assert_close(&weights, &values(golden), 1e-3, "Shapley values");
+        assert_close(&weights, &values(&golden), WEIGHTS, "Shapley values");
     }
 }
 
