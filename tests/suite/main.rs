@@ -15,6 +15,7 @@ mod incremental;
 mod interface;
 mod layering;
 mod loading;
+mod mcunet;
 mod methods;
 mod network;
 mod perturbations;

@@ -1,6 +1,7 @@
 //! What several tests share.
 #![allow(dead_code, reason = "each helper is used by some of the tests")]
 
+pub(crate) mod goldens;
 pub(crate) mod graphs;
 pub(crate) mod interface;
 pub(crate) mod pty;
@@ -55,6 +56,11 @@ impl Manifest {
     /// Every network, by name.
     pub(crate) fn networks(&self) -> impl Iterator<Item = (&String, &serde_json::Value)> {
         self.0["networks"].as_object().unwrap().iter()
+    }
+
+    /// The network that is not in the repository.
+    pub(crate) fn mcunet(&self) -> &serde_json::Value {
+        &self.0["mcunet"]
     }
 
     /// One network.
