@@ -177,6 +177,14 @@ pub const KEYMAP: &[Binding] = &[
     ),
 ];
 
+/// The keys that an event means. Many terminals send Alt as an Esc before the key, which nobody can tell from Esc pressed
+/// just before it (tmux takes half a second for "just"); no binding uses Alt, so it is read as both, one after the other.
+pub fn presses(event: KeyEvent) -> impl Iterator<Item = KeyEvent> {
+    let escape = event.modifiers.contains(KeyModifiers::ALT).then(|| KeyEvent::new(KeyCode::Esc, KeyModifiers::NONE));
+    let key = KeyEvent { modifiers: event.modifiers.difference(KeyModifiers::ALT), ..event };
+    escape.into_iter().chain([key])
+}
+
 /// What a key means in a mode. While typing, plain characters that mean nothing here are text.
 pub fn lookup(mode: Mode, event: KeyEvent) -> Option<Command> {
     // Shift is already in the character, and must not hide the binding of `G` or `?`.

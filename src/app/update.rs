@@ -497,8 +497,7 @@ impl State {
         }
         match event.code {
             KeyCode::Char(character)
-                if self.mode() == Mode::Type
-                    && !event.modifiers.intersects(KeyModifiers::CONTROL | KeyModifiers::ALT) =>
+                if self.mode() == Mode::Type && !event.modifiers.contains(KeyModifiers::CONTROL) =>
             {
                 Some(Action::Text(character))
             }

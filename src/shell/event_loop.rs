@@ -16,6 +16,7 @@ use super::pool::Pool;
 use super::screen::Screen;
 use super::signals::Signal;
 use super::{News, summary};
+use crate::app::keymap::presses;
 use crate::app::{Action, Effect, Notice, Report, State, Terminal, update};
 use crate::term::input::{Decoder, Input};
 use crate::term::{CellSize, Facts, Reply, Wishes, decide};
@@ -259,7 +260,14 @@ impl EventLoop {
 
     fn event(&mut self, event: &Event) -> io::Result<()> {
         let action = match event {
-            Event::Key(key) if key.kind != KeyEventKind::Release => self.state.interpret(*key),
+            Event::Key(key) if key.kind != KeyEventKind::Release => {
+                for key in presses(*key) {
+                    if let Some(action) = self.state.interpret(key) {
+                        self.act(action)?;
+                    }
+                }
+                None
+            }
             Event::Mouse(mouse) => match mouse.kind {
                 MouseEventKind::Down(MouseButton::Left) => {
                     ui::click(&self.state, Position::new(mouse.column, mouse.row))

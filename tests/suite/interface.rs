@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::layout::Position;
-use seewhy::app::keymap::{KEYMAP, Section, label, lookup};
+use seewhy::app::keymap::{KEYMAP, Section, label, lookup, presses};
 use seewhy::app::{
     Action, Command, Effect, Job, Mode, Notice, Outcome, Panel, Priority, Report, State, Task, View, update,
 };
@@ -80,7 +80,16 @@ fn while_typing_letters_are_text_and_control_is_not() {
     assert!(matches!(typed, Some(Action::Text('q'))));
     let control = state.interpret(event(KeyCode::Char('c'), KeyModifiers::CONTROL));
     assert!(matches!(control, Some(Action::Command(Command::Quit))));
-    assert!(state.interpret(event(KeyCode::Char('x'), KeyModifiers::ALT)).is_none());
+    assert!(state.interpret(event(KeyCode::Char('x'), KeyModifiers::CONTROL)).is_none());
+}
+
+/// Terminals write the two alike when they come quickly.
+#[test]
+fn alt_is_escape_before_the_key() {
+    let keys: Vec<_> = presses(KeyEvent::new(KeyCode::Char('q'), KeyModifiers::ALT)).collect();
+    let key = |code| KeyEvent::new(code, KeyModifiers::NONE);
+    assert_eq!(keys, [key(KeyCode::Esc), key(KeyCode::Char('q'))]);
+    assert_eq!(presses(key(KeyCode::Down)).collect::<Vec<_>>(), [key(KeyCode::Down)]);
 }
 
 #[test]
