@@ -16,7 +16,7 @@ use super::{Colormap, Map, Region, Sign};
 /// How much darker the parts of a picture get that the model did not see.
 const UNSEEN_SHADE: f32 = 0.5;
 /// How much darker the parts of a picture get that do not belong to a rule.
-const OUTSIDE_SHADE: f32 = 0.75;
+const OUTSIDE_SHADE: f32 = 0.85;
 /// The share of the opacity that the coldest heat keeps: enough to see that there is heat, not so much that it veils.
 const COLD_SHARE: f32 = 0.2;
 
