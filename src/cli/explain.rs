@@ -198,6 +198,7 @@ impl Job<'_> {
             raw: Summary::of(attribution.raw.view()),
             evidence: attribution.evidence.iter().map(Into::into).collect(),
             warnings: attribution.warnings.clone(),
+            caution: method.caution,
             elapsed_ms: (looked + start.elapsed().as_secs_f64()) * 1e3,
         };
         if let Some(destination) = self.destination(stem) {

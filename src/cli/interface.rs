@@ -9,6 +9,7 @@ use anyhow::{Context, bail};
 use super::Ending;
 use super::args::{CommonArgs, GraphicsChoice, ScreenArgs};
 use crate::app::Export;
+use crate::explain;
 use crate::explain::export::{
     Destination, Files, Record, SCHEMA, ScoredClass, Summary, TargetRecord, export, unique_stems,
 };
@@ -127,6 +128,7 @@ fn write(classifier: &Classifier, what: &Export) -> Result<Vec<PathBuf>, String>
         raw: Summary::of(attribution.raw.view()),
         evidence: attribution.evidence.iter().map(Into::into).collect(),
         warnings: attribution.warnings.clone(),
+        caution: explain::find(what.key.method).and_then(|method| method.caution),
         elapsed_ms: (what.predicted.elapsed + what.explained.elapsed).as_secs_f64() * 1e3,
     };
     let path = what.path.to_path_buf();

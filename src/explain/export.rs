@@ -149,9 +149,12 @@ pub struct Record {
     /// What was measured along the way: gaps, errors, fits.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub evidence: Vec<EvidenceRecord>,
-    /// What to know before trusting the map.
+    /// What to know before trusting this map.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
+    /// What to know before trusting any map of the method.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub caution: Option<&'static str>,
     /// Decoding, preprocessing, forward pass and method, without writing.
     pub elapsed_ms: f64,
 }

@@ -96,6 +96,24 @@ fn a_bad_image_is_one_error_line_and_the_rest_goes_on() {
     assert!(lines[0]["top"][0]["probability"].as_f64() >= lines[0]["top"][1]["probability"].as_f64());
 }
 
+/// What the interface says beside a map, a script can read: what is known against the method, and against this map.
+#[test]
+fn a_line_says_what_to_know_before_trusting_the_map() {
+    let manifest = Manifest::read();
+    let network = manifest.network("shufflenet");
+    let tensor = fixture(network["input"].as_str().unwrap());
+    let shape = fixture_array(network["input"].as_str().unwrap()).shape().to_vec();
+    let mut command = seewhy(&["explain", text(&tensor), "--method", "grad-cam,guided-backprop,lrp"]);
+    command.arg("--model").arg(fixture(network["onnx"]["torchscript"].as_str().unwrap()));
+    let output = command.args(["--input-size", &format!("{}x{}", shape[3], shape[2])]).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", errors(&output));
+    let [cam, guided, lrp] = &lines(&output)[..] else { panic!("a line for each method") };
+    assert!(cam.get("caution").is_none() && cam.get("warnings").is_none(), "{cam}");
+    assert!(guided["caution"].as_str().unwrap().contains("weights are random"), "{guided}");
+    assert!(lrp["warnings"][0].as_str().unwrap().contains("adds up to"), "{lrp}");
+    assert!([cam, guided, lrp].iter().all(|line| line["schema"] == 1), "fields were added, none changed");
+}
+
 #[test]
 fn images_of_the_same_name_get_files_of_their_own() {
     let folder = tempfile::tempdir().unwrap();
