@@ -7,7 +7,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::evidence::MEASURES;
-use crate::explain::METHODS;
+use crate::explain::{METHODS, Param};
 use crate::model::{ChannelOrder, LabelSource, Layout, Overrides, Resize, Size};
 
 /// See why an image classifier said so, without leaving the terminal.
@@ -45,6 +45,7 @@ pub(super) enum Command {
     /// Print predictions only, one JSON object per image and line
     Classify(ClassifyArgs),
     /// Write explanation maps, one JSON line per image and method
+    #[command(after_long_help = parameters())]
     Explain(ExplainArgs),
     /// Measure how faithful the maps of some methods are, beside baselines that know nothing of the model
     Evaluate(EvaluateArgs),
@@ -87,7 +88,7 @@ pub(super) struct ScreenArgs {
     /// Graphics protocol
     #[arg(long, value_enum, default_value = "auto")]
     pub(super) graphics: GraphicsChoice,
-    /// Stop sampling methods when their map has settled to this relative standard error
+    /// Stop a sampling method once the map's standard error is below this share of its largest value, such as 0.05
     #[arg(long, value_name = "T")]
     pub(super) tolerance: Option<f64>,
 }
@@ -114,7 +115,7 @@ pub(super) struct CommonArgs {
         help_heading = "Preprocessing"
     )]
     mean: Option<Vec<f32>>,
-    /// Standard deviation divided by: one number or one per channel
+    /// Standard deviation to divide by: one number or one per channel
     #[arg(long, global = true, value_name = "R,G,B", value_delimiter = ',', help_heading = "Preprocessing")]
     std: Option<Vec<f32>>,
     /// How an image is brought to size: shortest:N, squash, letterbox or none
@@ -135,16 +136,16 @@ pub(super) struct CommonArgs {
     /// Seed of the random numbers
     #[arg(long, global = true, default_value_t = 0, value_name = "N")]
     pub(super) seed: u64,
-    /// Threads [default: all cores]
+    /// How many threads work [default: all cores]
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
     /// How many of the best classes to report
     #[arg(long, global = true, default_value_t = 5, value_name = "K", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub(super) top: u32,
-    /// Say more on standard error; twice for more still
+    /// Say more: every layer (`model`), how many images are right (`classify`)
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(super) verbose: u8,
-    /// Append messages to a file
+    /// Append the messages of standard error to a file, too
     #[arg(long, global = true, value_name = "FILE")]
     pub(super) log: Option<PathBuf>,
 }
@@ -212,19 +213,21 @@ pub(super) struct ExplainArgs {
     /// Methods, separated by commas
     #[arg(long, value_delimiter = ',', default_value = "grad-cam", value_name = "NAME", value_parser = method_names())]
     pub(super) method: Vec<String>,
-    /// What to explain: `top`, `top:2` for the second best, a class index, a label, or `a-b` for one against another
+    /// What to explain: `top`, `top:2` for the second best, a class index, a label, or `a-b` for one against another;
+    /// `p:` before a class explains its probability in place of its logit
     #[arg(long, default_value = "top", value_name = "TOP|INDEX|LABEL", allow_hyphen_values = true)]
     pub(super) target: String,
-    /// Layers for class activation maps, as `seewhy model` prints them; several are averaged
+    /// Layers for class activation maps, by the names that `seewhy model` prints, separated by commas; the maps of several
+    /// are averaged
     #[arg(long, value_delimiter = ',', default_value = "auto", value_name = "NODE|auto")]
     pub(super) layer: Vec<String>,
-    /// A method's parameter
+    /// A method's parameter, such as samples=500; may be given several times. `seewhy explain --help` lists them
     #[arg(long, value_name = "NAME=VALUE", value_parser = key_value)]
     pub(super) param: Vec<(String, String)>,
-    /// Stop a sampling method when its map has settled to this relative change
+    /// Stop a sampling method once the map's standard error is below this share of its largest value, such as 0.05
     #[arg(long, value_name = "T")]
     pub(super) tolerance: Option<f64>,
-    /// Folder for the files
+    /// Folder for the files, made where it is missing; without it, only the lines are printed
     #[arg(long, value_name = "DIR")]
     pub(super) out: Option<PathBuf>,
     /// Files to write, separated by commas [default: png,npy when --out is given]
@@ -246,16 +249,17 @@ pub(super) struct EvaluateArgs {
     /// Measures, separated by commas [default: all that model and images allow]
     #[arg(long, value_delimiter = ',', value_name = "NAME", value_parser = measure_names())]
     pub(super) measure: Vec<String>,
-    /// Layers for class activation maps, as `seewhy model` prints them; several are averaged
+    /// Layers for class activation maps, by the names that `seewhy model` prints, separated by commas; the maps of several
+    /// are averaged
     #[arg(long, value_delimiter = ',', default_value = "auto", value_name = "NODE|auto")]
     pub(super) layer: Vec<String>,
-    /// A method's parameter
+    /// A method's parameter, such as samples=500; may be given several times. `seewhy explain --help` lists them
     #[arg(long, value_name = "NAME=VALUE", value_parser = key_value)]
     pub(super) param: Vec<(String, String)>,
     /// Measure on so many of the images, evenly spread [default: all]
     #[arg(long, value_name = "N")]
     pub(super) limit: Option<NonZeroUsize>,
-    /// Folder of masks, <folder>/<image>.<class>.png, white where the class is [default: for .../pictures/, .../masks/]
+    /// Folder of masks, <folder>/<image>.<class>.png, white where the class is [default: `masks` beside `pictures`]
     #[arg(long, value_name = "DIR")]
     pub(super) masks: Option<PathBuf>,
     /// Images along a side of a mosaic, for the grid pointing game; 64 mosaics at most are measured
@@ -286,6 +290,41 @@ fn measure_names() -> PossibleValuesParser {
     PossibleValuesParser::new(
         MEASURES.iter().map(|measure| clap::builder::PossibleValue::new(measure.name).help(measure.help)),
     )
+}
+
+/// Every parameter of every method, for people.
+fn parameters() -> String {
+    let mut lines = vec!["Parameters, as --param takes them, with the values that they have by default:".to_owned()];
+    let mut told: Vec<&Param> = vec![];
+    for param in METHODS.iter().flat_map(|method| method.params()) {
+        if told.contains(&param) {
+            continue;
+        }
+        told.push(param);
+        let takes = METHODS.iter().filter(|method| method.params().any(|other| other == param));
+        let names: Vec<&str> = takes.map(|method| method.name).collect();
+        lines.extend([String::new(), format!("  {}={}", param.name, param.default_value())]);
+        lines.extend(wrapped(&format!("{}; {}. For {}", param.help, param.domain(), names.join(", "))));
+    }
+    lines.join("\n")
+}
+
+/// Text in indented lines for terminals of 80 columns.
+fn wrapped(text: &str) -> Vec<String> {
+    const WIDTH: usize = 78;
+    const INDENT: &str = "     ";
+    let mut lines = vec![INDENT.to_owned()];
+    for word in text.split_whitespace() {
+        let line = lines.last().map_or(0, |line| line.chars().count());
+        if line + 1 + word.chars().count() > WIDTH {
+            lines.push(INDENT.to_owned());
+        }
+        if let Some(line) = lines.last_mut() {
+            line.push(' ');
+            line.push_str(word);
+        }
+    }
+    lines
 }
 
 fn key_value(text: &str) -> Result<(String, String), String> {

@@ -10,7 +10,10 @@ mod interface;
 mod model;
 mod output;
 
+use std::fs::File;
+use std::io::Write as _;
 use std::process::ExitCode;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use anyhow::Context;
 use clap::{CommandFactory, Parser};
@@ -48,6 +51,10 @@ pub fn run() -> ExitCode {
 
 fn dispatch(cli: Cli) -> anyhow::Result<Ending> {
     let Cli { command, paths, screen, common } = cli;
+    if let Some(path) = &common.log {
+        let file = File::options().create(true).append(true).open(path);
+        let _ = LOG.set(Mutex::new(file.with_context(|| format!("could not open {}", path.display()))?));
+    }
     // Methods that ask the model many times share this pool.
     let _ = rayon::ThreadPoolBuilder::new().num_threads(common.threads()).build_global();
     match command {
@@ -81,10 +88,17 @@ fn load_model(common: &args::CommonArgs, source: &ModelSource) -> Result<Classif
     Ok(classifier)
 }
 
-/// A line on standard error.
+/// Where messages go besides standard error.
+static LOG: OnceLock<Mutex<File>> = OnceLock::new();
+
+/// A line on standard error, and in the log if there is one.
 #[expect(clippy::print_stderr, reason = "this is the one place for messages of headless commands")]
 fn warn(message: &str) {
     eprintln!("seewhy: {message}");
+    if let Some(log) = LOG.get() {
+        // A log that cannot be written is no reason to stop.
+        let _ = writeln!(log.lock().unwrap_or_else(PoisonError::into_inner), "seewhy: {message}");
+    }
 }
 
 /// Says what went wrong, why, and what to do, each on a line of its own.

@@ -45,6 +45,18 @@ impl Param {
     }
 }
 
+/// As [`Param::parse`] reads it.
+impl std::fmt::Display for Value {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Value::Integer(value) => value.fmt(formatter),
+            Value::Real(value) => value.fmt(formatter),
+            Value::Choice(value) => value.fmt(formatter),
+            Value::Flag(value) => value.fmt(formatter),
+        }
+    }
+}
+
 impl MethodInfo {
     /// Every parameter that it takes: its own, then those of the superpixels where it needs them.
     pub fn params(&self) -> impl Iterator<Item = &'static Param> {

@@ -245,6 +245,37 @@ fn model_says_where_every_setting_comes_from_and_which_layer_is_automatic() {
     }
 }
 
+/// The help of every command fits 80 columns, and that of `explain` names every parameter there is.
+#[test]
+fn the_help_fits_a_small_terminal_and_lists_every_parameter() {
+    for command in ["explain", "evaluate", "classify", "model", "demo"] {
+        for flag in ["-h", "--help"] {
+            let output = seewhy(&[command, flag]).env("COLUMNS", "80").output().unwrap();
+            let text = String::from_utf8(output.stdout).unwrap();
+            let long = text.lines().find(|line| line.chars().count() > 80);
+            assert_eq!(long, None, "{command} {flag}");
+        }
+    }
+    let output = seewhy(&["explain", "--help"]).env("COLUMNS", "80").output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    for param in seewhy::explain::METHODS.iter().flat_map(|method| method.params()) {
+        assert!(text.contains(&format!("\n  {}={}\n", param.name, param.default_value())), "{}", param.name);
+    }
+}
+
+#[test]
+fn messages_go_to_the_log_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("seewhy.log");
+    for _ in 0..2 {
+        let output = with_model(&["classify", "/nowhere/a.png", "--log", text(&log)]).output().unwrap();
+        assert_eq!(output.status.code(), Some(2));
+        let written = fs::read_to_string(&log).unwrap();
+        assert!(written.ends_with(&errors(&output)) && !written.is_empty(), "{written}");
+    }
+    assert!(fs::read_to_string(&log).unwrap().matches("/nowhere/a.png").count() >= 2, "it is appended to");
+}
+
 #[test]
 fn completions_and_the_manual_come_from_the_same_words() {
     for arguments in [&["completions", "bash"][..], &["completions", "fish"], &["man"]] {
