@@ -1,6 +1,6 @@
 """Trains the bundled classifier on a processor.
 
-    python train.py WORK_DIR [--epochs 40] [--decay 20] [--threads 2] [--seed 1]
+    python train.py WORK_DIR [--epochs 36] [--decay 16] [--threads 2] [--seed 1]
 
 WORK_DIR comes from prepare.py. The schedule follows steps, so that a run is the same on a busy machine as on a quiet one.
 Each step's batch is cut into micro-batches that the threads draw from one queue: no core waits for a slower one inside an
@@ -291,8 +291,8 @@ def train(work, epochs, decay, threads, seed):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("work_dir", type=Path)
-    parser.add_argument("--epochs", type=float, default=40)
-    parser.add_argument("--decay", type=float, default=20, help="epochs at the end in which the rate falls to zero")
+    parser.add_argument("--epochs", type=float, default=36)
+    parser.add_argument("--decay", type=float, default=16, help="epochs at the end in which the rate falls to zero")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()

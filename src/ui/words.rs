@@ -94,7 +94,7 @@ pub(super) fn piece<'a>(rank: u8, span: impl Into<Span<'a>>) -> Piece<'a> {
 }
 
 impl Piece<'_> {
-    fn width(&self) -> usize {
+    pub(super) fn width(&self) -> usize {
         self.spans.iter().map(Span::width).sum()
     }
 }

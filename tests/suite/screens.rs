@@ -146,6 +146,19 @@ fn superpixels_are_listed_beside_the_picture() {
 }
 
 #[test]
+fn progress_is_told_from_the_first_call_to_the_last_however_long_the_name() {
+    let mut state = finished((80, 24));
+    let key = current_key(&state);
+    state.entries[key.image].name = format!("{}0007.jpg", "imagenet/val/pelican/".repeat(4));
+    for done in [1, 304, 999] {
+        state.progress = Some((key.clone(), done, 1000));
+        let text = screen(&state);
+        assert!(text.contains(&format!("{done} of 1000 model calls")), "{text}");
+        assert!(text.contains("/0007.jpg"), "{text}");
+    }
+}
+
+#[test]
 fn what_was_measured_stands_in_the_place_of_the_layers() {
     let mut state = finished((120, 36));
     press(&mut state, &[Command::ChooseMethod, Command::Next, Command::Accept]);

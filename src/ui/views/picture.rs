@@ -8,7 +8,7 @@ use crate::app::{Family, MapKey, Outcome, Picture, State};
 use crate::ui::canvas::Canvas;
 use crate::ui::layout::{Areas, fit, halves};
 use crate::ui::views::why::filled;
-use crate::ui::words::{Piece, cut, cut_start, duration, piece, spread, wrap};
+use crate::ui::words::{Piece, cut, cut_start, duration, pad, piece, spread, wrap};
 use crate::ui::{Placement, Theme};
 
 /// Fewest rows of the picture that words may not take.
@@ -120,20 +120,25 @@ fn words(area: Rect, state: &State, map: Option<&MapKey>) -> Vec<(String, bool)>
 fn draw_title(canvas: &mut Canvas<'_>, area: Rect, state: &State, theme: Theme) {
     let Some((entry, image)) = state.current_entry().zip(state.current()) else { return };
     let width = usize::from(area.width).saturating_sub(2);
-    let name = cut_start(&entry.name, width.saturating_sub(11).max(width / 2));
-    let mut left: Vec<Piece<'_>> = vec![piece(0, Span::styled(name, theme.strong()))];
-    let texts = sizes(state, image).into_iter().zip(3..);
-    left.extend(texts.map(|(text, rank)| piece(rank, Span::styled(text, theme.quiet()))));
     let mut right = Vec::new();
     if let Some((_, done, total)) = state.progress.as_ref().filter(|(_, _, total)| *total > 0) {
-        right.push(piece(2, Span::styled(filled(*done as f32 / *total as f32, PROGRESS), theme.accent_bar())));
-        right.push(piece(1, Span::styled(format!("{done} of {total} model calls"), theme.accent())));
+        // As wide at the first call as at the last, or pieces would come and go on the way.
+        let bar = pad(&filled(*done as f32 / *total as f32, PROGRESS), PROGRESS);
+        right.push(piece(3, Span::styled(bar, theme.accent_bar())));
+        let digits = total.to_string().len();
+        right.push(piece(1, Span::styled(format!("{done:>digits$} of {total} model calls"), theme.accent())));
         if let Some(left) = time_left(state) {
             right.push(piece(2, Span::styled(format!("{left} left"), theme.quiet())));
         }
     } else if state.is_working() {
         right.push(piece(1, Span::styled("working…", theme.accent())));
     }
+    // What goes on is worth more than the first folders of a long name.
+    let kept = right.iter().filter(|piece| piece.rank == 1).map(|piece| piece.width() + 2).sum();
+    let name = cut_start(&entry.name, width.saturating_sub(kept).max(width / 3));
+    let mut left: Vec<Piece<'_>> = vec![piece(0, Span::styled(name, theme.strong()))];
+    let texts = sizes(state, image).into_iter().zip(4..);
+    left.extend(texts.map(|(text, rank)| piece(rank, Span::styled(text, theme.quiet()))));
     let inner = Rect { x: area.x + 1, width: area.width.saturating_sub(2), ..area };
     let line: Line<'_> = spread(left, right, width);
     canvas.line(inner, line);
