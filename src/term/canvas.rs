@@ -93,9 +93,12 @@ impl Canvas {
             if stream.sequence.is_empty() {
                 continue;
             }
-            // Some terminals garble overlapping sixels, so what was there goes first.
-            for row in stream.area.rows() {
-                let _ = write!(text, "{}\x1b[{}X", cursor_to(row.as_position()), row.width);
+            // Some terminals garble sixels that overlap in part, so what was there goes first. A picture in the very place of
+            // another covers it, and nobody sees a blank while it is on its way.
+            if !self.shown.iter().any(|(_, area)| *area == stream.area) {
+                for row in stream.area.rows() {
+                    let _ = write!(text, "{}\x1b[{}X", cursor_to(row.as_position()), row.width);
+                }
             }
             text += &cursor_to(stream.area.as_position());
             text += &wrap(&stream.sequence, self.wrapped);

@@ -306,6 +306,12 @@ fn pixels_at_the_cursor_are_drawn_once_and_their_cells_left_alone() {
         assert!(after.contains("\x1b[2;3H"), "it is drawn at its place");
         let (_, _, again) = frame(&mut canvas, &[&picture]);
         assert_eq!(again, "", "{protocol}: it is there already");
+        let (_, _, refined) = frame(&mut canvas, &[&encoded(&graphics, &halves(true), Part::Whole)]);
+        let is_erased = |text: &str| text.contains("\x1b[8X");
+        assert!(
+            is_erased(&after) && !is_erased(&refined),
+            "{protocol}: one in the place of another covers it, no blank between"
+        );
         if protocol == Protocol::Iterm2 {
             let data = after.split("doNotMoveCursor=1:").nth(1).unwrap().split('\x07').next().unwrap();
             let image = image::load_from_memory(&STANDARD.decode(data).unwrap()).unwrap();
