@@ -21,12 +21,21 @@ pub enum Section {
     Typing,
     /// In a menu.
     Menu,
+    /// In the help.
+    Help,
 }
 
 impl Section {
-    /// In the order of the help.
-    pub const ALL: [Section; 6] =
-        [Section::Images, Section::Why, Section::Looks, Section::Program, Section::Typing, Section::Menu];
+    /// In the order of the help. The help's own keys stand below it.
+    pub const ALL: [Section; 7] = [
+        Section::Images,
+        Section::Why,
+        Section::Typing,
+        Section::Looks,
+        Section::Program,
+        Section::Menu,
+        Section::Help,
+    ];
 
     /// Its heading.
     pub fn title(self) -> &'static str {
@@ -37,6 +46,7 @@ impl Section {
             Section::Program => "program",
             Section::Typing => "while typing",
             Section::Menu => "in a menu",
+            Section::Help => "in this help",
         }
     }
 
@@ -46,6 +56,7 @@ impl Section {
             Section::Images | Section::Why | Section::Looks | Section::Program => Mode::Browse,
             Section::Typing => Mode::Type,
             Section::Menu => Mode::Menu,
+            Section::Help => Mode::Help,
         }
     }
 }
@@ -83,6 +94,10 @@ const LEFT: Key = special(KeyCode::Left);
 const RIGHT: Key = special(KeyCode::Right);
 const ESC: Key = special(KeyCode::Esc);
 const ENTER: Key = special(KeyCode::Enter);
+const PAGE_DOWN: Key = special(KeyCode::PageDown);
+const PAGE_UP: Key = special(KeyCode::PageUp);
+const HOME: Key = special(KeyCode::Home);
+const END: Key = special(KeyCode::End);
 
 const fn row(section: Section, keys: &'static [(Key, Command)], help: &'static str) -> Binding {
     Binding { section, keys, help }
@@ -101,6 +116,11 @@ const DIGITS: &[(Key, Command)] = &[
     (key('9'), Rank(8)),
 ];
 
+/// To the ends.
+const ENDS: &[(Key, Command)] = &[(key('g'), First), (HOME, First), (key('G'), Last), (END, Last)];
+/// By a page.
+const PAGES: &[(Key, Command)] = &[(PAGE_DOWN, PageDown), (PAGE_UP, PageUp)];
+
 /// All keys. Those with control mean the same everywhere, unless a mode gives them a meaning of its own.
 pub const KEYMAP: &[Binding] = &[
     row(
@@ -113,21 +133,12 @@ pub const KEYMAP: &[Binding] = &[
         &[(key('k'), Previous), (UP, Previous), (key('h'), Previous), (LEFT, Previous)],
         "previous image",
     ),
-    row(
-        Section::Images,
-        &[(special(KeyCode::PageDown), PageDown), (ctrl('f'), PageDown), (ctrl('d'), PageDown)],
-        "a page further",
-    ),
-    row(
-        Section::Images,
-        &[(special(KeyCode::PageUp), PageUp), (ctrl('b'), PageUp), (ctrl('u'), PageUp)],
-        "a page back",
-    ),
-    row(Section::Images, &[(key('g'), First), (special(KeyCode::Home), First)], "first image"),
-    row(Section::Images, &[(key('G'), Last), (special(KeyCode::End), Last)], "last image"),
+    row(Section::Images, &[(PAGE_DOWN, PageDown), (ctrl('f'), PageDown), (ctrl('d'), PageDown)], "a page further"),
+    row(Section::Images, &[(PAGE_UP, PageUp), (ctrl('b'), PageUp), (ctrl('u'), PageUp)], "a page back"),
+    row(Section::Images, ENDS, "first, last image"),
     row(Section::Images, &[(key('/'), Filter)], "filter by name"),
     row(Section::Why, DIGITS, "explain the n-th class"),
-    row(Section::Why, &[(key('t'), FindClass)], "explain a class by name"),
+    row(Section::Why, &[(key('t'), FindClass)], "pin a class by name"),
     row(Section::Why, &[(key('['), LayerBack), (key(']'), LayerOn)], "layer before, after"),
     row(Section::Why, &[(key('m'), ChooseMethod)], "choose a method"),
     row(Section::Why, &[(key('p'), SetParameters)], "set its parameters"),
@@ -140,32 +151,23 @@ pub const KEYMAP: &[Binding] = &[
     ),
     row(Section::Looks, &[(key('c'), CycleColormap)], "next colour map"),
     row(Section::Looks, &[(key('i'), ToggleSeen)], "what the model saw"),
-    row(Section::Program, &[(key('w'), Write)], "write map and overlay"),
-    row(Section::Program, &[(key('y'), CopyPath)], "copy the path"),
+    row(Section::Program, &[(key('w'), Write), (key('y'), CopyPath)], "write map, copy path"),
     row(Section::Program, &[(key('?'), ToggleHelp)], "these keys"),
-    row(Section::Program, &[(ESC, Escape)], "close, drop the filter"),
+    row(Section::Program, &[(ESC, Escape)], "close, unfilter, unpin"),
     row(Section::Program, &[(ctrl('l'), Redraw), (ctrl('z'), Suspend)], "redraw, suspend"),
     row(Section::Program, &[(key('q'), Quit), (ctrl('c'), Quit)], "quit"),
-    row(Section::Typing, &[(ENTER, Accept)], "take it"),
-    row(Section::Typing, &[(ESC, Escape)], "never mind"),
-    row(
-        Section::Typing,
-        &[
-            (DOWN, Next),
-            (ctrl('n'), Next),
-            (UP, Previous),
-            (ctrl('p'), Previous),
-            (special(KeyCode::PageDown), PageDown),
-            (special(KeyCode::PageUp), PageUp),
-        ],
-        "move, by a page",
-    ),
+    row(Section::Typing, &[(ENTER, Accept), (ESC, Escape)], "take it, never mind"),
+    row(Section::Typing, &[(DOWN, Next), (ctrl('n'), Next), (UP, Previous), (ctrl('p'), Previous)], "move"),
+    row(Section::Typing, PAGES, "a page"),
+    row(Section::Typing, &[(HOME, First), (END, Last)], "first, last"),
     row(
         Section::Typing,
         &[(special(KeyCode::Backspace), Erase), (ctrl('h'), Erase), (ctrl('u'), EraseAll), (ctrl('w'), EraseAll)],
         "delete a letter, all",
     ),
     row(Section::Menu, &[(key('j'), Next), (DOWN, Next), (key('k'), Previous), (UP, Previous)], "move"),
+    row(Section::Menu, PAGES, "a page"),
+    row(Section::Menu, ENDS, "first, last"),
     row(Section::Menu, &[(key('h'), Less), (LEFT, Less), (key('l'), More), (RIGHT, More)], "less, more"),
     row(Section::Menu, &[(ENTER, Accept), (key(' '), Accept)], "take it"),
     row(Section::Menu, &[(key('b'), ToggleOutlines)], "lines of superpixels"),
@@ -175,6 +177,10 @@ pub const KEYMAP: &[Binding] = &[
         &[(ESC, Escape), (key('q'), Escape), (key('m'), Escape), (key('p'), Escape), (key('s'), Escape)],
         "never mind",
     ),
+    row(Section::Help, &[(key('?'), Escape), (ESC, Escape), (key('q'), Escape)], "close"),
+    row(Section::Help, &[(key('j'), Next), (DOWN, Next), (key('k'), Previous), (UP, Previous)], "scroll"),
+    row(Section::Help, &[(PAGE_DOWN, PageDown), (key(' '), PageDown), (PAGE_UP, PageUp)], "a page"),
+    row(Section::Help, ENDS, "ends"),
 ];
 
 /// The keys that an event means. Many terminals send Alt as an Esc before the key, which nobody can tell from Esc pressed

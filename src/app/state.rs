@@ -128,11 +128,22 @@ pub struct Terminal {
     pub graphics: String,
     /// Rows of the list that are visible at this size, from `ui::list_rows`.
     pub page: usize,
+    /// Rows of a menu that are visible at this size, from `ui::menu_rows`.
+    pub menu: usize,
+    /// Lines of the help that do not fit at this size, from `ui::help_overflow`.
+    pub help_overflow: usize,
 }
 
 impl Default for Terminal {
     fn default() -> Self {
-        Terminal { size: (80, 24), cell: (8, 16), graphics: "half-blocks".to_owned(), page: 10 }
+        Terminal {
+            size: (80, 24),
+            cell: (8, 16),
+            graphics: "half-blocks".to_owned(),
+            page: 10,
+            menu: 10,
+            help_overflow: 0,
+        }
     }
 }
 
@@ -233,7 +244,10 @@ pub enum Panel {
         marked: usize,
     },
     /// The keys.
-    Help,
+    Help {
+        /// Lines that are scrolled out of sight at the top.
+        top: usize,
+    },
 }
 
 impl Panel {
@@ -244,7 +258,7 @@ impl Panel {
             | Panel::Methods { marked }
             | Panel::Parameters { marked }
             | Panel::Segments { marked } => Some(*marked),
-            Panel::None | Panel::Filter | Panel::Help => None,
+            Panel::None | Panel::Filter | Panel::Help { .. } => None,
         }
     }
 
@@ -255,7 +269,7 @@ impl Panel {
             | Panel::Methods { marked }
             | Panel::Parameters { marked }
             | Panel::Segments { marked } => Some(marked),
-            Panel::None | Panel::Filter | Panel::Help => None,
+            Panel::None | Panel::Filter | Panel::Help { .. } => None,
         }
     }
 }
@@ -269,6 +283,8 @@ pub enum Mode {
     Type,
     /// Keys move in a panel.
     Menu,
+    /// Keys move in the help.
+    Help,
 }
 
 /// A message in the status line, until the next key.
@@ -301,6 +317,8 @@ pub struct State {
     pub filter: String,
     /// The images that the filter lets through, best match first while it is set, else in order.
     pub visible: Vec<ImageId>,
+    /// The image to go back to from a filter that nothing matches: where the cursor was before it.
+    pub(super) before_filter: Option<ImageId>,
     /// Position in `visible`.
     pub cursor: usize,
     /// Whether the last move was down the list; the images that way are made ready first.
@@ -348,6 +366,7 @@ impl State {
             selection: Selection::default(),
             filter: String::new(),
             visible: Vec::new(),
+            before_filter: None,
             cursor: 0,
             forward: true,
             offset: 0,
@@ -370,7 +389,8 @@ impl State {
     /// What the keyboard is for.
     pub fn mode(&self) -> Mode {
         match self.panel {
-            Panel::None | Panel::Help => Mode::Browse,
+            Panel::None => Mode::Browse,
+            Panel::Help { .. } => Mode::Help,
             Panel::Filter | Panel::Classes { .. } => Mode::Type,
             Panel::Methods { .. } | Panel::Parameters { .. } | Panel::Segments { .. } => Mode::Menu,
         }

@@ -59,6 +59,10 @@ pub fn update(state: &mut State, action: Action) -> Vec<Effect> {
         }
         Action::FoundAll(problems) => {
             state.complete = true;
+            // Nothing else is shown from now on.
+            if state.entries.is_empty() {
+                state.panel = Panel::None;
+            }
             if let Some(first) = problems.first() {
                 state.notice = Some(Notice::Failed(escape(first).into_owned()));
             }
@@ -70,6 +74,10 @@ pub fn update(state: &mut State, action: Action) -> Vec<Effect> {
         }
         Action::Terminal(terminal) => {
             state.terminal = terminal;
+            // More of the help may fit now.
+            if let Panel::Help { top } = &mut state.panel {
+                *top = (*top).min(state.terminal.help_overflow);
+            }
             Vec::new()
         }
         Action::Report(report) => {
@@ -89,13 +97,22 @@ pub fn update(state: &mut State, action: Action) -> Vec<Effect> {
 impl State {
     fn command(&mut self, command: Command) -> Vec<Effect> {
         match command {
-            Command::Next => self.step(1),
-            Command::Previous => self.step(-1),
-            Command::PageDown => self.step(self.terminal.page.max(1) as isize),
-            Command::PageUp => self.step(-(self.terminal.page.max(1) as isize)),
-            Command::First => self.move_to(0),
-            Command::Last => self.move_to(usize::MAX),
-            Command::Filter => self.panel = Panel::Filter,
+            Command::Next => self.next(1),
+            Command::Previous => self.next(-1),
+            Command::PageDown => self.step(self.page()),
+            Command::PageUp => self.step(-self.page()),
+            Command::First => self.step(isize::MIN),
+            Command::Last => self.step(isize::MAX),
+            Command::Filter
+            | Command::FindClass
+            | Command::ChooseMethod
+            | Command::SetParameters
+            | Command::ListSegments
+                if self.complete && self.entries.is_empty() =>
+            {
+                self.notice = Some(Notice::Failed("there is no image to look at".to_owned()));
+            }
+            Command::Filter => self.open_filter(),
             Command::Rank(rank) => self.pick_rank(rank),
             Command::FindClass if self.model.is_some() => {
                 self.panel = Panel::Classes { query: String::new(), marked: 0 };
@@ -114,7 +131,7 @@ impl State {
             Command::ToggleOutlines => self.toggle_outlines(),
             Command::ToggleSeen => self.selection.seen = !self.selection.seen,
             Command::ToggleHelp => {
-                self.panel = if self.panel == Panel::Help { Panel::None } else { Panel::Help };
+                self.panel = if self.mode() == Mode::Help { Panel::None } else { Panel::Help { top: 0 } };
             }
             Command::Escape => self.escape(),
             Command::Accept => self.accept(),
@@ -132,13 +149,30 @@ impl State {
         Vec::new()
     }
 
-    /// Moves the cursor, or the mark of the open panel.
-    fn step(&mut self, rows: isize) {
-        match (self.panel.marked(), &self.panel) {
-            (Some(marked), _) => self.mark(marked.saturating_add_signed(rows)),
-            (None, Panel::Help) => {}
-            (None, _) => self.move_to(self.cursor.saturating_add_signed(rows)),
+    /// Moves by a row: the mark of the open panel around its ends, all else up to them.
+    fn next(&mut self, rows: isize) {
+        let count = self.panel_rows();
+        match self.panel.marked() {
+            Some(marked) if count > 0 => self.mark((marked + count).saturating_add_signed(rows) % count),
+            _ => self.step(rows),
         }
+    }
+
+    /// Moves the cursor, the mark of the open panel, or the help; no further than to the end.
+    fn step(&mut self, rows: isize) {
+        if let Some(marked) = self.panel.marked() {
+            self.mark(marked.saturating_add_signed(rows));
+        } else if let Panel::Help { top } = &mut self.panel {
+            *top = top.saturating_add_signed(rows).min(self.terminal.help_overflow);
+        } else {
+            self.move_to(self.cursor.saturating_add_signed(rows));
+        }
+    }
+
+    /// Rows of a page of what moves.
+    fn page(&self) -> isize {
+        let rows = if self.mode() == Mode::Menu { self.terminal.menu } else { self.terminal.page };
+        rows.max(1) as isize
     }
 
     fn move_to(&mut self, row: usize) {
@@ -186,6 +220,11 @@ impl State {
         }
     }
 
+    fn open_filter(&mut self) {
+        self.before_filter = self.current().or(self.before_filter);
+        self.panel = Panel::Filter;
+    }
+
     fn escape(&mut self) {
         match self.panel {
             Panel::None if self.filter.is_empty() => self.selection.target = Target::Top(0),
@@ -218,7 +257,7 @@ impl State {
                     None => {}
                 }
             }
-            Panel::None | Panel::Filter | Panel::Parameters { .. } | Panel::Segments { .. } | Panel::Help => {}
+            Panel::None | Panel::Filter | Panel::Parameters { .. } | Panel::Segments { .. } | Panel::Help { .. } => {}
         }
     }
 
@@ -318,9 +357,19 @@ impl State {
             Some(Effect::Export(Box::new(Export { path, key, explained, overlay, predicted })))
         });
         if effect.is_none() {
-            self.notice = Some(Notice::Failed("there is no finished map to write yet".to_owned()));
+            self.notice = Some(Notice::Failed(self.why_nothing_to_write()));
         }
         effect.into_iter().collect()
+    }
+
+    /// Whether there will be a map some time, and if not, why.
+    fn why_nothing_to_write(&self) -> String {
+        match (self.current_entry().map(|entry| &entry.outcome), self.refusal()) {
+            (None, _) if self.complete => "there is no image to look at".to_owned(),
+            (Some(Outcome::Failed(_)), _) => "there is no map to write: this image cannot be shown".to_owned(),
+            (_, Some(refusal)) => format!("there is no map to write: {refusal}"),
+            _ => "there is no finished map to write yet".to_owned(),
+        }
     }
 
     fn copy_path(&mut self) -> Vec<Effect> {
@@ -353,9 +402,10 @@ impl State {
         self.model = Some(model);
     }
 
-    /// Applies the filter. The cursor goes to the best match, or stays on its image.
+    /// Applies the filter. The cursor goes to the best match, or stays on its image; where nothing matched, it goes back to
+    /// where it was before the filter.
     fn refilter(&mut self, to_best: bool) {
-        let current = self.current();
+        let current = self.current().or(self.before_filter);
         self.visible = if self.filter.trim().is_empty() {
             (0..self.entries.len()).collect()
         } else {

@@ -295,6 +295,8 @@ impl EventLoop {
                 graphics.protocol.name().to_owned()
             },
             page: ui::list_rows((size.width, size.height)),
+            menu: ui::menu_rows((size.width, size.height)),
+            help_overflow: ui::help_overflow((size.width, size.height)),
         };
         let effects = update(&mut self.state, Action::Terminal(terminal));
         self.dirty = true;

@@ -54,6 +54,7 @@ impl Areas {
         let mut areas = Areas { header: row(0), status: row(last), body, ..Areas::default() };
         if width < SMALLEST.0 || height < SMALLEST.1 {
             areas.tiny = true;
+            areas.list_title = areas.header;
             areas.list = body;
             return areas;
         }

@@ -16,7 +16,7 @@ use crate::app::{Action, Command, Panel, Picture, State};
 use canvas::Canvas;
 use layout::Areas;
 use views::{
-    classes, empty, first_row, header, help, list, methods, parameters, picture, segments, status, strip, tiny, why,
+    Window, classes, empty, header, help, list, methods, parameters, picture, segments, status, strip, tiny, why,
 };
 
 pub use theme::Theme;
@@ -35,28 +35,33 @@ pub struct Placement {
 pub fn draw(frame: &mut Frame<'_>, state: &State, theme: Theme) -> Vec<Placement> {
     let areas = Areas::new(frame.area());
     let canvas = &mut Canvas { buffer: frame.buffer_mut() };
-    if areas.tiny {
-        tiny::draw(canvas, &areas, state, theme);
+    if let Panel::Help { top } = state.panel {
+        if !areas.tiny {
+            header::draw(canvas, areas.header, state, theme);
+        }
+        help::draw(canvas, areas.body, areas.status, top, theme);
         return Vec::new();
-    }
-    header::draw(canvas, areas.header, state, theme);
-    if state.panel != Panel::Help {
-        status::draw(canvas, areas.status, state, theme);
     }
     let panel = |canvas: &mut Canvas<'_>| match state.panel {
         Panel::Classes { .. } => classes::draw(canvas, &areas, state, theme),
         Panel::Methods { .. } => methods::draw(canvas, &areas, state, theme),
         Panel::Parameters { .. } => parameters::draw(canvas, &areas, state, theme),
         Panel::Segments { .. } => segments::draw(canvas, &areas, state, theme),
-        Panel::None | Panel::Filter | Panel::Help => list::draw(canvas, &areas, state, theme),
+        Panel::None | Panel::Filter | Panel::Help { .. } => list::draw(canvas, &areas, state, theme),
     };
-    match state.panel {
-        Panel::Help => {
-            help::draw(canvas, areas.body, theme);
-            canvas.line(areas.status, ratatui::text::Span::styled(" ? or Esc closes", theme.quiet()));
-            return Vec::new();
+    if areas.tiny {
+        if matches!(state.panel, Panel::None | Panel::Filter) {
+            tiny::draw(canvas, &areas, state, theme);
+        } else {
+            panel(canvas);
         }
-        _ if state.entries.is_empty() => {
+        tiny::draw_status(canvas, areas.status, state, theme);
+        return Vec::new();
+    }
+    header::draw(canvas, areas.header, state, theme);
+    status::draw(canvas, areas.status, state, theme);
+    match state.panel {
+        Panel::None if state.entries.is_empty() => {
             empty::draw(canvas, areas.body, state, theme);
             return Vec::new();
         }
@@ -81,7 +86,7 @@ pub fn draw(frame: &mut Frame<'_>, state: &State, theme: Theme) -> Vec<Placement
 /// area: for whoever makes them ready to be shown.
 pub fn ahead(state: &State, screen: Rect) -> Vec<Placement> {
     let areas = Areas::new(screen);
-    if areas.tiny || state.panel == Panel::Help { Vec::new() } else { picture::ahead(&areas, state) }
+    if areas.tiny || matches!(state.panel, Panel::Help { .. }) { Vec::new() } else { picture::ahead(&areas, state) }
 }
 
 /// Rows of the list that fit on a screen of `size` cells, for [`Terminal::page`](crate::app::Terminal::page).
@@ -89,37 +94,43 @@ pub fn list_rows(size: (u16, u16)) -> usize {
     usize::from(Areas::new(Rect::new(0, 0, size.0, size.1)).list.height)
 }
 
+/// Rows of a menu that fit on a screen of `size` cells, for [`Terminal::menu`](crate::app::Terminal::menu).
+pub fn menu_rows(size: (u16, u16)) -> usize {
+    let (list, _) = methods::parts(&Areas::new(Rect::new(0, 0, size.0, size.1)));
+    // Two may say that there is more.
+    usize::from(list.height.saturating_sub(2))
+}
+
+/// Lines of the help that do not fit on a screen of `size` cells, for
+/// [`Terminal::help_overflow`](crate::app::Terminal::help_overflow).
+pub fn help_overflow(size: (u16, u16)) -> usize {
+    let body = Areas::new(Rect::new(0, 0, size.0, size.1)).body;
+    help::lines(body.width).saturating_sub(usize::from(body.height))
+}
+
 /// What a left click there means.
 pub fn click(state: &State, at: Position) -> Option<Action> {
     let (width, height) = state.terminal.size;
     let areas = Areas::new(Rect::new(0, 0, width, height));
-    let row = |area: Rect| area.contains(at).then(|| usize::from(at.y - area.y));
     match &state.panel {
-        Panel::Help => Some(Action::Command(Command::Escape)),
+        Panel::Help { .. } => Some(Action::Command(Command::Escape)),
         Panel::Classes { marked, .. } => {
-            let area = areas.panel();
-            let matches = state.class_matches().len();
-            let clicked = first_row(*marked, matches, usize::from(area.height)) + row(area)?;
-            (clicked < matches).then_some(Action::Pick(clicked))
+            Window::new(areas.panel(), *marked, state.class_matches().len()).at(at).map(Action::Pick)
         }
         Panel::Methods { marked } => {
             let (area, _) = methods::parts(&areas);
-            let methods = state.model.as_ref()?.methods.len();
-            let clicked = first_row(*marked, methods, usize::from(area.height)) + row(area)?;
-            (clicked < methods).then_some(Action::Pick(clicked))
+            Window::new(area, *marked, state.model.as_ref()?.methods.len()).at(at).map(Action::Pick)
         }
         Panel::Parameters { marked } => {
             let (area, _) = methods::parts(&areas);
-            let params = state.method()?.params.len();
-            let clicked = first_row(*marked, params, usize::from(area.height)) + row(area)?;
-            (clicked < params).then_some(Action::Pick(clicked))
+            Window::new(area, *marked, state.method()?.params.len()).at(at).map(Action::Pick)
         }
         Panel::Segments { marked } => {
-            let area = areas.panel();
-            let rows = state.segments()?.weights.len();
-            let Some(clicked) = row(area) else { return picture::segment_at(&areas, state, at).map(Action::Segment) };
-            let clicked = first_row(*marked, rows, usize::from(area.height)) + clicked;
-            (clicked < rows).then_some(Action::Pick(clicked))
+            if !areas.panel().contains(at) {
+                return picture::segment_at(&areas, state, at).map(Action::Segment);
+            }
+            let (_, list) = segments::parts(&areas);
+            Window::new(list, *marked, state.segments()?.weights.len()).at(at).map(Action::Pick)
         }
         Panel::None | Panel::Filter => {
             if let Some(segment) = picture::segment_at(&areas, state, at) {
@@ -129,7 +140,10 @@ pub fn click(state: &State, at: Position) -> Option<Action> {
                 return why::rank_at(state, areas.why, at.y).map(|rank| Action::Command(Command::Rank(rank)));
             }
             let is_list_visible = !areas.folded || areas.tiny || state.panel == Panel::Filter;
-            let clicked = state.offset + row(areas.list).filter(|_| is_list_visible)?;
+            if !is_list_visible || !areas.list.contains(at) {
+                return None;
+            }
+            let clicked = state.offset + usize::from(at.y - areas.list.y);
             (clicked < state.visible.len()).then_some(Action::Select(clicked))
         }
     }

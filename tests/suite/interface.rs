@@ -8,15 +8,16 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::layout::Position;
 use seewhy::app::keymap::{KEYMAP, Section, label, lookup, presses};
 use seewhy::app::{
-    Action, Command, Effect, Job, Mode, Notice, Outcome, Panel, Priority, Report, State, Task, View, update,
+    Action, Command, Effect, Job, Mode, ModelSummary, Notice, Outcome, Panel, Priority, Report, State, Task, View,
+    update,
 };
 use seewhy::explain::{LayerChoice, Value};
 use seewhy::model::Target;
 use seewhy::ui;
 
 use crate::support::interface::{
-    current_key, draw, explained, finished, opened, plan, predicted, press, reports, screen, type_text,
-    with_superpixels, work,
+    current_key, draw, explained, finished, model, opened, plan, predicted, press, reports, screen, terminal,
+    type_text, with_superpixels, work,
 };
 
 const SIZE: (u16, u16) = (80, 24);
@@ -34,7 +35,7 @@ fn no_key_does_two_things_and_every_key_is_explained() {
     for section in Section::ALL {
         assert!(KEYMAP.iter().any(|binding| binding.section == section), "{section:?} is empty");
     }
-    for mode in [Mode::Browse, Mode::Type, Mode::Menu] {
+    for mode in [Mode::Browse, Mode::Type, Mode::Menu, Mode::Help] {
         let mut seen = HashSet::new();
         for binding in KEYMAP.iter().filter(|binding| binding.section.mode() == mode) {
             assert!(!binding.help.is_empty() && !label(binding).is_empty());
@@ -54,6 +55,152 @@ fn the_help_shows_every_binding() {
         assert!(text.contains(binding.help), "{} is not in the help", binding.help);
         assert!(text.contains(&label(binding)), "{} is not in the help", label(binding));
     }
+}
+
+/// Presses keys as they come from the terminal.
+fn keys(state: &mut State, codes: &[KeyCode]) -> Vec<Effect> {
+    let mut effects = Vec::new();
+    for code in codes {
+        if let Some(action) = state.interpret(KeyEvent::new(*code, KeyModifiers::NONE)) {
+            effects.extend(update(state, action));
+        }
+    }
+    effects
+}
+
+fn letters(state: &mut State, text: &str) -> Vec<Effect> {
+    keys(state, &text.chars().map(KeyCode::Char).collect::<Vec<_>>())
+}
+
+#[test]
+fn behind_the_help_nothing_happens() {
+    let mut state = finished(SIZE);
+    letters(&mut state, "?");
+    let before = state.selection.clone();
+    assert!(letters(&mut state, "Gl2tmpsboci+-wy[]/").is_empty());
+    assert_eq!((state.cursor, &state.selection, &state.notice), (0, &before, &None));
+    assert!(screen(&state).contains("these keys"), "it is still there");
+    for close in ["?", "q"] {
+        assert!(letters(&mut state, close).is_empty(), "{close} closes the help and no more");
+        assert_eq!(state.panel, Panel::None);
+        letters(&mut state, "?");
+    }
+    keys(&mut state, &[KeyCode::Esc]);
+    assert_eq!(state.panel, Panel::None);
+    assert!(matches!(letters(&mut state, "q")[..], [Effect::Quit]));
+}
+
+#[test]
+fn the_help_is_scrolled_where_it_does_not_fit() {
+    let mut state = finished((60, 20));
+    letters(&mut state, "?");
+    let text = screen(&state);
+    assert!(text.contains("first, last image") && !text.contains("quit\n") && text.contains("↓ … "), "{text}");
+    letters(&mut state, "j");
+    assert!(!screen(&state).contains(" images\n"), "the first line is gone");
+    keys(&mut state, &[KeyCode::PageDown, KeyCode::PageDown, KeyCode::PageDown]);
+    let end = screen(&state);
+    assert!(end.contains("never mind") && !end.contains("↓ … "), "{end}");
+    keys(&mut state, &[KeyCode::Up]);
+    assert_ne!(screen(&state), end, "the end is the end: a line back is a line back");
+    letters(&mut state, "g");
+    assert_eq!(screen(&state), text);
+    // All of it can be reached.
+    let mut seen = String::new();
+    for _ in 0..60 {
+        seen += &screen(&state);
+        letters(&mut state, "j");
+    }
+    for binding in KEYMAP.iter().filter(|binding| binding.section != Section::Help) {
+        assert!(seen.contains(&format!("{:<14} {}", label(binding), binding.help)), "{} is cut", binding.help);
+    }
+}
+
+#[test]
+fn where_there_is_no_image_no_panel_takes_the_keys() {
+    let mut state = State::new("/data/nothing".to_owned(), None);
+    update(&mut state, terminal(SIZE));
+    update(&mut state, Action::ModelReady(model()));
+    letters(&mut state, "t");
+    assert!(screen(&state).contains(" class ▏"), "while images may still be found, the search is there");
+    update(&mut state, Action::FoundAll(Vec::new()));
+    assert_eq!(state.panel, Panel::None);
+    letters(&mut state, "jmpst");
+    assert!(screen(&state).contains("! there is no image to look at"));
+    letters(&mut state, "/");
+    assert!(matches!(letters(&mut state, "q")[..], [Effect::Quit]));
+}
+
+#[test]
+fn panels_are_drawn_on_the_smallest_screen() {
+    let mut state = finished((20, 6));
+    with_superpixels(&mut state);
+    for (key, expected) in [("m", "▸   grad-cam"), ("p", "▸ sam"), ("t", "goldfin…"), ("s", "-0.50"), ("/g", " / g▏")]
+    {
+        letters(&mut state, key);
+        assert!(screen(&state).contains(expected), "{key}: {}", screen(&state));
+        keys(&mut state, &[KeyCode::Esc]);
+    }
+    letters(&mut state, "w8]");
+    letters(&mut state, "?");
+    assert!(screen(&state).contains("images"));
+}
+
+/// The interface with so many methods that no menu holds them.
+fn with_many_methods(size: (u16, u16)) -> State {
+    let mut state = finished(size);
+    let mut many = ModelSummary::clone(&model());
+    let row = many.methods[1].clone();
+    let names =
+        ["m05", "m06", "m07", "m08", "m09", "m10", "m11", "m12", "m13", "m14", "m15", "m16", "m17", "m18", "m19"];
+    many.methods.extend(names.map(|name| seewhy::app::MethodRow { name, ..row.clone() }));
+    update(&mut state, Action::ModelReady(Arc::new(many)));
+    state
+}
+
+#[test]
+fn a_menu_says_what_is_out_of_sight_and_every_row_is_a_few_keys_away() {
+    for size in [SIZE, (60, 20), (20, 8)] {
+        let mut state = with_many_methods(size);
+        letters(&mut state, "m");
+        let marked = |state: &State| if let Panel::Methods { marked } = state.panel { marked } else { 99 };
+        let text = screen(&state);
+        assert!(text.contains("grad-cam") && text.contains("↓ … ") && !text.contains("↑ … "), "{text}");
+        let mut seen: HashSet<usize> = HashSet::new();
+        for _ in 0..18 {
+            let text = screen(&state);
+            let names = state.model.as_deref().unwrap().methods.iter().map(|row| row.name);
+            seen.extend(names.enumerate().filter(|(_, name)| text.contains(name)).map(|(row, _)| row));
+            keys(&mut state, &[KeyCode::PageDown]);
+        }
+        assert_eq!((marked(&state), seen.len()), (17, 18), "paging skips nothing and ends at the end");
+        let text = screen(&state);
+        assert!(text.contains("m19") && text.contains("↑ … ") && !text.contains("↓ … "), "{text}");
+        keys(&mut state, &[KeyCode::Home]);
+        assert_eq!(marked(&state), 0);
+        letters(&mut state, "G");
+        assert_eq!(marked(&state), 17);
+        letters(&mut state, "j");
+        assert_eq!(marked(&state), 0, "the first follows the last");
+        letters(&mut state, "k");
+        assert_eq!(marked(&state), 17);
+        letters(&mut state, "g");
+        keys(&mut state, &[KeyCode::End]);
+        assert_eq!(marked(&state), 17);
+    }
+}
+
+#[test]
+fn a_click_in_a_long_menu_takes_the_row_under_it() {
+    let mut state = with_many_methods(SIZE);
+    letters(&mut state, "mG");
+    let text = screen(&state);
+    let y = text.lines().position(|line| line.contains("m15")).unwrap();
+    let click = ui::click(&state, Position { x: 5, y: y as u16 });
+    update(&mut state, click.unwrap());
+    assert_eq!(state.selection.method, "m15");
+    letters(&mut state, "mG");
+    assert!(ui::click(&state, Position { x: 5, y: 2 }).is_none(), "that line says that there is more");
 }
 
 #[test]
@@ -326,6 +473,18 @@ fn a_filter_that_nothing_matches_shows_an_empty_list_and_recovers() {
 }
 
 #[test]
+fn a_filter_that_nothing_matches_does_not_lose_the_place() {
+    let mut state = finished(SIZE);
+    letters(&mut state, "G/zzzz");
+    assert!(state.visible.is_empty());
+    keys(&mut state, &[KeyCode::Esc]);
+    assert_eq!((state.visible.len(), state.cursor), (6, 5));
+    letters(&mut state, "/zzzz");
+    press(&mut state, &[Command::EraseAll]);
+    assert_eq!(state.cursor, 5);
+}
+
+#[test]
 fn images_found_while_filtering_must_match_too() {
     let mut state = finished(SIZE);
     press(&mut state, &[Command::Filter]);
@@ -394,6 +553,24 @@ fn a_map_is_written_only_once_it_is_finished() {
     let files = vec!["out/0001.grad-cam.npy".into(), "out/0001.grad-cam.png".into()];
     update(&mut state, Action::Report(Report::Exported(Ok(files))));
     assert!(screen(&state).contains("wrote out/0001.grad-cam.npy, out/0001.grad-cam.png"));
+}
+
+#[test]
+fn where_there_will_be_no_map_writing_says_why() {
+    let mut state = opened(SIZE);
+    let notice = |state: &mut State| {
+        assert!(press(state, &[Command::Write]).is_empty());
+        let Some(Notice::Failed(text)) = state.notice.clone() else { panic!("{:?}", state.notice) };
+        text
+    };
+    assert!(notice(&mut state).contains("no finished map to write yet"));
+    update(&mut state, Action::Report(Report::Decoded(0, Err("not an image".to_owned()))));
+    assert_eq!(notice(&mut state), "there is no map to write: this image cannot be shown");
+    let mut state = finished(SIZE);
+    press(&mut state, &[Command::Rank(1)]);
+    let key = current_key(&state);
+    update(&mut state, Action::Report(Report::Explained(key, Err("no gradient for `Foo`".to_owned()))));
+    assert_eq!(notice(&mut state), "there is no map to write: no gradient for `Foo`");
 }
 
 #[test]
@@ -494,6 +671,7 @@ fn superpixels_are_listed_by_strength_with_their_sign() {
         ["-0.50  35.7 %", "+0.20  28.6 %", "+0.010  35.7 %"].map(|row| text.find(row).unwrap_or(0)).to_vec();
     assert!(rows.is_sorted() && rows[0] > 0, "{text}");
     assert!(text.contains("2 for, 1 against"), "{text}");
+    assert!(text.contains("weight  of the input"), "{text}");
 }
 
 #[test]
@@ -529,7 +707,8 @@ fn a_click_on_a_superpixel_finds_it_in_the_table() {
     assert_eq!(state.marked_segment(), Some(1));
     assert!(click(&mut state, area.x + area.width / 5));
     assert_eq!((state.marked_segment(), &state.panel), (Some(0), &Panel::Segments { marked: 2 }));
-    let row = ui::click(&state, Position { x: 5, y: 3 });
+    assert!(ui::click(&state, Position { x: 5, y: 2 }).is_none(), "the heads of the columns");
+    let row = ui::click(&state, Position { x: 5, y: 4 });
     update(&mut state, row.unwrap());
     assert_eq!(state.marked_segment(), Some(2), "the second row");
 }
@@ -550,7 +729,7 @@ fn another_class_is_chosen_while_a_table_is_open() {
 #[test]
 fn control_keys_mean_the_same_everywhere() {
     let control = |letter| KeyEvent::new(KeyCode::Char(letter), KeyModifiers::CONTROL);
-    for mode in [Mode::Browse, Mode::Type, Mode::Menu] {
+    for mode in [Mode::Browse, Mode::Type, Mode::Menu, Mode::Help] {
         assert_eq!(lookup(mode, control('c')), Some(Command::Quit));
         assert_eq!(lookup(mode, control('z')), Some(Command::Suspend));
     }

@@ -48,12 +48,14 @@ fn a_tiny_window_says_so_and_shows_what_it_can() {
 #[test]
 fn no_size_is_too_small_to_draw() {
     let mut state = at_the_pelican((80, 24));
+    with_superpixels(&mut state);
     for panel in [
         None,
         Some(Command::Filter),
         Some(Command::FindClass),
         Some(Command::ChooseMethod),
         Some(Command::SetParameters),
+        Some(Command::ListSegments),
         Some(Command::ToggleHelp),
     ] {
         press(&mut state, &[Command::Escape]);

@@ -7,7 +7,7 @@ use crate::app::{Panel, State};
 use crate::ui::Theme;
 use crate::ui::canvas::Canvas;
 use crate::ui::layout::Areas;
-use crate::ui::views::first_row;
+use crate::ui::views::Window;
 use crate::ui::words::{cut_start, pad, percent};
 
 pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, areas: &Areas, state: &State, theme: Theme) {
@@ -28,16 +28,14 @@ pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, areas: &Areas, state: &State,
         canvas.row(area, 0, Span::styled("   no class matches", theme.quiet()));
     }
     let probabilities = state.current().and_then(|image| state.predictions.get(&image)).map(|p| &p.probabilities);
-    let rows = usize::from(area.height);
-    let first = first_row(*marked, matches.len(), rows);
-    for (row, class) in matches.iter().skip(first).take(rows).enumerate() {
-        let is_marked = first + row == *marked;
+    let window = Window::new(area, *marked, matches.len());
+    for row in window.rows() {
+        let (class, is_marked) = (matches[row], row == *marked);
         let style = if is_marked { theme.strong() } else { Style::new() };
-        let share = probabilities.and_then(|all| all.get(*class)).map(|share| percent(*share)).unwrap_or_default();
-        let label = pad(model.label(*class), width.saturating_sub(3 + 9));
-        canvas.row(
-            area,
-            row,
+        let share = probabilities.and_then(|all| all.get(class)).map(|share| percent(*share)).unwrap_or_default();
+        let label = pad(model.label(class), width.saturating_sub(3 + 9));
+        canvas.line(
+            window.place(row),
             Line::from(vec![
                 Span::styled(if is_marked { " ▸ " } else { "   " }, theme.accent()),
                 Span::styled(label, style),
@@ -45,4 +43,5 @@ pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, areas: &Areas, state: &State,
             ]),
         );
     }
+    window.draw_marks(canvas, theme);
 }

@@ -1,45 +1,79 @@
-//! The keys, from the keymap.
+//! The keys, from the keymap: in columns, to be scrolled where they do not fit.
 
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
-use unicode_width::UnicodeWidthStr;
 
 use crate::app::keymap::{KEYMAP, Section, label};
 use crate::ui::Theme;
 use crate::ui::canvas::Canvas;
-use crate::ui::words::{cut, pad};
+use crate::ui::words::{Piece, cut, pad, piece, spread};
 
 /// Cells of the keys.
 const KEYS: usize = 14;
 /// Narrowest and widest column.
 const COLUMN: (u16, u16) = (34, 52);
 
-pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, area: Rect, theme: Theme) {
-    let columns = (area.width / COLUMN.0).clamp(1, 3);
-    let width = (area.width / columns).min(COLUMN.1);
-    let blocks: Vec<Vec<Line<'_>>> =
-        Section::ALL.iter().map(|section| block(*section, usize::from(width), theme)).collect();
+/// Draws all lines but the first `top`, and below them the keys that count in the help.
+pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, area: Rect, foot: Rect, top: usize, theme: Theme) {
+    let (width, lines) = arrange(area.width, theme);
+    let hidden = height(&lines).saturating_sub(top + usize::from(area.height));
+    for (column, row, line) in lines {
+        let place = Rect { x: area.x + column * width, width, ..area };
+        if let Some(row) = row.checked_sub(top) {
+            canvas.row(place, row, line);
+        }
+    }
+    let mut keys = Vec::new();
+    for (binding, rank) in KEYMAP.iter().filter(|binding| binding.section == Section::Help).zip(2..) {
+        let help = Span::styled(format!(" {}", binding.help), theme.quiet());
+        keys.push(Piece { rank, spans: vec![Span::styled(label(binding), theme.strong()), help] });
+    }
+    let more = match hidden {
+        0 => Vec::new(),
+        _ => vec![piece(1, Span::styled(format!("↓ … {hidden} more"), theme.accent()))],
+    };
+    let inner = Rect { x: foot.x + 1, width: foot.width.saturating_sub(2), ..foot };
+    canvas.line(inner, spread(keys, more, usize::from(inner.width)));
+}
+
+/// How many lines the help has on a screen of that width.
+pub(in crate::ui) fn lines(width: u16) -> usize {
+    height(&arrange(width, Theme { colour: false }).1)
+}
+
+/// The lines up to the last that says something.
+fn height(lines: &[(u16, usize, Line<'_>)]) -> usize {
+    lines.iter().filter(|(_, _, line)| line.width() > 0).map(|(_, row, _)| row + 1).max().unwrap_or(0)
+}
+
+/// The width of a column, and the lines, each with its column and its row.
+fn arrange<'a>(width: u16, theme: Theme) -> (u16, Vec<(u16, usize, Line<'a>)>) {
+    let columns = (width / COLUMN.0).clamp(1, 3);
+    let width = (width / columns).min(COLUMN.1);
+    let sections = Section::ALL.iter().filter(|section| **section != Section::Help);
+    let blocks: Vec<Vec<Line<'_>>> = sections.map(|section| block(*section, usize::from(width), theme)).collect();
     let total: usize = blocks.iter().map(Vec::len).sum();
     let mut height = total.div_ceil(usize::from(columns));
     // Sections stay whole: a little taller, until they fit in the columns.
-    while spread(&blocks, height) > usize::from(columns) {
+    while columns_needed(&blocks, height) > usize::from(columns) {
         height += 1;
     }
+    let mut lines = Vec::with_capacity(total);
     let (mut column, mut row) = (0, 0);
     for block in blocks {
         if row > 0 && row + block.len() > height {
             (column, row) = (column + 1, 0);
         }
         for line in block {
-            let place = Rect { x: area.x + column * width, width, ..area };
-            canvas.row(place, row, line);
+            lines.push((column, row, line));
             row += 1;
         }
     }
+    (width, lines)
 }
 
 /// Columns needed when none is higher than `height`, where that can be.
-fn spread(blocks: &[Vec<Line<'_>>], height: usize) -> usize {
+fn columns_needed(blocks: &[Vec<Line<'_>>], height: usize) -> usize {
     let (mut columns, mut row) = (1, 0);
     for block in blocks {
         if row > 0 && row + block.len() > height {
@@ -55,10 +89,9 @@ fn block<'a>(section: Section, width: usize, theme: Theme) -> Vec<Line<'a>> {
     let mut lines = vec![Line::styled(format!(" {}", section.title()), theme.accent())];
     for binding in KEYMAP.iter().filter(|binding| binding.section == section) {
         let keys = label(binding);
-        let cells = KEYS.max(keys.width());
         lines.push(Line::from(vec![
-            Span::styled(format!(" {} ", pad(&keys, cells)), theme.strong()),
-            Span::raw(cut(binding.help, width.saturating_sub(cells + 3))),
+            Span::styled(format!(" {} ", pad(&keys, KEYS)), theme.strong()),
+            Span::raw(cut(binding.help, width.saturating_sub(KEYS + 3))),
         ]));
     }
     lines.push(Line::default());

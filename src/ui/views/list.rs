@@ -34,7 +34,8 @@ pub(in crate::ui) fn draw_rows(canvas: &mut Canvas<'_>, area: Rect, state: &Stat
     }
 }
 
-fn draw_title(canvas: &mut Canvas<'_>, area: Rect, state: &State, theme: Theme) {
+/// What the list shows, or what is typed.
+pub(in crate::ui) fn draw_title(canvas: &mut Canvas<'_>, area: Rect, state: &State, theme: Theme) {
     let line = match (&state.panel, state.filter.is_empty()) {
         (Panel::Filter, _) => Line::from(vec![
             Span::styled(" / ", theme.accent()),

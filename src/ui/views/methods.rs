@@ -8,7 +8,7 @@ use crate::app::{MethodRow, Panel, State};
 use crate::ui::Theme;
 use crate::ui::canvas::Canvas;
 use crate::ui::layout::Areas;
-use crate::ui::views::first_row;
+use crate::ui::views::Window;
 use crate::ui::words::{pad, wrap};
 
 /// Rows that tell about the marked method.
@@ -19,11 +19,12 @@ pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, areas: &Areas, state: &State,
     let (list, about) = parts(areas);
     canvas.clear(areas.list_title);
     canvas.line(areas.list_title, Span::styled(" method", theme.accent()));
-    let rows = usize::from(list.height);
-    let first = first_row(*marked, model.methods.len(), rows);
-    for (row, method) in model.methods.iter().skip(first).take(rows).enumerate() {
-        canvas.row(list, row, line(method, first + row == *marked, state, usize::from(list.width), theme));
+    let window = Window::new(list, *marked, model.methods.len());
+    for row in window.rows() {
+        canvas
+            .line(window.place(row), line(&model.methods[row], row == *marked, state, usize::from(list.width), theme));
     }
+    window.draw_marks(canvas, theme);
     if let Some(method) = model.methods.get(*marked) {
         draw_about(canvas, about, method, theme);
     }

@@ -7,7 +7,7 @@ use crate::app::{Panel, Param, State, Value};
 use crate::ui::Theme;
 use crate::ui::canvas::Canvas;
 use crate::ui::layout::Areas;
-use crate::ui::views::{first_row, methods::parts};
+use crate::ui::views::{Window, methods::parts};
 use crate::ui::words::{cut, pad, wrap};
 
 /// Widest value, in cells.
@@ -19,11 +19,11 @@ pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, areas: &Areas, state: &State,
     let width = usize::from(list.width);
     canvas.clear(areas.list_title);
     canvas.line(areas.list_title, Span::styled(cut(&format!(" parameters of {}", method.name), width), theme.accent()));
-    let rows = usize::from(list.height);
-    let first = first_row(*marked, method.params.len(), rows);
-    for (row, param) in method.params.iter().skip(first).take(rows).enumerate() {
-        canvas.row(list, row, line(param, first + row == *marked, state, width, theme));
+    let window = Window::new(list, *marked, method.params.len());
+    for row in window.rows() {
+        canvas.line(window.place(row), line(&method.params[row], row == *marked, state, width, theme));
     }
+    window.draw_marks(canvas, theme);
     let Some(param) = method.params.get(*marked) else { return };
     let text = format!(
         "{}. {}; {} unless set. ← and → change it.",

@@ -1,6 +1,7 @@
 //! The weights of the superpixels, in the list's place: what a painted map cannot say in numbers. The one at the mark is
 //! outlined in the picture.
 
+use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
@@ -9,13 +10,15 @@ use crate::raster::Colormap;
 use crate::ui::Theme;
 use crate::ui::canvas::{Canvas, rgb};
 use crate::ui::layout::Areas;
-use crate::ui::views::{first_row, why::filled};
+use crate::ui::views::{Window, why::filled};
 use crate::ui::words::{cut, number, percent};
 
 /// How far from the middle of the diverging colours the bars are: the ends are too dark on a dark screen.
 const BAR: f32 = 0.75;
 /// Cells before the bar: mark, weight, share of the picture.
 const BEFORE: usize = 3 + 11 + 9;
+/// Of what the second column is a share: superpixels divide what the model saw.
+const SHARE: &str = "of the input";
 
 pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, areas: &Areas, state: &State, theme: Theme) {
     let Panel::Segments { marked } = state.panel else { return };
@@ -40,18 +43,19 @@ pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, areas: &Areas, state: &State,
     let pixels = segments.labels.len().max(1) as f32;
     let order = state.segment_order();
     let strongest = order.first().map_or(0.0, |segment| segments.weights[*segment].abs());
-    let rows = usize::from(area.height);
-    let first = first_row(marked, order.len(), rows);
-    for (row, segment) in order.into_iter().skip(first).take(rows).enumerate() {
+    let (heads, list) = parts(areas);
+    canvas.line(heads, Span::styled(format!("   {:>10}  {SHARE}", "weight"), theme.quiet()));
+    let window = Window::new(list, marked, order.len());
+    for row in window.rows() {
+        let segment = order[row];
         let weight = segments.weights[segment];
-        let is_marked = first + row == marked;
+        let is_marked = row == marked;
         let style = if is_marked { theme.strong() } else { Style::new() };
         let share = if strongest > 0.0 { weight.abs() / strongest } else { 0.0 };
         let sign = if weight > 0.0 { "+" } else { "" };
         let bar = filled(share, width.saturating_sub(BEFORE + 1));
-        canvas.row(
-            area,
-            row,
+        canvas.line(
+            window.place(row),
             Line::from(vec![
                 Span::styled(if is_marked { " ▸ " } else { "   " }, theme.accent()),
                 Span::styled(format!("{:>10} ", format!("{sign}{}", number(weight))), style),
@@ -60,6 +64,14 @@ pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, areas: &Areas, state: &State,
             ]),
         );
     }
+    window.draw_marks(canvas, theme);
+}
+
+/// The heads of the columns, and the rows.
+pub(in crate::ui) fn parts(areas: &Areas) -> (Rect, Rect) {
+    let area = areas.panel();
+    let heads = Rect { height: area.height.min(1), ..area };
+    (heads, Rect { y: heads.bottom(), height: area.height - heads.height, ..area })
 }
 
 /// The colour that the picture gives to the strongest weight of that sign.

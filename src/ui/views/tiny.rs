@@ -1,17 +1,23 @@
 //! A screen without room for a picture: the list, and a word why.
 
+use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use crate::app::{Outcome, State};
+use crate::app::{Notice, Outcome, Panel, State};
 use crate::ui::Theme;
 use crate::ui::canvas::Canvas;
 use crate::ui::layout::Areas;
+use crate::ui::views::list;
 use crate::ui::words::{cut, pad, percent};
 
 pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, areas: &Areas, state: &State, theme: Theme) {
     let (area, width) = (areas.list, usize::from(areas.list.width));
-    let title = format!("{} of {}", (state.cursor + 1).min(state.visible.len()), state.visible.len());
-    canvas.line(areas.header, Span::styled(cut(&title, width), theme.accent()));
+    if state.panel == Panel::Filter {
+        list::draw_title(canvas, areas.header, state, theme);
+    } else {
+        let title = format!("{} of {}", (state.cursor + 1).min(state.visible.len()), state.visible.len());
+        canvas.line(areas.header, Span::styled(cut(&title, width), theme.accent()));
+    }
     for row in 0..usize::from(area.height) {
         let position = state.offset + row;
         let Some(entry) = state.visible.get(position).and_then(|image| state.entries.get(*image)) else { break };
@@ -44,7 +50,16 @@ pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, areas: &Areas, state: &State,
     if state.entries.is_empty() && state.complete {
         canvas.row(area, 0, Span::raw("no image here"));
         canvas.row(area, 1, Span::raw("try: seewhy demo"));
-        return;
     }
-    canvas.line(areas.status, Span::styled(cut("too small for pictures", width), theme.warning()));
+}
+
+/// A message, or why there is no picture.
+pub(in crate::ui) fn draw_status(canvas: &mut Canvas<'_>, area: Rect, state: &State, theme: Theme) {
+    let (text, style) = match &state.notice {
+        Some(Notice::Done(text)) => (text.clone(), theme.right()),
+        Some(Notice::Failed(text)) => (format!("! {text}"), theme.warning()),
+        None if state.entries.is_empty() => return,
+        None => ("too small for pictures".to_owned(), theme.warning()),
+    };
+    canvas.line(area, Span::styled(cut(&text, usize::from(area.width)), style));
 }

@@ -102,7 +102,8 @@ pub(crate) fn finished(size: (u16, u16)) -> State {
 /// A terminal of that size.
 pub(crate) fn terminal(size: (u16, u16)) -> Action {
     let graphics = "kitty".to_owned();
-    Action::Terminal(Terminal { size, cell: (8, 16), graphics, page: ui::list_rows(size) })
+    let (page, menu, help_overflow) = (ui::list_rows(size), ui::menu_rows(size), ui::help_overflow(size));
+    Action::Terminal(Terminal { size, cell: (8, 16), graphics, page, menu, help_overflow })
 }
 
 /// Presses keys, one command after the other; all that is to be done about them.
