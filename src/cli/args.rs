@@ -89,7 +89,7 @@ pub(super) struct ScreenArgs {
     #[arg(long, value_enum, default_value = "auto")]
     pub(super) graphics: GraphicsChoice,
     /// Stop a sampling method once the map's standard error is below this share of its largest value, such as 0.05
-    #[arg(long, value_name = "T")]
+    #[arg(long, value_name = "T", value_parser = share, allow_hyphen_values = true)]
     pub(super) tolerance: Option<f64>,
 }
 
@@ -225,7 +225,7 @@ pub(super) struct ExplainArgs {
     #[arg(long, value_name = "NAME=VALUE", value_parser = key_value)]
     pub(super) param: Vec<(String, String)>,
     /// Stop a sampling method once the map's standard error is below this share of its largest value, such as 0.05
-    #[arg(long, value_name = "T")]
+    #[arg(long, value_name = "T", value_parser = share, allow_hyphen_values = true)]
     pub(super) tolerance: Option<f64>,
     /// Folder for the files, made where it is missing; without it, only the lines are printed
     #[arg(long, value_name = "DIR")]
@@ -257,7 +257,7 @@ pub(super) struct EvaluateArgs {
     #[arg(long, value_name = "NAME=VALUE", value_parser = key_value)]
     pub(super) param: Vec<(String, String)>,
     /// Measure on so many of the images, evenly spread [default: all]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = at_least_one, allow_hyphen_values = true)]
     pub(super) limit: Option<NonZeroUsize>,
     /// Folder of masks, <folder>/<image>.<class>.png, white where the class is [default: `masks` beside `pictures`]
     #[arg(long, value_name = "DIR")]
@@ -327,6 +327,15 @@ fn wrapped(text: &str) -> Vec<String> {
     lines
 }
 
+fn share(text: &str) -> Result<f64, String> {
+    let value = text.parse().ok().filter(|value| 0.0 < *value && *value < 1.0);
+    value.ok_or_else(|| "a share is a number between 0 and 1, such as 0.05".to_owned())
+}
+
+fn at_least_one(text: &str) -> Result<NonZeroUsize, String> {
+    text.parse().map_err(|_| "it takes a whole number from 1 up".to_owned())
+}
+
 fn key_value(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once('=').ok_or_else(|| format!("{text:?} is not NAME=VALUE"))?;
     Ok((name.into(), value.into()))
@@ -357,5 +366,24 @@ mod tests {
     fn negative_means_and_contrasts_are_values_not_flags() {
         let cli = Cli::try_parse_from(["seewhy", "explain", "a.png", "--target", "3-5", "--mean", "-1,0,1"]).unwrap();
         assert_eq!(cli.common.overrides().mean, Some(vec![-1.0, 0.0, 1.0]));
+    }
+
+    #[test]
+    fn a_tolerance_is_a_share_and_a_limit_leaves_something() {
+        for (command, option, bad, says) in [
+            ("explain", "--tolerance", &["-1", "-5", "0", "1", "5", "nan", "inf", "x"][..], "between 0 and 1"),
+            ("evaluate", "--limit", &["0", "-1", "1.5", ""], "whole number from 1"),
+        ] {
+            for value in bad {
+                for arguments in [vec![option.to_owned(), (*value).to_owned()], vec![format!("{option}={value}")]] {
+                    let all = ["seewhy", command, "a.png"].map(String::from).into_iter().chain(arguments);
+                    let error = Cli::try_parse_from(all).unwrap_err().to_string();
+                    assert!(error.contains(says) && error.contains(option), "{value}: {error}");
+                }
+            }
+        }
+        assert!(Cli::try_parse_from(["seewhy", "a/", "--tolerance", "2"]).is_err());
+        let cli = Cli::try_parse_from(["seewhy", "a/", "--tolerance", "0.05"]).unwrap();
+        assert_eq!(cli.screen.tolerance, Some(0.05));
     }
 }

@@ -1,13 +1,14 @@
 //! Many images on all cores, results in the order of the images, a progress bar, and an orderly stop on ^C.
 
 use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::io::{self, IsTerminal};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyhow::Context;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use crate::explain::Cancel;
 
@@ -55,12 +56,30 @@ fn bar(length: u64, what: &str) -> ProgressBar {
     if !io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
-    let style = ProgressStyle::with_template("{msg} {bar:30} {pos}/{len}  {per_sec}  {eta} left");
+    let style = ProgressStyle::with_template("{msg} {bar:30} {pos}/{len}{pace}");
+    let style = style.map(|style| {
+        let write = |state: &ProgressState, out: &mut dyn Write| {
+            let _ = out.write_str(&pace(state.per_sec(), state.len().unwrap_or(0).saturating_sub(state.pos())));
+        };
+        style.with_key("pace", write)
+    });
     let bar = ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::stderr_with_hz(8));
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
     bar.set_message(what.to_owned());
     bar.enable_steady_tick(Duration::from_millis(250));
     bar
+}
+
+/// How many a second, and how long the `left` others will take; nothing until that is known.
+fn pace(per_second: f64, left: u64) -> String {
+    if !(per_second.is_finite() && per_second > 0.0) {
+        return String::new();
+    }
+    let rate = if per_second < 10.0 { format!("{per_second:.1}") } else { format!("{per_second:.0}") };
+    match left {
+        0 => format!("  {rate}/s"),
+        left => format!("  {rate}/s  {} left", HumanDuration(Duration::from_secs((left as f64 / per_second) as u64))),
+    }
 }
 
 /// Applies `work` to each item on `threads` threads and hands the results to `each`, on this thread, in the order of the
@@ -120,6 +139,13 @@ mod tests {
         })
         .unwrap();
         assert_eq!(seen, items);
+    }
+
+    #[test]
+    fn the_pace_is_short_and_nothing_before_it_is_known() {
+        assert_eq!(pace(42.7843, 100), format!("  43/s  {} left", HumanDuration(Duration::from_secs(2))));
+        assert_eq!(pace(3.0417, 0), "  3.0/s");
+        assert_eq!((pace(0.0, 100), pace(f64::INFINITY, 100), pace(f64::NAN, 100)), Default::default());
     }
 
     #[test]

@@ -20,7 +20,7 @@ impl Param {
             ParamKind::Integer { min, max, .. } => format!("a whole number from {min} to {max}"),
             ParamKind::Real { min, max, .. } => format!("a number from {min} to {max}"),
             ParamKind::Choice { options, .. } => format!("one of {}", options.join(", ")),
-            ParamKind::Flag { .. } => "true or false".into(),
+            ParamKind::Flag { .. } => "yes or no".into(),
         }
     }
 
@@ -37,7 +37,11 @@ impl Param {
                 text.parse().ok().filter(|value| (min..=max).contains(value)).map(Value::Real)
             }
             ParamKind::Choice { options, .. } => options.contains(&text).then(|| Value::Choice(text.into())),
-            ParamKind::Flag { .. } => text.parse().ok().map(Value::Flag),
+            ParamKind::Flag { .. } => match text {
+                "yes" | "true" => Some(Value::Flag(true)),
+                "no" | "false" => Some(Value::Flag(false)),
+                _ => None,
+            },
         };
         value.ok_or_else(|| {
             ExplainError::Parameter(format!("{}={text:?}: {} takes {}", self.name, self.name, self.domain()))
@@ -52,7 +56,7 @@ impl std::fmt::Display for Value {
             Value::Integer(value) => value.fmt(formatter),
             Value::Real(value) => value.fmt(formatter),
             Value::Choice(value) => value.fmt(formatter),
-            Value::Flag(value) => value.fmt(formatter),
+            Value::Flag(value) => if *value { "yes" } else { "no" }.fmt(formatter),
         }
     }
 }

@@ -28,24 +28,38 @@ pub enum Target {
 
 /// A target that the model does not have.
 #[derive(Debug, Error, PartialEq, Eq)]
-#[error("class {index} does not exist: the model has {classes} classes, numbered from 0")]
-pub struct TargetError {
-    /// The index asked for.
-    pub index: usize,
-    /// How many classes the model has.
-    pub classes: usize,
+pub enum TargetError {
+    /// No class of that index.
+    #[error("class {index} does not exist: the model has {classes} classes, numbered from 0")]
+    Class {
+        /// The index asked for.
+        index: usize,
+        /// How many classes the model has.
+        classes: usize,
+    },
+    /// No class of that rank.
+    #[error("no class has rank {rank}: ranks go from `top:1`, the best class, to `top:{classes}`")]
+    Rank {
+        /// The rank asked for, where the best class has 1.
+        rank: usize,
+        /// How many classes the model has.
+        classes: usize,
+    },
 }
 
 impl Target {
     /// The same target with `Top` replaced by the class that it means for these logits.
     ///
     /// # Errors
-    /// When a class index is out of range.
+    /// When a rank or a class index is out of range.
     pub fn resolve(self, logits: &[f32]) -> Result<Target, TargetError> {
         let classes = logits.len();
-        let check = |index: usize| if index < classes { Ok(index) } else { Err(TargetError { index, classes }) };
+        let check = |index: usize| if index < classes { Ok(index) } else { Err(TargetError::Class { index, classes }) };
         Ok(match self {
-            Target::Top(rank) => Target::Class(ranking(logits)[check(rank)?]),
+            Target::Top(rank) => match ranking(logits).get(rank) {
+                Some(index) => Target::Class(*index),
+                None => return Err(TargetError::Rank { rank: rank.saturating_add(1), classes }),
+            },
             Target::Class(index) => Target::Class(check(index)?),
             Target::Contrast(a, b) => Target::Contrast(check(a)?, check(b)?),
             Target::Probability(index) => Target::Probability(check(index)?),
@@ -134,7 +148,8 @@ mod tests {
         let logits = [0.5, 3.0, -1.0, 2.0];
         assert_eq!(Target::Top(1).resolve(&logits), Ok(Target::Class(3)));
         assert_eq!(Target::Contrast(1, 3).cotangent(&logits), Ok(vec![0.0, 1.0, 0.0, -1.0]));
-        assert_eq!(Target::Class(4).resolve(&logits), Err(TargetError { index: 4, classes: 4 }));
+        assert_eq!(Target::Class(4).resolve(&logits), Err(TargetError::Class { index: 4, classes: 4 }));
+        assert_eq!(Target::Top(4).resolve(&logits), Err(TargetError::Rank { rank: 5, classes: 4 }));
     }
 
     #[test]

@@ -109,11 +109,11 @@ impl ClassWish {
         if let Some(rank) = text.to_lowercase().strip_prefix("top:").and_then(|rank| rank.parse::<usize>().ok()) {
             return match rank {
                 1.. if rank <= classes => Ok(Some(ClassWish::Rank(rank - 1))),
-                _ => Err(TargetError { index: rank, classes }),
+                _ => Err(TargetError::Rank { rank, classes }),
             };
         }
         match text.parse::<usize>() {
-            Ok(index) => Err(TargetError { index, classes }),
+            Ok(index) => Err(TargetError::Class { index, classes }),
             Err(_) => Ok(None),
         }
     }
