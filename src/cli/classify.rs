@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::args::{ClassifyArgs, CommonArgs, TableFormat};
 use super::batch::{Interrupt, in_order, progress};
 use super::output::Output;
-use super::{Ending, inputs, load_model, warn};
+use super::{Ending, inputs, load_model, told, warn};
 use crate::explain::export::{SCHEMA, ScoredClass};
 use crate::gallery::{Entry, FolderLabels};
 use crate::model::{Classifier, ModelSource};
@@ -43,7 +43,7 @@ pub(super) struct ErrorLine {
 
 impl ErrorLine {
     pub(super) fn new(entry: &Entry, error: &anyhow::Error) -> Self {
-        ErrorLine { schema: SCHEMA, image: entry.path.to_string_lossy().into_owned(), error: format!("{error:#}") }
+        ErrorLine { schema: SCHEMA, image: entry.path.to_string_lossy().into_owned(), error: told(error, ": ") }
     }
 }
 

@@ -58,6 +58,9 @@ pub(super) fn run(args: &ExplainArgs, common: &CommonArgs) -> anyhow::Result<End
     job.check_methods()?;
 
     let entries = inputs::find(&args.paths)?;
+    if let Some(folder) = &args.out {
+        export::prepare(folder).context("--out must be a folder that can be written, or made")?;
+    }
     let paths: Vec<_> = entries.iter().map(|entry| entry.path.clone()).collect();
     let named: Vec<(&Entry, String)> = entries.iter().zip(unique_stems(&paths)).collect();
     let is_single = entries.len() == 1;
@@ -197,7 +200,8 @@ impl Job<'_> {
             map: Summary::of(if self.args.raw { attribution.raw.view() } else { attribution.values.view() }),
             raw: Summary::of(attribution.raw.view()),
             evidence: attribution.evidence.iter().map(Into::into).collect(),
-            warnings: attribution.warnings.clone(),
+            statement: attribution.statement.clone(),
+            warnings: export::warnings(&attribution),
             caution: method.caution,
             elapsed_ms: (looked + start.elapsed().as_secs_f64()) * 1e3,
         };

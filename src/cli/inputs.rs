@@ -16,10 +16,11 @@ use crate::raster::Region;
 /// The longest side of a picture under an exported heat map, in pixels.
 const LONGEST_SIDE: u32 = 1024;
 
-/// Every image under `paths`; `-` stands for the list on standard input. What cannot be looked at is said on standard error.
+/// Every image under `paths`; `-` stands for the list on standard input. A file that cannot be opened is among them, so that
+/// its failure is told like any other; a folder that cannot be looked through is said on standard error.
 ///
 /// # Errors
-/// When the list cannot be read, a named path does not exist, or nothing is found.
+/// When the list cannot be read, or nothing is found that can be opened.
 pub(super) fn find(paths: &[PathBuf]) -> anyhow::Result<Vec<Entry>> {
     let mut named = vec![];
     for path in paths {
@@ -31,16 +32,26 @@ pub(super) fn find(paths: &[PathBuf]) -> anyhow::Result<Vec<Entry>> {
             named.push(path.clone());
         }
     }
-    let mut entries = vec![];
+    let (mut entries, mut errors) = (vec![], vec![]);
     for found in gallery::find(named) {
         match found {
             Ok(entry) => entries.push(entry),
-            Err(error) if error.source.kind() == io::ErrorKind::NotFound => return Err(error.into()),
-            Err(error) => warn(&format!("{error}: {}", error.source)),
+            Err(error) => {
+                if error.path.is_dir() {
+                    warn(&error.to_string());
+                } else {
+                    entries.push(Entry { path: error.path.clone(), kind: Kind::Unknown });
+                    errors.push(error);
+                }
+            }
         }
     }
-    if entries.is_empty() {
-        bail!("no image found; give folders with images, image files, or .npy tensors");
+    if errors.len() == entries.len() {
+        let Some(last) = errors.pop() else {
+            bail!("no image found; give folders with images, image files, or .npy tensors");
+        };
+        errors.iter().for_each(|error| warn(&error.to_string()));
+        return Err(last.into());
     }
     Ok(entries)
 }

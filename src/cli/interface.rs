@@ -5,19 +5,21 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
+use clap::CommandFactory;
 
 use super::Ending;
-use super::args::{CommonArgs, GraphicsChoice, ScreenArgs};
+use super::args::{Cli, CommonArgs, GraphicsChoice, ScreenArgs};
 use crate::app::Export;
 use crate::explain;
 use crate::explain::export::{
-    Destination, Files, Record, SCHEMA, ScoredClass, Summary, TargetRecord, export, unique_stems,
+    self, Destination, Files, Record, SCHEMA, ScoredClass, Summary, TargetRecord, unique_stems,
 };
 use crate::gallery::{self, PathList};
 use crate::model::{Classifier, ModelSource};
 use crate::raster::Colormap;
 use crate::shell::{self, ClassifierEngine, Engine, Find, Load, Options, Settings};
 use crate::term::{Protocol, Wishes};
+use crate::text::escape;
 
 /// Where `w` writes, in the current directory.
 const EXPORT_FOLDER: &str = "seewhy-maps";
@@ -37,9 +39,33 @@ pub(super) fn browse(paths: &[PathBuf], screen: &ScreenArgs, common: &CommonArgs
         paths => (format!("{} paths", paths.len()), None, paths.to_vec()),
     };
     for path in &named {
-        path.symlink_metadata().with_context(|| format!("cannot open {}", path.display()))?;
+        if let Err(error) = path.symlink_metadata() {
+            if named.len() == paths.len() && paths.first() == Some(path) {
+                no_command(path)?;
+            }
+            return Err(error).with_context(|| format!("cannot open {}", path.display()));
+        }
     }
     open(root, base, named, screen, common)
+}
+
+/// What is said of a path that does not exist and looks like a command.
+///
+/// # Errors
+/// When it looks like one.
+fn no_command(path: &Path) -> anyhow::Result<()> {
+    let name = path.to_string_lossy();
+    if name.contains(['/', '\\', '.']) {
+        return Ok(());
+    }
+    let cli = Cli::command();
+    let known = cli.get_subcommands().map(|command| (strsim::levenshtein(command.get_name(), &name), command));
+    match known.min_by_key(|(distance, _)| *distance) {
+        Some((1..=2, command)) => {
+            bail!("no such file or command: {}; did you mean `{}`?", escape(&name), command.get_name())
+        }
+        _ => bail!("no such file or command: {}; `seewhy --help` lists the commands", escape(&name)),
+    }
 }
 
 /// Opens the interface on the pictures that come with the program.
@@ -77,7 +103,7 @@ fn finder(named: Vec<PathBuf>) -> Find {
         for found in gallery::find(named) {
             match found {
                 Ok(entry) => portion.push(Arc::from(entry.path)),
-                Err(error) => problems.push(format!("{error}: {}", error.source)),
+                Err(error) => problems.push(error.to_string()),
             }
             if portion.len() == PORTION {
                 hand_over(std::mem::take(&mut portion));
@@ -127,7 +153,8 @@ fn write(classifier: &Classifier, what: &Export) -> Result<Vec<PathBuf>, String>
         map: Summary::of(attribution.values.view()),
         raw: Summary::of(attribution.raw.view()),
         evidence: attribution.evidence.iter().map(Into::into).collect(),
-        warnings: attribution.warnings.clone(),
+        statement: attribution.statement.clone(),
+        warnings: export::warnings(attribution),
         caution: explain::find(what.key.method).and_then(|method| method.caution),
         elapsed_ms: (what.predicted.elapsed + what.explained.elapsed).as_secs_f64() * 1e3,
     };
@@ -143,7 +170,7 @@ fn write(classifier: &Classifier, what: &Export) -> Result<Vec<PathBuf>, String>
     let picture = &what.overlay.composition;
     let (width, height) = picture.size();
     let colormap = picture.heat.as_ref().map_or_else(Colormap::default, |heat| heat.colormap);
-    export(&destination, attribution, &picture.render(width, height), colormap, &mut record)
+    export::export(&destination, attribution, &picture.render(width, height), colormap, &mut record)
         .map_err(|error| error.to_string())?;
     let Files { png, npy, json } = record.files;
     Ok([png, npy, json].into_iter().flatten().collect())

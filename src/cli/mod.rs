@@ -101,16 +101,22 @@ fn warn(message: &str) {
     }
 }
 
-/// Says what went wrong, why, and what to do, each on a line of its own.
-fn complain(error: &anyhow::Error) {
+/// What went wrong and why, joined; a cause that is told already is not told again.
+fn told(error: &anyhow::Error, because: &str) -> String {
     let mut message = error.to_string();
     for cause in error.chain().skip(1) {
         let cause = cause.to_string();
         if !message.contains(&cause) {
-            message.push_str("\n  because ");
+            message.push_str(because);
             message.push_str(&cause);
         }
     }
+    message
+}
+
+/// Says what went wrong, why, and what to do, each on a line of its own.
+fn complain(error: &anyhow::Error) {
+    let mut message = told(error, "\n  because ");
     if let Some(hint) = error.chain().find_map(|cause| cause.downcast_ref::<ModelError>()?.hint()) {
         message.push_str("\n  hint: ");
         message.push_str(hint);

@@ -9,13 +9,16 @@ use image::{ImageFormat, RgbImage};
 use serde::Serialize;
 use thiserror::Error;
 
-use super::{Attribution, Evidence, Sign};
+use super::{Attribution, Evidence, Segments, Sign};
 use crate::model::{Labels, Prediction, Target, softmax};
 use crate::raster::caption::{Bar, caption};
-use crate::raster::{Colormap, npy};
+use crate::raster::{Colormap, is_flat, npy};
 
 /// Version of the records' layout. It grows when a field changes its meaning, not when one is added.
 pub const SCHEMA: u32 = 1;
+
+/// How methods say by themselves why a map is flat.
+const FLAT: [&str; 4] = ["is flat", "zero everywhere", "speaks for the target", "not finite"];
 
 /// A class with its scores, as records have it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -146,6 +149,9 @@ pub struct Record {
     pub map: Summary,
     /// The map before post-processing.
     pub raw: Summary,
+    /// What the method says in words, such as the rule of an anchor.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub statement: Option<String>,
     /// What was measured along the way: gaps, errors, fits.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub evidence: Vec<EvidenceRecord>,
@@ -157,6 +163,17 @@ pub struct Record {
     pub caution: Option<&'static str>,
     /// Decoding, preprocessing, forward pass and method, without writing.
     pub elapsed_ms: f64,
+}
+
+/// What to know before trusting a map: what its method warns of, and that it is flat where the method does not say so.
+/// A rule that needs nothing to be seen is an answer, not a flat map.
+pub fn warnings(attribution: &Attribution) -> Vec<String> {
+    let mut warnings = attribution.warnings.clone();
+    let is_told = warnings.iter().any(|warning| FLAT.iter().any(|words| warning.contains(words)));
+    if attribution.sign != Sign::Membership && is_flat(&attribution.map) && !is_told {
+        warnings.push("the map is flat: it tells no place from another".into());
+    }
+    warnings
 }
 
 /// A measured property, as records have it.
@@ -171,6 +188,45 @@ pub struct EvidenceRecord {
 impl From<&Evidence> for EvidenceRecord {
     fn from(evidence: &Evidence) -> Self {
         EvidenceRecord { name: evidence.name, value: evidence.value, unit: evidence.unit }
+    }
+}
+
+/// A record as its file has it: with what is too long for a line.
+#[derive(Serialize)]
+struct WholeRecord<'a> {
+    #[serde(flatten)]
+    record: &'a Record,
+    /// The superpixels that have a weight, the heaviest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    segments: Vec<SegmentRecord>,
+}
+
+/// A superpixel, as records have it.
+#[derive(Debug, PartialEq, Serialize)]
+struct SegmentRecord {
+    index: usize,
+    weight: f32,
+    /// Its centre `[x, y]`, in pixels of the network's input.
+    centre: [f32; 2],
+}
+
+impl SegmentRecord {
+    /// Those of `segments` whose weight is not zero: for a rule, those that it names.
+    fn all(segments: &Segments) -> Vec<SegmentRecord> {
+        let mut sums = vec![(0.0, 0.0, 0.0); segments.weights.len()];
+        for ((y, x), label) in segments.labels.indexed_iter() {
+            let (count, across, down) = &mut sums[*label as usize];
+            *count += 1.0;
+            *across += x as f64 + 0.5;
+            *down += y as f64 + 0.5;
+        }
+        let centre = |(count, across, down): &(f64, f64, f64)| [(across / count) as f32, (down / count) as f32];
+        let weighted = segments.weights.iter().zip(&sums).enumerate().filter(|(_, (weight, _))| **weight != 0.0);
+        let mut records: Vec<SegmentRecord> = weighted
+            .map(|(index, (weight, sum))| SegmentRecord { index, weight: *weight, centre: centre(sum) })
+            .collect();
+        records.sort_by(|a, b| b.weight.abs().total_cmp(&a.weight.abs()));
+        records
     }
 }
 
@@ -199,6 +255,15 @@ pub struct ExportError {
     pub path: PathBuf,
     /// Why.
     source: io::Error,
+}
+
+/// Makes a folder for files where it is missing, and sees whether files can be written there.
+///
+/// # Errors
+/// When it is no folder, or cannot be written.
+pub fn prepare(folder: &Path) -> Result<(), ExportError> {
+    let attempt = || fs::create_dir_all(folder).and_then(|()| tempfile::tempfile_in(folder).map(drop));
+    attempt().map_err(|source| ExportError { path: folder.into(), source })
 }
 
 /// Writes what `to` asks for and notes the files in `record`. `overlay` is the picture with its heat, at any size.
@@ -233,20 +298,22 @@ pub fn export(
     if to.json {
         record.files.json = Some(json.clone());
         write_whole(&json, |mut file| {
-            serde_json::to_writer_pretty(&mut file, record).map_err(io::Error::other)?;
+            let segments = attribution.segments.as_ref().map(SegmentRecord::all).unwrap_or_default();
+            serde_json::to_writer_pretty(&mut file, &WholeRecord { record, segments }).map_err(io::Error::other)?;
             file.write_all(b"\n")
         })?;
     }
     Ok(())
 }
 
-/// The overlay with the method, the target and the labelled scale under it.
+/// The overlay with the method, the target, what the method says and the labelled scale under it.
 fn annotate(overlay: &RgbImage, sign: Sign, colormap: Colormap, record: &Record) -> RgbImage {
-    let lines = [
+    let mut lines = vec![
         format!("{} of {}", record.method, record.target.title()),
         format!("p {:.3}  logit {:.2}", record.target.class.probability, record.target.class.logit),
         format!("raw {:.3} .. {:.3}", record.raw.min, record.raw.max),
     ];
+    lines.extend(record.statement.clone());
     let colour = |share: f32| match sign {
         Sign::Positive => colormap.colour(share),
         Sign::Signed => Colormap::diverging(2.0 * share - 1.0),

@@ -127,7 +127,7 @@ fn opaque(image: DynamicImage) -> RgbImage {
 }
 
 fn problem(error: ImageError) -> DecodeProblem {
-    let text = |error: &dyn std::fmt::Display| escape(&error.to_string()).into_owned();
+    let text = |error: &dyn std::fmt::Display| escape(error.to_string().trim()).into_owned();
     match error {
         ImageError::Limits(limit) => match limit.kind() {
             LimitErrorKind::DimensionError | LimitErrorKind::InsufficientMemory => DecodeProblem::TooLarge,

@@ -49,10 +49,10 @@ impl Entry {
 
 /// A path that could not be looked at. The rest goes on.
 #[derive(Debug, Error)]
-#[error("cannot look at {path}: {source}")]
+#[error("cannot look at {}: {source}", Escaped::from(path.as_path()))]
 pub struct FindError {
     /// The file or folder.
-    pub path: Escaped,
+    pub path: PathBuf,
     /// Why.
     #[source]
     pub source: io::Error,
@@ -92,7 +92,7 @@ impl Iterator for Find {
                 Ok(None) => {}
                 // A link into the void inside a folder is nobody's wish.
                 Err(error) if !named && error.kind() == io::ErrorKind::NotFound => {}
-                Err(source) => return Some(Err(FindError { path: Escaped::from(path.as_path()), source })),
+                Err(source) => return Some(Err(FindError { path, source })),
             }
         }
         None

@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use image::DynamicImage;
-use ndarray::{ArrayD, Axis};
+use ndarray::{ArrayD, Axis, Dimension as _};
 use serde_json::Value;
 use thiserror::Error;
 
@@ -77,6 +77,23 @@ pub enum TensorProblem {
         /// What the network takes.
         expected: Vec<usize>,
     },
+    /// Values with which no network can reckon.
+    #[error(
+        "its value at {index:?} is {value}{}: find out where that comes from, or replace it as `numpy.nan_to_num` does",
+        and_more(*.others)
+    )]
+    NotFinite {
+        /// Where the first of them is.
+        index: Vec<usize>,
+        /// NaN or an infinity.
+        value: f32,
+        /// How many more there are.
+        others: usize,
+    },
+}
+
+fn and_more(count: usize) -> String {
+    if count == 0 { String::new() } else { format!(" ({count} more values are not finite)") }
 }
 
 impl Classifier {
@@ -237,6 +254,11 @@ impl Classifier {
     fn adopt(&self, tensor: ArrayD<f32>) -> Result<Prepared, TensorProblem> {
         let expected = self.settings.shape();
         let found = tensor.shape().to_vec();
+        let mut strange = tensor.indexed_iter().filter(|(_, value)| !value.is_finite());
+        if let Some((index, value)) = strange.next() {
+            let index = index.slice().to_vec();
+            return Err(TensorProblem::NotFinite { index, value: *value, others: strange.count() });
+        }
         let mut tensor = if tensor.ndim() == 3 { tensor.insert_axis(Axis(0)) } else { tensor };
         let [batch, height, width, channels] = expected;
         let transposed =

@@ -21,16 +21,18 @@ pub struct Bar<'a> {
 }
 
 /// `picture` with lines of text and a colour bar under it. The result is as wide as the picture, at least 160 pixels;
-/// text that does not fit is cut off.
+/// lines are broken between words, and a word that does not fit is cut off.
 pub fn caption(picture: &RgbImage, lines: &[String], bar: Option<&Bar<'_>>) -> RgbImage {
     let width = picture.width().max(20 * CELL);
     let scale = (width / 480).max(1);
     let row = (CELL + GAP) * scale;
+    let lines: Vec<String> =
+        lines.iter().flat_map(|line| broken(line, ((width - 2 * GAP * scale) / (CELL * scale)) as usize)).collect();
     let rows = lines.len() as u32 + u32::from(bar.is_some());
     let mut page = RgbImage::from_pixel(width, picture.height() + row * rows + GAP * scale, PAPER);
     image::imageops::replace(&mut page, picture, i64::from((width - picture.width()) / 2), 0);
     let mut y = picture.height() + GAP * scale;
-    for line in lines {
+    for line in &lines {
         write(&mut page, line, GAP * scale, y, scale);
         y += row;
     }
@@ -49,6 +51,22 @@ pub fn caption(picture: &RgbImage, lines: &[String], bar: Option<&Bar<'_>>) -> R
         }
     }
     page
+}
+
+/// The text in lines of `width` characters at most, longer words aside.
+fn broken(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.is_empty() => line.push_str(word),
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
 }
 
 /// Writes `text` with its upper left corner at `x`, `y`, each of the font's pixels `scale` wide. Characters without a
@@ -93,6 +111,14 @@ mod tests {
             (16..170).map(|x| page.get_pixel(x, 50 + 4 + 12 + 2)[0]).filter(|red| *red != 24 && *red != 235).collect();
         assert!(row.is_sorted() && row.len() > 100, "{row:?}");
         assert!(page.pixels().any(|pixel| *pixel == INK), "the text is written");
+    }
+
+    #[test]
+    fn a_long_text_is_broken_between_words() {
+        assert_eq!(broken("if the top left can be seen", 11), ["if the top", "left can be", "seen"]);
+        assert_eq!(broken("raw 0.1  logit 2", 40), ["raw 0.1  logit 2"]);
+        let lines = |text: &str| caption(&RgbImage::new(1, 1), &[text.into()], None).height();
+        assert_eq!(lines("nineteen characters and more") - lines("short"), CELL + GAP);
     }
 
     #[test]

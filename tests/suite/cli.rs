@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 use crate::support::{Manifest, fixture, fixture_array};
 
 /// The program with the small convolutional network of the fixtures, whose input is 28 x 24 pixels.
-fn seewhy(arguments: &[&str]) -> Command {
+pub(crate) fn seewhy(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_seewhy"));
     command.env_remove("SEEWHY_MODEL").stdin(Stdio::null()).args(arguments);
     command
@@ -17,28 +17,28 @@ fn seewhy(arguments: &[&str]) -> Command {
 
 const MODEL: [&str; 6] = ["--input-size", "28x24", "--mean", "0.5", "--std", "0.25"];
 
-fn with_model(arguments: &[&str]) -> Command {
+pub(crate) fn with_model(arguments: &[&str]) -> Command {
     let mut command = seewhy(arguments);
     command.arg("--model").arg(fixture("cnn/torchscript.onnx")).args(MODEL);
     command
 }
 
-fn lines(output: &Output) -> Vec<Json> {
+pub(crate) fn lines(output: &Output) -> Vec<Json> {
     let text = String::from_utf8(output.stdout.clone()).unwrap();
     text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}"))).collect()
 }
 
-fn errors(output: &Output) -> String {
+pub(crate) fn errors(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-fn picture(path: &Path, seed: u8) {
+pub(crate) fn picture(path: &Path, seed: u8) {
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     let pixel = |x: u32, y: u32| image::Rgb([(x * 7) as u8 ^ seed, (y * 5) as u8, ((x + y) * 3) as u8]);
     image::RgbImage::from_fn(60, 40, pixel).save(path).unwrap();
 }
 
-fn text(path: &Path) -> &str {
+pub(crate) fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "these are tests, their helpers included")]
 
 mod cli;
+mod cli_refusals;
 mod demo;
 mod evaluate;
 mod evidence;

@@ -11,7 +11,7 @@ use super::study::Figure;
 use crate::cli::args::TableFormat;
 use crate::cli::classify::{ErrorLine, csv};
 use crate::cli::output::Output;
-use crate::cli::warn;
+use crate::cli::{told, warn};
 use crate::evidence::{Better, Measure, Setting, Tally};
 use crate::explain::ExplainError;
 use crate::explain::export::SCHEMA;
@@ -98,7 +98,7 @@ impl Report {
         if self.format == TableFormat::Jsonl {
             self.output.json(&ErrorLine::new(entry, error))
         } else {
-            warn(&format!("{}: {}", entry.shown(), escape(&format!("{error:#}"))));
+            warn(&format!("{}: {}", entry.shown(), escape(&told(error, ": "))));
             Ok(())
         }
     }
