@@ -65,7 +65,7 @@ pub struct HeatKey {
 impl State {
     /// The pictures on screen, from left to right: none, one, or two.
     pub fn scene(&self) -> Vec<Picture> {
-        let Some(image) = self.shown else { return Vec::new() };
+        let Some(image) = self.shown.filter(|_| self.terminal.no_pictures.is_none()) else { return Vec::new() };
         self.scene_of(image, self.shown_map.as_ref())
     }
 

@@ -126,6 +126,8 @@ pub struct Terminal {
     pub cell: (u16, u16),
     /// The graphics protocol in use, in a word, for the status line.
     pub graphics: String,
+    /// Why no pictures are drawn, where that is so.
+    pub no_pictures: Option<String>,
     /// Rows of the list that are visible at this size, from `ui::list_rows`.
     pub page: usize,
     /// Rows of a menu that are visible at this size, from `ui::menu_rows`.
@@ -140,6 +142,7 @@ impl Default for Terminal {
             size: (80, 24),
             cell: (8, 16),
             graphics: "half-blocks".to_owned(),
+            no_pictures: None,
             page: 10,
             menu: 10,
             help_overflow: 0,

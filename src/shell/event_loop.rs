@@ -19,7 +19,7 @@ use super::{News, summary};
 use crate::app::keymap::presses;
 use crate::app::{Action, Effect, Notice, Report, State, Terminal, update};
 use crate::term::input::{Decoder, Input};
-use crate::term::{CellSize, Facts, Reply, Wishes, decide};
+use crate::term::{CellSize, Facts, Protocol, Reply, Wishes, decide};
 use crate::ui;
 
 /// Screens of so many columns have room for the reason why pictures are drawn as they are.
@@ -294,6 +294,7 @@ impl EventLoop {
             } else {
                 graphics.protocol.name().to_owned()
             },
+            no_pictures: (graphics.protocol == Protocol::None).then(|| graphics.reason.clone()),
             page: ui::list_rows((size.width, size.height)),
             menu: ui::menu_rows((size.width, size.height)),
             help_overflow: ui::help_overflow((size.width, size.height)),

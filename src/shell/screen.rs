@@ -60,6 +60,8 @@ impl Screen {
     /// # Errors
     /// When the terminal's size is unknown or threads cannot be started.
     pub(super) fn new(session: Session, output: Output, graphics: Graphics, facts: &Facts) -> io::Result<Screen> {
+        // `NO_COLOR` is the theme's business: here, a colour may be the id of a picture.
+        crossterm::style::force_color_output(true);
         let terminal = Terminal::new(CrosstermBackend::new(output.clone()))?;
         let graphics = Arc::new(graphics);
         let canvas = Canvas::new(&graphics);

@@ -72,12 +72,13 @@ pub(super) fn number(value: f32) -> String {
     }
 }
 
-/// In milliseconds, in seconds from ten on.
+/// In milliseconds, from one second on in seconds.
 pub(super) fn duration(time: Duration) -> String {
     let milliseconds = time.as_secs_f64() * 1000.0;
     match milliseconds {
-        0.0..1.0 => format!("{milliseconds:.1} ms"),
-        0.0..10_000.0 => format!("{milliseconds:.0} ms"),
+        0.0..0.95 => format!("{milliseconds:.1} ms"),
+        0.0..999.5 => format!("{milliseconds:.0} ms"),
+        0.0..9_950.0 => format!("{:.1} s", milliseconds / 1000.0),
         _ => format!("{:.0} s", milliseconds / 1000.0),
     }
 }
@@ -139,6 +140,13 @@ mod tests {
         let shown = [0.0, 7.123, -0.31, 0.0042, 1234.5, 1e-7, 3e8].map(number);
         assert_eq!(shown, ["0", "7.12", "-0.31", "0.004", "1234", "1.0e-7", "3.0e8"]);
         assert_eq!([1.0, 0.412, 0.0001].map(percent), ["100.0 %", " 41.2 %", " <0.1 %"]);
+    }
+
+    #[test]
+    fn times_have_two_digits_or_three_and_a_unit_that_fits() {
+        let shown =
+            [0.4, 1.2, 840.0, 999.7, 6299.0, 9960.0, 18_200.0].map(|ms| duration(Duration::from_secs_f64(ms / 1e3)));
+        assert_eq!(shown, ["0.4 ms", "1 ms", "840 ms", "1.0 s", "6.3 s", "10 s", "18 s"]);
     }
 
     #[test]

@@ -274,6 +274,34 @@ fn without_colour_there_is_none_and_nothing_is_lost() {
 }
 
 #[test]
+fn where_no_pictures_are_drawn_the_pane_says_why() {
+    let mut state = finished((80, 24));
+    let no_pictures = Some("NO_COLOR is set, and the terminal did not answer".to_owned());
+    let terminal = seewhy::app::Terminal { no_pictures, ..state.terminal.clone() };
+    update(&mut state, Action::Terminal(terminal));
+    let (_, placements) = draw(&state, true);
+    assert!(placements.is_empty());
+    let text = screen(&state);
+    assert!(text.contains("no pictures: NO_COLOR is set") && text.contains("--graphics halfblocks"), "{text}");
+    press(&mut state, &[Command::ChooseMethod, Command::Next, Command::Accept]);
+    assert!(screen(&state).contains("! fails the model-randomisation check"), "what else is known is still said");
+}
+
+#[test]
+fn a_scale_is_never_without_its_colours() {
+    for width in 48..130 {
+        let mut state = finished((width, 20));
+        assert!(screen(&state).contains("low▌") || screen(&state).contains("low ▌"), "{}", screen(&state));
+        press(&mut state, &[Command::FindClass]);
+        type_text(&mut state, "black swan");
+        press(&mut state, &[Command::Accept]);
+        with_superpixels(&mut state);
+        let text = screen(&state);
+        assert!(text.contains("-0.50 ▌▌▌▌"), "{text}");
+    }
+}
+
+#[test]
 fn pictures_have_their_proportions_and_keep_out_of_each_other() {
     for size in [(80, 24), (200, 60), (60, 20), (130, 70)] {
         let mut state = finished(size);

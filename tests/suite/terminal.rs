@@ -104,6 +104,30 @@ fn pictures_go_to_kitty_and_are_deleted_at_the_end() {
 }
 
 #[test]
+fn no_color_is_about_text_and_pictures_keep_theirs() {
+    let folder = pictures();
+    let mut pty = Pty::run("env", &["NO_COLOR=1", SEEWHY, "."], folder.path(), Answers::KITTY);
+    let has = |bytes: &[u8], text: &str| bytes.windows(text.len()).any(|window| window == text.as_bytes());
+    pty.wait_until("a picture, by its id in the colour of its cells", |_| {
+        has(&pty.bytes(), "\u{10eeee}") && has(&pty.bytes(), "\x1b[38;2;")
+    });
+    pty.wait_until("the first map", |screen| screen.contains("raw") && screen.contains("ms"));
+    assert!(!has(&pty.bytes(), "\x1b[38;5;"), "the text has no colour");
+    pty.keys("q");
+    assert!(pty.wait().success());
+    pty.assert_restored();
+}
+
+#[test]
+fn without_pictures_the_pane_says_why() {
+    let folder = pictures();
+    let mut pty = open(folder.path(), &["--graphics", "none"], Answers::KITTY);
+    pty.wait_for("no pictures: as --graphics says");
+    pty.keys("q");
+    assert!(pty.wait().success());
+}
+
+#[test]
 fn a_terminal_that_says_nothing_still_works_and_its_late_answers_are_not_keys() {
     let folder = pictures();
     let mut pty = open(folder.path(), &[], Answers::SILENT);

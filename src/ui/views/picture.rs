@@ -32,6 +32,16 @@ pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, areas: &Areas, state: &State,
         canvas.centred(areas.picture, &words);
         return Vec::new();
     }
+    if let Some(why) = &state.terminal.no_pictures {
+        let words = [
+            (format!("no pictures: {why}"), theme.warning()),
+            (String::new(), Style::new()),
+            ("--graphics halfblocks draws them in coloured cells".to_owned(), theme.quiet()),
+        ];
+        let area = below_words(canvas, areas.picture, state, theme);
+        canvas.centred(area, &words);
+        return Vec::new();
+    }
     let scene = state.scene();
     if scene.is_empty() {
         canvas.centred(areas.picture, &[("opening…".to_owned(), theme.quiet())]);

@@ -14,6 +14,8 @@ use crate::ui::words::{Piece, cut, duration, number, piece, spread};
 const BAR: (usize, usize) = (4, 12);
 /// Width below which a screen is narrow.
 const NARROW: usize = 100;
+/// Cells of what is shown that no bar takes.
+const SHORTEST_NAME: usize = 20;
 
 pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, area: Rect, state: &State, theme: Theme) {
     let width = usize::from(area.width).saturating_sub(2);
@@ -42,7 +44,8 @@ pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, area: Rect, state: &State, th
 /// `grad-cam of 1 goose  raw -0.31 … 7.12  low ▇▇▇▇ high  12 ms`
 fn explanation<'a>(state: &State, width: usize, theme: Theme) -> Vec<Piece<'a>> {
     let Some(what) = what(state) else { return Vec::new() };
-    let mut pieces = vec![piece(0, Span::styled(cut(&what, width.saturating_sub(8)), theme.strong()))];
+    let named = |room: usize| piece(0, Span::styled(cut(&what, room), theme.strong()));
+    let mut pieces = vec![named(width.saturating_sub(8))];
     if let Some(refusal) = state.refusal() {
         pieces.push(piece(
             0,
@@ -52,14 +55,19 @@ fn explanation<'a>(state: &State, width: usize, theme: Theme) -> Vec<Piece<'a>> 
     }
     let Some(map) = state.selected_map() else { return pieces };
     let (low, high) = map.range;
-    let bar = || Piece { rank: 3, spans: colour_bar(map, state.selection.colormap, width < NARROW, theme) };
+    let bar = Piece { rank: 2, spans: colour_bar(map, state.selection.colormap, width < NARROW, theme) };
+    if !map.flat {
+        // Colours without their meaning mislead: a long name gives way to the bar.
+        let rest = bar.width() + 2 + "? help".len() + 2;
+        pieces[0] = named(width.saturating_sub(rest).max(SHORTEST_NAME));
+    }
     if map.attribution.sign == Sign::Membership {
-        pieces.push(bar());
+        pieces.push(bar);
     } else if map.flat {
         pieces.push(piece(1, Span::styled(format!("flat map, raw {}", number(low)), theme.warning())));
     } else {
-        pieces.push(piece(2, Span::raw(format!("raw {} … {}", number(low), number(high)))));
-        pieces.push(bar());
+        pieces.push(piece(3, Span::raw(format!("raw {} … {}", number(low), number(high)))));
+        pieces.push(bar);
     }
     if map.progress.is_none() {
         pieces.push(piece(4, Span::styled(duration(map.elapsed), theme.quiet())));

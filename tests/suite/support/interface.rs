@@ -103,7 +103,7 @@ pub(crate) fn finished(size: (u16, u16)) -> State {
 pub(crate) fn terminal(size: (u16, u16)) -> Action {
     let graphics = "kitty".to_owned();
     let (page, menu, help_overflow) = (ui::list_rows(size), ui::menu_rows(size), ui::help_overflow(size));
-    Action::Terminal(Terminal { size, cell: (8, 16), graphics, page, menu, help_overflow })
+    Action::Terminal(Terminal { size, cell: (8, 16), graphics, no_pictures: None, page, menu, help_overflow })
 }
 
 /// Presses keys, one command after the other; all that is to be done about them.
