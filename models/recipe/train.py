@@ -1,6 +1,6 @@
 """Trains the bundled classifier on a processor.
 
-    python train.py WORK_DIR [--epochs 36] [--decay 16] [--threads 2] [--seed 1]
+    python train.py WORK_DIR [--epochs 30] [--threads 2] [--seed 1]
 
 WORK_DIR comes from prepare.py. The schedule follows steps, so that a run is the same on a busy machine as on a quiet one.
 Each step's batch is cut into micro-batches that the threads draw from one queue: no core waits for a slower one inside an
@@ -27,15 +27,16 @@ from network import MEAN, STD, Network
 
 BATCH = 512
 MICRO_BATCH = 64
-SMALL_SIDE, SMALL_EPOCHS = 24, 12  # the first epochs are at a lower resolution: cheap, and good enough to begin with
+SIDES = ((0.3, 24), (1.0, 32))  # resolution until this share of the steps: small is cheap, and good enough at first
 PHOTO_SHARE = 0.2
-SHIFT = 4  # pixels
-CUTOUT = 12  # pixels
+PLAIN_FROM = 0.85  # from this share of the steps on no cutout and half of the degraded copies, to settle on plain images
+SHIFT = 3  # pixels
+CUTOUT = 8  # pixels
 LABEL_SMOOTHING = 0.15
-MUON_RATE, MUON_MOMENTUM = 0.05, 0.85
-ADAM_RATE = 3e-3
-WARM_UP_STEPS = 60
-WHITEN_BIAS_EPOCHS = 4  # then the first layer stands still, and its backward pass is not needed
+MUON_RATE, MUON_MOMENTUM = 0.065, 0.85
+ADAM_RATE = 4e-3
+WARM_UP = 0.02
+WHITEN_BIAS_UNTIL = 0.2  # then the first layer stands still, and its backward pass is not needed
 AVERAGE_STEPS = 60
 CHECKPOINT_SECONDS = 240
 
@@ -57,23 +58,23 @@ class Data:
         self.resized = {32: self.versions}
         self.order = (-1, None)
 
-    def batch(self, step):
+    def batch(self, step, side, plain):
         """Augmented images [BATCH, 3, side, side] (normalised) and their labels."""
         rng = np.random.default_rng((self.seed, 1, step))
         epoch, place = divmod(step, self.steps_per_epoch)
-        side = SMALL_SIDE if epoch < SMALL_EPOCHS else 32
         if self.order[0] != epoch:
             self.order = (epoch, np.random.default_rng((self.seed, 0, epoch)).permutation(len(self.labels)))
         chosen = self.order[1][place * BATCH : (place + 1) * BATCH]
         versions = self.at(side)
         pixels = versions[0][chosen]
-        photos = np.flatnonzero(rng.random(BATCH) < PHOTO_SHARE)
+        photos = np.flatnonzero(rng.random(BATCH) < (PHOTO_SHARE / 2 if plain else PHOTO_SHARE))
         which = rng.integers(1, len(versions), len(photos)) if len(versions) > 1 else []
         for k in range(1, len(versions)):
             pixels[photos[which == k]] = versions[k][chosen[photos[which == k]]]
         flip = self.first_flip[chosen] ^ (epoch % 2 == 1)  # every image is seen both ways in two epochs
         x = normalise(moved(pixels, flip, max(1, SHIFT * side // 32), rng))
-        cut_out(x, CUTOUT * side // 32, rng)
+        if not plain:
+            cut_out(x, CUTOUT * side // 32, rng)
         return x, self.labels[chosen]
 
     def at(self, side):
@@ -211,12 +212,9 @@ def accuracy(model, images, labels):
     return right / len(labels)
 
 
-def rate_at(step, steps, decay_steps):
-    """A short warm-up, then constant, then linear to zero over the last `decay_steps`.
-
-    While the rate is constant nothing depends on the length of the run: it may still be changed.
-    """
-    return min((step + 0.5) / WARM_UP_STEPS, (steps - step - 0.5) / decay_steps, 1.0)
+def rate_at(progress):
+    """A short warm-up, then linear to zero."""
+    return min(progress / WARM_UP, 1.0) * (1 - progress) / (1 - WARM_UP)
 
 
 def save(path, content):
@@ -224,11 +222,11 @@ def save(path, content):
     os.replace(path.with_suffix(".part"), path)
 
 
-def train(work, epochs, decay, threads, seed):
+def train(work, epochs, threads, seed):
     torch.manual_seed(seed)
     torch.set_num_threads(1)
     data = Data(work, seed)
-    steps, decay_steps = (round(n * data.steps_per_epoch) for n in (epochs, decay))
+    steps = round(epochs * data.steps_per_epoch)
     model = Network()
     model.init_whitening(normalise(torch.from_numpy(data.versions[0][:5000]).permute(0, 3, 1, 2)))
     model = model.to(memory_format=torch.channels_last).train()
@@ -249,18 +247,23 @@ def train(work, epochs, decay, threads, seed):
     for replica in workers.replicas:
         replica.load_state_dict(model.state_dict())
 
+    def batch(step):
+        side = next(side for until, side in SIDES if step < until * steps)
+        return data.batch(step, side, plain=step >= PLAIN_FROM * steps)
+
     started, last_saved = time.time() - used, time.time()
     seen = []
-    upcoming = data.batch(step)
+    upcoming = batch(step)
     while step < steps:
-        if step >= WHITEN_BIAS_EPOCHS * data.steps_per_epoch:
+        progress = step / steps
+        if progress > WHITEN_BIAS_UNTIL:
             for m in (model, *workers.replicas):
                 m.whiten.bias.requires_grad = False
         jobs = workers.start(*upcoming)
-        upcoming = data.batch(min(step + 1, steps - 1))
+        upcoming = batch(min(step + 1, steps - 1))
         seen.append(np.sum(workers.finish(jobs), 0))
         workers.collect()
-        rate = rate_at(step, steps, decay_steps)
+        rate = rate_at((step + 0.5) / steps)
         for k in range(len(filters)):
             workers.jobs.put(lambda _, k=k: muon.update(k, MUON_RATE * rate))
         for group in adam.param_groups:
@@ -269,10 +272,10 @@ def train(work, epochs, decay, threads, seed):
         workers.finish(len(filters))
         workers.publish()
         step += 1
-        keep = min(1 - 1 / AVERAGE_STEPS, step / (step + 10))
+        decay = min(1 - 1 / AVERAGE_STEPS, step / (step + 10))
         with torch.no_grad():
             for a, p in zip(average.state_dict().values(), model.state_dict().values()):
-                a.lerp_(p, 1 - keep) if a.is_floating_point() else a.copy_(p)
+                a.lerp_(p, 1 - decay) if a.is_floating_point() else a.copy_(p)
         if time.time() - last_saved > CHECKPOINT_SECONDS or step == steps:
             used, last_saved = time.time() - started, time.time()
             save(checkpoint, {"model": model.state_dict(), "average": average.state_dict(), "adam": adam.state_dict(),
@@ -285,18 +288,17 @@ def train(work, epochs, decay, threads, seed):
     held_out = [accuracy(m, data.test_images, data.test_labels) for m in (model, average)]
     print(f"held out: last {held_out[0]:.4f}, averaged {held_out[1]:.4f}", flush=True)
     save(work / "final.pt", {"model": model.state_dict(), "average": average.state_dict(), "seed": seed, "step": step,
-                             "epochs": epochs, "decay": decay, "minutes": used / 60, "torch": str(torch.__version__)})
+                             "epochs": epochs, "minutes": used / 60, "torch": str(torch.__version__)})
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("work_dir", type=Path)
-    parser.add_argument("--epochs", type=float, default=36)
-    parser.add_argument("--decay", type=float, default=16, help="epochs at the end in which the rate falls to zero")
+    parser.add_argument("--epochs", type=float, default=30)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
-    train(arguments.work_dir, arguments.epochs, arguments.decay, arguments.threads, arguments.seed)
+    train(arguments.work_dir, arguments.epochs, arguments.threads, arguments.seed)
 
 
 if __name__ == "__main__":
