@@ -76,9 +76,9 @@ fn pace(per_second: f64, left: u64) -> String {
         return String::new();
     }
     let rate = if per_second < 10.0 { format!("{per_second:.1}") } else { format!("{per_second:.0}") };
-    match left {
+    match (left as f64 / per_second).round() as u64 {
         0 => format!("  {rate}/s"),
-        left => format!("  {rate}/s  {} left", HumanDuration(Duration::from_secs((left as f64 / per_second) as u64))),
+        seconds => format!("  {rate}/s  {} left", HumanDuration(Duration::from_secs(seconds))),
     }
 }
 

@@ -98,7 +98,9 @@ impl Report {
         if self.format == TableFormat::Jsonl {
             self.output.json(&ErrorLine::new(entry, error))
         } else {
-            warn(&format!("{}: {}", entry.shown(), escape(&told(error, ": "))));
+            let (name, told) = (entry.shown(), told(error, ": "));
+            let told = escape(&told);
+            warn(&if told.contains(&name) { told.into_owned() } else { format!("{name}: {told}") });
             Ok(())
         }
     }
