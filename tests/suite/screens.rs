@@ -148,6 +148,16 @@ fn superpixels_are_listed_beside_the_picture() {
 }
 
 #[test]
+fn no_word_of_the_help_is_cut() {
+    for width in [48, 80, 110, 120, 200] {
+        let mut state = finished((width, 70));
+        press(&mut state, &[Command::ToggleHelp]);
+        let text = screen(&state);
+        assert!(text.contains("explain the n-th class") && !text.contains('…'), "{width} columns: {text}");
+    }
+}
+
+#[test]
 fn progress_is_told_from_the_first_call_to_the_last_however_long_the_name() {
     let mut state = finished((80, 24));
     let key = current_key(&state);

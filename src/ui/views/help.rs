@@ -2,6 +2,7 @@
 
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
+use unicode_width::UnicodeWidthStr as _;
 
 use crate::app::keymap::{KEYMAP, Section, label};
 use crate::ui::Theme;
@@ -10,8 +11,8 @@ use crate::ui::words::{Piece, cut, pad, piece, spread};
 
 /// Cells of the keys.
 const KEYS: usize = 14;
-/// Narrowest and widest column.
-const COLUMN: (u16, u16) = (34, 52);
+/// The widest column.
+const WIDEST: u16 = 52;
 
 /// Draws all lines but the first `top`, and below them the keys that count in the help.
 pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, area: Rect, foot: Rect, top: usize, theme: Theme) {
@@ -48,8 +49,10 @@ fn height(lines: &[(u16, usize, Line<'_>)]) -> usize {
 
 /// The width of a column, and the lines, each with its column and its row.
 fn arrange<'a>(width: u16, theme: Theme) -> (u16, Vec<(u16, usize, Line<'a>)>) {
-    let columns = (width / COLUMN.0).clamp(1, 3);
-    let width = (width / columns).min(COLUMN.1);
+    // No more columns than leave every word whole.
+    let longest = KEYMAP.iter().map(|binding| binding.help.width()).max().unwrap_or(0);
+    let columns = (width / (KEYS + 3 + longest) as u16).clamp(1, 3);
+    let width = (width / columns).min(WIDEST);
     let sections = Section::ALL.iter().filter(|section| **section != Section::Help);
     let blocks: Vec<Vec<Line<'_>>> = sections.map(|section| block(*section, usize::from(width), theme)).collect();
     let total: usize = blocks.iter().map(Vec::len).sum();
