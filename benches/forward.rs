@@ -1,12 +1,14 @@
 //! What the plans cost on the bundled model: `cargo bench`. With `SEEWHY_MODEL=FILE.onnx`, on that model.
 
+mod support;
+
 use std::hint::black_box;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use divan::Bencher;
 use ndarray::ArrayD;
-use seewhy::model::{Classifier, ModelSource, Overrides, Pass, Target, with_threads};
+use seewhy::model::{Classifier, Pass, Target, with_threads};
+use support::classifier_and_input;
 
 fn main() {
     divan::main();
@@ -23,13 +25,9 @@ struct Subject {
 
 impl Subject {
     fn new() -> Subject {
-        let source = std::env::var_os("SEEWHY_MODEL")
-            .map_or(ModelSource::Builtin, |path| ModelSource::Path(PathBuf::from(path)));
-        let classifier = Classifier::load(&source, &Overrides::default()).expect("the model loads");
+        let (classifier, input) = classifier_and_input();
+        let input = Arc::new(input);
         let network = classifier.network();
-        let shape = network.input_shape().to_vec();
-        let numbers = (0..shape.iter().product()).map(|i: usize| (i * 37 % 101) as f32 / 50.0 - 1.0).collect();
-        let input = Arc::new(ArrayD::from_shape_vec(shape, numbers).expect("one number for each place"));
         let pass = network.forward(Arc::clone(&input)).expect("the model runs");
         let cotangent = Target::Top(0).cotangent(&pass.logits).expect("there is a best class");
         let layer = network.auto_layer().expect("the model has a layer with spatial extent");

@@ -1,13 +1,15 @@
 //! What a window of occlusion costs, where only what it can reach is computed anew, and in full: `cargo bench --bench
 //! occlusion`, on the bundled model; with `SEEWHY_MODEL=FILE.onnx`, on that one. Both give the same logits.
 
-use std::path::PathBuf;
+mod support;
+
 use std::sync::Arc;
 
 use divan::Bencher;
 use ndarray::{ArrayD, Axis, Slice};
 use seewhy::explain::Windows;
-use seewhy::model::{ChangedRegion, Classifier, Layout, ModelSource, Overrides, Pass};
+use seewhy::model::{ChangedRegion, Classifier, Layout, Pass};
+use support::classifier_and_input;
 
 fn main() {
     divan::main();
@@ -23,14 +25,8 @@ struct Subject {
 
 impl Subject {
     fn new() -> Subject {
-        let source = std::env::var_os("SEEWHY_MODEL")
-            .map_or(ModelSource::Builtin, |path| ModelSource::Path(PathBuf::from(path)));
-        let classifier = Classifier::load(&source, &Overrides::default()).expect("the model loads");
+        let (classifier, input) = classifier_and_input();
         let network = classifier.network();
-        let shape = network.input_shape().to_vec();
-        let numbers = (0..shape.iter().product()).map(|i: usize| (i * 37 % 101) as f32 / 50.0 - 1.0).collect();
-        let input = ArrayD::from_shape_vec(shape, numbers).expect("one number for each place");
-
         let (height, width) = network.input_extent();
         let (window, stride) = ((height / 8, width / 8), (height / 16, width / 16));
         let windows = Windows::new((height, width), window, stride);

@@ -24,8 +24,8 @@ const RULE: Param = Param {
         ],
     },
     help: "how layers share relevance, as zennit's composites: dense layers by epsilon, convolutions by plus (alpha 1, \
-           beta 0), alpha2-beta1, gamma or epsilon; flat and box (z-box) say how pixels do; the default points best, \
-           epsilon alone is noisy",
+           beta 0), alpha2-beta1, gamma or epsilon; flat and box (z-box) say how pixels do; the default points at the \
+           object as often as any, epsilon alone is noisy",
 };
 
 const EPSILON: Param = Param {
