@@ -14,28 +14,14 @@ pub static BASELINES: [Explainer; 3] = [
     Explainer::baseline("edge", &Edge),
 ];
 
-/// A baseline's map, as an attribution.
-fn attribution(map: Map) -> Attribution {
-    Attribution {
-        values: map.clone().into_dyn(),
-        raw: map.clone().into_dyn(),
-        map,
-        sign: Sign::Positive,
-        layers: vec![],
-        evidence: vec![],
-        warnings: vec![],
-        segments: None,
-        statement: None,
-    }
-}
-
 /// Every pixel is as relevant as a number drawn from `[0, 1)`.
 struct Random;
 
 impl Method for Random {
     fn explain(&self, subject: Subject<'_>, request: &Request, _: &Monitor<'_>) -> Result<Attribution, ExplainError> {
         let mut random = random(request.seed, 0);
-        Ok(attribution(Map::from_shape_fn(subject.network.input_extent(), |_| random.random())))
+        let map = Map::from_shape_fn(subject.network.input_extent(), |_| random.random());
+        Ok(Attribution::new(map, Sign::Positive))
     }
 }
 
@@ -47,7 +33,8 @@ impl Method for Centre {
         let (height, width) = subject.network.input_extent();
         let squared = |place: usize, side: usize| ((place as f32 + 0.5) / side as f32 - 0.5).powi(2);
         let distance = |(y, x): (usize, usize)| squared(y, height) + squared(x, width);
-        Ok(attribution(Map::from_shape_fn((height, width), |place| (-8.0 * distance(place)).exp())))
+        let map = Map::from_shape_fn((height, width), |place| (-8.0 * distance(place)).exp());
+        Ok(Attribution::new(map, Sign::Positive))
     }
 }
 
@@ -62,10 +49,11 @@ impl Method for Edge {
             let clamp = |place: usize, by: isize, side: usize| place.saturating_add_signed(by).min(side - 1) as u32;
             f32::from(seen.get_pixel(clamp(x, across, width), clamp(y, down, height)).0[0])
         };
-        Ok(attribution(Map::from_shape_fn((height, width), |(y, x)| {
+        let map = Map::from_shape_fn((height, width), |(y, x)| {
             let side = |side: isize| at(y, x, -1, side) + 2.0 * at(y, x, 0, side) + at(y, x, 1, side);
             let level = |level: isize| at(y, x, level, -1) + 2.0 * at(y, x, level, 0) + at(y, x, level, 1);
             (side(1) - side(-1)).hypot(level(1) - level(-1))
-        })))
+        });
+        Ok(Attribution::new(map, Sign::Positive))
     }
 }

@@ -156,19 +156,14 @@ pub(super) fn attribution(subject: Subject<'_>, layers: &[usize], maps: Vec<Arra
     let (height, width) = subject.network.input_extent();
     let names = layers.iter().map(|&layer| subject.network.layers()[layer].name.clone()).collect();
     let map = postprocess(&maps, height, width);
-    let warnings =
-        maps.iter().zip(layers).filter_map(|(raw, &layer)| flat(raw, &subject.network.layers()[layer])).collect();
+    let flatness: Vec<_> =
+        maps.iter().zip(layers).filter_map(|(raw, &layer)| flatness(raw, &subject.network.layers()[layer])).collect();
     let raw = maps.into_iter().next().unwrap_or_else(|| Array2::zeros((height, width)));
     Attribution {
-        values: map.clone().into_dyn(),
-        map,
         raw: raw.into_dyn(),
-        sign: Sign::Positive,
         layers: names,
-        evidence: vec![],
-        warnings,
-        segments: None,
-        statement: None,
+        flatness: (!flatness.is_empty()).then(|| flatness.join("; ")),
+        ..Attribution::new(map, Sign::Positive)
     }
 }
 
@@ -201,8 +196,8 @@ pub(super) fn weighted(weights: &Array1<f32>, activation: &Array3<f32>) -> Array
     activation * &weights
 }
 
-/// A warning when nothing in the raw map speaks for the target, so that min-max can only show noise.
-fn flat(raw: &Array2<f32>, layer: &Layer) -> Option<String> {
+/// Why the raw map of a layer has nothing to show, where it has not: min-max would show noise.
+fn flatness(raw: &Array2<f32>, layer: &Layer) -> Option<String> {
     let max = raw.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let min = raw.iter().copied().fold(f32::INFINITY, f32::min);
     if raw.iter().any(|value| !value.is_finite()) {

@@ -142,17 +142,8 @@ impl<'a> Division<'a> {
     pub(super) fn attribution(&self, weights: &Array1<f64>) -> Attribution {
         let weights: Vec<f32> = weights.iter().map(|weight| *weight as f32).collect();
         let map: Array2<f32> = self.labels.pixels.map(|label| weights[*label as usize]);
-        Attribution {
-            values: map.clone().into_dyn(),
-            raw: map.clone().into_dyn(),
-            map,
-            sign: Sign::Signed,
-            layers: vec![],
-            evidence: vec![],
-            warnings: vec![],
-            segments: Some(Segments { labels: Arc::clone(&self.labels.pixels), weights }),
-            statement: None,
-        }
+        let segments = Some(Segments { labels: Arc::clone(&self.labels.pixels), weights });
+        Attribution { segments, ..Attribution::new(map, Sign::Signed) }
     }
 }
 

@@ -17,9 +17,6 @@ use crate::raster::{Colormap, is_flat, npy};
 /// Version of the records' layout. It grows when a field changes its meaning, not when one is added.
 pub const SCHEMA: u32 = 1;
 
-/// How methods say by themselves why a map is flat.
-const FLAT: [&str; 4] = ["is flat", "zero everywhere", "speaks for the target", "not finite"];
-
 /// A class with its scores, as records have it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ScoredClass {
@@ -168,9 +165,8 @@ pub struct Record {
 /// What to know before trusting a map: what its method warns of, and that it is flat where the method does not say so.
 /// A rule that needs nothing to be seen is an answer, not a flat map.
 pub fn warnings(attribution: &Attribution) -> Vec<String> {
-    let mut warnings = attribution.warnings.clone();
-    let is_told = warnings.iter().any(|warning| FLAT.iter().any(|words| warning.contains(words)));
-    if attribution.sign != Sign::Membership && is_flat(&attribution.map) && !is_told {
+    let mut warnings: Vec<String> = attribution.remarks().map(str::to_owned).collect();
+    if attribution.sign != Sign::Membership && is_flat(&attribution.map) && attribution.flatness.is_none() {
         warnings.push("the map is flat: it tells no place from another".into());
     }
     warnings

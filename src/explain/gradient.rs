@@ -45,22 +45,18 @@ pub(super) fn positive(values: Array3<f32>) -> Attribution {
 }
 
 fn attribution(values: Array3<f32>, map: Map, sign: Sign) -> Attribution {
-    let mut warnings = vec![];
-    if values.iter().any(|value| !value.is_finite()) {
-        warnings.push("some gradients are not finite".to_owned());
+    let flatness = if values.iter().any(|value| !value.is_finite()) {
+        Some("some gradients are not finite")
     } else if values.iter().all(|value| *value == 0.0) {
-        warnings.push("the gradient is zero everywhere: nothing near this input changes the target".to_owned());
-    }
+        Some("the gradient is zero everywhere: nothing near this input changes the target")
+    } else {
+        None
+    };
     Attribution {
         raw: values.clone().into_dyn(),
         values: values.into_dyn(),
-        map,
-        sign,
-        layers: vec![],
-        evidence: vec![],
-        warnings,
-        segments: None,
-        statement: None,
+        flatness: flatness.map(str::to_owned),
+        ..Attribution::new(map, sign)
     }
 }
 

@@ -270,12 +270,37 @@ pub struct Attribution {
     pub layers: Vec<String>,
     /// What was measured along the way.
     pub evidence: Vec<Evidence>,
-    /// What the user should know: a flat map, a sign that flips.
+    /// What the user should know: a poor fit, a sign that flips.
     pub warnings: Vec<String>,
+    /// Why the map tells no place from another, where it does not and the method knows.
+    pub flatness: Option<String>,
     /// The superpixels with their weights, from methods that use them.
     pub segments: Option<Segments>,
     /// What the method says in words, such as the rule of an anchor.
     pub statement: Option<String>,
+}
+
+impl Attribution {
+    /// A map that is as it was computed, with nothing to say of it.
+    pub fn new(map: Map, sign: Sign) -> Self {
+        Attribution {
+            values: map.clone().into_dyn(),
+            raw: map.clone().into_dyn(),
+            map,
+            sign,
+            layers: vec![],
+            evidence: vec![],
+            warnings: vec![],
+            flatness: None,
+            segments: None,
+            statement: None,
+        }
+    }
+
+    /// What to know before trusting this map, with why it is flat.
+    pub fn remarks(&self) -> impl Iterator<Item = &str> {
+        self.warnings.iter().chain(&self.flatness).map(String::as_str)
+    }
 }
 
 /// Why there is no attribution.

@@ -185,17 +185,8 @@ impl Fit for OcclusionFit<'_> {
     fn estimate(&self) -> Result<Estimate, ExplainError> {
         let map = self.windows.map(&self.drops);
         let largest = self.drops.iter().flatten().copied().fold(f64::NEG_INFINITY, f64::max);
-        let attribution = Attribution {
-            values: map.clone().into_dyn(),
-            raw: map.clone().into_dyn(),
-            map,
-            sign: Sign::Signed,
-            layers: vec![],
-            evidence: vec![Evidence { name: "largest fall of the score", value: largest, unit: "" }],
-            warnings: vec![],
-            segments: None,
-            statement: None,
-        };
+        let evidence = vec![Evidence { name: "largest fall of the score", value: largest, unit: "" }];
+        let attribution = Attribution { evidence, ..Attribution::new(map, Sign::Signed) };
         Ok(Estimate { attribution, uncertainty: None })
     }
 }

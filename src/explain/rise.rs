@@ -219,20 +219,10 @@ impl Fit for RiseFit<'_> {
         let high = mean.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         let range = high - low;
         let raw = mean.mapv(|value| value as f32).into_dyn();
-        let warnings =
-            if range > 0.0 { vec![] } else { vec!["the map is flat: no mask changes the probability".into()] };
+        let flatness = (range <= 0.0).then(|| "the map is flat: no mask changes the probability".to_owned());
         let stretch = |value: &f64| if range > 0.0 { ((value - low) / range) as f32 } else { 0.0 };
-        let attribution = Attribution {
-            map: mean.map(stretch),
-            values: raw.clone(),
-            raw,
-            sign: Sign::Positive,
-            layers: vec![],
-            evidence: vec![],
-            warnings,
-            segments: None,
-            statement: None,
-        };
+        let attribution =
+            Attribution { values: raw.clone(), raw, flatness, ..Attribution::new(mean.map(stretch), Sign::Positive) };
         let uncertainty = if range > 0.0 { error / range } else { 0.0 };
         Ok(Estimate { attribution, uncertainty: Some(uncertainty) })
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use image::imageops::{self, FilterType};
 use image::{Rgb, RgbImage, Rgba, RgbaImage};
-use ndarray::Array2;
+use ndarray::{Array2, ArrayView1};
 
 use super::superpixels::Outlines;
 use super::{Colormap, Map, Region, Sign};
@@ -19,6 +19,13 @@ const UNSEEN_SHADE: f32 = 0.5;
 const OUTSIDE_SHADE: f32 = 0.85;
 /// The share of the opacity that the coldest heat keeps: enough to see that there is heat, not so much that it veils.
 const COLD_SHARE: f32 = 0.2;
+/// Heat comes in steps of a hundredth: no eye tells them apart, and what has few colours is small to send.
+const STEPS: f32 = 100.0;
+/// Signed heat below this fades to black, the colour of what the model did not see. Terminals that enlarge a picture mix
+/// colours without regard to how clear they are; a pale colour that nobody sees would leave a rim beside it.
+const FAINT: f32 = 0.05;
+/// A map whose values change by more than this share of themselves from one cell to the next is fine-grained.
+const ROUGH: f64 = 0.25;
 
 /// A map, and how to lay it over a picture.
 #[derive(Debug, Clone)]
@@ -75,6 +82,16 @@ impl Composition {
     /// Whether what lies over the picture has sharp edges, and loses by being made small and enlarged again.
     pub fn has_edges(&self) -> bool {
         self.superpixels.is_some()
+    }
+
+    /// Pixels along the longer side of an overlay that has a pixel for each value of a fine-grained map, such as one of
+    /// gradients; none where the heat is smooth, and as good when it is made small and enlarged again.
+    pub fn grain(&self) -> Option<u32> {
+        let heat = self.heat.as_ref().filter(|heat| is_rough(&heat.map))?;
+        let (width, height) = self.size();
+        let (rows, columns) = heat.map.dim();
+        let (across, down) = (columns as f32 / heat.region.width, rows as f32 / heat.region.height);
+        Some((across.max(down) * width.max(height) as f32).ceil() as u32)
     }
 
     /// The pixels at `width` x `height`. Enlarging interpolates, reducing averages.
@@ -138,6 +155,8 @@ impl Composition {
         let opacity = heat.opacity.clamp(0.0, 1.0);
         let shade = |share: f32| Rgba([0, 0, 0, (share * 255.0) as u8]);
         // An empty rule leaves the picture as it is.
+        // At about a pixel for each value, what lies between two of them would only be a blur of both.
+        let is_exact = self.grain().is_some_and(|side| (side..2 * side).contains(&width.max(height)));
         let is_rule = heat.sign == Sign::Membership && heat.map.iter().any(|value| *value > 0.0);
         RgbaImage::from_fn(width, height, |x, y| {
             let (u, v) = ((x as f32 + 0.5 - region.x) / region.width, (y as f32 + 0.5 - region.y) / region.height);
@@ -145,10 +164,13 @@ impl Composition {
                 return shade(if is_rule { OUTSIDE_SHADE } else { UNSEEN_SHADE });
             }
             let whole = outlines.and_then(|outlines| heat.map.get(outlines.source(x, y)?).copied());
-            let value = whole.unwrap_or_else(|| sample(&heat.map, u, v));
+            let value =
+                whole.unwrap_or_else(|| if is_exact { nearest(&heat.map, u, v) } else { sample(&heat.map, u, v) });
+            let value = (value * STEPS).round() / STEPS;
             let ([r, g, b], alpha) = match heat.sign {
                 Sign::Positive => (heat.colormap.colour(value), COLD_SHARE + (1.0 - COLD_SHARE) * value),
-                Sign::Signed => (Colormap::diverging(value), value.abs()),
+                Sign::Signed if self.show_base => signed(value),
+                Sign::Signed => (Colormap::diverging(value), 1.0),
                 Sign::Membership if self.show_base => {
                     return shade(if is_rule { OUTSIDE_SHADE * (1.0 - value) } else { 0.0 });
                 }
@@ -175,11 +197,33 @@ impl Superpixels {
     }
 }
 
+/// Colour and share of the opacity of signed heat over a picture. The diverging map is pale around zero and dark at its ends,
+/// and shows on no picture there: its vivid stretch tells the sign, and opacity how much.
+fn signed(value: f32) -> ([u8; 3], f32) {
+    let strength = value.abs();
+    let fade = (strength / FAINT).min(1.0);
+    let colour = Colormap::diverging((0.5 + 0.3 * strength).copysign(value));
+    (colour.map(|channel| (f32::from(channel) * fade) as u8), strength)
+}
+
+/// Whether neighbours in a row differ about as much as the values are large.
+fn is_rough(map: &Map) -> bool {
+    let step = |row: ArrayView1<'_, f32>| (1..row.len()).map(|x| f64::from((row[x] - row[x - 1]).abs())).sum::<f64>();
+    let steps: f64 = map.rows().into_iter().map(step).sum();
+    steps > ROUGH * map.iter().map(|value| f64::from(value.abs())).sum::<f64>()
+}
+
 /// `over` laid on `under`.
 fn blend(under: Rgb<u8>, over: Rgba<u8>) -> Rgb<u8> {
     let alpha = u32::from(over[3]);
     let mix = |under: u8, over: u8| ((u32::from(under) * (255 - alpha) + u32::from(over) * alpha + 127) / 255) as u8;
     Rgb([mix(under[0], over[0]), mix(under[1], over[1]), mix(under[2], over[2])])
+}
+
+/// The value of the cell at `u`, `v` in `[0, 1]` of the map's width and height; the map has one.
+fn nearest(map: &Map, u: f32, v: f32) -> f32 {
+    let cell = |share: f32, count: usize| ((share * count as f32) as usize).min(count - 1);
+    map[[cell(v, map.nrows()), cell(u, map.ncols())]]
 }
 
 /// The map at `u`, `v` in `[0, 1]` of its width and height: bilinear, with half-pixel centres, its edges continued.
@@ -221,6 +265,33 @@ mod tests {
         let [neutral, positive] = rendered(array![[0.0, 1.0]], Sign::Signed);
         assert_eq!(neutral, [255; 3]);
         assert!(positive[0] > positive[2] + 30, "{positive:?}");
+    }
+
+    #[test]
+    fn weak_signed_heat_is_vivid_and_thin_and_none_is_black_and_clear() {
+        let base = Arc::new(RgbImage::new(3, 1));
+        let map = array![[-0.25, 0.0, 0.25]].into();
+        let heat =
+            Heat { map, sign: Sign::Signed, region: Region::whole(3, 1), colormap: Colormap::default(), opacity: 1.0 };
+        let over = Composition { base, show_base: true, heat: Some(heat), superpixels: None }.overlay(3, 1);
+        let [against, none, for_it] = [0, 1, 2].map(|x| over.get_pixel(x, 0).0);
+        assert!(against[2] > against[0] + 60 && for_it[0] > for_it[2] + 60, "{against:?} {for_it:?}");
+        assert_eq!([against[3], for_it[3]], [64, 64]);
+        assert_eq!(none, [0; 4]);
+    }
+
+    #[test]
+    fn only_maps_whose_values_jump_from_cell_to_cell_need_a_pixel_for_each() {
+        let grain = |map: Map| {
+            let base = Arc::new(RgbImage::new(500, 375));
+            let region = Region { x: 62.5, y: 0.0, width: 375.0, height: 375.0 };
+            let heat =
+                Heat { map: map.into(), sign: Sign::Positive, region, colormap: Colormap::default(), opacity: 0.6 };
+            Composition { base, show_base: true, heat: Some(heat), superpixels: None }.grain()
+        };
+        assert_eq!(grain(Map::from_shape_fn((150, 150), |(y, x)| (x + y) as f32 / 300.0)), None);
+        assert_eq!(grain(Map::from_shape_fn((150, 150), |(y, x)| ((7 * x + 5 * y) % 11) as f32 / 10.0)), Some(200));
+        assert_eq!(grain(Map::zeros((150, 150))), None);
     }
 
     #[test]

@@ -2,8 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use image::ImageError;
 use image::imageops::{self, FilterType};
-use image::{DynamicImage, ImageError};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Size;
 use thiserror::Error;
@@ -15,6 +15,8 @@ use crate::raster::Composition;
 const BUDGET: usize = 84_000;
 /// Pixels along the longer side of heat that the terminal lays over the picture and enlarges.
 const HEAT_SIDE: u32 = 96;
+/// The most for a fine-grained map, which would be thinned out.
+const GRAIN_SIDE: u32 = 384;
 /// The same where it has edges: plain colours between them are small to send.
 const EDGES_SIDE: u32 = 1024;
 
@@ -84,6 +86,9 @@ pub enum EncodeError {
     /// PNG.
     #[error("cannot encode the picture: {0}")]
     Image(#[from] ImageError),
+    /// PNG with a palette.
+    #[error("cannot encode the picture: {0}")]
+    Palette(#[from] png::EncodingError),
     /// The other protocols.
     #[error("cannot encode the picture: {0}")]
     Protocol(#[from] ratatui_image::errors::Errors),
@@ -151,9 +156,13 @@ fn stored(
     quality: Quality,
 ) -> Result<(String, bool), EncodeError> {
     if part == Part::Over {
-        let side = if composition.has_edges() { EDGES_SIDE } else { HEAT_SIDE };
+        let side = match composition.grain() {
+            _ if composition.has_edges() => EDGES_SIDE,
+            Some(side) => side.clamp(HEAT_SIDE, GRAIN_SIDE),
+            None => HEAT_SIDE,
+        };
         let (w, h) = within((width, height), f64::from(side) / f64::from(width.max(height).max(1)));
-        return Ok((kitty::payload(&DynamicImage::from(composition.overlay(w, h)))?, false));
+        return Ok((kitty::overlay_payload(&composition.overlay(w, h))?, false));
     }
     let (full_width, full_height) = composition.size();
     // Heat baked in is smooth: it needs no more than the picture, but not less than a fair map. Lines need all there is.

@@ -4,6 +4,7 @@
 //! scroll the picture like text. Heat is a second image, laid over the first by a relative placement: showing and hiding it
 //! takes some forty bytes. Source: <https://sw.kovidgoyal.net/kitty/graphics-protocol/>.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::io::Cursor;
 use std::num::NonZeroU16;
@@ -11,10 +12,12 @@ use std::num::NonZeroU16;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
-use image::{DynamicImage, ImageError};
+use image::{DynamicImage, ImageError, RgbaImage};
 use ratatui::buffer::{Buffer, CellDiffOption};
 use ratatui::layout::Rect;
 use ratatui::style::Color;
+
+use super::EncodeError;
 
 /// The character that stands for a piece of a picture.
 const PLACEHOLDER: char = '\u{10eeee}';
@@ -54,6 +57,33 @@ pub(super) fn payload(image: &DynamicImage) -> Result<String, ImageError> {
     let mut png = Cursor::new(Vec::new());
     image.write_with_encoder(PngEncoder::new_with_quality(&mut png, CompressionType::Default, FilterType::Adaptive))?;
     Ok(STANDARD.encode(png.into_inner()))
+}
+
+/// What lies over a picture, as it is sent: with a palette where its colours fit into one, which is a fifth of the size.
+pub(super) fn overlay_payload(image: &RgbaImage) -> Result<String, EncodeError> {
+    let mut numbers = HashMap::new();
+    let indices: Vec<usize> = image
+        .pixels()
+        .map(|pixel| {
+            let next = numbers.len();
+            *numbers.entry(pixel.0).or_insert(next)
+        })
+        .collect();
+    if numbers.len() > 256 {
+        return Ok(payload(&image.clone().into())?);
+    }
+    let mut colours = vec![[0; 4]; numbers.len()];
+    for (colour, number) in numbers {
+        colours[number] = colour;
+    }
+    let mut file = Vec::new();
+    let mut encoder = png::Encoder::new(&mut file, image.width(), image.height());
+    encoder.set_color(png::ColorType::Indexed);
+    encoder.set_palette(colours.iter().flat_map(|[r, g, b, _]| [*r, *g, *b]).collect::<Vec<u8>>());
+    encoder.set_trns(colours.iter().map(|[.., alpha]| *alpha).collect::<Vec<u8>>());
+    encoder.set_filter(png::Filter::NoFilter);
+    encoder.write_header()?.write_image_data(&indices.iter().map(|index| *index as u8).collect::<Vec<u8>>())?;
+    Ok(STANDARD.encode(file))
 }
 
 /// Wraps one sequence for the way through tmux.

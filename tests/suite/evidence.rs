@@ -35,20 +35,6 @@ fn cnn() -> (Classifier, Pass) {
     (classifier, pass)
 }
 
-fn attribution(map: Array2<f32>) -> Attribution {
-    Attribution {
-        values: map.clone().into_dyn(),
-        raw: map.clone().into_dyn(),
-        map,
-        sign: Sign::Signed,
-        layers: vec![],
-        evidence: vec![],
-        warnings: vec![],
-        segments: None,
-        statement: None,
-    }
-}
-
 fn score(measure: &str, case: &Case<'_>, map: &Attribution) -> f64 {
     (find(measure).unwrap().score)(case, map).unwrap().unwrap_or_else(|| panic!("{measure} has nothing to say"))
 }
@@ -71,7 +57,7 @@ fn deletion_and_insertion_draw_the_curves_of_rise() {
     let class = usize::try_from(golden["target"].as_u64().unwrap()).unwrap();
     let subject = Subject::of(&classifier, &pass);
     let case = Case { subject, class, mask: None, original: None, seed: 0, monitor: &Monitor::silent() };
-    let map = attribution(saliency);
+    let map = Attribution::new(saliency, Sign::Signed);
     let curves = [deletion::probabilities(&case, &map).unwrap(), insertion::probabilities(&case, &map).unwrap()];
     for (name, found) in ["deletion", "insertion"].into_iter().zip(curves) {
         let expected = fixture_array(golden[name]["curve"].as_str().unwrap());
@@ -125,13 +111,13 @@ fn deletion_of_a_linear_model_is_the_sum_of_what_is_left() {
     let subject = Subject { network: &network, pass: &pass, settings: classifier.settings(), banks: None };
     let case = Case { subject, class: 0, mask: None, original: None, seed: 0, monitor: &Monitor::silent() };
 
-    let found = deletion::probabilities(&case, &attribution(weights.clone())).unwrap();
+    let found = deletion::probabilities(&case, &Attribution::new(weights.clone(), Sign::Signed)).unwrap();
     for (step, found) in found.iter().enumerate() {
         let left: f32 = weights.iter().take(16 - 4 * step).sum();
         let expected = 1.0 / (1.0 + f64::from(-left).exp());
         assert!((found - expected).abs() < 1e-6, "step {step}: {found} is not {expected}");
     }
-    let by = |map: Array2<f32>| score("deletion", &case, &attribution(map));
+    let by = |map: Array2<f32>| score("deletion", &case, &Attribution::new(map, Sign::Signed));
     let flat = by(Array2::zeros((4, 4)));
     assert!(by(weights.clone()) < flat && flat < by(-&weights));
 }
@@ -147,7 +133,7 @@ fn road_is_positive_for_what_matters_and_negative_for_the_reverse() {
     let pass = network.forward(Arc::new(input)).unwrap();
     let subject = Subject { network: &network, pass: &pass, settings: classifier.settings(), banks: None };
     let case = Case { subject, class: 0, mask: None, original: None, seed: 0, monitor: &Monitor::silent() };
-    let road = |map: Array2<f32>| score("road", &case, &attribution(map));
+    let road = |map: Array2<f32>| score("road", &case, &Attribution::new(map, Sign::Signed));
     let (best, worst) = (road(bright.clone()), road(-&bright));
     assert!(best > 0.05 && worst < -0.05, "{best} {worst}");
 }
@@ -164,8 +150,8 @@ fn a_map_that_is_the_mask_scores_one_and_one_that_is_flat_scores_by_area() {
     for (mask, area) in [(half(), 0.5), (quarter, 0.25)] {
         let subject = Subject::of(&classifier, &pass);
         let case = Case { subject, class: 0, mask: Some(&mask), original: None, seed: 3, monitor: &Monitor::silent() };
-        let perfect = attribution(mask.mapv(|inside| if inside { 1.0 } else { -1.0 }));
-        let flat = attribution(Array2::ones(mask.dim()));
+        let perfect = Attribution::new(mask.mapv(|inside| if inside { 1.0 } else { -1.0 }), Sign::Signed);
+        let flat = Attribution::new(Array2::ones(mask.dim()), Sign::Signed);
         for measure in ["pointing", "mass", "rank", "grid"] {
             assert!((score(measure, &case, &perfect) - 1.0).abs() < 1e-9, "{measure}");
             // Ties are drawn among 672 pixels for the rank; the others divide them exactly.
@@ -233,7 +219,7 @@ fn completeness_is_what_a_method_reports_and_nothing_else() {
     };
     let measure = find("completeness").unwrap();
     assert_eq!(measure.better, Better::Lower);
-    let mut map = attribution(Array2::ones((24, 28)));
+    let mut map = Attribution::new(Array2::ones((24, 28)), Sign::Signed);
     assert_eq!((measure.score)(&case, &map).unwrap(), None);
     map.evidence.push(Evidence { name: "completeness gap", value: -0.25, unit: "logit" });
     assert_eq!((measure.score)(&case, &map).unwrap(), Some(0.25));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
-use image::{DynamicImage, Rgb, RgbImage};
+use image::{DynamicImage, Rgb, RgbImage, Rgba};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Rect, Size};
 use ratatui::style::Color;
@@ -250,6 +250,14 @@ fn encoded(graphics: &Graphics, composition: &Composition, part: Part) -> Encode
     graphics.encode(composition, part, Size::new(8, 4), Quality::Sharp).unwrap()
 }
 
+/// The last image that is sent to kitty in `text`.
+fn kittys_image(text: &str) -> DynamicImage {
+    let commands = text.split("\x1b_G").filter_map(|command| command.trim_end_matches("\x1b\\").split_once(';'));
+    let data = commands
+        .fold(String::new(), |data, (keys, more)| if keys.contains("f=100") { more.to_owned() } else { data + more });
+    image::load_from_memory(&STANDARD.decode(data).unwrap()).unwrap()
+}
+
 /// Red on the left, blue on the right.
 fn assert_halves(image: &DynamicImage) {
     let image = image.to_rgb8();
@@ -267,12 +275,7 @@ fn kitty_gets_a_picture_once_and_heat_is_shown_and_hidden_in_a_few_bytes() {
     let mut canvas = Canvas::new(&graphics);
 
     let (before, buffer, after) = frame(&mut canvas, &[&base]);
-    let payload: String = before
-        .split("\x1b_G")
-        .filter_map(|command| command.split_once(';'))
-        .map(|(_, data)| data.trim_end_matches("\x1b\\"))
-        .collect();
-    assert_halves(&image::load_from_memory(&STANDARD.decode(payload).unwrap()).unwrap());
+    assert_halves(&kittys_image(&before));
     let id: u32 = before.split("i=").nth(1).unwrap().split(',').next().unwrap().parse().unwrap();
     let [_, r, g, b] = id.to_be_bytes();
     for (x, y) in [(2, 1), (9, 4)] {
@@ -293,6 +296,40 @@ fn kitty_gets_a_picture_once_and_heat_is_shown_and_hidden_in_a_few_bytes() {
     canvas.forget(true);
     let (again, _, _) = frame(&mut canvas, &[&base]);
     assert!(again.contains("a=T,U=1"), "what the terminal has forgotten is sent again");
+}
+
+#[test]
+fn no_pixel_of_a_gradient_map_is_lost_on_the_way_to_kitty() {
+    let graphics = decide(&terminal("kitty(0.41.1)", &[62]), Wishes::default());
+    // Noise under a point in every tenth cell, for or against.
+    let map = Map::from_shape_fn((224, 224), |(y, x)| match (y % 10, x % 10) {
+        (5, 5) => {
+            if (x / 10 + y / 10) % 2 == 0 {
+                1.0
+            } else {
+                -1.0
+            }
+        }
+        _ => ((37 * x + 101 * y + x * y) % 61) as f32 / 300.0 - 0.1,
+    });
+    let heat = Some(Heat {
+        map: Arc::new(map),
+        sign: Sign::Signed,
+        region: Region { x: 56.0, y: 0.0, width: 336.0, height: 336.0 },
+        colormap: Colormap::default(),
+        opacity: 1.0,
+    });
+    let composition = Composition { base: Arc::new(RgbImage::new(448, 336)), show_base: true, heat, superpixels: None };
+    let over = graphics.encode(&composition, Part::Over, Size::new(80, 30), Quality::Quick).unwrap();
+    assert!(over.bytes() < 100_000, "{} bytes", over.bytes());
+    let image =
+        kittys_image(&frame(&mut Canvas::new(&graphics), &[&encoded(&graphics, &composition, Part::Base), &over]).0)
+            .to_rgba8();
+    let points = |colour: usize, other: usize| {
+        let is_point = |pixel: &&Rgba<u8>| pixel.0[3] == 255 && pixel.0[colour] > pixel.0[other].saturating_add(60);
+        image.pixels().filter(is_point).count()
+    };
+    assert_eq!((points(0, 2), points(2, 0)), (242, 242));
 }
 
 #[test]

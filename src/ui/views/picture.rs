@@ -114,10 +114,10 @@ fn words(area: Rect, state: &State, map: Option<&MapKey>) -> Vec<(String, bool)>
         lines.extend(said.into_iter().map(|line| (format!(" {line}"), false)));
     }
     let refusal = state.refusal();
-    let warnings = map.filter(|map| map.progress.is_none()).map_or(&[][..], |map| &map.attribution.warnings);
+    let remarks = map.filter(|map| map.progress.is_none()).into_iter().flat_map(|map| map.attribution.remarks());
     let caution = method.and_then(|method| method.caution);
     let guess = state.model.as_deref().and_then(|model| model.guess.as_deref());
-    for warning in refusal.into_iter().chain(warnings.iter().map(String::as_str)).chain(caution).chain(guess) {
+    for warning in refusal.into_iter().chain(remarks).chain(caution).chain(guess) {
         for (row, line) in wrap(warning, width).into_iter().enumerate() {
             lines.push((format!(" {} {line}", if row == 0 { "!" } else { " " }), true));
         }

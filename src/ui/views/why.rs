@@ -47,8 +47,8 @@ pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, areas: &Areas, state: &State,
             Line::from(vec![
                 Span::styled(format!(" {marker} "), theme.accent()),
                 Span::styled(format!("{rank} "), theme.quiet()),
-                Span::styled(pad(model.short_label(row.class), label_width), emphasis),
-                Span::styled(format!("{share}  "), emphasis),
+                Span::styled(pad(model.short_label(row.class), label_width - 1), emphasis),
+                Span::styled(format!(" {share}  "), emphasis),
                 Span::styled(filled(row.probability.unwrap_or(0.0), bar_width), bar),
             ]),
         );

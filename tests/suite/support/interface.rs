@@ -170,17 +170,8 @@ pub(crate) fn explained(calls: Option<usize>) -> Explained {
         (-(dx * dx + dy * dy) / 40.0).exp()
     });
     let raw = map.mapv(|value| 7.43 * value - 0.31).into_dyn();
-    let attribution = Attribution {
-        values: map.clone().into_dyn(),
-        map,
-        raw,
-        sign: Sign::Positive,
-        layers: vec!["/layer4/layer4.2/relu_2/Relu".to_owned()],
-        evidence: Vec::new(),
-        warnings: Vec::new(),
-        segments: None,
-        statement: None,
-    };
+    let layers = vec!["/layer4/layer4.2/relu_2/Relu".to_owned()];
+    let attribution = Attribution { raw, layers, ..Attribution::new(map, Sign::Positive) };
     Explained::new(attribution, Duration::from_millis(12), calls.map(|calls| (calls, 1000)))
 }
 
