@@ -51,6 +51,8 @@ pub(super) enum Command {
     Evaluate(EvaluateArgs),
     /// Say what a model file holds: inputs, preprocessing, layers, what stops a method
     Model(ModelArgs),
+    /// Say what this terminal can do, and show a test card for each way to draw pictures in it
+    Doctor(DoctorArgs),
     /// Print a completion script for a shell
     Completions {
         /// Which shell.
@@ -64,6 +66,13 @@ pub(super) enum Command {
 pub(super) struct DemoArgs {
     #[command(flatten)]
     pub(super) screen: ScreenArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DoctorArgs {
+    /// Try this graphics protocol alone
+    #[arg(long, value_enum, default_value = "auto")]
+    pub(super) graphics: GraphicsChoice,
 }
 
 /// Which terminal graphics protocol draws the pictures.

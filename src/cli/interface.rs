@@ -125,7 +125,7 @@ fn loader(common: &CommonArgs, tolerance: Option<f64>) -> Load {
     })
 }
 
-fn protocol(choice: GraphicsChoice) -> Option<Protocol> {
+pub(super) fn protocol(choice: GraphicsChoice) -> Option<Protocol> {
     Some(match choice {
         GraphicsChoice::Auto => return None,
         GraphicsChoice::Kitty => Protocol::Kitty,

@@ -3,6 +3,7 @@
 mod args;
 mod batch;
 mod classify;
+mod doctor;
 mod evaluate;
 mod explain;
 mod inputs;
@@ -62,6 +63,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<Ending> {
         Some(Command::Explain(args)) => explain::run(&args, &common),
         Some(Command::Evaluate(args)) => evaluate::run(&args, &common),
         Some(Command::Model(args)) => model::run(&args, &common),
+        Some(Command::Doctor(args)) => doctor::run(&args),
         Some(Command::Completions { shell }) => {
             let mut script = vec![];
             clap_complete::generate(shell, &mut Cli::command(), "seewhy", &mut script);

@@ -25,7 +25,7 @@ use crate::ui;
 /// Screens of so many columns have room for the reason why pictures are drawn as they are.
 const WIDE: u16 = 120;
 /// How long the rest of an escape sequence may take after its ESC.
-const ESCAPE: Duration = Duration::from_millis(40);
+pub(super) const ESCAPE: Duration = Duration::from_millis(40);
 /// After so long, an answer does not come any more.
 const ANSWERS_LIMIT: Duration = Duration::from_secs(4);
 /// How long to wait, when leaving, for answers that the terminal still owes us.

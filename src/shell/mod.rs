@@ -10,6 +10,7 @@
 
 mod classify;
 mod crash;
+mod doctor;
 mod encoder;
 mod engine;
 mod event_loop;
@@ -28,6 +29,7 @@ use crate::app::ModelSummary;
 use crate::term::{Session, Wishes, decide, input::Decoder, probe, read_input};
 
 pub use classify::{ClassifierEngine, Settings, WriteExport};
+pub use doctor::{Findings, doctor};
 pub use engine::{Engine, EngineError};
 pub use pool::Decode;
 

@@ -134,13 +134,36 @@ pub fn decide(facts: &Facts, wishes: Wishes) -> Graphics {
     Graphics { protocol, reason, cell: cell.unwrap_or(CellSize::GUESS), wrapped, children, no_color, hint }
 }
 
+/// All ways to draw pictures that are worth a try here, the one decided on first, each with why: what the terminal says that
+/// it draws, and half-blocks. What the user insists on is the only one.
+pub fn candidates(facts: &Facts, wishes: Wishes) -> Vec<Graphics> {
+    let chosen = decide(facts, wishes);
+    let mut all = vec![chosen];
+    if wishes.protocol.is_some() {
+        return all;
+    }
+    // In tmux, the terminal's own answers do not reach us.
+    let direct = facts.tmux.is_none() && !facts.environment.tmux;
+    let others = [
+        (Protocol::Kitty, direct && answers_kitty(facts), "the terminal says that it draws them"),
+        (Protocol::Sixel, direct && claims_sixel(facts), "the terminal says that it draws them"),
+        (Protocol::Halfblocks, facts.environment.term != "dumb", "any terminal with colours draws them"),
+    ];
+    for (protocol, _, reason) in others.into_iter().filter(|(_, is_claimed, _)| *is_claimed) {
+        if all[0].protocol != protocol {
+            let forced = decide(facts, Wishes { protocol: Some(protocol), ..wishes });
+            all.push(Graphics { reason: reason.to_owned(), ..forced });
+        }
+    }
+    all
+}
+
 /// What the user could do for better pictures, where that is in their hands.
 fn hint(facts: &Facts, protocol: Protocol) -> Option<&'static str> {
-    let answers_kitty = facts.replies.iter().any(|reply| matches!(reply, Reply::KittyGraphics { ok: true, .. }));
     match &facts.tmux {
         _ if protocol != Protocol::Halfblocks => None,
         Some(tmux) if !tmux.passthrough => Some("for real pictures: tmux set -g allow-passthrough on"),
-        None if answers_kitty => Some("for real pictures, perhaps: --graphics kitty"),
+        None if answers_kitty(facts) => Some("for real pictures, perhaps: --graphics kitty"),
         _ => None,
     }
 }
@@ -187,14 +210,14 @@ fn best(facts: &Facts, terminal: &str) -> (Protocol, String) {
     if facts.replies.is_empty() {
         return halfblocks("the terminal did not answer".to_owned());
     }
-    if facts.replies.iter().any(|reply| matches!(reply, Reply::KittyGraphics { ok: true, .. })) {
+    if answers_kitty(facts) {
         return halfblocks(format!("{shown} may lack kitty's placeholders"));
     }
     halfblocks(format!("{shown} draws no pixels{via}"))
 }
 
 /// Name and version of the terminal at the end of the line, as far as anybody says.
-fn terminal_name(facts: &Facts) -> String {
+pub fn terminal_name(facts: &Facts) -> String {
     let version = facts.replies.iter().find_map(|reply| match reply {
         Reply::Version(name) => Some(name.clone()),
         _ => None,
@@ -223,13 +246,18 @@ fn is_trusted_kitty(terminal: &str) -> bool {
     kitty_version(terminal).is_some_and(|version| version >= KITTY_PLACEHOLDERS) || begins_with(terminal, "ghostty")
 }
 
+/// Whether the terminal took a picture in kitty's protocol, when it was asked.
+fn answers_kitty(facts: &Facts) -> bool {
+    facts.replies.iter().any(|reply| matches!(reply, Reply::KittyGraphics { ok: true, .. }))
+}
+
 /// Whether the device attributes list sixel graphics.
 fn claims_sixel(facts: &Facts) -> bool {
     facts.replies.iter().any(|reply| matches!(reply, Reply::DeviceAttributes(list) if list.contains(&4)))
 }
 
 /// The cell's size: as the terminal says, or from the window's, which Windows' OpenSSH invents as 640x480.
-fn cell_size(facts: &Facts) -> Option<CellSize> {
+pub fn cell_size(facts: &Facts) -> Option<CellSize> {
     let [columns, rows, width, height] = facts.window;
     let divide = |width: u16, height: u16| {
         (columns > 0 && rows > 0).then(|| CellSize { width: width / columns, height: height / rows })

@@ -18,7 +18,7 @@ mod sixel;
 mod suspend;
 
 pub use canvas::Canvas;
-pub use decide::{CellSize, Graphics, Protocol, Wishes, decide};
+pub use decide::{CellSize, Graphics, Protocol, Wishes, candidates, cell_size, decide, terminal_name};
 pub use encode::{EncodeError, Encoded, Part, Quality};
 pub use probe::{Environment, Facts, Probe, Tmux, probe};
 pub use reply::Reply;

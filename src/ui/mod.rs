@@ -5,6 +5,7 @@
 
 mod canvas;
 mod layout;
+mod test_card;
 mod theme;
 mod views;
 mod words;
@@ -19,6 +20,7 @@ use views::{
     Window, classes, empty, header, help, list, methods, parameters, picture, segments, status, strip, tiny, why,
 };
 
+pub use test_card::{CardPage, draw_test_card};
 pub use theme::Theme;
 
 /// A picture and the cells that it fills; their proportions are the picture's, as near as cells allow.

@@ -152,8 +152,8 @@ fn refusals_say_what_would_do() {
         (explain(&["--target", "7"]), "class 7 does not exist: the model has 7 classes, numbered from 0"),
         (explain(&["--method", "lime", "--param", "spread=maybe"]), "spread takes yes or no"),
         (seewhy(&["clasify", text(&image)]), "did you mean `classify`?"),
-        (seewhy(&["doctor"]), "no such file or command: doctor"),
-        (seewhy(&["doctor.png"]), "cannot open doctor.png"),
+        (seewhy(&["nurse"]), "no such file or command: nurse"),
+        (seewhy(&["nurse.png"]), "cannot open nurse.png"),
         (seewhy(&[text(&image), "clasify"]), "cannot open clasify"),
     ];
     for (mut command, says) in cases {

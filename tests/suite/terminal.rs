@@ -119,6 +119,41 @@ fn no_color_is_about_text_and_pictures_keep_theirs() {
 }
 
 #[test]
+fn the_doctor_shows_a_card_for_each_way_to_draw_and_says_what_it_found() {
+    let folder = pictures();
+    let mut pty = Pty::run(SEEWHY, &["doctor"], folder.path(), Answers { attributes: "62;4", ..Answers::KITTY });
+    let count =
+        |bytes: &[u8], text: &str| bytes.windows(text.len()).filter(|window| *window == text.as_bytes()).count();
+    pty.wait_for("card 1 of 3: kitty");
+    pty.wait_until("the card and its heat", |_| count(&pty.bytes(), "a=p,q=2,i=") > 0);
+    pty.keys("n");
+    pty.wait_for("card 2 of 3: sixel");
+    pty.wait_until("sixels", |_| count(&pty.bytes(), "\x1bP") > 0);
+    pty.keys("n");
+    pty.wait_for("card 3 of 3: halfblocks");
+    pty.wait_for("▀");
+    pty.keys("\x1b");
+    assert!(pty.wait().success());
+    pty.assert_restored();
+    let text = pty.text();
+    for line in
+        ["terminal    kitty(0.41.1)", "size        100x30 cells of 10x20 pixels", "pictures    kitty: kitty(0.41.1)"]
+    {
+        assert!(text.contains(line), "{line} is missing from\n{text}");
+    }
+}
+
+#[test]
+fn the_doctor_tells_without_a_terminal_what_the_environment_says() {
+    let output =
+        std::process::Command::new(SEEWHY).arg("doctor").env("TERM", "xterm").env_remove("TMUX").output().unwrap();
+    assert!(output.status.success());
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("TERM        xterm\n"), "{text}");
+    assert!(text.contains("answers     not asked: standard output is not a terminal\n"), "{text}");
+}
+
+#[test]
 fn without_pictures_the_pane_says_why() {
     let folder = pictures();
     let mut pty = open(folder.path(), &["--graphics", "none"], Answers::KITTY);

@@ -1,0 +1,157 @@
+//! Asks the terminal what it can do, and shows a test card for each way to draw pictures in it.
+
+use std::io::{self, Write as _};
+
+use crossbeam_channel::{Receiver, after, never, select};
+use crossterm::event::{Event, KeyCode, KeyEventKind, KeyModifiers};
+use ratatui::Terminal;
+use ratatui::backend::CrosstermBackend;
+use ratatui::layout::Rect;
+
+use super::PROBE_LIMIT;
+use super::event_loop::ESCAPE;
+use super::signals::{self, Signal};
+use crate::raster::test_card;
+use crate::term::input::{Decoder, Input};
+use crate::term::{
+    Canvas, EncodeError, Environment, Facts, Graphics, Output, Part, Protocol, Quality, Session, SessionError, Wishes,
+    candidates, probe, read_input, stop_job,
+};
+use crate::ui::{CardPage, Theme, draw_test_card};
+
+/// What was found out.
+#[derive(Debug)]
+pub struct Findings {
+    /// What the terminal and the environment say.
+    pub facts: Facts,
+    /// Ways to draw pictures, the best first.
+    pub graphics: Vec<Graphics>,
+    /// Why the terminal was not asked, where it was not.
+    pub unasked: Option<String>,
+}
+
+/// What the user wants after a card.
+enum Next {
+    Card,
+    Again,
+    Leave,
+    Die(i32),
+}
+
+/// Asks the terminal and shows the cards, until the user has seen them or leaves. Where there is no terminal that could be
+/// asked, the environment alone tells.
+///
+/// # Errors
+/// When the terminal cannot be read, written to or taken over.
+pub fn doctor(wishes: Wishes) -> anyhow::Result<Findings> {
+    let signals = signals::listen()?;
+    let (session, mut output) = match Session::enter() {
+        Ok(entered) => entered,
+        Err(why @ (SessionError::NotATerminal(_) | SessionError::Dumb)) => {
+            let environment = Environment::read(|name| std::env::var(name).ok());
+            let facts = Facts { environment, ..Facts::default() };
+            let unasked = match why {
+                SessionError::Dumb => "TERM=dumb shows no full screen",
+                _ => "standard output is not a terminal",
+            };
+            return Ok(Findings { graphics: candidates(&facts, wishes), facts, unasked: Some(unasked.to_owned()) });
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let input = read_input()?;
+    let mut decoder = Decoder::default();
+    let facts = probe(&mut output, &input, &mut decoder, PROBE_LIMIT)?.facts;
+    let graphics = candidates(&facts, wishes);
+    let cards: Vec<&Graphics> = graphics.iter().filter(|graphics| graphics.protocol != Protocol::None).collect();
+    let mut at = 0;
+    while let Some(card) = cards.get(at) {
+        let mut canvas = Canvas::new(card);
+        session.set_farewell(canvas.farewell(card));
+        show(&mut output, &mut canvas, card, [at + 1, cards.len()])?;
+        let next = wait(&session, &input, &signals, &mut decoder)?;
+        output.write_all(canvas.farewell(card).as_bytes())?;
+        match next {
+            Next::Card => at += 1,
+            Next::Again => {}
+            Next::Leave => break,
+            Next::Die(signal) => {
+                drop(session);
+                signal_hook::low_level::emulate_default_handler(signal)?;
+                break;
+            }
+        }
+    }
+    Ok(Findings { facts, graphics, unasked: None })
+}
+
+/// Clears the screen and draws a card's page.
+fn show(
+    output: &mut Output,
+    canvas: &mut Canvas,
+    graphics: &Graphics,
+    [number, count]: [usize; 2],
+) -> anyhow::Result<()> {
+    crossterm::style::force_color_output(true);
+    let mut terminal = Terminal::new(CrosstermBackend::new(output.clone()))?;
+    terminal.resize(Rect::from(((0, 0).into(), terminal.size()?)))?;
+    let card = test_card();
+    let mut frame = terminal.get_frame();
+    let buffer = frame.buffer_mut();
+    let page = CardPage {
+        protocol: graphics.protocol.name(),
+        reason: &graphics.reason,
+        cell: (graphics.cell.width, graphics.cell.height),
+        number,
+        count,
+    };
+    if let Some(area) = draw_test_card(buffer, page, Theme { colour: !graphics.no_color }) {
+        let parts = graphics.parts(card.has_overlay()).iter();
+        let parts = parts.map(|part: &Part| graphics.encode(&card, *part, area.as_size(), Quality::Sharp));
+        let parts = parts.collect::<Result<Vec<_>, EncodeError>>()?;
+        canvas.stage(buffer, area, &parts.iter().collect::<Vec<_>>());
+    }
+    output.write_all(canvas.before().as_bytes())?;
+    terminal.flush()?;
+    output.write_all(canvas.after().as_bytes())?;
+    output.flush()?;
+    Ok(())
+}
+
+/// Waits for a key or a signal.
+fn wait(
+    session: &Session,
+    input: &Receiver<Vec<u8>>,
+    signals: &Receiver<Signal>,
+    decoder: &mut Decoder,
+) -> io::Result<Next> {
+    loop {
+        let escape = if decoder.is_pending() { after(ESCAPE) } else { never() };
+        let inputs = select! {
+            recv(input) -> bytes => match bytes {
+                Ok(bytes) => decoder.feed(&bytes),
+                Err(_) => return Ok(Next::Leave),
+            },
+            recv(escape) -> _ => decoder.timeout(),
+            recv(signals) -> signal => match signal {
+                Ok(Signal::End(number)) => return Ok(Next::Die(number)),
+                Ok(Signal::Stop) => {
+                    session.suspend(|| {
+                        stop_job();
+                    })?;
+                    return Ok(Next::Again);
+                }
+                Ok(Signal::Continue | Signal::Resize) => return Ok(Next::Again),
+                Err(_) => return Ok(Next::Leave),
+            },
+        };
+        let key = inputs.into_iter().find_map(|input| match input {
+            Input::Event(Event::Key(key)) if key.kind == KeyEventKind::Press => Some(key),
+            _ => None,
+        });
+        match key.map(|key| (key.code, key.modifiers.contains(KeyModifiers::CONTROL))) {
+            Some((KeyCode::Char('q') | KeyCode::Esc, _) | (KeyCode::Char('c'), true)) => return Ok(Next::Leave),
+            Some(_) => return Ok(Next::Card),
+            None => {}
+        }
+    }
+}
