@@ -15,13 +15,17 @@ use super::{Ending, load_model};
 use crate::explain::export::{
     self, Destination, Files, Record, SCHEMA, ScoredClass, Summary, TargetRecord, unique_stems,
 };
-use crate::explain::{self, Attribution, ExplainError, LayerChoice, MethodInfo, Monitor, Request, Subject, Values};
+use crate::explain::{
+    self, Attribution, BankCache, ExplainError, LayerChoice, MethodInfo, Monitor, Request, Subject, Values,
+};
 use crate::gallery::Entry;
 use crate::model::{Classifier, ModelSource, TargetWish, with_threads};
 use crate::raster::{Colormap, Composition, Heat, Superpixels, display_map};
 
 /// How much of the picture the hottest heat hides in an exported overlay.
 const OPACITY: f32 = 0.6;
+/// Bytes of an image's model calls that are kept for its other methods.
+const BANKS: usize = 16 << 20;
 
 /// What is the same for every image.
 struct Job<'a> {
@@ -36,6 +40,17 @@ struct Job<'a> {
     interrupt: Interrupt,
     /// Counts the model calls of the method at work, where there is one image only.
     calls: ProgressBar,
+}
+
+/// What is the same for every method that explains an image.
+struct Case<'a> {
+    entry: &'a Entry,
+    stem: &'a str,
+    seen: Seen,
+    /// Superpixels and model calls that methods have in common.
+    banks: BankCache,
+    /// Seconds that decoding, preprocessing and the forward pass took.
+    looked: f64,
 }
 
 pub(super) fn run(args: &ExplainArgs, common: &CommonArgs) -> anyhow::Result<Ending> {
@@ -153,25 +168,16 @@ impl Job<'_> {
         match inputs::look(self.classifier, entry, self.threads) {
             Ok(seen) => {
                 let looked = start.elapsed().as_secs_f64();
-                self.methods
-                    .iter()
-                    .map(|(method, values)| self.record(entry, stem, &seen, looked, method, values))
-                    .collect()
+                let case = Case { entry, stem, seen, banks: BankCache::new(BANKS), looked };
+                self.methods.iter().map(|(method, values)| self.record(&case, method, values)).collect()
             }
             Err(error) => vec![Err(error)],
         }
     }
 
-    fn record(
-        &self,
-        entry: &Entry,
-        stem: &str,
-        seen: &Seen,
-        looked: f64,
-        method: &'static MethodInfo,
-        values: &Values,
-    ) -> anyhow::Result<Record> {
+    fn record(&self, case: &Case<'_>, method: &'static MethodInfo, values: &Values) -> anyhow::Result<Record> {
         let start = Instant::now();
+        let Case { entry, seen, .. } = case;
         let logits = &seen.pass.logits;
         let request = Request {
             target: self.target.resolve(logits)?,
@@ -180,7 +186,7 @@ impl Job<'_> {
             seed: self.common.seed,
             tolerance: self.args.tolerance,
         };
-        let subject = Subject::of(self.classifier, &seen.pass);
+        let subject = Subject::of(self.classifier, &seen.pass).keeping(&case.banks);
         self.calls.set_message(method.name);
         let monitor = Monitor::new(self.interrupt.cancel(), |partial| {
             self.calls.set_length(partial.total as u64);
@@ -203,9 +209,9 @@ impl Job<'_> {
             statement: attribution.statement.clone(),
             warnings: export::warnings(&attribution),
             caution: method.caution,
-            elapsed_ms: (looked + start.elapsed().as_secs_f64()) * 1e3,
+            elapsed_ms: (case.looked + start.elapsed().as_secs_f64()) * 1e3,
         };
-        if let Some(destination) = self.destination(stem) {
+        if let Some(destination) = self.destination(case.stem) {
             let overlay = overlay(seen, &attribution);
             export::export(&destination, &attribution, &overlay, Colormap::default(), &mut record)?;
         }
