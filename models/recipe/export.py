@@ -3,7 +3,8 @@
     python export.py WORK_DIR OUT.onnx [--which average|model] [--temperature T]
 
 The graph is put together node by node, so that layers have plain names. ReLU stands in front of the pools, where it was
-behind them in training: the two commute, and activations are then seen at full resolution. Without --temperature the
+behind them in training: the two commute, and activations are then seen at full resolution. Filters are stored in half
+precision and widened when the model is loaded; all arithmetic is in single precision. Without --temperature the
 logits are divided by the temperature that fits the held-out training images best, inside the last layer.
 """
 
@@ -36,8 +37,14 @@ class Graph:
         self.weights.append(numpy_helper.from_array(np.ascontiguousarray(array, dtype=np.float32), name))
         return name
 
+    def half(self, name, array):
+        """A weight that takes two bytes a number in the file."""
+        stored = numpy_helper.from_array(np.ascontiguousarray(array, dtype=np.float16), name + ".half")
+        self.weights.append(stored)
+        return self.node("Cast", name, [stored.name], to=TensorProto.FLOAT)
+
     def conv(self, name, x, weight, bias):
-        inputs = [x, self.weight(name + ".weight", weight), self.weight(name + ".bias", bias)]
+        inputs = [x, self.half(name + ".weight", weight), self.weight(name + ".bias", bias)]
         return self.node("Conv", name, inputs, kernel_shape=[3, 3], pads=[1, 1, 1, 1])
 
     def block(self, name, x, module):
@@ -62,7 +69,7 @@ def build(model, temperature):
     x = g.residual("res3", g.block("layer3", x, model.layer3), model.res3)
     x = g.node("GlobalAveragePool", "pool", [x])
     x = g.node("Flatten", "flatten", [x], axis=1)
-    head = [g.weight("head.weight", (model.head.weight / temperature).detach().numpy()),
+    head = [g.half("head.weight", (model.head.weight / temperature).detach().numpy()),
             g.weight("head.bias", (model.head.bias / temperature).detach().numpy())]
     g.nodes.append(helper.make_node("Gemm", [x, *head], ["logits"], name="head", transB=1))
     value = helper.make_tensor_value_info

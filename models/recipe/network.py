@@ -13,6 +13,7 @@ from torch import nn
 CLASSES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
 MEAN = (0.4914, 0.4822, 0.4465)
 STD = (0.2470, 0.2435, 0.2616)
+WIDTHS = (32, 96, 256, 384)
 
 
 class Norm(nn.BatchNorm2d):
@@ -54,7 +55,7 @@ class Residual(nn.Module):
 class Network(nn.Module):
     """[N, 3, 32, 32], normalised, to [N, 10] logits."""
 
-    def __init__(self, widths=(32, 64, 256, 256)):
+    def __init__(self, widths=WIDTHS):
         super().__init__()
         w0, w1, w2, w3 = widths
         self.whiten = nn.Conv2d(3, w0, 3, padding=1, bias=True)

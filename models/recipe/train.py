@@ -1,6 +1,6 @@
 """Trains the bundled classifier on a processor.
 
-    python train.py WORK_DIR [--epochs 30] [--threads 2] [--seed 1]
+    python train.py WORK_DIR [--epochs 36] [--threads 2] [--seed 1] [--start EARLIER/final.pt]
 
 WORK_DIR comes from prepare.py. The schedule follows steps, so that a run is the same on a busy machine as on a quiet one.
 Each step's batch is cut into micro-batches that the threads draw from one queue: no core waits for a slower one inside an
@@ -8,7 +8,8 @@ operator. A killed run goes on from its last checkpoint with the batches that it
 
 The recipe takes its ideas from public fast CIFAR-10 recipes (D. Page, "How to train your ResNet", 2018; K. Jordan, "94% on
 CIFAR-10 in 3.29 seconds", arXiv:2404.00498; the Muon optimiser, 2024): whitening first layer, norms without scale and over
-small ghost batches, identity initialisation, alternating flips, label smoothing, orthogonalised updates of normalised filters.
+small ghost batches, identity initialisation, alternating flips, label smoothing, orthogonalised updates of normalised filters;
+CutMix (Yun et al., ICCV 2019); a wider network that begins as a trained narrower one (Chen et al., Net2Net, ICLR 2016).
 """
 
 import argparse
@@ -23,21 +24,22 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from network import MEAN, STD, Network
+from network import CLASSES, MEAN, STD, Network
 
 BATCH = 512
 MICRO_BATCH = 64
-SIDES = ((0.3, 24), (1.0, 32))  # resolution until this share of the steps: small is cheap, and good enough at first
+SIDES = ((0.4, 24), (1.0, 32))  # resolution until this share of the steps: small is cheap, and good enough at first
 PHOTO_SHARE = 0.2
-PLAIN_FROM = 0.85  # from this share of the steps on no cutout and half of the degraded copies, to settle on plain images
-SHIFT = 3  # pixels
+CUTMIX_SHARE = 0.5  # of the batches: a rectangle of each image comes from another, and so does that share of its label
+PLAIN_FROM = 0.88  # then neither CutMix nor cutout and half of the degraded copies, to settle on plain images
+SHIFT = 4  # pixels
 CUTOUT = 8  # pixels
-LABEL_SMOOTHING = 0.15
-MUON_RATE, MUON_MOMENTUM = 0.065, 0.85
-ADAM_RATE = 4e-3
+LABEL_SMOOTHING = 0.1
+MUON_RATE, MUON_MOMENTUM = 0.03, 0.85
+ADAM_RATE = 3e-3
 WARM_UP = 0.02
 WHITEN_BIAS_UNTIL = 0.2  # then the first layer stands still, and its backward pass is not needed
-AVERAGE_STEPS = 60
+AVERAGE_STEPS = 100
 CHECKPOINT_SECONDS = 240
 
 
@@ -73,9 +75,12 @@ class Data:
             pixels[photos[which == k]] = versions[k][chosen[photos[which == k]]]
         flip = self.first_flip[chosen] ^ (epoch % 2 == 1)  # every image is seen both ways in two epochs
         x = normalise(moved(pixels, flip, max(1, SHIFT * side // 32), rng))
-        if not plain:
+        y = F.one_hot(self.labels[chosen], len(CLASSES)).float()
+        if not plain and rng.random() < CUTMIX_SHARE:
+            y = cut_mix(x, y, rng)
+        elif not plain:
             cut_out(x, CUTOUT * side // 32, rng)
-        return x, self.labels[chosen]
+        return x, y
 
     def at(self, side):
         """The images at another resolution, resized once and kept until the resolution changes."""
@@ -109,6 +114,16 @@ def cut_out(x, size, rng):
     low = rng.integers(-(size // 2), side - size // 2, (2, count, 1))
     rows, columns = ((np.arange(side) >= l) & (np.arange(side) < l + size) for l in low)
     x.masked_fill_(torch.from_numpy(rows[:, None, :, None] & columns[:, None, None, :]), 0)
+
+
+def cut_mix(x, y, rng):
+    """Puts a rectangle of the next image into each of [N, 3, S, S]; returns the labels [N, classes], mixed by area."""
+    side = x.shape[-1]
+    half = side * (1 - rng.random()) ** 0.5 / 2
+    (top, bottom), (left, right) = (np.clip(np.round([c - half, c + half]), 0, side).astype(int) for c in rng.uniform(0, side, 2))
+    x[:, :, top:bottom, left:right] = x.roll(1, 0)[:, :, top:bottom, left:right]
+    share = (bottom - top) * (right - left) / side**2
+    return (1 - share) * y + share * y.roll(1, 0)
 
 
 def normalise(x):
@@ -198,7 +213,7 @@ def passes(replica, x, y, share):
         logits = replica(x).float()
     loss = F.cross_entropy(logits, y, label_smoothing=LABEL_SMOOTHING) * share
     loss.backward()
-    return loss.item(), (logits.argmax(1) == y).float().mean().item() * share
+    return loss.item(), (logits.argmax(1) == y.argmax(1)).float().mean().item() * share
 
 
 @torch.no_grad()
@@ -222,7 +237,24 @@ def save(path, content):
     os.replace(path.with_suffix(".part"), path)
 
 
-def train(work, epochs, threads, seed):
+def widened(narrow, model):
+    """The state with which `model` computes what the narrower network of the state `narrow` does.
+
+    New channels compute something random, and nothing listens to them yet.
+    """
+    state = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    for name, wide in state.items():
+        old = narrow[name]
+        if wide.ndim == 4 and wide.shape != old.shape:
+            wide.normal_(std=old.std().item())
+            wide[: len(old), old.shape[1] :] = 0
+        elif name == "head.weight":
+            wide.zero_()
+        wide[tuple(slice(size) for size in old.shape)] = old
+    return state
+
+
+def train(work, epochs, threads, seed, start):
     torch.manual_seed(seed)
     torch.set_num_threads(1)
     data = Data(work, seed)
@@ -233,6 +265,8 @@ def train(work, epochs, threads, seed):
     filters = [p for p in model.parameters() if p.requires_grad and p.ndim == 4]
     others = [p for p in model.parameters() if p.requires_grad and p.ndim != 4]
     muon, adam = Muon(filters), torch.optim.AdamW(others, lr=ADAM_RATE, betas=(0.9, 0.99), weight_decay=1e-3)
+    if start:
+        model.load_state_dict(widened(torch.load(start, weights_only=True)["average"], model))
     average = copy.deepcopy(model)
     step, used = 0, 0.0
     checkpoint = work / "checkpoint.pt"
@@ -294,11 +328,12 @@ def train(work, epochs, threads, seed):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("work_dir", type=Path)
-    parser.add_argument("--epochs", type=float, default=30)
+    parser.add_argument("--epochs", type=float, default=36)
+    parser.add_argument("--start", type=Path, help="final.pt of a run to begin with, of this network or a narrower one")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
-    train(arguments.work_dir, arguments.epochs, arguments.threads, arguments.seed)
+    train(arguments.work_dir, arguments.epochs, arguments.threads, arguments.seed, arguments.start)
 
 
 if __name__ == "__main__":
