@@ -120,7 +120,8 @@ def cut_mix(x, y, rng):
     """Puts a rectangle of the next image into each of [N, 3, S, S]; returns the labels [N, classes], mixed by area."""
     side = x.shape[-1]
     half = side * (1 - rng.random()) ** 0.5 / 2
-    (top, bottom), (left, right) = (np.clip(np.round([c - half, c + half]), 0, side).astype(int) for c in rng.uniform(0, side, 2))
+    middle = rng.uniform(0, side, 2)
+    (top, left), (bottom, right) = (np.clip(np.round(middle + d), 0, side).astype(int) for d in (-half, half))
     x[:, :, top:bottom, left:right] = x.roll(1, 0)[:, :, top:bottom, left:right]
     share = (bottom - top) * (right - left) / side**2
     return (1 - share) * y + share * y.roll(1, 0)

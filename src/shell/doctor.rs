@@ -27,7 +27,7 @@ pub struct Findings {
     /// Ways to draw pictures, the best first.
     pub graphics: Vec<Graphics>,
     /// Why the terminal was not asked, where it was not.
-    pub unasked: Option<String>,
+    pub unasked: Option<&'static str>,
 }
 
 /// What the user wants after a card.
@@ -54,7 +54,7 @@ pub fn doctor(wishes: Wishes) -> anyhow::Result<Findings> {
                 SessionError::Dumb => "TERM=dumb shows no full screen",
                 _ => "standard output is not a terminal",
             };
-            return Ok(Findings { graphics: candidates(&facts, wishes), facts, unasked: Some(unasked.to_owned()) });
+            return Ok(Findings { graphics: candidates(&facts, wishes), facts, unasked: Some(unasked) });
         }
         Err(error) => return Err(error.into()),
     };

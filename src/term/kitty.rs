@@ -59,7 +59,7 @@ pub(super) fn payload(image: &DynamicImage) -> Result<String, ImageError> {
     Ok(STANDARD.encode(png.into_inner()))
 }
 
-/// What lies over a picture, as it is sent: with a palette where its colours fit into one, which is a fifth of the size.
+/// What lies over a picture, as it is sent: with a palette where its colours fit into one, which halves it.
 pub(super) fn overlay_payload(image: &RgbaImage) -> Result<String, EncodeError> {
     let mut numbers = HashMap::new();
     let indices: Vec<usize> = image
