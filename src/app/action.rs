@@ -48,9 +48,11 @@ pub enum Command {
     SetParameters,
     /// List the weights of the superpixels.
     ListSegments,
-    /// A smaller value of the marked parameter.
+    /// List the channels of the layer.
+    ListChannels,
+    /// A smaller value of the marked parameter; the previous image beside channels.
     Less,
-    /// A larger value of the marked parameter.
+    /// A larger value of the marked parameter; the next image beside channels.
     More,
     /// Write the map and the overlay to files.
     Write,

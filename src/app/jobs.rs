@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use image::RgbImage;
 
-use super::Picture;
+use super::{Channels, ChannelsKey, Picture};
 use crate::explain::{Attribution, LayerChoice, Values};
 use crate::model::{Prediction, Target};
 use crate::raster::{Map, Region, display_map, display_scale, is_flat};
@@ -47,6 +47,8 @@ pub enum Job {
     Classify(ImageId),
     /// Make a map: [`Report::Partial`] any number of times, then [`Report::Explained`].
     Explain(MapKey),
+    /// Read the channels of a layer: [`Report::Channels`].
+    Channels(ChannelsKey),
 }
 
 /// How soon a task is wanted.
@@ -159,6 +161,8 @@ pub enum Report {
     Partial(MapKey, (usize, usize), Option<Arc<Explained>>),
     /// A method is done. Not sent for cancelled work.
     Explained(MapKey, Result<Arc<Explained>, String>),
+    /// The channels of a layer.
+    Channels(ChannelsKey, Result<Arc<Channels>, String>),
     /// Files were written.
     Exported(Result<Vec<PathBuf>, String>),
 }

@@ -10,7 +10,9 @@
 //! on the list. Results are stored by what they are ([`MapKey`]), so a late one is never wrong, only early.
 
 mod action;
+mod arrivals;
 mod cache;
+mod channels;
 mod fuzzy;
 mod jobs;
 pub mod keymap;
@@ -23,8 +25,9 @@ mod values;
 
 pub use action::{Action, Command};
 pub use cache::Cache;
+pub use channels::{Channels, ChannelsKey, row_of};
 pub use jobs::{Decoded, Effect, Explained, Export, ImageId, Job, MapKey, Plan, Predicted, Priority, Report, Task};
-pub use picture::{HeatKey, LinesKey, Picture, PictureKey};
+pub use picture::{HeatKey, LinesKey, Origin, Picture, PictureKey};
 pub use state::{
     Entry, LayerRow, MethodRow, Mode, ModelSummary, Notice, Outcome, Panel, Selection, State, Terminal, View,
 };

@@ -2,9 +2,13 @@
 
 use std::sync::Arc;
 
+use image::RgbImage;
+
+use super::channels::PAGE;
 use super::jobs::ImageId;
-use super::{MapKey, State, View};
-use crate::raster::{Colormap, Composition, Heat, Region, Superpixels};
+use super::{ChannelsKey, MapKey, Panel, Selection, State, View};
+use crate::explain::Sign;
+use crate::raster::{Colormap, Composition, Heat, Map, Region, Superpixels};
 
 /// A picture to be shown. Making and encoding its pixels is for workers.
 #[derive(Debug, Clone)]
@@ -38,11 +42,22 @@ impl PictureKey {
     }
 }
 
-/// Which superpixels are drawn as lines.
+/// Where values that are shown come from.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Origin {
+    /// A method.
+    Map(MapKey),
+    /// A channel of a layer.
+    Channel(ChannelsKey, usize),
+    /// A page of the channels of a layer, as tiles.
+    Tiles(ChannelsKey, usize),
+}
+
+/// Which superpixels, or tiles, are drawn as lines.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct LinesKey {
-    /// The map that they belong to.
-    pub map: MapKey,
+    /// What they belong to.
+    pub of: Origin,
     /// Whether all of them are outlined.
     pub outlined: bool,
     /// The one that stands out.
@@ -52,8 +67,8 @@ pub struct LinesKey {
 /// What the heat over a picture is of.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct HeatKey {
-    /// The map.
-    pub map: MapKey,
+    /// What is shown.
+    pub of: Origin,
     /// Model calls that went into it, where it is partial.
     pub calls: Option<usize>,
     /// Its colours.
@@ -66,7 +81,47 @@ impl State {
     /// The pictures on screen, from left to right: none, one, or two.
     pub fn scene(&self) -> Vec<Picture> {
         let Some(image) = self.shown.filter(|_| self.terminal.no_pictures.is_none()) else { return Vec::new() };
-        self.scene_of(image, self.shown_map.as_ref())
+        match (&self.panel, &self.shown_channels) {
+            (Panel::Channels { .. }, Some(key)) => self.channel_scene(key),
+            _ => self.scene_of(image, self.shown_map.as_ref()),
+        }
+    }
+
+    /// The marked channel over the image, and a page of all channels as tiles.
+    fn channel_scene(&self, key: &ChannelsKey) -> Vec<Picture> {
+        let Some((channels, marked)) = self.channels().zip(self.marked_channel()) else { return Vec::new() };
+        let row = self.marked_channel_row().unwrap_or(0);
+        let over_image = self.ground(key.image).map(|ground| {
+            let (base, region) = (ground.base, ground.region);
+            let of = Origin::Channel(key.clone(), marked);
+            let show_base = self.selection.view != View::Heat;
+            let (heat_key, heat) = region
+                .map(|region| self.heat(of, Arc::clone(&channels.maps[marked]), channels.sign, region, None))
+                .unzip();
+            Picture {
+                key: PictureKey { image: key.image, seen: ground.seen, base: show_base, heat: heat_key, lines: None },
+                composition: Composition { base, show_base, heat, superpixels: None },
+            }
+        });
+        let tiles = channels.page(row).map(|(number, page)| {
+            let of = Origin::Tiles(key.clone(), number);
+            let (width, height) = page.ground.dimensions();
+            let region = Region::whole(width, height);
+            let (heat_key, heat) = self.heat(of.clone(), Arc::clone(&page.tiles.map), channels.sign, region, None);
+            let marked = Some((row % PAGE) as u32);
+            let superpixels = Superpixels { labels: Arc::clone(&page.tiles.labels), region, outlined: false, marked };
+            let lines = Some(LinesKey { of, outlined: false, marked });
+            Picture {
+                key: PictureKey { image: key.image, seen: false, base: false, heat: Some(heat_key), lines },
+                composition: Composition {
+                    base: Arc::clone(&page.ground),
+                    show_base: false,
+                    heat: Some(heat),
+                    superpixels: Some(superpixels),
+                },
+            }
+        });
+        over_image.into_iter().chain(tiles).collect()
     }
 
     /// What would be on screen a step further, and a step back, as far as it is ready.
@@ -93,42 +148,19 @@ impl State {
 
     /// One picture of an image; without a map, just the image.
     pub(super) fn picture(&self, image: ImageId, map: Option<&MapKey>, view: View) -> Option<Picture> {
-        let predicted = self.predictions.get(&image);
-        let seen = self.selection.seen && predicted.is_some();
-        let (base, region) = match predicted {
-            Some(predicted) if seen => {
-                let (width, height) = predicted.seen.dimensions();
-                (predicted.seen.clone(), Some(Region::whole(width, height)))
-            }
-            _ => {
-                let decoded = self.pictures.get(&image)?;
-                let (width, height) = decoded.picture.dimensions();
-                let scale = (width as f32 / decoded.size.0 as f32, height as f32 / decoded.size.1 as f32);
-                (decoded.picture.clone(), predicted.map(|predicted| predicted.region.scaled(scale.0, scale.1)))
-            }
-        };
+        let Ground { base, seen, region } = self.ground(image)?;
         let mapped = map.zip(region).and_then(|(key, region)| Some((key, self.maps.get(key)?, region)));
         let heat = mapped.filter(|_| view != View::Image).map(|(key, explained, region)| {
-            let heat = Heat {
-                map: Arc::clone(&explained.shown),
-                sign: explained.attribution.sign,
-                region,
-                colormap: self.selection.colormap,
-                opacity: f32::from(self.selection.percent) / 100.0,
-            };
-            let key = HeatKey {
-                map: key.clone(),
-                calls: explained.progress.map(|(done, _)| done),
-                colormap: self.selection.colormap,
-                percent: self.selection.percent,
-            };
-            (key, heat)
+            let calls = explained.progress.map(|(done, _)| done);
+            let (map, sign) = (Arc::clone(&explained.shown), explained.attribution.sign);
+            self.heat(Origin::Map(key.clone()), map, sign, region, calls)
         });
         let superpixels = mapped.and_then(|(key, explained, region)| {
             let labels = Arc::clone(&explained.attribution.segments.as_ref()?.labels);
             let marked = self.marked_segment().filter(|_| self.shown_map.as_ref() == Some(key));
             let outlined = self.selection.outlines;
-            let lines = (outlined || marked.is_some()).then(|| LinesKey { map: key.clone(), outlined, marked });
+            let of = || Origin::Map(key.clone());
+            let lines = (outlined || marked.is_some()).then(|| LinesKey { of: of(), outlined, marked });
             Some((lines, Superpixels { labels, region, outlined, marked }))
         });
         let show_base = view != View::Heat || heat.is_none();
@@ -139,4 +171,35 @@ impl State {
             composition: Composition { base, show_base, heat, superpixels },
         })
     }
+
+    /// What heat is laid over: the file's image, or what the model saw of it.
+    fn ground(&self, image: ImageId) -> Option<Ground> {
+        let predicted = self.predictions.get(&image);
+        if let Some(predicted) = predicted.filter(|_| self.selection.seen) {
+            let (width, height) = predicted.seen.dimensions();
+            let region = Some(Region::whole(width, height));
+            return Some(Ground { base: Arc::clone(&predicted.seen), seen: true, region });
+        }
+        let decoded = self.pictures.get(&image)?;
+        let (width, height) = decoded.picture.dimensions();
+        let scale = (width as f32 / decoded.size.0 as f32, height as f32 / decoded.size.1 as f32);
+        let region = predicted.map(|predicted| predicted.region.scaled(scale.0, scale.1));
+        Some(Ground { base: Arc::clone(&decoded.picture), seen: false, region })
+    }
+
+    /// Heat in the colours that are selected, with its key; `calls` are those that went into a partial map.
+    fn heat(&self, of: Origin, map: Arc<Map>, sign: Sign, region: Region, calls: Option<usize>) -> (HeatKey, Heat) {
+        let Selection { colormap, percent, .. } = self.selection;
+        let heat = Heat { map, sign, region, colormap, opacity: f32::from(percent) / 100.0 };
+        (HeatKey { of, calls, colormap, percent }, heat)
+    }
+}
+
+/// A picture before anything is laid over it.
+struct Ground {
+    base: Arc<RgbImage>,
+    /// Whether it is what the model saw rather than what the file holds.
+    seen: bool,
+    /// The part of it that maps are of, where it is known.
+    region: Option<Region>,
 }

@@ -1,7 +1,7 @@
 //! What work is wanted, given what is on screen and what is there already.
 
 use super::jobs::{ImageId, Job, Priority, Task};
-use super::{MapKey, Outcome, State};
+use super::{MapKey, Outcome, Panel, State};
 use std::time::Duration;
 
 /// Images that are made ready in the direction of travel, and behind.
@@ -56,6 +56,12 @@ impl State {
         }
         if !self.pictures.contains(&image) || !self.predictions.contains(&image) {
             return self.task(image, Job::Open(image), priority);
+        }
+        if matches!(self.panel, Panel::Channels { .. })
+            && priority == Priority::Now
+            && let Some(key) = self.channels_key(image).filter(|key| !self.channels.contains(key))
+        {
+            return self.task(image, Job::Channels(key), priority);
         }
         let key = self.map_key(image)?;
         if self.has_map(&key) || self.refusals.contains_key(&key) {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::channels::{Channels, ChannelsKey};
 use super::fuzzy;
 use super::jobs::ImageId;
 use super::truth::ClassNames;
@@ -19,6 +20,9 @@ const PICTURE_BUDGET: usize = 192 << 20;
 const MAP_BUDGET: usize = 128 << 20;
 /// Memory for predictions with their model inputs, in bytes.
 const PREDICTION_BUDGET: usize = 64 << 20;
+
+/// Memory for the channels of layers, in bytes.
+const CHANNELS_BUDGET: usize = 96 << 20;
 
 /// What is known of an image's class.
 #[derive(Debug, Clone, PartialEq)]
@@ -246,6 +250,11 @@ pub enum Panel {
         /// The marked row.
         marked: usize,
     },
+    /// The channels of the layer, those first that contribute most.
+    Channels {
+        /// The marked channel; none for the first of the table. It stays marked in other images.
+        channel: Option<usize>,
+    },
     /// The keys.
     Help {
         /// Lines that are scrolled out of sight at the top.
@@ -254,25 +263,14 @@ pub enum Panel {
 }
 
 impl Panel {
-    /// The marked row, in panels that have one.
-    pub(super) fn marked(&self) -> Option<usize> {
-        match self {
-            Panel::Classes { marked, .. }
-            | Panel::Methods { marked }
-            | Panel::Parameters { marked }
-            | Panel::Segments { marked } => Some(*marked),
-            Panel::None | Panel::Filter | Panel::Help { .. } => None,
-        }
-    }
-
-    /// The same, to be changed.
+    /// The marked row, in panels that hold one.
     pub(super) fn marked_mut(&mut self) -> Option<&mut usize> {
         match self {
             Panel::Classes { marked, .. }
             | Panel::Methods { marked }
             | Panel::Parameters { marked }
             | Panel::Segments { marked } => Some(marked),
-            Panel::None | Panel::Filter | Panel::Help { .. } => None,
+            Panel::None | Panel::Filter | Panel::Channels { .. } | Panel::Help { .. } => None,
         }
     }
 }
@@ -338,6 +336,8 @@ pub struct State {
     pub predictions: Cache<ImageId, Arc<Predicted>>,
     /// Maps, finished or partial.
     pub maps: Cache<MapKey, Arc<Explained>>,
+    /// Channels of layers, or why there are none.
+    pub channels: Cache<ChannelsKey, Result<Arc<Channels>, String>>,
     /// Why there is no map.
     pub refusals: HashMap<MapKey, String>,
     /// The running method's model calls, done and planned.
@@ -348,6 +348,8 @@ pub struct State {
     pub shown: Option<ImageId>,
     /// The map on screen: the one selected, or the one before it until that is there.
     pub shown_map: Option<MapKey>,
+    /// The channels on screen while their table is open: the ones selected, or the ones before until those are there.
+    pub shown_channels: Option<ChannelsKey>,
     /// The model's class names, to be found by folder name.
     pub(super) class_names: ClassNames,
     /// The images without outcome.
@@ -378,11 +380,13 @@ impl State {
             pictures: Cache::new(PICTURE_BUDGET),
             predictions: Cache::new(PREDICTION_BUDGET),
             maps: Cache::new(MAP_BUDGET),
+            channels: Cache::new(CHANNELS_BUDGET),
             refusals: HashMap::new(),
             progress: None,
             pace: HashMap::new(),
             shown: None,
             shown_map: None,
+            shown_channels: None,
             class_names: ClassNames::default(),
             pending: BTreeSet::new(),
             plan: Plan::default(),
@@ -395,7 +399,9 @@ impl State {
             Panel::None => Mode::Browse,
             Panel::Help { .. } => Mode::Help,
             Panel::Filter | Panel::Classes { .. } => Mode::Type,
-            Panel::Methods { .. } | Panel::Parameters { .. } | Panel::Segments { .. } => Mode::Menu,
+            Panel::Methods { .. } | Panel::Parameters { .. } | Panel::Segments { .. } | Panel::Channels { .. } => {
+                Mode::Menu
+            }
         }
     }
 
@@ -458,6 +464,13 @@ impl State {
             found.insert(0, index);
         }
         found
+    }
+
+    /// Position of the selected layer in [`ModelSummary::layers`]; none where the model has no layer.
+    pub fn layer_at(&self) -> Option<usize> {
+        let model = self.model.as_deref()?;
+        let last = model.layers.len().checked_sub(1)?;
+        Some(self.selection.layer.or(model.auto).unwrap_or(last).min(last))
     }
 
     /// What the selection means for an image; none before its prediction is known.

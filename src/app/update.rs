@@ -1,19 +1,10 @@
 //! The one place where the state changes.
 
-use std::path::Path;
-use std::sync::Arc;
-
-use super::jobs::{Effect, Export, ImageId, Plan, Report};
-use super::truth::ClassNames;
-use super::{
-    Action, Command, Decoded, Entry, Explained, MapKey, Mode, ModelSummary, Notice, Outcome, Panel, Predicted, State,
-    View, fuzzy, values,
-};
+use super::jobs::{Effect, Export, ImageId, Plan};
+use super::{Action, Command, Mode, Notice, Outcome, Panel, State, View, fuzzy, values};
 use crate::model::Target;
 use crate::text::escape;
 
-/// Predictions kept of each image: as many as there are digits to pick one.
-const KEPT_PREDICTIONS: usize = 9;
 /// Step of the opacity, in percent.
 const OPACITY_STEP: u8 = 10;
 /// Rows between the cursor and the edge of the list.
@@ -108,6 +99,7 @@ impl State {
             | Command::ChooseMethod
             | Command::SetParameters
             | Command::ListSegments
+            | Command::ListChannels
                 if self.complete && self.entries.is_empty() =>
             {
                 self.notice = Some(Notice::Failed("there is no image to look at".to_owned()));
@@ -120,8 +112,9 @@ impl State {
             Command::ChooseMethod => self.open_methods(),
             Command::SetParameters => self.open_parameters(),
             Command::ListSegments => self.open_segments(),
-            Command::Less => self.step_parameter(false),
-            Command::More => self.step_parameter(true),
+            Command::ListChannels => self.open_channels(),
+            Command::Less => self.less_or_more(false),
+            Command::More => self.less_or_more(true),
             Command::LayerBack => self.step_layer(-1),
             Command::LayerOn => self.step_layer(1),
             Command::CycleView => self.selection.view = self.selection.view.next(),
@@ -152,7 +145,7 @@ impl State {
     /// Moves by a row: the mark of the open panel around its ends, all else up to them.
     fn next(&mut self, rows: isize) {
         let count = self.panel_rows();
-        match self.panel.marked() {
+        match self.marked_row() {
             Some(marked) if count > 0 => self.mark((marked + count).saturating_add_signed(rows) % count),
             _ => self.step(rows),
         }
@@ -160,7 +153,7 @@ impl State {
 
     /// Moves the cursor, the mark of the open panel, or the help; no further than to the end.
     fn step(&mut self, rows: isize) {
-        if let Some(marked) = self.panel.marked() {
+        if let Some(marked) = self.marked_row() {
             self.mark(marked.saturating_add_signed(rows));
         } else if let Panel::Help { top } = &mut self.panel {
             *top = top.saturating_add_signed(rows).min(self.terminal.help_overflow);
@@ -187,10 +180,22 @@ impl State {
         }
     }
 
+    /// The marked row of the open panel, where it has one.
+    fn marked_row(&mut self) -> Option<usize> {
+        match self.panel {
+            Panel::Channels { .. } => Some(self.marked_channel_row().unwrap_or(0)),
+            _ => self.panel.marked_mut().copied(),
+        }
+    }
+
     /// Marks a row of the open panel.
     fn mark(&mut self, row: usize) {
         let rows = self.panel_rows();
-        if let Some(marked) = self.panel.marked_mut() {
+        if let Panel::Channels { .. } = self.panel {
+            let order = self.channels().map_or(&[][..], |channels| &channels.order);
+            let channel = order.get(row.min(rows.saturating_sub(1))).copied();
+            self.panel = Panel::Channels { channel };
+        } else if let Some(marked) = self.panel.marked_mut() {
             *marked = row.min(rows.saturating_sub(1));
         }
     }
@@ -201,6 +206,7 @@ impl State {
             Panel::Methods { .. } => self.model.as_ref().map_or(0, |model| model.methods.len()),
             Panel::Segments { .. } => self.segments().map_or(0, |segments| segments.weights.len()),
             Panel::Parameters { .. } => self.method().map_or(0, |method| method.params.len()),
+            Panel::Channels { .. } => self.channels().map_or(0, |channels| channels.order.len()),
             _ => 0,
         }
     }
@@ -257,7 +263,12 @@ impl State {
                     None => {}
                 }
             }
-            Panel::None | Panel::Filter | Panel::Parameters { .. } | Panel::Segments { .. } | Panel::Help { .. } => {}
+            Panel::None
+            | Panel::Filter
+            | Panel::Parameters { .. }
+            | Panel::Segments { .. }
+            | Panel::Channels { .. }
+            | Panel::Help { .. } => {}
         }
     }
 
@@ -295,6 +306,18 @@ impl State {
         }
     }
 
+    fn open_channels(&mut self) {
+        match &self.model {
+            Some(model) if model.layers.is_empty() => self.miss_layers(),
+            Some(_) => self.panel = Panel::Channels { channel: None },
+            None => {}
+        }
+    }
+
+    fn miss_layers(&mut self) {
+        self.notice = Some(Notice::Failed("this model has no layer with spatial extent".to_owned()));
+    }
+
     /// Opens the table of superpixels at one of them.
     fn mark_segment(&mut self, segment: u32) {
         if let Some(marked) = self.segment_order().iter().position(|other| *other == segment as usize) {
@@ -318,6 +341,14 @@ impl State {
         has_none
     }
 
+    /// Changes the marked parameter by a step; beside channels, where nothing is to be changed, moves to another image.
+    fn less_or_more(&mut self, more: bool) {
+        match self.panel {
+            Panel::Channels { .. } => self.move_to(self.cursor.saturating_add_signed(if more { 1 } else { -1 })),
+            _ => self.step_parameter(more),
+        }
+    }
+
     /// Changes the marked parameter by a step.
     fn step_parameter(&mut self, up: bool) {
         let Panel::Parameters { marked } = self.panel else { return };
@@ -332,19 +363,19 @@ impl State {
     }
 
     fn step_layer(&mut self, step: isize) {
-        let Some(model) = &self.model else { return };
-        if model.layers.is_empty() {
-            self.notice = Some(Notice::Failed("this model has no layer with spatial extent".to_owned()));
-            return;
-        }
-        if !self.method().is_some_and(|method| method.needs_layer) {
+        let Some(model) = self.model.clone() else { return };
+        let Some(current) = self.layer_at() else { return self.miss_layers() };
+        let is_used = matches!(self.panel, Panel::Channels { .. }) || self.method().is_some_and(|row| row.needs_layer);
+        if !is_used {
             self.notice = Some(Notice::Failed(format!("{} uses no layer", self.selection.method)));
             return;
         }
-        let last = model.layers.len() - 1;
-        let current = self.selection.layer.or(model.auto).unwrap_or(last);
-        let layer = current.saturating_add_signed(step).min(last);
+        let layer = current.saturating_add_signed(step).min(model.layers.len() - 1);
         self.selection.layer = (Some(layer) != model.auto).then_some(layer);
+        // A number means another channel in another layer.
+        if let Panel::Channels { channel } = &mut self.panel {
+            *channel = None;
+        }
     }
 
     fn export(&mut self) -> Vec<Effect> {
@@ -379,32 +410,9 @@ impl State {
         vec![Effect::Copy(path)]
     }
 
-    fn found(&mut self, paths: Vec<Arc<Path>>) {
-        let first = self.entries.len();
-        for path in paths {
-            let name = display_name(&path, self.base.as_deref());
-            let truth = self.class_names.truth(&path);
-            self.entries.push(Entry { path, name, truth, outcome: Outcome::Pending });
-        }
-        self.pending.extend(first..self.entries.len());
-        if self.filter.is_empty() {
-            self.visible.extend(first..self.entries.len());
-        } else {
-            self.refilter(false);
-        }
-    }
-
-    fn model_ready(&mut self, model: Arc<ModelSummary>) {
-        self.class_names = ClassNames::new(&model.labels, &model.folders);
-        for entry in &mut self.entries {
-            entry.truth = self.class_names.truth(&entry.path);
-        }
-        self.model = Some(model);
-    }
-
     /// Applies the filter. The cursor goes to the best match, or stays on its image; where nothing matched, it goes back to
     /// where it was before the filter.
-    fn refilter(&mut self, to_best: bool) {
+    pub(super) fn refilter(&mut self, to_best: bool) {
         let current = self.current().or(self.before_filter);
         self.visible = if self.filter.trim().is_empty() {
             (0..self.entries.len()).collect()
@@ -416,81 +424,12 @@ impl State {
         self.cursor = if best { 0 } else { stays.unwrap_or(0) };
     }
 
-    fn report(&mut self, report: Report) {
-        match report {
-            Report::Decoded(image, Ok(decoded)) => self.decoded(image, decoded),
-            Report::Predicted(image, Ok(predicted)) => self.predicted(image, predicted),
-            Report::Decoded(image, Err(reason)) | Report::Predicted(image, Err(reason)) => {
-                if let Some(entry) = self.entries.get_mut(image) {
-                    entry.outcome = Outcome::Failed(escape(reason.trim_end()).into_owned());
-                    self.pending.remove(&image);
-                }
-            }
-            Report::Partial(key, (done, total), map) => {
-                if let Some(map) = map {
-                    self.keep_map(&key, map);
-                }
-                // Maps that are made ahead are nobody's business yet.
-                if self.current().and_then(|image| self.map_key(image)).as_ref() == Some(&key) {
-                    self.progress = Some((key, done, total));
-                }
-            }
-            Report::Explained(key, result) => self.explained(key, result),
-            Report::Exported(Ok(files)) => {
-                let names = files.iter().map(|file| escape(&file.to_string_lossy()).into_owned());
-                self.notice = Some(Notice::Done(format!("wrote {}", names.collect::<Vec<_>>().join(", "))));
-            }
-            Report::Exported(Err(reason)) => self.notice = Some(Notice::Failed(escape(&reason).into_owned())),
-        }
-    }
-
-    fn decoded(&mut self, image: ImageId, decoded: Arc<Decoded>) {
-        let bytes = decoded.picture.as_raw().len();
-        self.pictures.insert(image, decoded, bytes);
-    }
-
-    fn predicted(&mut self, image: ImageId, predicted: Arc<Predicted>) {
-        let Some(entry) = self.entries.get_mut(image) else { return };
-        let kept = predicted.top.iter().take(KEPT_PREDICTIONS).cloned().collect();
-        entry.outcome = Outcome::Classified(kept);
-        self.pending.remove(&image);
-        let bytes = predicted.seen.as_raw().len() + 4 * predicted.probabilities.len();
-        // What comes in from the background must not drive out what is near the cursor.
-        if self.pictures.contains(&image) || self.predictions.fits(bytes) {
-            self.predictions.insert(image, predicted, bytes);
-        }
-    }
-
-    fn explained(&mut self, key: MapKey, result: Result<Arc<Explained>, String>) {
-        if self.progress.as_ref().is_some_and(|(running, ..)| *running == key) {
-            self.progress = None;
-        }
-        match result {
-            Ok(explained) => {
-                self.pace.insert(key.method, explained.elapsed);
-                self.keep_map(&key, explained);
-            }
-            Err(reason) => {
-                self.refusals.insert(key, escape(&reason).into_owned());
-            }
-        }
-    }
-
-    /// Stores a map, unless it is partial and the finished one is there.
-    fn keep_map(&mut self, key: &MapKey, map: Arc<Explained>) {
-        let is_done = self.maps.get(key).is_some_and(|old| old.progress.is_none());
-        if map.progress.is_none() || !is_done {
-            let bytes = map.bytes();
-            self.maps.insert(key.clone(), map, bytes);
-        }
-    }
-
     /// Brings what is on screen up to date: the newest that is there, or what was there before.
     fn settle(&mut self) {
         self.cursor = self.cursor.min(self.visible.len().saturating_sub(1));
         self.scroll();
         let Some(image) = self.current() else {
-            (self.shown, self.shown_map) = (None, None);
+            (self.shown, self.shown_map, self.shown_channels) = (None, None, None);
             return;
         };
         let has_failed = self.current_entry().is_some_and(|entry| matches!(entry.outcome, Outcome::Failed(_)));
@@ -507,12 +446,29 @@ impl State {
             }
         }
         self.shown_map = self.shown_map.take().filter(|key| Some(key.image) == self.shown && self.maps.contains(key));
+        self.settle_channels(image);
         for id in self.shown.into_iter().chain([image]) {
             self.pictures.touch(&id);
             self.predictions.touch(&id);
         }
         if let Some(key) = &self.shown_map {
             self.maps.touch(key);
+        }
+    }
+
+    /// The channels on screen: with those of another image, its picture stays too until both are there.
+    fn settle_channels(&mut self, image: ImageId) {
+        if !matches!(self.panel, Panel::Channels { .. }) || self.shown.is_none() {
+            self.shown_channels = None;
+            return;
+        }
+        if let Some(key) = self.channels_key(image)
+            && let Some(found) = self.channels.get(&key)
+        {
+            self.shown_channels = found.is_ok().then_some(key);
+        }
+        if let Some(key) = &self.shown_channels {
+            self.channels.touch(key);
         }
     }
 
@@ -554,10 +510,4 @@ impl State {
             _ => None,
         }
     }
-}
-
-/// The file's path below `base`, safe to print.
-fn display_name(path: &Path, base: Option<&Path>) -> String {
-    let below = base.and_then(|base| path.strip_prefix(base).ok()).filter(|below| below.as_os_str() != "");
-    escape(&below.unwrap_or(path).to_string_lossy()).into_owned()
 }

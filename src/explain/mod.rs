@@ -9,6 +9,7 @@ mod bank;
 mod baseline;
 pub mod cam;
 mod channel_cam;
+mod channels;
 mod deep_lift;
 mod division;
 mod eigen_cam;
@@ -52,6 +53,7 @@ use crate::raster::Map;
 pub use crate::raster::Sign;
 
 pub use bank::BankCache;
+pub use channels::{LayerChannels, layer_channels};
 pub use frame::Frame;
 pub use kernel_shap::{constrained_values, shapley_values};
 pub use lime::lime_plane;

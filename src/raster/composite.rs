@@ -24,13 +24,16 @@ const STEPS: f32 = 100.0;
 /// Signed heat below this fades to black, the colour of what the model did not see. Terminals that enlarge a picture mix
 /// colours without regard to how clear they are; a pale colour that nobody sees would leave a rim beside it.
 const FAINT: f32 = 0.05;
+/// Where a map has no value: darker than any picture, and not the colour of the lowest heat.
+const NOTHING: Rgba<u8> = Rgba([38, 38, 42, 255]);
 /// A map whose values change by more than this share of themselves from one cell to the next is fine-grained.
 const ROUGH: f64 = 0.25;
 
 /// A map, and how to lay it over a picture.
 #[derive(Debug, Clone)]
 pub struct Heat {
-    /// `[0, 1]`, or `[-1, 1]` where values are signed; any resolution, it is stretched over `region`.
+    /// `[0, 1]`, or `[-1, 1]` where values are signed; any resolution, it is stretched over `region`. NaN is where there is
+    /// nothing to show, and grey.
     pub map: Arc<Map>,
     /// How its values are shown.
     pub sign: Sign,
@@ -166,6 +169,9 @@ impl Composition {
             let whole = outlines.and_then(|outlines| heat.map.get(outlines.source(x, y)?).copied());
             let value =
                 whole.unwrap_or_else(|| if is_exact { nearest(&heat.map, u, v) } else { sample(&heat.map, u, v) });
+            if value.is_nan() {
+                return NOTHING;
+            }
             let value = (value * STEPS).round() / STEPS;
             let ([r, g, b], alpha) = match heat.sign {
                 Sign::Positive => (heat.colormap.colour(value), COLD_SHARE + (1.0 - COLD_SHARE) * value),
@@ -292,6 +298,13 @@ mod tests {
         assert_eq!(grain(Map::from_shape_fn((150, 150), |(y, x)| (x + y) as f32 / 300.0)), None);
         assert_eq!(grain(Map::from_shape_fn((150, 150), |(y, x)| ((7 * x + 5 * y) % 11) as f32 / 10.0)), Some(200));
         assert_eq!(grain(Map::zeros((150, 150))), None);
+    }
+
+    #[test]
+    fn where_a_map_has_no_value_it_is_grey_rather_than_cold() {
+        let [none, cold] = rendered(array![[f32::NAN, 0.0]], Sign::Positive);
+        assert_eq!(none, [38, 38, 42]);
+        assert_ne!(cold, none);
     }
 
     #[test]

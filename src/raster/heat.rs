@@ -4,6 +4,9 @@ use super::Map;
 
 /// The share of magnitudes that a signed map's scale covers; what lies beyond is clipped (captum's rule).
 const SIGNED_PERCENTILE: f32 = 0.98;
+/// The same for all channels of a layer together: a few that are ten times as strong as all others, as transformers have
+/// them, must not leave the rest dark.
+const LAYER_PERCENTILE: f32 = 0.998;
 
 /// How a map's values are to be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +39,11 @@ pub fn display_scale(map: &Map, sign: Sign) -> f32 {
         Sign::Signed => percentile(values.map(f32::abs).collect(), SIGNED_PERCENTILE),
         Sign::Positive | Sign::Membership => values.fold(1.0, f32::max),
     }
+}
+
+/// The value that the strongest colour stands for where the channels of a layer are shown side by side. 0 if all are 0.
+pub fn layer_scale<'a>(values: impl Iterator<Item = &'a f32>) -> f32 {
+    percentile(values.map(|value| finite(*value).abs()).collect(), LAYER_PERCENTILE)
 }
 
 fn finite(value: f32) -> f32 {

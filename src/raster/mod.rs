@@ -10,12 +10,14 @@ mod composite;
 mod heat;
 mod region;
 mod test_card;
+mod tiles;
 
 pub use colormap::Colormap;
 pub use composite::{Composition, Heat, Superpixels};
-pub use heat::{Sign, display_map, display_scale, is_flat};
+pub use heat::{Sign, display_map, display_scale, is_flat, layer_scale};
 pub use region::Region;
 pub use test_card::test_card;
+pub use tiles::Tiles;
 
 /// A scalar field over an image, row-major `[height, width]`.
 pub type Map = ndarray::Array2<f32>;

@@ -8,8 +8,11 @@ use image::DynamicImage;
 
 use super::engine::{Engine, EngineError};
 use super::pool::is_tensor;
-use crate::app::{Cache, Export, LayerRow, MapKey, MethodRow, ModelSummary, Predicted};
-use crate::explain::{Attribution, BankCache, LayerChoice, METHODS, Monitor, Request, Subject, find, obstacle};
+use crate::app::{Cache, ChannelsKey, Export, LayerRow, MapKey, MethodRow, ModelSummary, Predicted};
+use crate::explain::{
+    Attribution, BankCache, LayerChannels, LayerChoice, METHODS, Monitor, Request, Subject, find, layer_channels,
+    obstacle,
+};
 use crate::model::{Classifier, Pass, Prediction, Prepared, with_threads};
 use crate::raster::Region;
 use crate::text::escape;
@@ -66,6 +69,20 @@ impl ClassifierEngine {
         let mut passes = self.passes.lock().unwrap_or_else(PoisonError::into_inner);
         passes.insert(path.to_path_buf(), Arc::clone(&pass), bytes);
         Ok(pass)
+    }
+
+    /// The forward pass of an image that is looked at, which may have been forgotten since its prediction.
+    fn kept_or_new(
+        &self,
+        path: &Path,
+        decode: &dyn Fn() -> Result<DynamicImage, String>,
+    ) -> Result<Arc<Pass>, EngineError> {
+        if let Some(pass) = self.kept(path) {
+            return Ok(pass);
+        }
+        let image = if is_tensor(path) { None } else { Some(decode().map_err(EngineError::Decode)?) };
+        let prepared = self.prepare(path, image.as_ref()).map_err(EngineError::Decode)?;
+        self.pass(path, prepared, self.settings.threads).map_err(|error| EngineError::Explain(error.into()))
     }
 
     fn prepare(&self, path: &Path, image: Option<&DynamicImage>) -> Result<Prepared, String> {
@@ -137,13 +154,7 @@ impl Engine for ClassifierEngine {
     ) -> Result<Attribution, EngineError> {
         let method =
             find(key.method).ok_or_else(|| EngineError::Decode(format!("there is no method {}", key.method)))?;
-        let pass = if let Some(pass) = self.kept(path) {
-            pass
-        } else {
-            let image = if is_tensor(path) { None } else { Some(decode().map_err(EngineError::Decode)?) };
-            let prepared = self.prepare(path, image.as_ref()).map_err(EngineError::Decode)?;
-            self.pass(path, prepared, self.settings.threads).map_err(|error| EngineError::Explain(error.into()))?
-        };
+        let pass = self.kept_or_new(path, decode)?;
         let request = Request {
             target: key.target,
             layer: key.layer.clone(),
@@ -153,6 +164,16 @@ impl Engine for ClassifierEngine {
         };
         let subject = Subject::of(&self.classifier, &pass).keeping(&self.banks);
         Ok(method.method.explain(subject, &request, monitor)?)
+    }
+
+    fn channels(
+        &self,
+        path: &Path,
+        key: &ChannelsKey,
+        decode: &dyn Fn() -> Result<DynamicImage, String>,
+    ) -> Result<LayerChannels, EngineError> {
+        let pass = self.kept_or_new(path, decode)?;
+        Ok(layer_channels(Subject::of(&self.classifier, &pass), key.layer, key.target)?)
     }
 
     fn export(&self, export: &Export) -> Result<Vec<PathBuf>, String> {

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use image::DynamicImage;
 
-use crate::app::{Export, MapKey, ModelSummary, Predicted};
-use crate::explain::{Attribution, ExplainError, Monitor};
+use crate::app::{ChannelsKey, Export, MapKey, ModelSummary, Predicted};
+use crate::explain::{Attribution, ExplainError, LayerChannels, Monitor};
 
 /// A loaded model, as the workers use it; from several threads at once.
 pub trait Engine: Send + Sync {
@@ -31,6 +31,17 @@ pub trait Engine: Send + Sync {
         monitor: &Monitor<'_>,
     ) -> Result<Attribution, EngineError>;
 
+    /// Reads the channels of a layer. `decode` gets the pixels if they are needed.
+    ///
+    /// # Errors
+    /// What the network says.
+    fn channels(
+        &self,
+        path: &Path,
+        key: &ChannelsKey,
+        decode: &dyn Fn() -> Result<DynamicImage, String>,
+    ) -> Result<LayerChannels, EngineError>;
+
     /// Writes a map and its overlay; returns the files.
     ///
     /// # Errors
@@ -38,7 +49,7 @@ pub trait Engine: Send + Sync {
     fn export(&self, export: &Export) -> Result<Vec<PathBuf>, String>;
 }
 
-/// Why there is no map.
+/// Why there is no map, or no channels.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
     /// The file could not be decoded.

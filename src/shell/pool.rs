@@ -15,7 +15,7 @@ use image::imageops::FilterType;
 
 use super::crash::caught;
 use super::engine::{Engine, EngineError};
-use crate::app::{Decoded, Explained, Job, MapKey, Plan, Priority, Report, Task};
+use crate::app::{Channels, Decoded, Explained, Job, MapKey, Plan, Priority, Report, Task};
 use crate::explain::{Cancel, ExplainError, Monitor};
 
 /// Longest side of a decoded picture that is kept, in pixels: as much as a screen shows.
@@ -116,6 +116,9 @@ impl Pool {
             }
             Report::Explained(key, _) => {
                 queue.unseen.remove(&Job::Explain(key.clone()));
+            }
+            Report::Channels(key, _) => {
+                queue.unseen.remove(&Job::Channels(key.clone()));
             }
             Report::Decoded(..) | Report::Partial(..) | Report::Exported(_) => {}
         }
@@ -230,6 +233,13 @@ impl Shared {
                 Some(Report::Predicted(*id, predicted.map(Arc::new)))
             }
             Job::Explain(key) => self.explain(task, key, cancel),
+            Job::Channels(key) => {
+                let begun = Instant::now();
+                let decode = || (self.decode)(&task.path);
+                let read = self.engine()?.channels(&task.path, key, &decode);
+                let channels = read.map(|layer| Arc::new(Channels::new(layer, begun.elapsed())));
+                Some(Report::Channels(key.clone(), channels.map_err(|error| error.to_string())))
+            }
         }
     }
 
@@ -281,5 +291,6 @@ fn failed(job: &Job, reason: String) -> Report {
     match job {
         Job::Open(id) | Job::Classify(id) => Report::Predicted(*id, Err(reason)),
         Job::Explain(key) => Report::Explained(key.clone(), Err(reason)),
+        Job::Channels(key) => Report::Channels(key.clone(), Err(reason)),
     }
 }

@@ -17,7 +17,8 @@ use crate::app::{Action, Command, Panel, Picture, State};
 use canvas::Canvas;
 use layout::Areas;
 use views::{
-    Window, classes, empty, header, help, list, methods, parameters, picture, segments, status, strip, tiny, why,
+    Window, channels, classes, empty, header, help, list, methods, parameters, picture, segments, status, strip, tiny,
+    why,
 };
 
 pub use test_card::{CardPage, draw_test_card};
@@ -49,6 +50,7 @@ pub fn draw(frame: &mut Frame<'_>, state: &State, theme: Theme) -> Vec<Placement
         Panel::Methods { .. } => methods::draw(canvas, &areas, state, theme),
         Panel::Parameters { .. } => parameters::draw(canvas, &areas, state, theme),
         Panel::Segments { .. } => segments::draw(canvas, &areas, state, theme),
+        Panel::Channels { .. } => channels::draw(canvas, &areas, state, theme),
         Panel::None | Panel::Filter | Panel::Help { .. } => list::draw(canvas, &areas, state, theme),
     };
     if areas.tiny {
@@ -133,6 +135,10 @@ pub fn click(state: &State, at: Position) -> Option<Action> {
             }
             let (_, list) = segments::parts(&areas);
             Window::new(list, *marked, state.segments()?.weights.len()).at(at).map(Action::Pick)
+        }
+        Panel::Channels { .. } => {
+            let row = channels::window(&areas, state).and_then(|window| window.at(at));
+            row.or_else(|| picture::tile_at(&areas, state, at)).map(Action::Pick)
         }
         Panel::None | Panel::Filter => {
             if let Some(segment) = picture::segment_at(&areas, state, at) {

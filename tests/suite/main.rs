@@ -1,6 +1,7 @@
 //! All integration tests, in one binary so that tract is linked once.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "these are tests, their helpers included")]
 
+mod channels;
 mod cli;
 mod cli_refusals;
 mod demo;

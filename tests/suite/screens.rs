@@ -6,7 +6,7 @@ use seewhy::app::{Action, Command, ModelSummary, Report, State, update};
 use seewhy::explain::Evidence;
 
 use crate::support::interface::{
-    current_key, draw, explained, finished, model, opened, press, screen, terminal, type_text, with_superpixels,
+    current_key, draw, explained, finished, model, opened, press, screen, terminal, type_text, with_superpixels, work,
 };
 
 /// Compares a screen with the one that was approved.
@@ -56,10 +56,12 @@ fn no_size_is_too_small_to_draw() {
         Some(Command::ChooseMethod),
         Some(Command::SetParameters),
         Some(Command::ListSegments),
+        Some(Command::ListChannels),
         Some(Command::ToggleHelp),
     ] {
         press(&mut state, &[Command::Escape]);
         press(&mut state, panel.as_slice());
+        work(&mut state);
         for width in (0..100).step_by(3) {
             for height in 0..30 {
                 update(&mut state, terminal((width, height)));
@@ -145,6 +147,22 @@ fn superpixels_are_listed_beside_the_picture() {
     press(&mut state, &[Command::Rank(1)]);
     update(&mut state, terminal((80, 24)));
     approve("superpixels_working_80x24", &state);
+}
+
+#[test]
+fn channels_are_listed_beside_the_picture_and_their_tiles() {
+    let mut state = finished((120, 36));
+    press(&mut state, &[Command::ListChannels]);
+    approve("channels_working_120x36", &state);
+    work(&mut state);
+    press(&mut state, &[Command::Next]);
+    approve("channels_120x36", &state);
+    update(&mut state, terminal((80, 24)));
+    approve("channels_80x24", &state);
+    update(&mut state, terminal((60, 20)));
+    approve("channels_60x20", &state);
+    update(&mut state, terminal((20, 6)));
+    approve("channels_20x6", &state);
 }
 
 #[test]

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use image::{DynamicImage, Rgb, RgbImage};
-use seewhy::app::{Export, MapKey, ModelSummary, Predicted};
-use seewhy::explain::{Attribution, Monitor};
+use seewhy::app::{ChannelsKey, Export, MapKey, ModelSummary, Predicted};
+use seewhy::explain::{Attribution, LayerChannels, Monitor};
 use seewhy::shell::{self, Engine, EngineError, Options};
 use seewhy::term::Wishes;
 use tempfile::TempDir;
@@ -62,6 +62,13 @@ fn a_folder_is_opened_walked_through_explained_filtered_and_left() {
     let layers = pty.text();
     pty.keys("[");
     pty.wait_until("another layer in brackets", |screen| marked_layer(screen) != marked_layer(&layers));
+
+    pty.keys("a");
+    pty.wait_until("the channels of that layer", |screen| screen.contains("channels") && screen.contains("largest"));
+    pty.wait_until("the first of them", |screen| {
+        status(screen).contains("channel ") && status(screen).contains(" of ")
+    });
+    pty.keys("q");
 
     pty.keys("/cherry\r");
     pty.wait_for("cherry.png");
@@ -248,6 +255,15 @@ impl Engine for Panicking {
         _: &Monitor<'_>,
     ) -> Result<Attribution, EngineError> {
         panic!("maps are broken on purpose")
+    }
+
+    fn channels(
+        &self,
+        _: &Path,
+        _: &ChannelsKey,
+        _: &dyn Fn() -> Result<DynamicImage, String>,
+    ) -> Result<LayerChannels, EngineError> {
+        panic!("channels are broken on purpose")
     }
 
     fn export(&self, _: &Export) -> Result<Vec<PathBuf>, String> {

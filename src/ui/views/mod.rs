@@ -8,6 +8,7 @@ use ratatui::text::Span;
 use super::Theme;
 use super::canvas::Canvas;
 
+pub(super) mod channels;
 pub(super) mod classes;
 pub(super) mod empty;
 pub(super) mod header;

@@ -4,7 +4,7 @@ use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use crate::app::{Family, MapKey, Outcome, Picture, State};
+use crate::app::{Channels, Family, MapKey, Origin, Outcome, Panel, Picture, State, row_of};
 use crate::ui::canvas::Canvas;
 use crate::ui::layout::{Areas, fit, halves};
 use crate::ui::views::why::filled;
@@ -62,22 +62,41 @@ fn place(scene: Vec<Picture>, area: Rect, cell: (u16, u16)) -> Vec<Placement> {
 
 /// The superpixel at a cell of the screen.
 pub(in crate::ui) fn segment_at(areas: &Areas, state: &State, at: Position) -> Option<u32> {
+    state.segments()?;
+    Some(label_at(areas, state, at)?.1)
+}
+
+/// The row of the table of channels whose tile is at a cell of the screen.
+pub(in crate::ui) fn tile_at(areas: &Areas, state: &State, at: Position) -> Option<usize> {
+    let (picture, tile) = label_at(areas, state, at)?;
+    let Origin::Tiles(_, page) = picture.key.lines?.of else { return None };
+    Some(row_of(page, tile)).filter(|row| state.channels().is_some_and(|channels| *row < channels.order.len()))
+}
+
+/// The picture at a cell of the screen, and the label of its superpixel or tile there.
+fn label_at(areas: &Areas, state: &State, at: Position) -> Option<(Picture, u32)> {
     let area = below(areas.picture, words(areas.picture, state, state.shown_map.as_ref()).len());
     let placements = place(state.scene(), area, state.terminal.cell);
     let Placement { area, picture } = placements.into_iter().find(|placement| placement.area.contains(at))?;
-    let superpixels = picture.composition.superpixels.filter(|_| state.segments().is_some())?;
     let (width, height) = picture.composition.base.dimensions();
     let share = |cell: u16, first: u16, count: u16| (f32::from(cell - first) + 0.5) / f32::from(count);
     let across = share(at.x, area.x, area.width) * width as f32;
     let down = share(at.y, area.y, area.height) * height as f32;
-    superpixels.at(across, down)
+    let label = picture.composition.superpixels.as_ref()?.at(across, down)?;
+    Some((picture, label))
 }
 
 /// Where the pictures a step further would go.
 pub(in crate::ui) fn ahead(areas: &Areas, state: &State) -> Vec<Placement> {
     let mut placements = Vec::new();
+    if matches!(state.panel, Panel::Channels { .. }) {
+        return placements;
+    }
     for scene in state.scenes_ahead() {
-        let map = scene.first().and_then(|picture| picture.key.heat.as_ref()).map(|heat| &heat.map);
+        let map = scene.first().and_then(|picture| match &picture.key.heat.as_ref()?.of {
+            Origin::Map(key) => Some(key),
+            Origin::Channel(..) | Origin::Tiles(..) => None,
+        });
         let lines = words(areas.picture, state, map).len();
         placements.extend(place(scene, below(areas.picture, lines), state.terminal.cell));
     }
@@ -103,21 +122,27 @@ fn below(area: Rect, lines: usize) -> Rect {
 /// What a map says in words and what must be known about it, in lines, and whether they are a warning; as far as there is
 /// room. While a method is at work their number stays as it is, or the picture would jump.
 fn words(area: Rect, state: &State, map: Option<&MapKey>) -> Vec<(String, bool)> {
-    let map = map.and_then(|key| state.maps.get(key));
-    let method = state.method();
     let width = usize::from(area.width).saturating_sub(4);
     let mut lines: Vec<(String, bool)> = Vec::new();
+    let shows_channels = matches!(state.panel, Panel::Channels { .. });
+    let map = map.and_then(|key| state.maps.get(key));
+    let method = state.method().filter(|_| !shows_channels);
     if method.is_some_and(|method| method.family == Family::Rule) {
         let statement = map.and_then(|map| map.attribution.statement.as_deref()).unwrap_or_default();
         let mut said = wrap(statement, width);
         said.resize(STATEMENT.div_ceil(width.max(1)), String::new());
         lines.extend(said.into_iter().map(|line| (format!(" {line}"), false)));
     }
-    let refusal = state.refusal();
-    let remarks = map.filter(|map| map.progress.is_none()).into_iter().flat_map(|map| map.attribution.remarks());
-    let caution = method.and_then(|method| method.caution);
-    let guess = state.model.as_deref().and_then(|model| model.guess.as_deref());
-    for warning in refusal.into_iter().chain(remarks).chain(caution).chain(guess) {
+    let mut warnings: Vec<&str> = Vec::new();
+    if shows_channels {
+        warnings.extend(state.channels().and_then(Channels::unknown));
+    } else {
+        warnings.extend(state.refusal());
+        warnings.extend(map.filter(|map| map.progress.is_none()).iter().flat_map(|map| map.attribution.remarks()));
+        warnings.extend(method.and_then(|method| method.caution));
+    }
+    warnings.extend(state.model.as_deref().and_then(|model| model.guess.as_deref()));
+    for warning in warnings {
         for (row, line) in wrap(warning, width).into_iter().enumerate() {
             lines.push((format!(" {} {line}", if row == 0 { "!" } else { " " }), true));
         }

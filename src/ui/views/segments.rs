@@ -75,6 +75,6 @@ pub(in crate::ui) fn parts(areas: &Areas) -> (Rect, Rect) {
 }
 
 /// The colour that the picture gives to the strongest weight of that sign.
-fn bar_style(weight: f32, theme: Theme) -> Style {
+pub(in crate::ui) fn bar_style(weight: f32, theme: Theme) -> Style {
     if theme.colour { Style::new().fg(rgb(Colormap::diverging(BAR * weight.signum()))) } else { theme.quiet() }
 }

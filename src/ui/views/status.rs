@@ -4,10 +4,11 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::Span;
 
-use crate::app::{Explained, Notice, Sign, State, Target};
+use crate::app::{Notice, Panel, Sign, State, Target};
 use crate::raster::Colormap;
 use crate::ui::Theme;
 use crate::ui::canvas::{Canvas, rgb};
+use crate::ui::views::strip::short;
 use crate::ui::words::{Piece, cut, duration, number, piece, spread};
 
 /// Cells of the colour bar, on a narrow screen and on others.
@@ -26,6 +27,7 @@ pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, area: Rect, state: &State, th
         Some(Notice::Failed(text)) => {
             vec![piece(0, Span::styled(cut(&format!("! {text}"), width.saturating_sub(8)), theme.warning()))]
         }
+        None if matches!(state.panel, Panel::Channels { .. }) => channel(state, width, theme),
         None => explanation(state, width, theme),
     };
     let mut right = Vec::new();
@@ -55,13 +57,15 @@ fn explanation<'a>(state: &State, width: usize, theme: Theme) -> Vec<Piece<'a>> 
     }
     let Some(map) = state.selected_map() else { return pieces };
     let (low, high) = map.range;
-    let bar = Piece { rank: 2, spans: colour_bar(map, state.selection.colormap, width < NARROW, theme) };
+    let sign = map.attribution.sign;
+    let ends = ends(sign, map.scale, width < NARROW);
+    let bar = Piece { rank: 2, spans: colour_bar(ends, sign, state.selection.colormap, width < NARROW, theme) };
     if !map.flat {
         // Colours without their meaning mislead: a long name gives way to the bar.
         let rest = bar.width() + 2 + "? help".len() + 2;
         pieces[0] = named(width.saturating_sub(rest).max(SHORTEST_NAME));
     }
-    if map.attribution.sign == Sign::Membership {
+    if sign == Sign::Membership {
         pieces.push(bar);
     } else if map.flat {
         pieces.push(piece(1, Span::styled(format!("flat map, raw {}", number(low)), theme.warning())));
@@ -72,13 +76,34 @@ fn explanation<'a>(state: &State, width: usize, theme: Theme) -> Vec<Piece<'a>> 
     if map.progress.is_none() {
         pieces.push(piece(4, Span::styled(duration(map.elapsed), theme.quiet())));
     }
-    let colours = match map.attribution.sign {
+    let colours = match sign {
         Sign::Positive => state.selection.colormap.name(),
         Sign::Signed => "red and blue",
         Sign::Membership => return pieces,
     };
     pieces.push(piece(7, Span::styled(format!("{colours} {} %", state.selection.percent), theme.quiet())));
     pieces
+}
+
+/// `channel 117 of layer4.2  0 … 4.21  0 ▇▇▇▇ 3.80  2 ms`
+fn channel<'a>(state: &State, width: usize, theme: Theme) -> Vec<Piece<'a>> {
+    let Some((channels, channel)) = state.channels().zip(state.marked_channel()) else { return Vec::new() };
+    let layer = state.model.as_deref().zip(state.layer_at()).and_then(|(model, at)| model.layers.get(at));
+    let layer = layer.map(|layer| short(&layer.name)).unwrap_or_default();
+    let what = format!("channel {channel} of {layer}");
+    let (low, high) = channels.ranges[channel];
+    let scale = number(channels.scale);
+    let ends = match channels.sign {
+        Sign::Signed => (format!("-{scale} "), format!(" +{scale}")),
+        Sign::Positive | Sign::Membership => ("0 ".to_owned(), format!(" {scale}")),
+    };
+    let bar = colour_bar(ends, channels.sign, state.selection.colormap, width < NARROW, theme);
+    vec![
+        piece(0, Span::styled(cut(&what, width.saturating_sub(8)), theme.strong())),
+        piece(3, Span::raw(format!("values {} … {}", number(low), number(high)))),
+        Piece { rank: 2, spans: bar },
+        piece(4, Span::styled(duration(channels.elapsed), theme.quiet())),
+    ]
 }
 
 /// `grad-cam of 1 goose`
@@ -99,30 +124,40 @@ fn what(state: &State) -> Option<String> {
     })
 }
 
-/// The colours with what they mean at the ends: for signed maps the values, and words where there is room.
-fn colour_bar<'a>(map: &Explained, colormap: Colormap, is_narrow: bool, theme: Theme) -> Vec<Span<'a>> {
-    let (low, high) = match map.attribution.sign {
+/// What the ends of the colours mean: for signed maps the values, and words where there is room.
+fn ends(sign: Sign, scale: f32, is_narrow: bool) -> (String, String) {
+    match sign {
         Sign::Membership => ("outside ".to_owned(), " in the rule".to_owned()),
         Sign::Positive if is_narrow => ("low".to_owned(), "high".to_owned()),
         Sign::Positive => ("low ".to_owned(), " high".to_owned()),
-        Sign::Signed if is_narrow => (format!("-{} ", number(map.scale)), format!(" +{}", number(map.scale))),
-        Sign::Signed => (format!("against -{} ", number(map.scale)), format!(" +{} for", number(map.scale))),
-    };
+        Sign::Signed if is_narrow => (format!("-{} ", number(scale)), format!(" +{}", number(scale))),
+        Sign::Signed => (format!("against -{} ", number(scale)), format!(" +{} for", number(scale))),
+    }
+}
+
+/// The colours between two words.
+fn colour_bar<'a>(
+    (low, high): (String, String),
+    sign: Sign,
+    colormap: Colormap,
+    is_narrow: bool,
+    theme: Theme,
+) -> Vec<Span<'a>> {
     let mut spans = vec![Span::styled(low, theme.quiet())];
-    spans.extend(colours(map, colormap, if is_narrow { BAR.0 } else { BAR.1 }, theme));
+    spans.extend(colours(sign, colormap, if is_narrow { BAR.0 } else { BAR.1 }, theme));
     spans.push(Span::styled(high, theme.quiet()));
     spans
 }
 
 /// The colours from the lowest to the highest value.
-fn colours<'a>(map: &Explained, colormap: Colormap, cells: usize, theme: Theme) -> Vec<Span<'a>> {
+fn colours<'a>(sign: Sign, colormap: Colormap, cells: usize, theme: Theme) -> Vec<Span<'a>> {
     if !theme.colour {
         return vec![Span::raw("░▒▓█")];
     }
     let cell = |cell: usize| {
         let colour = |half: usize| {
             let share = (2 * cell + half) as f32 / (2 * cells - 1) as f32;
-            rgb(match map.attribution.sign {
+            rgb(match sign {
                 Sign::Signed => Colormap::diverging(2.0 * share - 1.0),
                 Sign::Positive => colormap.colour(share),
                 Sign::Membership => Colormap::Grey.colour(share),

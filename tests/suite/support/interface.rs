@@ -5,16 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use image::{Rgb, RgbImage};
-use ndarray::Array2;
+use ndarray::{Array2, Array3};
 use ratatui::Terminal as Screen;
 use ratatui::backend::TestBackend;
 use ratatui::style::Color;
 use seewhy::app::{
-    Action, Command, Decoded, Effect, Explained, ImageId, Job, LayerRow, MapKey, MethodRow, ModelSummary, Plan,
-    Predicted, Report, State, Terminal, update,
+    Action, Channels, Command, Decoded, Effect, Explained, ImageId, Job, LayerRow, MapKey, MethodRow, ModelSummary,
+    Plan, Predicted, Report, State, Terminal, update,
 };
-use seewhy::explain::{Attribution, Family, Param, ParamKind, Segments, Sign};
-use seewhy::model::{Prediction, softmax};
+use seewhy::explain::{Attribution, Family, LayerChannels, Param, ParamKind, Segments, Sign};
+use seewhy::model::{Prediction, Target, softmax};
 use seewhy::raster::Region;
 use seewhy::ui::{self, Placement, Theme};
 
@@ -42,10 +42,16 @@ const IMAGES: [(&str, &str, [f32; 8]); 6] = [
     ("holiday", "evil\u{1b}[2Jname\n.jpg", [0.0; 8]),
 ];
 
+/// Channels of each layer.
+const CHANNELS: usize = 70;
+
 /// A model with three layers and three methods, one of which cannot run.
 pub(crate) fn model() -> Arc<ModelSummary> {
-    let layer =
-        |index: usize, name: &str, side: usize| LayerRow { index, name: name.to_owned(), shape: [64, side, side] };
+    let layer = |index: usize, name: &str, side: usize| LayerRow {
+        index,
+        name: name.to_owned(),
+        shape: [CHANNELS, side, side],
+    };
     let method = |name, family, needs_layer, caution, obstacle| MethodRow {
         name,
         family,
@@ -140,6 +146,11 @@ pub(crate) fn reports(job: &Job) -> Vec<Report> {
         }
         Job::Classify(image) => vec![Report::Predicted(*image, Ok(predicted(*image)))],
         Job::Explain(key) => vec![Report::Explained(key.clone(), Ok(Arc::new(explained(None))))],
+        Job::Channels(key) => {
+            let Target::Class(class) = key.target else { panic!("{:?} is not resolved", key.target) };
+            let contributions = (0..CHANNELS).map(|channel| contribution(key.image, class, channel)).collect();
+            vec![Report::Channels(key.clone(), Ok(Arc::new(channels(key.image, key.layer, Ok(contributions)))))]
+        }
     }
 }
 
@@ -185,6 +196,23 @@ pub(crate) fn superpixels() -> Explained {
     attribution.sign = Sign::Signed;
     attribution.segments = Some(Segments { labels: Arc::new(labels), weights });
     Explained::new(attribution, Duration::from_millis(840), None)
+}
+
+/// The channels of a layer: a spot in each that moves from one to the next; every tenth is silent.
+pub(crate) fn channels(image: ImageId, layer: usize, contributions: Result<Vec<f32>, String>) -> Channels {
+    let side = if layer == 3 { 14 } else { 7 };
+    let activation = Array3::from_shape_fn((CHANNELS, side, side), |(channel, y, x)| {
+        let (dy, dx) = (y as f32 - (channel % side) as f32, x as f32 - (channel / side % side) as f32);
+        let height = if channel % 10 == 9 { 0.0 } else { 1.0 + ((channel + image) % 5) as f32 };
+        height * (-(dx * dx + dy * dy) / 3.0).exp()
+    });
+    Channels::new(LayerChannels { activation, contributions }, Duration::from_millis(3))
+}
+
+/// What a channel contributes: another order in each image and for each class.
+fn contribution(image: ImageId, class: usize, channel: usize) -> f32 {
+    let spoken = channel % 10 != 9;
+    if spoken { (((channel * 37 + image * 11 + class * 5) % 71) as f32 - 20.0) / 20.0 } else { 0.0 }
 }
 
 /// Stores a map of superpixels as the selected one.

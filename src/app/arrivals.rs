@@ -1,0 +1,116 @@
+//! What comes in: images that were found, the model, and the results of work.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::jobs::{ImageId, Report};
+use super::truth::ClassNames;
+use super::{Decoded, Entry, Explained, MapKey, ModelSummary, Notice, Outcome, Predicted, State};
+use crate::text::escape;
+
+/// Predictions kept of each image: as many as there are digits to pick one.
+const KEPT_PREDICTIONS: usize = 9;
+
+impl State {
+    pub(super) fn found(&mut self, paths: Vec<Arc<Path>>) {
+        let first = self.entries.len();
+        for path in paths {
+            let name = display_name(&path, self.base.as_deref());
+            let truth = self.class_names.truth(&path);
+            self.entries.push(Entry { path, name, truth, outcome: Outcome::Pending });
+        }
+        self.pending.extend(first..self.entries.len());
+        if self.filter.is_empty() {
+            self.visible.extend(first..self.entries.len());
+        } else {
+            self.refilter(false);
+        }
+    }
+
+    pub(super) fn model_ready(&mut self, model: Arc<ModelSummary>) {
+        self.class_names = ClassNames::new(&model.labels, &model.folders);
+        for entry in &mut self.entries {
+            entry.truth = self.class_names.truth(&entry.path);
+        }
+        self.model = Some(model);
+    }
+
+    pub(super) fn report(&mut self, report: Report) {
+        match report {
+            Report::Decoded(image, Ok(decoded)) => self.decoded(image, decoded),
+            Report::Predicted(image, Ok(predicted)) => self.predicted(image, predicted),
+            Report::Decoded(image, Err(reason)) | Report::Predicted(image, Err(reason)) => {
+                if let Some(entry) = self.entries.get_mut(image) {
+                    entry.outcome = Outcome::Failed(escape(reason.trim_end()).into_owned());
+                    self.pending.remove(&image);
+                }
+            }
+            Report::Partial(key, (done, total), map) => {
+                if let Some(map) = map {
+                    self.keep_map(&key, map);
+                }
+                // Maps that are made ahead are nobody's business yet.
+                if self.current().and_then(|image| self.map_key(image)).as_ref() == Some(&key) {
+                    self.progress = Some((key, done, total));
+                }
+            }
+            Report::Explained(key, result) => self.explained(key, result),
+            Report::Channels(key, result) => {
+                let bytes = result.as_ref().map_or(0, |channels| channels.bytes());
+                self.channels.insert(key, result.map_err(|reason| escape(&reason).into_owned()), bytes);
+            }
+            Report::Exported(Ok(files)) => {
+                let names = files.iter().map(|file| escape(&file.to_string_lossy()).into_owned());
+                self.notice = Some(Notice::Done(format!("wrote {}", names.collect::<Vec<_>>().join(", "))));
+            }
+            Report::Exported(Err(reason)) => self.notice = Some(Notice::Failed(escape(&reason).into_owned())),
+        }
+    }
+
+    fn decoded(&mut self, image: ImageId, decoded: Arc<Decoded>) {
+        let bytes = decoded.picture.as_raw().len();
+        self.pictures.insert(image, decoded, bytes);
+    }
+
+    fn predicted(&mut self, image: ImageId, predicted: Arc<Predicted>) {
+        let Some(entry) = self.entries.get_mut(image) else { return };
+        let kept = predicted.top.iter().take(KEPT_PREDICTIONS).cloned().collect();
+        entry.outcome = Outcome::Classified(kept);
+        self.pending.remove(&image);
+        let bytes = predicted.seen.as_raw().len() + 4 * predicted.probabilities.len();
+        // What comes in from the background must not drive out what is near the cursor.
+        if self.pictures.contains(&image) || self.predictions.fits(bytes) {
+            self.predictions.insert(image, predicted, bytes);
+        }
+    }
+
+    fn explained(&mut self, key: MapKey, result: Result<Arc<Explained>, String>) {
+        if self.progress.as_ref().is_some_and(|(running, ..)| *running == key) {
+            self.progress = None;
+        }
+        match result {
+            Ok(explained) => {
+                self.pace.insert(key.method, explained.elapsed);
+                self.keep_map(&key, explained);
+            }
+            Err(reason) => {
+                self.refusals.insert(key, escape(&reason).into_owned());
+            }
+        }
+    }
+
+    /// Stores a map, unless it is partial and the finished one is there.
+    fn keep_map(&mut self, key: &MapKey, map: Arc<Explained>) {
+        let is_done = self.maps.get(key).is_some_and(|old| old.progress.is_none());
+        if map.progress.is_none() || !is_done {
+            let bytes = map.bytes();
+            self.maps.insert(key.clone(), map, bytes);
+        }
+    }
+}
+
+/// The file's path below `base`, safe to print.
+fn display_name(path: &Path, base: Option<&Path>) -> String {
+    let below = base.and_then(|base| path.strip_prefix(base).ok()).filter(|below| below.as_os_str() != "");
+    escape(&below.unwrap_or(path).to_string_lossy()).into_owned()
+}

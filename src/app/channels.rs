@@ -1,0 +1,203 @@
+//! The channels of a layer: as they are coloured and laid out, and in what order.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use image::RgbImage;
+use ndarray::{Array1, Axis};
+
+use super::jobs::ImageId;
+use super::{Outcome, Panel, State};
+use crate::explain::{LayerChannels, Sign};
+use crate::model::Target;
+use crate::raster::{Map, Tiles, layer_scale};
+
+/// Tiles that are on screen at a time.
+pub(super) const PAGE: usize = 64;
+/// A layer whose lowest value is further below zero than this share of its scale has a sign that matters. Smooth
+/// activations go a little below zero and do not mean it.
+const NEGATIVE: f32 = 0.2;
+
+/// Which channels: those of a layer, ordered by what they contribute to a target.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ChannelsKey {
+    /// The image.
+    pub image: ImageId,
+    /// The layer, an index into [`Network::layers`](crate::model::Network::layers).
+    pub layer: usize,
+    /// The target; never `Top`.
+    pub target: Target,
+}
+
+/// The channels of a layer for an image.
+#[derive(Debug, Clone)]
+pub struct Channels {
+    /// Each channel as it is coloured: the layer's values, all divided by the same scale.
+    pub maps: Vec<Arc<Map>>,
+    /// Whether values below zero mean something.
+    pub sign: Sign,
+    /// The value that the strongest colour stands for.
+    pub scale: f32,
+    /// Smallest and largest value of each channel.
+    pub ranges: Vec<(f32, f32)>,
+    /// What each channel adds to the target's score, or why that is not known.
+    pub contributions: Result<Vec<f32>, String>,
+    /// The channels, those first that contribute most or, where that is not known, hold the largest values.
+    pub order: Vec<usize>,
+    /// Time that it took.
+    pub elapsed: Duration,
+    pages: Vec<Page>,
+}
+
+/// Channels next to each other in the order, as one picture.
+#[derive(Debug, Clone)]
+pub(super) struct Page {
+    pub(super) tiles: Tiles,
+    /// Nothing, of the tiles' size.
+    pub(super) ground: Arc<RgbImage>,
+}
+
+impl Channels {
+    /// Colours and orders what a layer holds.
+    pub fn new(layer: LayerChannels, elapsed: Duration) -> Channels {
+        let LayerChannels { activation, contributions } = layer;
+        let scale = layer_scale(activation.iter());
+        let ranges: Vec<(f32, f32)> = activation
+            .axis_iter(Axis(0))
+            .map(|channel| channel.iter().fold((f32::INFINITY, f32::NEG_INFINITY), |(a, b), v| (a.min(*v), b.max(*v))))
+            .collect();
+        let is_signed = ranges.iter().any(|(low, _)| *low < -NEGATIVE * scale);
+        let (sign, low) = if is_signed { (Sign::Signed, -1.0) } else { (Sign::Positive, 0.0) };
+        let shown = |value: &f32| if value.is_finite() && scale > 0.0 { (value / scale).clamp(low, 1.0) } else { 0.0 };
+        let maps: Vec<Arc<Map>> = activation.axis_iter(Axis(0)).map(|map| Arc::new(map.map(shown))).collect();
+        let peaks: Array1<f32> = ranges.iter().map(|(low, high)| low.abs().max(high.abs())).collect();
+        let strengths: Vec<(f32, f32)> = match &contributions {
+            Ok(contributions) => contributions.iter().map(|value| value.abs()).zip(peaks).collect(),
+            Err(_) => peaks.iter().map(|peak| (*peak, 0.0)).collect(),
+        };
+        let mut order: Vec<usize> = (0..maps.len()).collect();
+        order.sort_by(|a, b| {
+            let (a, b) = (strengths[*a], strengths[*b]);
+            b.0.total_cmp(&a.0).then(b.1.total_cmp(&a.1))
+        });
+        let page = |channels: &[usize]| {
+            let maps: Vec<Arc<Map>> = channels.iter().map(|channel| Arc::clone(&maps[*channel])).collect();
+            let tiles = Tiles::new(&maps);
+            let (height, width) = tiles.map.dim();
+            Page { tiles, ground: Arc::new(RgbImage::new(width as u32, height as u32)) }
+        };
+        let pages = order.chunks(PAGE).map(page).collect();
+        Channels { maps, sign, scale, ranges, contributions, order, elapsed, pages }
+    }
+
+    /// Why it is not known what the channels contribute, where it is not.
+    pub fn unknown(&self) -> Option<&str> {
+        self.contributions.as_ref().err().map(String::as_str)
+    }
+
+    /// Channels that are zero all over.
+    pub fn silent(&self) -> usize {
+        self.ranges.iter().filter(|range| **range == (0.0, 0.0)).count()
+    }
+
+    /// Memory held, in bytes.
+    pub fn bytes(&self) -> usize {
+        let maps: usize = self.maps.iter().map(|map| map.len()).sum();
+        // A page has a value, a label and three bytes of nothing for each of its cells.
+        let cells: usize = self.pages.iter().map(|page| page.tiles.map.len()).sum();
+        4 * maps + 11 * cells
+    }
+
+    /// The page that a row of the order is on, and its number.
+    pub(super) fn page(&self, row: usize) -> Option<(usize, &Page)> {
+        let number = row / PAGE;
+        self.pages.get(number).map(|page| (number, page))
+    }
+}
+
+/// The row of the order that a tile of a page stands for.
+pub fn row_of(page: usize, tile: u32) -> usize {
+    page * PAGE + tile as usize
+}
+
+impl State {
+    /// The channels that the selection means for an image; none before its prediction is known.
+    pub fn channels_key(&self, image: ImageId) -> Option<ChannelsKey> {
+        let model = self.model.as_deref()?;
+        let Outcome::Classified(top) = &self.entries.get(image)?.outcome else { return None };
+        let target = match self.selection.target {
+            Target::Top(rank) => Target::Class(top.get(rank)?.index),
+            other => other,
+        };
+        let layer = model.layers.get(self.layer_at()?)?.index;
+        Some(ChannelsKey { image, layer, target })
+    }
+
+    /// The channels on screen, while their table is open.
+    pub fn channels(&self) -> Option<&Channels> {
+        self.channels.get(self.shown_channels.as_ref()?)?.as_deref().ok()
+    }
+
+    /// Why there are no channels to show.
+    pub fn channels_refusal(&self) -> Option<&str> {
+        self.channels.get(&self.channels_key(self.current()?)?)?.as_ref().err().map(String::as_str)
+    }
+
+    /// The channel that the open table marks: the one that was marked last, in whatever image that was, or the first.
+    pub fn marked_channel(&self) -> Option<usize> {
+        let Panel::Channels { channel } = self.panel else { return None };
+        let order = &self.channels()?.order;
+        channel.filter(|channel| *channel < order.len()).or_else(|| order.first().copied())
+    }
+
+    /// The row of the open table that is marked.
+    pub fn marked_channel_row(&self) -> Option<usize> {
+        let marked = self.marked_channel()?;
+        self.channels()?.order.iter().position(|channel| *channel == marked)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::array;
+
+    use super::*;
+
+    fn channels(contributions: Result<Vec<f32>, String>) -> Channels {
+        let activation = array![[[0.0, 1.0]], [[0.0, 0.0]], [[4.0, 2.0]]];
+        Channels::new(LayerChannels { activation, contributions }, Duration::ZERO)
+    }
+
+    #[test]
+    fn what_contributes_most_comes_first_for_or_against() {
+        let found = channels(Ok(vec![-3.0, 0.0, 0.5]));
+        assert_eq!(found.order, [0, 2, 1]);
+        assert_eq!((found.silent(), found.sign), (1, Sign::Positive));
+    }
+
+    #[test]
+    fn without_gradients_the_largest_values_come_first() {
+        let found = channels(Err("no gradient".to_owned()));
+        assert_eq!(found.order, [2, 0, 1]);
+        assert_eq!(found.ranges[2], (2.0, 4.0));
+    }
+
+    #[test]
+    fn all_channels_share_a_scale() {
+        let found = channels(Ok(vec![0.0; 3]));
+        assert_eq!(found.scale, 4.0);
+        assert_eq!(
+            (found.maps[0].clone(), found.maps[2].clone()),
+            (Arc::new(array![[0.0, 0.25]]), Arc::new(array![[1.0, 0.5]]))
+        );
+    }
+
+    #[test]
+    fn values_well_below_zero_have_a_sign_and_a_little_below_have_none() {
+        let sign = |low: f32| {
+            let activation = array![[[low, 1.0]]];
+            Channels::new(LayerChannels { activation, contributions: Ok(vec![0.0]) }, Duration::ZERO).sign
+        };
+        assert_eq!((sign(-0.1), sign(-1.0)), (Sign::Positive, Sign::Signed));
+    }
+}

@@ -1,0 +1,38 @@
+//! What each channel of a layer holds for an image, and what it contributes to a target: no map, but what maps are made of.
+
+use ndarray::Axis;
+
+use super::{ExplainError, Subject};
+use crate::model::{Activation, NetworkError, Target};
+
+/// The channels of a layer, for one image.
+#[derive(Debug, Clone)]
+pub struct LayerChannels {
+    /// The layer's output, `[C, h, w]`.
+    pub activation: Activation,
+    /// For each channel, the sum over its grid of activation times gradient, in units of the target's score: its share of
+    /// the score to first order, and exactly where what follows the layer is linear. Where the network has no gradient
+    /// there, why.
+    pub contributions: Result<Vec<f32>, String>,
+}
+
+/// Reads the channels of `layer`, an index into [`Network::layers`](crate::model::Network::layers).
+///
+/// # Errors
+/// When the target does not exist or the network cannot be run.
+pub fn layer_channels(subject: Subject<'_>, layer: usize, target: Target) -> Result<LayerChannels, ExplainError> {
+    let cotangent = target.resolve(&subject.pass.logits)?.cotangent(&subject.pass.logits)?;
+    match subject.network.layer_gradient(subject.pass, layer, &cotangent) {
+        Ok(at) => {
+            let products = &at.gradient * &at.activation;
+            let contributions = products.axis_iter(Axis(0)).map(|channel| channel.sum()).collect();
+            Ok(LayerChannels { activation: at.activation, contributions: Ok(contributions) })
+        }
+        Err(NetworkError::Gradient(obstacle)) => {
+            let activation = subject.network.activation(subject.pass, layer)?;
+            let reason = format!("what the channels contribute is not known: {obstacle}");
+            Ok(LayerChannels { activation, contributions: Err(reason) })
+        }
+        Err(error) => Err(error.into()),
+    }
+}

@@ -1,0 +1,225 @@
+//! What the channels of a layer hold and contribute: the numbers, the table, the tiles.
+
+use std::sync::Arc;
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use ndarray::{Array3, ArrayD, Axis};
+use ratatui::layout::Position;
+use seewhy::app::{Action, Command, Job, Notice, Origin, Panel, Report, State, update};
+use seewhy::explain::{Subject, layer_channels};
+use seewhy::model::{Classifier, ModelSource, Overrides, Target};
+use seewhy::ui;
+
+use crate::support::interface::{channels, current_key, draw, finished, model, press, screen, terminal, work};
+
+/// Differences of a network with kinks in single precision, relative to the largest contribution.
+const DIFFERENCES: f32 = 2e-2;
+/// Sums of some hundred products in single precision, relative.
+const ROUNDING: f32 = 1e-4;
+
+fn builtin() -> (Classifier, Arc<ArrayD<f32>>) {
+    let classifier = Classifier::load(&ModelSource::Builtin, &Overrides::default()).unwrap();
+    let shape = classifier.network().input_shape().to_vec();
+    let values = (0..shape.iter().product()).map(|i: usize| (i as f32 * 0.37).sin() + (i as f32 * 0.011).cos());
+    let input = ArrayD::from_shape_vec(shape, values.collect()).unwrap();
+    (classifier, Arc::new(input))
+}
+
+#[test]
+fn behind_a_linear_head_contributions_add_up_to_the_score_without_the_bias() {
+    let (classifier, input) = builtin();
+    let network = classifier.network();
+    let pass = network.forward(input).unwrap();
+    let layer = network.auto_layer().unwrap();
+    let nothing = Array3::zeros(network.layers()[layer].shape);
+    let bias = network.logits_from(&pass, layer, &nothing).unwrap();
+    for class in [0, 3, 9] {
+        let found = layer_channels(Subject::of(&classifier, &pass), layer, Target::Class(class)).unwrap();
+        let sum: f32 = found.contributions.unwrap().iter().sum();
+        let expected = pass.logits[class] - bias[class];
+        assert!((sum - expected).abs() < ROUNDING * expected.abs().max(1.0), "class {class}: {sum}, not {expected}");
+    }
+}
+
+#[test]
+fn at_an_earlier_layer_a_contribution_is_how_the_score_changes_with_the_channels_strength() {
+    let (classifier, input) = builtin();
+    let network = classifier.network();
+    let pass = network.forward(input).unwrap();
+    let layer = network.strip()[2];
+    assert!(Some(layer) != network.auto_layer());
+    let found = layer_channels(Subject::of(&classifier, &pass), layer, Target::Class(5)).unwrap();
+    let contributions = found.contributions.unwrap();
+    let largest = contributions.iter().fold(0.0f32, |largest, value| largest.max(value.abs()));
+    assert!(largest > 0.0);
+    let mut order: Vec<usize> = (0..contributions.len()).collect();
+    order.sort_by(|a, b| contributions[*b].abs().total_cmp(&contributions[*a].abs()));
+    for channel in order.into_iter().take(4) {
+        let score = |factor: f32| {
+            let mut activation = found.activation.clone();
+            activation.index_axis_mut(Axis(0), channel).mapv_inplace(|value| value * factor);
+            network.logits_from(&pass, layer, &activation).unwrap()[5]
+        };
+        let change = (score(1.01) - score(0.99)) / 0.02;
+        let ours = contributions[channel];
+        assert!((ours - change).abs() < DIFFERENCES * largest, "channel {channel}: {ours}, not {change}");
+    }
+}
+
+fn keys(state: &mut State, text: &str) {
+    for letter in text.chars() {
+        let event = KeyEvent::new(KeyCode::Char(letter), KeyModifiers::NONE);
+        if let Some(action) = state.interpret(event) {
+            update(state, action);
+        }
+    }
+}
+
+/// At the channels of the last layer.
+fn opened(size: (u16, u16)) -> State {
+    let mut state = finished(size);
+    keys(&mut state, "a");
+    work(&mut state);
+    state
+}
+
+#[test]
+fn the_channels_come_before_the_map_and_are_asked_for_once() {
+    let mut state = finished((120, 36));
+    keys(&mut state, "a");
+    let key = state.channels_key(0).unwrap();
+    assert_eq!((key.layer, key.target), (9, Target::Class(0)));
+    assert_eq!(state.plan.tasks[0].job, Job::Channels(key.clone()));
+    assert!(screen(&state).contains("working…"));
+    work(&mut state);
+    assert!(state.channels().is_some() && state.plan.tasks.is_empty());
+    keys(&mut state, "aa");
+    assert!(state.plan.tasks.is_empty(), "they are kept");
+}
+
+#[test]
+fn the_marked_channel_lies_over_the_picture_and_is_framed_among_the_tiles() {
+    let mut state = opened((120, 36));
+    let shown = |state: &State| {
+        let scene = state.scene();
+        let of = |at: usize| scene[at].key.heat.as_ref().unwrap().of.clone();
+        let Origin::Channel(_, channel) = of(0) else { panic!("{:?}", of(0)) };
+        let Origin::Tiles(_, page) = of(1) else { panic!("{:?}", of(1)) };
+        (channel, page, scene[1].key.lines.as_ref().unwrap().marked.unwrap())
+    };
+    let order = state.channels().unwrap().order.clone();
+    assert_eq!(shown(&state), (order[0], 0, 0));
+    press(&mut state, &[Command::Next, Command::Next]);
+    assert_eq!(shown(&state), (order[2], 0, 2));
+    press(&mut state, &[Command::Last]);
+    assert_eq!(shown(&state), (order[69], 1, 5), "64 tiles a page");
+    press(&mut state, &[Command::Next]);
+    assert_eq!(shown(&state), (order[0], 0, 0), "around the end");
+}
+
+#[test]
+fn a_click_on_a_tile_marks_its_channel() {
+    let mut state = opened((120, 36));
+    let tiles = draw(&state, true).1[1].area;
+    // The second of eight in the first row.
+    let at = Position { x: tiles.x + tiles.width * 3 / 16, y: tiles.y + 1 };
+    let action = ui::click(&state, at).unwrap();
+    update(&mut state, action);
+    assert_eq!(state.marked_channel_row(), Some(1));
+    let row = ui::click(&state, Position { x: 5, y: 6 }).unwrap();
+    update(&mut state, row);
+    assert_eq!(state.marked_channel_row(), Some(3), "the fourth row of the table");
+    assert!(ui::click(&state, Position { x: tiles.x, y: tiles.y }).is_none(), "the gap at the corner");
+}
+
+#[test]
+fn the_same_channel_stays_marked_in_another_image_and_for_another_class() {
+    let mut state = opened((120, 36));
+    press(&mut state, &[Command::Next, Command::Next]);
+    let marked = state.marked_channel().unwrap();
+    let before = state.marked_channel_row();
+    keys(&mut state, "l");
+    assert_eq!((state.cursor, state.scene()[0].key.image), (1, 0), "the old one stays until the new one is there");
+    work(&mut state);
+    assert_eq!((state.scene()[0].key.image, state.marked_channel()), (1, Some(marked)));
+    assert_ne!(state.marked_channel_row(), before, "in the order of this image");
+    keys(&mut state, "2");
+    work(&mut state);
+    assert_eq!(state.marked_channel(), Some(marked));
+    keys(&mut state, "h");
+    assert_eq!(state.cursor, 0);
+}
+
+#[test]
+fn layers_are_stepped_through_whatever_the_method() {
+    let mut state = finished((120, 36));
+    press(&mut state, &[Command::ChooseMethod, Command::Next, Command::Accept]);
+    work(&mut state);
+    keys(&mut state, "[");
+    assert_eq!(state.notice, Some(Notice::Failed("guided-backprop uses no layer".to_owned())));
+    keys(&mut state, "ajj[");
+    work(&mut state);
+    assert_eq!(state.marked_channel_row(), Some(0), "another layer's channels are others");
+    assert_eq!((state.selection.layer, &state.notice), (Some(1), &None));
+    assert!(screen(&state).contains("[layer4.0/relu_2 7x7]"));
+    assert!(screen(&state).contains("of layer4.0/relu_2"));
+}
+
+#[test]
+fn a_model_without_layers_has_no_channels_and_says_so() {
+    let mut state = finished((120, 36));
+    let mut flat = seewhy::app::ModelSummary::clone(&model());
+    (flat.layers, flat.auto) = (vec![], None);
+    update(&mut state, Action::ModelReady(Arc::new(flat)));
+    keys(&mut state, "a");
+    assert_eq!(state.panel, Panel::None);
+    assert_eq!(state.notice, Some(Notice::Failed("this model has no layer with spatial extent".to_owned())));
+}
+
+#[test]
+fn what_stops_the_network_is_said_in_the_tables_place() {
+    let mut state = finished((120, 36));
+    keys(&mut state, "a");
+    let key = state.channels_key(0).unwrap();
+    update(&mut state, Action::Report(Report::Channels(key, Err("could not run the network\u{1b}".to_owned()))));
+    let text = screen(&state);
+    assert!(text.contains("could not run the network") && !text.contains('\u{1b}'), "{text}");
+    assert!(!state.plan.tasks.iter().any(|task| matches!(task.job, Job::Channels(_))), "it is not asked again");
+}
+
+#[test]
+fn without_gradients_the_largest_values_are_listed_and_the_reason_stands_above() {
+    let mut state = finished((120, 36));
+    keys(&mut state, "a");
+    let key = state.channels_key(0).unwrap();
+    let reason = "what the channels contribute is not known: no gradient through Lrn at node \"/norm\"".to_owned();
+    update(&mut state, Action::Report(Report::Channels(key, Ok(Arc::new(channels(0, 0, Err(reason)))))));
+    let text = screen(&state);
+    assert!(text.contains("! what the channels contribute is not known"), "{text}");
+    let largest = state.channels().unwrap().ranges[state.marked_channel().unwrap()].1;
+    assert!(state.channels().unwrap().ranges.iter().all(|(_, high)| *high <= largest));
+}
+
+#[test]
+fn closing_the_table_brings_the_map_back() {
+    let mut state = opened((120, 36));
+    keys(&mut state, "q");
+    assert_eq!(state.panel, Panel::None);
+    let scene = state.scene();
+    assert_eq!(scene.len(), 1);
+    assert_eq!(scene[0].key.heat.as_ref().unwrap().of, Origin::Map(current_key(&state)));
+}
+
+#[test]
+fn a_broken_image_among_channels_says_why() {
+    let mut state = opened((120, 36));
+    keys(&mut state, "l");
+    work(&mut state);
+    update(&mut state, Action::Report(Report::Decoded(1, Err("not a picture".to_owned()))));
+    let text = screen(&state);
+    assert!(text.contains("this image cannot be shown") && text.contains("not a picture"), "{text}");
+    keys(&mut state, "l");
+    work(&mut state);
+    update(&mut state, terminal((60, 20)));
+    assert!(screen(&state).contains("channels"));
+}
