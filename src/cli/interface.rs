@@ -9,7 +9,7 @@ use clap::CommandFactory;
 
 use super::Ending;
 use super::args::{Cli, CommonArgs, GraphicsChoice, ScreenArgs};
-use crate::app::Export;
+use crate::app::{Export, Selection};
 use crate::explain;
 use crate::explain::export::{
     self, Destination, Files, Record, SCHEMA, ScoredClass, Summary, TargetRecord, unique_stems,
@@ -85,6 +85,10 @@ fn open(
     if !io::stdout().is_terminal() {
         bail!("the interface needs a terminal; for files and scripts there are `seewhy classify` and `seewhy explain`");
     }
+    let mut selection = Selection::default();
+    if let Some(method) = explain::find(&screen.method) {
+        selection.method = method.name;
+    }
     shell::run(Options {
         root,
         base,
@@ -92,6 +96,7 @@ fn open(
         decode: Box::new(|path| gallery::decode(path).map_err(|error| error.to_string())),
         load: loader(common, screen.tolerance),
         graphics: Wishes { protocol: protocol(screen.graphics), cell: None },
+        selection,
         threads: common.threads(),
     })?;
     Ok(Ending::Done)

@@ -25,7 +25,7 @@ use std::time::Duration;
 
 use crossbeam_channel::unbounded;
 
-use crate::app::ModelSummary;
+use crate::app::{ModelSummary, Selection, State};
 use crate::term::{Session, Wishes, decide, input::Decoder, probe, read_input};
 
 pub use classify::{ClassifierEngine, Settings, WriteExport};
@@ -55,6 +55,8 @@ pub struct Options {
     pub load: Load,
     /// Graphics protocol and cell size, where the user insists.
     pub graphics: Wishes,
+    /// What to explain, and how, to begin with.
+    pub selection: Selection,
     /// Worker threads.
     pub threads: usize,
 }
@@ -71,7 +73,7 @@ enum News {
 /// # Errors
 /// When there is no terminal, or the model cannot be loaded.
 pub fn run(options: Options) -> anyhow::Result<()> {
-    let Options { root, base, find, decode, load, graphics: wishes, threads } = options;
+    let Options { root, base, find, decode, load, graphics: wishes, selection, threads } = options;
     // The slow things begin first.
     let (news_sender, news) = unbounded();
     let (reports_sender, reports) = unbounded();
@@ -98,7 +100,8 @@ pub fn run(options: Options) -> anyhow::Result<()> {
 
     let screen = screen::Screen::new(session, output, graphics, &probe.facts)?;
     let sources = event_loop::Sources { input, signals, news, reports };
-    let state = crate::app::State::new(root, base);
+    let mut state = State::new(root, base);
+    state.selection = selection;
     let owed = (!probe.complete).then_some((probe.facts, wishes));
     let mut event_loop = event_loop::EventLoop::new(state, screen, sources, decoder, workers, reports_sender, owed);
     let end = event_loop.run(probe.typed);

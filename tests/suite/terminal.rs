@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use image::{DynamicImage, Rgb, RgbImage};
-use seewhy::app::{ChannelsKey, Export, MapKey, ModelSummary, Predicted};
+use seewhy::app::{ChannelsKey, Export, MapKey, ModelSummary, Predicted, Selection};
 use seewhy::explain::{Attribution, LayerChannels, Monitor};
 use seewhy::shell::{self, Engine, EngineError, Options};
 use seewhy::term::Wishes;
@@ -79,6 +79,15 @@ fn a_folder_is_opened_walked_through_explained_filtered_and_left() {
     pty.keys("q");
     assert!(pty.wait().success());
     pty.assert_restored();
+}
+
+#[test]
+fn the_interface_begins_with_the_method_that_was_asked_for() {
+    let folder = pictures();
+    let mut pty = open(folder.path(), &["--method", "saliency"], Answers::PLAIN);
+    pty.wait_until("saliency in the status line", |screen| status(screen).contains("saliency of 1"));
+    pty.keys("q");
+    assert!(pty.wait().success());
 }
 
 /// The layer that the strip marks.
@@ -284,6 +293,7 @@ fn open_with(engine: Panicking) {
         decode: Box::new(|path| image::open(path).map_err(|error| error.to_string())),
         load: Box::new(move || Ok(Arc::new(engine) as Arc<dyn Engine>)),
         graphics: Wishes::default(),
+        selection: Selection::default(),
         threads: 2,
     };
     shell::run(options).unwrap();
