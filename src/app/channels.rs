@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use image::RgbImage;
-use ndarray::{Array1, Axis};
+use ndarray::{ArrayView2, Axis};
 
 use super::jobs::ImageId;
-use super::{Outcome, Panel, State};
+use super::{Panel, State};
 use crate::explain::{LayerChannels, Sign};
 use crate::model::Target;
 use crate::raster::{Map, Tiles, layer_scale};
+use crate::text::escape;
 
 /// Tiles that are on screen at a time.
 pub(super) const PAGE: usize = 64;
@@ -44,6 +45,8 @@ pub struct Channels {
     pub contributions: Result<Vec<f32>, String>,
     /// The channels, those first that contribute most or, where that is not known, hold the largest values.
     pub order: Vec<usize>,
+    /// How much the first in the order contributes or holds, without its sign.
+    pub strongest: f32,
     /// Time that it took.
     pub elapsed: Duration,
     pages: Vec<Page>,
@@ -57,37 +60,47 @@ pub(super) struct Page {
     pub(super) ground: Arc<RgbImage>,
 }
 
+impl Page {
+    fn new(maps: &[Arc<Map>], channels: &[usize]) -> Page {
+        let maps: Vec<Arc<Map>> = channels.iter().map(|channel| Arc::clone(&maps[*channel])).collect();
+        let tiles = Tiles::new(&maps);
+        let (height, width) = tiles.map.dim();
+        Page { tiles, ground: Arc::new(RgbImage::new(width as u32, height as u32)) }
+    }
+}
+
+/// Smallest and largest of the values that are finite.
+fn range(channel: ArrayView2<'_, f32>) -> (f32, f32) {
+    let finite = channel.iter().copied().filter(|value| value.is_finite());
+    finite.map(|value| (value, value)).reduce(|(a, b), (low, high)| (a.min(low), b.max(high))).unwrap_or((0.0, 0.0))
+}
+
+/// How much a value counts in the order.
+fn strength(value: f32) -> f32 {
+    if value.is_finite() { value.abs() } else { 0.0 }
+}
+
 impl Channels {
     /// Colours and orders what a layer holds.
     pub fn new(layer: LayerChannels, elapsed: Duration) -> Channels {
         let LayerChannels { activation, contributions } = layer;
         let scale = layer_scale(activation.iter());
-        let ranges: Vec<(f32, f32)> = activation
-            .axis_iter(Axis(0))
-            .map(|channel| channel.iter().fold((f32::INFINITY, f32::NEG_INFINITY), |(a, b), v| (a.min(*v), b.max(*v))))
-            .collect();
+        let contributions = contributions.map_err(|reason| escape(&reason).into_owned());
+        let ranges: Vec<(f32, f32)> = activation.axis_iter(Axis(0)).map(range).collect();
         let is_signed = ranges.iter().any(|(low, _)| *low < -NEGATIVE * scale);
         let (sign, low) = if is_signed { (Sign::Signed, -1.0) } else { (Sign::Positive, 0.0) };
         let shown = |value: &f32| if value.is_finite() && scale > 0.0 { (value / scale).clamp(low, 1.0) } else { 0.0 };
         let maps: Vec<Arc<Map>> = activation.axis_iter(Axis(0)).map(|map| Arc::new(map.map(shown))).collect();
-        let peaks: Array1<f32> = ranges.iter().map(|(low, high)| low.abs().max(high.abs())).collect();
-        let strengths: Vec<(f32, f32)> = match &contributions {
-            Ok(contributions) => contributions.iter().map(|value| value.abs()).zip(peaks).collect(),
-            Err(_) => peaks.iter().map(|peak| (*peak, 0.0)).collect(),
+        let peaks: Vec<f32> = ranges.iter().map(|(low, high)| low.abs().max(high.abs())).collect();
+        let strengths = match &contributions {
+            Ok(contributions) => contributions.iter().map(|value| strength(*value)).collect(),
+            Err(_) => peaks.clone(),
         };
         let mut order: Vec<usize> = (0..maps.len()).collect();
-        order.sort_by(|a, b| {
-            let (a, b) = (strengths[*a], strengths[*b]);
-            b.0.total_cmp(&a.0).then(b.1.total_cmp(&a.1))
-        });
-        let page = |channels: &[usize]| {
-            let maps: Vec<Arc<Map>> = channels.iter().map(|channel| Arc::clone(&maps[*channel])).collect();
-            let tiles = Tiles::new(&maps);
-            let (height, width) = tiles.map.dim();
-            Page { tiles, ground: Arc::new(RgbImage::new(width as u32, height as u32)) }
-        };
-        let pages = order.chunks(PAGE).map(page).collect();
-        Channels { maps, sign, scale, ranges, contributions, order, elapsed, pages }
+        order.sort_by(|a, b| strengths[*b].total_cmp(&strengths[*a]).then(peaks[*b].total_cmp(&peaks[*a])));
+        let strongest = order.first().map_or(0.0, |channel| strengths[*channel]);
+        let pages = order.chunks(PAGE).map(|channels| Page::new(&maps, channels)).collect();
+        Channels { maps, sign, scale, ranges, contributions, order, strongest, elapsed, pages }
     }
 
     /// Why it is not known what the channels contribute, where it is not.
@@ -123,14 +136,8 @@ pub fn row_of(page: usize, tile: u32) -> usize {
 impl State {
     /// The channels that the selection means for an image; none before its prediction is known.
     pub fn channels_key(&self, image: ImageId) -> Option<ChannelsKey> {
-        let model = self.model.as_deref()?;
-        let Outcome::Classified(top) = &self.entries.get(image)?.outcome else { return None };
-        let target = match self.selection.target {
-            Target::Top(rank) => Target::Class(top.get(rank)?.index),
-            other => other,
-        };
-        let layer = model.layers.get(self.layer_at()?)?.index;
-        Some(ChannelsKey { image, layer, target })
+        let layer = self.model.as_deref()?.layers.get(self.layer_at()?)?.index;
+        Some(ChannelsKey { image, layer, target: self.target(image)? })
     }
 
     /// The channels on screen, while their table is open.
@@ -145,9 +152,11 @@ impl State {
 
     /// The channel that the open table marks: the one that was marked last, in whatever image that was, or the first.
     pub fn marked_channel(&self) -> Option<usize> {
-        let Panel::Channels { channel } = self.panel else { return None };
-        let order = &self.channels()?.order;
-        channel.filter(|channel| *channel < order.len()).or_else(|| order.first().copied())
+        let Panel::Channels { marked } = self.panel else { return None };
+        // A number means another channel in another layer.
+        let shown = self.shown_channels.as_ref()?.layer;
+        let marked = marked.filter(|(layer, _)| *layer == shown).map(|(_, channel)| channel);
+        marked.or_else(|| self.channels()?.order.first().copied())
     }
 
     /// The row of the open table that is marked.
@@ -180,6 +189,16 @@ mod tests {
         let found = channels(Err("no gradient".to_owned()));
         assert_eq!(found.order, [2, 0, 1]);
         assert_eq!(found.ranges[2], (2.0, 4.0));
+    }
+
+    #[test]
+    fn what_is_not_finite_counts_as_nothing() {
+        let activation = array![[[f32::NAN, f32::INFINITY]], [[1.0, f32::NAN]]];
+        let layer = LayerChannels { activation, contributions: Ok(vec![f32::NAN, -0.5]) };
+        let found = Channels::new(layer, Duration::ZERO);
+        assert_eq!((found.order, found.strongest), (vec![1, 0], 0.5));
+        assert_eq!(found.ranges, [(0.0, 0.0), (1.0, 1.0)]);
+        assert!(found.maps.iter().all(|map| map.iter().all(|value| value.is_finite())));
     }
 
     #[test]

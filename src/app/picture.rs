@@ -6,7 +6,7 @@ use image::RgbImage;
 
 use super::channels::PAGE;
 use super::jobs::ImageId;
-use super::{ChannelsKey, MapKey, Panel, Selection, State, View};
+use super::{ChannelsKey, MapKey, Selection, State, View};
 use crate::explain::Sign;
 use crate::raster::{Colormap, Composition, Heat, Map, Region, Superpixels};
 
@@ -81,9 +81,9 @@ impl State {
     /// The pictures on screen, from left to right: none, one, or two.
     pub fn scene(&self) -> Vec<Picture> {
         let Some(image) = self.shown.filter(|_| self.terminal.no_pictures.is_none()) else { return Vec::new() };
-        match (&self.panel, &self.shown_channels) {
-            (Panel::Channels { .. }, Some(key)) => self.channel_scene(key),
-            _ => self.scene_of(image, self.shown_map.as_ref()),
+        match &self.shown_channels {
+            Some(key) => self.channel_scene(key),
+            None => self.scene_of(image, self.shown_map.as_ref()),
         }
     }
 
@@ -94,10 +94,10 @@ impl State {
         let over_image = self.ground(key.image).map(|ground| {
             let (base, region) = (ground.base, ground.region);
             let of = Origin::Channel(key.clone(), marked);
-            let show_base = self.selection.view != View::Heat;
-            let (heat_key, heat) = region
-                .map(|region| self.heat(of, Arc::clone(&channels.maps[marked]), channels.sign, region, None))
-                .unzip();
+            let heat =
+                region.map(|region| self.heat(of, Arc::clone(&channels.maps[marked]), channels.sign, region, None));
+            let show_base = self.selection.view != View::Heat || heat.is_none();
+            let (heat_key, heat) = heat.unzip();
             Picture {
                 key: PictureKey { image: key.image, seen: ground.seen, base: show_base, heat: heat_key, lines: None },
                 composition: Composition { base, show_base, heat, superpixels: None },
@@ -126,6 +126,9 @@ impl State {
 
     /// What would be on screen a step further, and a step back, as far as it is ready.
     pub fn scenes_ahead(&self) -> Vec<Vec<Picture>> {
+        if self.shown_channels.is_some() {
+            return Vec::new();
+        }
         let step = if self.forward { 1 } else { -1 };
         let rows = [1, 2, -1].map(|steps| self.cursor.checked_add_signed(steps * step));
         let images = rows.into_iter().flatten().filter_map(|row| self.visible.get(row).copied());

@@ -20,6 +20,7 @@ impl State {
             return tasks;
         }
         if let Some(image) = self.current() {
+            tasks.extend(self.missing_channels(image));
             tasks.extend(self.next_step(image, Priority::Now));
         }
         tasks.extend(self.neighbours().into_iter().filter_map(|(_, image)| self.next_step(image, Priority::Ahead)));
@@ -41,7 +42,9 @@ impl State {
 
     /// Whether something that belongs on screen is still to come.
     pub fn is_working(&self) -> bool {
-        self.current().is_some_and(|image| self.model.is_none() || self.next_step(image, Priority::Now).is_some())
+        let is_missing =
+            |image| self.missing_channels(image).or_else(|| self.next_step(image, Priority::Now)).is_some();
+        self.current().is_some_and(|image| self.model.is_none() || is_missing(image))
     }
 
     /// Why the selected map does not exist.
@@ -57,12 +60,6 @@ impl State {
         if !self.pictures.contains(&image) || !self.predictions.contains(&image) {
             return self.task(image, Job::Open(image), priority);
         }
-        if matches!(self.panel, Panel::Channels { .. })
-            && priority == Priority::Now
-            && let Some(key) = self.channels_key(image).filter(|key| !self.channels.contains(key))
-        {
-            return self.task(image, Job::Channels(key), priority);
-        }
         let key = self.map_key(image)?;
         if self.has_map(&key) || self.refusals.contains_key(&key) {
             return None;
@@ -70,6 +67,13 @@ impl State {
         // The first map of a method tells how long the others will take, and has all cores for itself.
         let is_quick = self.pace.get(key.method).is_some_and(|pace| *pace < PREFETCH_LIMIT);
         if priority == Priority::Now || is_quick { self.task(image, Job::Explain(key), priority) } else { None }
+    }
+
+    /// The channels to read while their table is open, beside the map, which may take its time.
+    fn missing_channels(&self, image: ImageId) -> Option<Task> {
+        let is_wanted = matches!(self.panel, Panel::Channels { .. }) && self.predictions.contains(&image);
+        let key = self.channels_key(image).filter(|key| is_wanted && !self.channels.contains(key))?;
+        self.task(image, Job::Channels(key), Priority::Now)
     }
 
     fn task(&self, image: ImageId, job: Job, priority: Priority) -> Option<Task> {

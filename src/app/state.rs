@@ -10,7 +10,7 @@ use super::fuzzy;
 use super::jobs::ImageId;
 use super::truth::ClassNames;
 use super::{Cache, Decoded, Explained, MapKey, Plan, Predicted};
-use crate::explain::{Family, LayerChoice, Param, Segments, Value, Values};
+use crate::explain::{Family, LayerChoice, Param, Segments, Value, Values, default_method};
 use crate::model::{Prediction, Target};
 use crate::raster::Colormap;
 
@@ -209,7 +209,7 @@ impl Default for Selection {
         Selection {
             target: Target::Top(0),
             layer: None,
-            method: "grad-cam",
+            method: default_method().name,
             values: Values::new(),
             view: View::default(),
             seen: false,
@@ -252,8 +252,9 @@ pub enum Panel {
     },
     /// The channels of the layer, those first that contribute most.
     Channels {
-        /// The marked channel; none for the first of the table. It stays marked in other images.
-        channel: Option<usize>,
+        /// The layer (an index into [`Network::layers`](crate::model::Network::layers)) and its channel that is marked;
+        /// none for the first of the table. It stays marked in other images.
+        marked: Option<(usize, usize)>,
     },
     /// The keys.
     Help {
@@ -473,14 +474,19 @@ impl State {
         Some(self.selection.layer.or(model.auto).unwrap_or(last).min(last))
     }
 
+    /// The target for an image, never `Top`; none before its prediction is known.
+    pub(super) fn target(&self, image: ImageId) -> Option<Target> {
+        let Outcome::Classified(top) = &self.entries.get(image)?.outcome else { return None };
+        Some(match self.selection.target {
+            Target::Top(rank) => Target::Class(top.get(rank)?.index),
+            other => other,
+        })
+    }
+
     /// What the selection means for an image; none before its prediction is known.
     pub fn map_key(&self, image: ImageId) -> Option<MapKey> {
         let model = self.model.as_deref()?;
-        let Outcome::Classified(top) = &self.entries.get(image)?.outcome else { return None };
-        let target = match self.selection.target {
-            Target::Top(rank) => Target::Class(top.get(rank)?.index),
-            other => other,
-        };
+        let target = self.target(image)?;
         let method = model.methods.iter().find(|row| row.name == self.selection.method)?;
         let layer = self.selection.layer.or(model.auto).filter(|_| method.needs_layer);
         let layer = layer.and_then(|position| model.layers.get(position));

@@ -192,9 +192,12 @@ impl State {
     fn mark(&mut self, row: usize) {
         let rows = self.panel_rows();
         if let Panel::Channels { .. } = self.panel {
-            let order = self.channels().map_or(&[][..], |channels| &channels.order);
-            let channel = order.get(row.min(rows.saturating_sub(1))).copied();
-            self.panel = Panel::Channels { channel };
+            let layer = self.shown_channels.as_ref().map(|key| key.layer);
+            let channel =
+                self.channels().and_then(|channels| channels.order.get(row.min(rows.saturating_sub(1))).copied());
+            if let Some(marked) = layer.zip(channel) {
+                self.panel = Panel::Channels { marked: Some(marked) };
+            }
         } else if let Some(marked) = self.panel.marked_mut() {
             *marked = row.min(rows.saturating_sub(1));
         }
@@ -309,7 +312,7 @@ impl State {
     fn open_channels(&mut self) {
         match &self.model {
             Some(model) if model.layers.is_empty() => self.miss_layers(),
-            Some(_) => self.panel = Panel::Channels { channel: None },
+            Some(_) => self.panel = Panel::Channels { marked: None },
             None => {}
         }
     }
@@ -372,10 +375,6 @@ impl State {
         }
         let layer = current.saturating_add_signed(step).min(model.layers.len() - 1);
         self.selection.layer = (Some(layer) != model.auto).then_some(layer);
-        // A number means another channel in another layer.
-        if let Panel::Channels { channel } = &mut self.panel {
-            *channel = None;
-        }
     }
 
     fn export(&mut self) -> Vec<Effect> {
@@ -460,13 +459,13 @@ impl State {
     fn settle_channels(&mut self, image: ImageId) {
         if !matches!(self.panel, Panel::Channels { .. }) || self.shown.is_none() {
             self.shown_channels = None;
-            return;
-        }
-        if let Some(key) = self.channels_key(image)
+        } else if self.shown == Some(image)
+            && let Some(key) = self.channels_key(image)
             && let Some(found) = self.channels.get(&key)
         {
             self.shown_channels = found.is_ok().then_some(key);
         }
+        self.shown_channels = self.shown_channels.take().filter(|key| self.channels.contains(key));
         if let Some(key) = &self.shown_channels {
             self.channels.touch(key);
         }

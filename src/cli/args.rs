@@ -7,7 +7,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::evidence::MEASURES;
-use crate::explain::{METHODS, Param, default_method};
+use crate::explain::{METHODS, Param};
 use crate::model::{ChannelOrder, LabelSource, Layout, Overrides, Resize, Size};
 
 /// See why an image classifier said so, without leaving the terminal.
@@ -94,9 +94,9 @@ pub(super) enum GraphicsChoice {
 
 #[derive(Debug, Args)]
 pub(super) struct ScreenArgs {
-    /// Method to begin with; `m` chooses another
-    #[arg(long, value_name = "NAME", default_value = default_method().name, value_parser = method_names())]
-    pub(super) method: String,
+    /// Method to begin with [default: grad-cam]; `m` chooses another
+    #[arg(long, value_name = "NAME", value_parser = method_names())]
+    pub(super) method: Option<String>,
     /// Graphics protocol
     #[arg(long, value_enum, default_value = "auto")]
     pub(super) graphics: GraphicsChoice,

@@ -86,7 +86,7 @@ fn open(
         bail!("the interface needs a terminal; for files and scripts there are `seewhy classify` and `seewhy explain`");
     }
     let mut selection = Selection::default();
-    if let Some(method) = explain::find(&screen.method) {
+    if let Some(method) = screen.method.as_deref().and_then(explain::find) {
         selection.method = method.name;
     }
     shell::run(Options {

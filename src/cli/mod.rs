@@ -16,7 +16,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::{CommandFactory, Parser};
 
 use self::args::{Cli, Command};
@@ -58,6 +58,10 @@ fn dispatch(cli: Cli) -> anyhow::Result<Ending> {
     }
     // Methods that ask the model many times share this pool.
     let _ = rayon::ThreadPoolBuilder::new().num_threads(common.threads()).build_global();
+    if let Some(method) = screen.method.as_ref().filter(|_| command.is_some()) {
+        // Before a command it would be the interface's, and lost.
+        bail!("--method {method} stands before the command; write it after");
+    }
     match command {
         Some(Command::Classify(args)) => classify::run(&args, &common),
         Some(Command::Explain(args)) => explain::run(&args, &common),

@@ -2,7 +2,7 @@
 
 use ndarray::Axis;
 
-use super::{ExplainError, Subject};
+use super::{ExplainError, Monitor, Subject};
 use crate::model::{Activation, NetworkError, Target};
 
 /// The channels of a layer, for one image.
@@ -11,16 +11,22 @@ pub struct LayerChannels {
     /// The layer's output, `[C, h, w]`.
     pub activation: Activation,
     /// For each channel, the sum over its grid of activation times gradient, in units of the target's score: its share of
-    /// the score to first order, and exactly where what follows the layer is linear. Where the network has no gradient
-    /// there, why.
+    /// the score to first order, and exactly where what follows the layer is linear and the grid is all of it (a class
+    /// token is left out). Where the network has no gradient there, why.
     pub contributions: Result<Vec<f32>, String>,
 }
 
 /// Reads the channels of `layer`, an index into [`Network::layers`](crate::model::Network::layers).
 ///
 /// # Errors
-/// When the target does not exist or the network cannot be run.
-pub fn layer_channels(subject: Subject<'_>, layer: usize, target: Target) -> Result<LayerChannels, ExplainError> {
+/// When the target does not exist, the network cannot be run, or the monitor's user changed their mind.
+pub fn layer_channels(
+    subject: Subject<'_>,
+    layer: usize,
+    target: Target,
+    monitor: &Monitor<'_>,
+) -> Result<LayerChannels, ExplainError> {
+    monitor.check()?;
     let cotangent = target.resolve(&subject.pass.logits)?.cotangent(&subject.pass.logits)?;
     match subject.network.layer_gradient(subject.pass, layer, &cotangent) {
         Ok(at) => {

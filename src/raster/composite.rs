@@ -24,7 +24,7 @@ const STEPS: f32 = 100.0;
 /// Signed heat below this fades to black, the colour of what the model did not see. Terminals that enlarge a picture mix
 /// colours without regard to how clear they are; a pale colour that nobody sees would leave a rim beside it.
 const FAINT: f32 = 0.05;
-/// Where a map has no value: darker than any picture, and not the colour of the lowest heat.
+/// Where a map has no value: dark, and not the colour of the lowest heat.
 const NOTHING: Rgba<u8> = Rgba([38, 38, 42, 255]);
 /// A map whose values change by more than this share of themselves from one cell to the next is fine-grained.
 const ROUGH: f64 = 0.25;

@@ -171,9 +171,10 @@ impl Engine for ClassifierEngine {
         path: &Path,
         key: &ChannelsKey,
         decode: &dyn Fn() -> Result<DynamicImage, String>,
+        monitor: &Monitor<'_>,
     ) -> Result<LayerChannels, EngineError> {
         let pass = self.kept_or_new(path, decode)?;
-        Ok(layer_channels(Subject::of(&self.classifier, &pass), key.layer, key.target)?)
+        Ok(layer_channels(Subject::of(&self.classifier, &pass), key.layer, key.target, monitor)?)
     }
 
     fn export(&self, export: &Export) -> Result<Vec<PathBuf>, String> {

@@ -34,12 +34,13 @@ pub trait Engine: Send + Sync {
     /// Reads the channels of a layer. `decode` gets the pixels if they are needed.
     ///
     /// # Errors
-    /// What the network says.
+    /// [`ExplainError::Cancelled`], or what the network says.
     fn channels(
         &self,
         path: &Path,
         key: &ChannelsKey,
         decode: &dyn Fn() -> Result<DynamicImage, String>,
+        monitor: &Monitor<'_>,
     ) -> Result<LayerChannels, EngineError>;
 
     /// Writes a map and its overlay; returns the files.

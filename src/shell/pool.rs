@@ -236,9 +236,13 @@ impl Shared {
             Job::Channels(key) => {
                 let begun = Instant::now();
                 let decode = || (self.decode)(&task.path);
-                let read = self.engine()?.channels(&task.path, key, &decode);
-                let channels = read.map(|layer| Arc::new(Channels::new(layer, begun.elapsed())));
-                Some(Report::Channels(key.clone(), channels.map_err(|error| error.to_string())))
+                let monitor = Monitor::new(cancel.clone(), |_| {});
+                let channels = match self.engine()?.channels(&task.path, key, &decode, &monitor) {
+                    Err(EngineError::Explain(ExplainError::Cancelled)) => return None,
+                    Ok(layer) => Ok(Arc::new(Channels::new(layer, begun.elapsed()))),
+                    Err(error) => Err(error.to_string()),
+                };
+                Some(Report::Channels(key.clone(), channels))
             }
         }
     }

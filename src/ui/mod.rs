@@ -137,8 +137,12 @@ pub fn click(state: &State, at: Position) -> Option<Action> {
             Window::new(list, *marked, state.segments()?.weights.len()).at(at).map(Action::Pick)
         }
         Panel::Channels { .. } => {
-            let row = channels::window(&areas, state).and_then(|window| window.at(at));
-            row.or_else(|| picture::tile_at(&areas, state, at)).map(Action::Pick)
+            let row = if areas.panel().contains(at) {
+                channels::window(&areas, state)?.at(at)
+            } else {
+                picture::tile_at(&areas, state, at)
+            };
+            row.map(Action::Pick)
         }
         Panel::None | Panel::Filter => {
             if let Some(segment) = picture::segment_at(&areas, state, at) {

@@ -6,7 +6,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ndarray::{Array3, ArrayD, Axis};
 use ratatui::layout::Position;
 use seewhy::app::{Action, Command, Job, Notice, Origin, Panel, Report, State, update};
-use seewhy::explain::{Subject, layer_channels};
+use seewhy::explain::{Monitor, Subject, layer_channels};
 use seewhy::model::{Classifier, ModelSource, Overrides, Target};
 use seewhy::ui;
 
@@ -34,7 +34,8 @@ fn behind_a_linear_head_contributions_add_up_to_the_score_without_the_bias() {
     let nothing = Array3::zeros(network.layers()[layer].shape);
     let bias = network.logits_from(&pass, layer, &nothing).unwrap();
     for class in [0, 3, 9] {
-        let found = layer_channels(Subject::of(&classifier, &pass), layer, Target::Class(class)).unwrap();
+        let found =
+            layer_channels(Subject::of(&classifier, &pass), layer, Target::Class(class), &Monitor::silent()).unwrap();
         let sum: f32 = found.contributions.unwrap().iter().sum();
         let expected = pass.logits[class] - bias[class];
         assert!((sum - expected).abs() < ROUNDING * expected.abs().max(1.0), "class {class}: {sum}, not {expected}");
@@ -48,7 +49,7 @@ fn at_an_earlier_layer_a_contribution_is_how_the_score_changes_with_the_channels
     let pass = network.forward(input).unwrap();
     let layer = network.strip()[2];
     assert!(Some(layer) != network.auto_layer());
-    let found = layer_channels(Subject::of(&classifier, &pass), layer, Target::Class(5)).unwrap();
+    let found = layer_channels(Subject::of(&classifier, &pass), layer, Target::Class(5), &Monitor::silent()).unwrap();
     let contributions = found.contributions.unwrap();
     let largest = contributions.iter().fold(0.0f32, |largest, value| largest.max(value.abs()));
     assert!(largest > 0.0);
@@ -90,11 +91,23 @@ fn the_channels_come_before_the_map_and_are_asked_for_once() {
     let key = state.channels_key(0).unwrap();
     assert_eq!((key.layer, key.target), (9, Target::Class(0)));
     assert_eq!(state.plan.tasks[0].job, Job::Channels(key.clone()));
+    assert!(screen(&state).contains("grad-cam of 1"), "until they are there, the map stays with what it says");
     assert!(screen(&state).contains("working…"));
     work(&mut state);
     assert!(state.channels().is_some() && state.plan.tasks.is_empty());
     keys(&mut state, "aa");
     assert!(state.plan.tasks.is_empty(), "they are kept");
+}
+
+#[test]
+fn a_map_that_is_being_made_goes_on_beside_the_table() {
+    let mut state = finished((120, 36));
+    press(&mut state, &[Command::Rank(1)]);
+    let map = Job::Explain(current_key(&state));
+    assert_eq!(state.plan.tasks[0].job, map);
+    keys(&mut state, "a");
+    let jobs: Vec<&Job> = state.plan.tasks.iter().map(|task| &task.job).take(2).collect();
+    assert_eq!(jobs, [&Job::Channels(state.channels_key(0).unwrap()), &map], "channels come first");
 }
 
 #[test]
@@ -157,7 +170,13 @@ fn layers_are_stepped_through_whatever_the_method() {
     work(&mut state);
     keys(&mut state, "[");
     assert_eq!(state.notice, Some(Notice::Failed("guided-backprop uses no layer".to_owned())));
-    keys(&mut state, "ajj[");
+    keys(&mut state, "a");
+    work(&mut state);
+    keys(&mut state, "jj]");
+    assert_eq!(state.marked_channel_row(), Some(2), "there is no layer behind the last");
+    keys(&mut state, "[j");
+    assert_eq!(state.marked_channel_row(), Some(3), "the old table stays until the new one is there");
+    assert!(screen(&state).contains("of layer4.2/relu_2"), "and the status line is about the old one");
     work(&mut state);
     assert_eq!(state.marked_channel_row(), Some(0), "another layer's channels are others");
     assert_eq!((state.selection.layer, &state.notice), (Some(1), &None));
@@ -192,10 +211,12 @@ fn without_gradients_the_largest_values_are_listed_and_the_reason_stands_above()
     let mut state = finished((120, 36));
     keys(&mut state, "a");
     let key = state.channels_key(0).unwrap();
-    let reason = "what the channels contribute is not known: no gradient through Lrn at node \"/norm\"".to_owned();
+    let reason =
+        "what the channels contribute is not known: no gradient through Lrn at node \"/no\u{202e}rm\"".to_owned();
     update(&mut state, Action::Report(Report::Channels(key, Ok(Arc::new(channels(0, 0, Err(reason)))))));
     let text = screen(&state);
-    assert!(text.contains("! what the channels contribute is not known"), "{text}");
+    assert!(text.contains("! what the channels contribute is not known") && !text.contains('\u{202e}'), "{text}");
+    assert!(!text.contains("largest goldfinch"), "a column without numbers has no heading: {text}");
     let largest = state.channels().unwrap().ranges[state.marked_channel().unwrap()].1;
     assert!(state.channels().unwrap().ranges.iter().all(|(_, high)| *high <= largest));
 }
@@ -217,9 +238,21 @@ fn a_broken_image_among_channels_says_why() {
     work(&mut state);
     update(&mut state, Action::Report(Report::Decoded(1, Err("not a picture".to_owned()))));
     let text = screen(&state);
-    assert!(text.contains("this image cannot be shown") && text.contains("not a picture"), "{text}");
+    assert!(text.contains("this image cannot be shown") && !text.contains("working"), "{text}");
+    update(&mut state, terminal((60, 20)));
+    assert!(screen(&state).contains("not a picture"), "where the table hides the pane too: {}", screen(&state));
     keys(&mut state, "l");
     work(&mut state);
-    update(&mut state, terminal((60, 20)));
-    assert!(screen(&state).contains("channels"));
+    assert!(screen(&state).contains("70 channels"));
+}
+
+#[test]
+fn where_the_table_hides_the_tiles_a_click_marks_none() {
+    let mut state = opened((60, 20));
+    for y in [1, 2, 18] {
+        assert!(ui::click(&state, Position { x: 50, y }).is_none(), "row {y}");
+    }
+    let row = ui::click(&state, Position { x: 50, y: 4 }).unwrap();
+    update(&mut state, row);
+    assert_eq!(state.marked_channel_row(), Some(1));
 }

@@ -58,6 +58,14 @@ fn the_weights_of_superpixels_are_in_the_file_the_heaviest_first() {
 }
 
 #[test]
+fn a_method_before_the_command_is_not_taken_for_the_commands_own() {
+    let output = seewhy(&["--method", "lime", "explain", "x.png"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(error.contains("--method lime stands before the command"), "{error}");
+}
+
+#[test]
 fn a_missing_file_among_others_is_one_error_line_and_the_rest_goes_on() {
     let folder = tempfile::tempdir().unwrap();
     let (first, last) = (folder.path().join("a.png"), folder.path().join("b.png"));

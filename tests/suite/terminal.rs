@@ -271,6 +271,7 @@ impl Engine for Panicking {
         _: &Path,
         _: &ChannelsKey,
         _: &dyn Fn() -> Result<DynamicImage, String>,
+        _: &Monitor<'_>,
     ) -> Result<LayerChannels, EngineError> {
         panic!("channels are broken on purpose")
     }

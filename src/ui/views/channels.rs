@@ -5,7 +5,7 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use unicode_width::UnicodeWidthStr as _;
 
-use crate::app::{Channels, Panel, State, Target};
+use crate::app::{Channels, Outcome, Panel, State, Target};
 use crate::ui::Theme;
 use crate::ui::canvas::Canvas;
 use crate::ui::layout::Areas;
@@ -25,8 +25,12 @@ pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, areas: &Areas, state: &State,
     canvas.clear(areas.list_title);
     let Some(channels) = state.channels() else {
         canvas.line(areas.list_title, Span::styled(" channels", theme.accent()));
-        let refusal = state.channels_refusal();
-        let lines = refusal.map_or(vec!["working…".to_owned()], |reason| wrap(reason, width.saturating_sub(4)));
+        let failure = match state.current_entry().map(|entry| &entry.outcome) {
+            Some(Outcome::Failed(reason)) => Some(reason.as_str()),
+            _ => state.channels_refusal(),
+        };
+        let says = failure.unwrap_or(if state.is_working() { "working…" } else { "" });
+        let lines = wrap(says, width.saturating_sub(4));
         for (row, line) in lines.into_iter().enumerate() {
             canvas.row(area, row, Span::styled(format!("   {line}"), theme.quiet()));
         }
@@ -39,7 +43,8 @@ pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, areas: &Areas, state: &State,
     };
     canvas.line(areas.list_title, Span::styled(cut(&title, width), theme.accent()));
     let (heads, _) = parts(areas);
-    let class = cut(&target(state).unwrap_or_default(), CONTRIBUTION - 1);
+    let target = target(state).filter(|_| channels.unknown().is_none()).unwrap_or_default();
+    let class = cut(&target, CONTRIBUTION - 1);
     let before = CONTRIBUTION.saturating_sub(class.width());
     let heads_text = format!("{:>9}{:>9}{}{class}", "channel", "largest", " ".repeat(before));
     canvas.line(heads, Span::styled(heads_text, theme.quiet()));
@@ -62,8 +67,7 @@ fn line<'a>(channels: &Channels, channel: usize, is_marked: bool, width: usize, 
     ];
     if let Ok(contributions) = &channels.contributions {
         let value = contributions[channel];
-        let strongest = contributions[channels.order[0]].abs();
-        let share = if strongest > 0.0 { value.abs() / strongest } else { 0.0 };
+        let share = if channels.strongest > 0.0 { value.abs() / channels.strongest } else { 0.0 };
         let sign = if value > 0.0 { "+" } else { "" };
         spans.push(Span::styled(format!("{:>CONTRIBUTION$} ", format!("{sign}{}", number(value))), style));
         spans.push(Span::styled(filled(share, width.saturating_sub(BEFORE + 1)), bar_style(value, theme)));

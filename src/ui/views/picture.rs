@@ -4,7 +4,7 @@ use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use crate::app::{Channels, Family, MapKey, Origin, Outcome, Panel, Picture, State, row_of};
+use crate::app::{Channels, Family, MapKey, Origin, Outcome, Picture, State, row_of};
 use crate::ui::canvas::Canvas;
 use crate::ui::layout::{Areas, fit, halves};
 use crate::ui::views::why::filled;
@@ -89,9 +89,6 @@ fn label_at(areas: &Areas, state: &State, at: Position) -> Option<(Picture, u32)
 /// Where the pictures a step further would go.
 pub(in crate::ui) fn ahead(areas: &Areas, state: &State) -> Vec<Placement> {
     let mut placements = Vec::new();
-    if matches!(state.panel, Panel::Channels { .. }) {
-        return placements;
-    }
     for scene in state.scenes_ahead() {
         let map = scene.first().and_then(|picture| match &picture.key.heat.as_ref()?.of {
             Origin::Map(key) => Some(key),
@@ -124,7 +121,7 @@ fn below(area: Rect, lines: usize) -> Rect {
 fn words(area: Rect, state: &State, map: Option<&MapKey>) -> Vec<(String, bool)> {
     let width = usize::from(area.width).saturating_sub(4);
     let mut lines: Vec<(String, bool)> = Vec::new();
-    let shows_channels = matches!(state.panel, Panel::Channels { .. });
+    let shows_channels = state.shown_channels.is_some();
     let map = map.and_then(|key| state.maps.get(key));
     let method = state.method().filter(|_| !shows_channels);
     if method.is_some_and(|method| method.family == Family::Rule) {

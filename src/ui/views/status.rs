@@ -4,7 +4,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::Span;
 
-use crate::app::{Notice, Panel, Sign, State, Target};
+use crate::app::{Notice, Sign, State, Target};
 use crate::raster::Colormap;
 use crate::ui::Theme;
 use crate::ui::canvas::{Canvas, rgb};
@@ -27,7 +27,7 @@ pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, area: Rect, state: &State, th
         Some(Notice::Failed(text)) => {
             vec![piece(0, Span::styled(cut(&format!("! {text}"), width.saturating_sub(8)), theme.warning()))]
         }
-        None if matches!(state.panel, Panel::Channels { .. }) => channel(state, width, theme),
+        None if state.shown_channels.is_some() => channel(state, width, theme),
         None => explanation(state, width, theme),
     };
     let mut right = Vec::new();
@@ -88,7 +88,8 @@ fn explanation<'a>(state: &State, width: usize, theme: Theme) -> Vec<Piece<'a>> 
 /// `channel 117 of layer4.2  0 … 4.21  0 ▇▇▇▇ 3.80  2 ms`
 fn channel<'a>(state: &State, width: usize, theme: Theme) -> Vec<Piece<'a>> {
     let Some((channels, channel)) = state.channels().zip(state.marked_channel()) else { return Vec::new() };
-    let layer = state.model.as_deref().zip(state.layer_at()).and_then(|(model, at)| model.layers.get(at));
+    let shown = state.shown_channels.as_ref().map(|key| key.layer);
+    let layer = state.model.as_deref().and_then(|model| model.layers.iter().find(|row| Some(row.index) == shown));
     let layer = layer.map(|layer| short(&layer.name)).unwrap_or_default();
     let what = format!("channel {channel} of {layer}");
     let (low, high) = channels.ranges[channel];
