@@ -3,18 +3,25 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use image::RgbImage;
 use ndarray::{ArrayView2, Axis};
 
 use super::jobs::ImageId;
-use super::{Panel, State};
+use super::{Panel, State, Terminal};
 use crate::explain::{LayerChannels, Sign};
 use crate::model::Target;
-use crate::raster::{Map, Tiles, layer_scale};
+use crate::raster::{Map, Tiles, layer_scale, reduced};
 use crate::text::escape;
 
-/// Tiles that are on screen at a time.
-pub(super) const PAGE: usize = 64;
+/// The longest side of a tile, in cells: where dots are many, and where they are as few as half-blocks.
+const LONGEST: (usize, usize) = (48, 8);
+/// Dots along a tile, with its gap, from which on there are many.
+const MANY: usize = 24;
+/// Dots along a tile, with its gap, below which nothing can be told.
+const FEWEST: usize = 10;
+/// Columns of tiles, at least and at most.
+const COLUMNS: (usize, usize) = (2, 8);
+/// The share of the screen's width that the tiles have, in percent: half of what the list leaves.
+const SHARE: usize = 35;
 /// A layer whose lowest value is further below zero than this share of its scale has a sign that matters. Smooth
 /// activations go a little below zero and do not mean it.
 const NEGATIVE: f32 = 0.2;
@@ -49,23 +56,21 @@ pub struct Channels {
     pub strongest: f32,
     /// Time that it took.
     pub elapsed: Duration,
-    pages: Vec<Page>,
+    /// The maps, small enough to be laid out in the time of a frame.
+    thumbnails: Vec<Arc<Map>>,
 }
 
-/// Channels next to each other in the order, as one picture.
-#[derive(Debug, Clone)]
-pub(super) struct Page {
-    pub(super) tiles: Tiles,
-    /// Nothing, of the tiles' size.
-    pub(super) ground: Arc<RgbImage>,
+/// How many tiles are on screen at a time, and how fine: what there is room for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct TileLayout {
+    columns: usize,
+    longest: usize,
 }
 
-impl Page {
-    fn new(maps: &[Arc<Map>], channels: &[usize]) -> Page {
-        let maps: Vec<Arc<Map>> = channels.iter().map(|channel| Arc::clone(&maps[*channel])).collect();
-        let tiles = Tiles::new(&maps);
-        let (height, width) = tiles.map.dim();
-        Page { tiles, ground: Arc::new(RgbImage::new(width as u32, height as u32)) }
+impl TileLayout {
+    /// Tiles on a page.
+    pub fn per_page(self) -> usize {
+        self.columns * self.columns
     }
 }
 
@@ -99,8 +104,8 @@ impl Channels {
         let mut order: Vec<usize> = (0..maps.len()).collect();
         order.sort_by(|a, b| strengths[*b].total_cmp(&strengths[*a]).then(peaks[*b].total_cmp(&peaks[*a])));
         let strongest = order.first().map_or(0.0, |channel| strengths[*channel]);
-        let pages = order.chunks(PAGE).map(|channels| Page::new(&maps, channels)).collect();
-        Channels { maps, sign, scale, ranges, contributions, order, strongest, elapsed, pages }
+        let thumbnails = maps.iter().map(|map| Arc::new(reduced(map, LONGEST.0))).collect();
+        Channels { maps, sign, scale, ranges, contributions, order, strongest, elapsed, thumbnails }
     }
 
     /// Why it is not known what the channels contribute, where it is not.
@@ -115,22 +120,15 @@ impl Channels {
 
     /// Memory held, in bytes.
     pub fn bytes(&self) -> usize {
-        let maps: usize = self.maps.iter().map(|map| map.len()).sum();
-        // A page has a value, a label and three bytes of nothing for each of its cells.
-        let cells: usize = self.pages.iter().map(|page| page.tiles.map.len()).sum();
-        4 * maps + 11 * cells
+        4 * self.maps.iter().chain(&self.thumbnails).map(|map| map.len()).sum::<usize>()
     }
 
-    /// The page that a row of the order is on, and its number.
-    pub(super) fn page(&self, row: usize) -> Option<(usize, &Page)> {
-        let number = row / PAGE;
-        self.pages.get(number).map(|page| (number, page))
+    /// The channels of a page, side by side in their order.
+    pub(super) fn tiles(&self, page: usize, layout: TileLayout) -> Tiles {
+        let channels = self.order.iter().skip(page * layout.per_page()).take(layout.per_page());
+        let maps: Vec<Arc<Map>> = channels.map(|channel| Arc::clone(&self.thumbnails[*channel])).collect();
+        Tiles::new(&maps, layout.longest)
     }
-}
-
-/// The row of the order that a tile of a page stands for.
-pub fn row_of(page: usize, tile: u32) -> usize {
-    page * PAGE + tile as usize
 }
 
 impl State {
@@ -138,6 +136,15 @@ impl State {
     pub fn channels_key(&self, image: ImageId) -> Option<ChannelsKey> {
         let layer = self.model.as_deref()?.layers.get(self.layer_at()?)?.index;
         Some(ChannelsKey { image, layer, target: self.target(image)? })
+    }
+
+    /// How tiles are laid out on this screen.
+    pub(super) fn tile_layout(&self) -> TileLayout {
+        let Terminal { size: (width, height), dots, .. } = self.terminal;
+        let across = usize::from(width) * usize::from(dots.0) * SHARE / 100;
+        let side = across.min(usize::from(height) * usize::from(dots.1));
+        let columns = (side / FEWEST).clamp(COLUMNS.0, COLUMNS.1);
+        TileLayout { columns, longest: if side / columns < MANY { LONGEST.1 } else { LONGEST.0 } }
     }
 
     /// The channels on screen, while their table is open.

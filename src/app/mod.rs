@@ -25,7 +25,7 @@ mod values;
 
 pub use action::{Action, Command};
 pub use cache::Cache;
-pub use channels::{Channels, ChannelsKey, row_of};
+pub use channels::{Channels, ChannelsKey, TileLayout};
 pub use jobs::{Decoded, Effect, Explained, Export, ImageId, Job, MapKey, Plan, Predicted, Priority, Report, Task};
 pub use picture::{HeatKey, LinesKey, Origin, Picture, PictureKey};
 pub use state::{

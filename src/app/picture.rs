@@ -4,11 +4,10 @@ use std::sync::Arc;
 
 use image::RgbImage;
 
-use super::channels::PAGE;
 use super::jobs::ImageId;
-use super::{ChannelsKey, MapKey, Selection, State, View};
+use super::{Channels, ChannelsKey, MapKey, Selection, State, TileLayout, View};
 use crate::explain::Sign;
-use crate::raster::{Colormap, Composition, Heat, Map, Region, Superpixels};
+use crate::raster::{Colormap, Composition, Heat, Map, Region, Superpixels, Tiles};
 
 /// A picture to be shown. Making and encoding its pixels is for workers.
 #[derive(Debug, Clone)]
@@ -49,8 +48,8 @@ pub enum Origin {
     Map(MapKey),
     /// A channel of a layer.
     Channel(ChannelsKey, usize),
-    /// A page of the channels of a layer, as tiles.
-    Tiles(ChannelsKey, usize),
+    /// A page of the channels of a layer, as tiles: its number, counted from 0.
+    Tiles(ChannelsKey, TileLayout, usize),
 }
 
 /// Which superpixels, or tiles, are drawn as lines.
@@ -90,38 +89,49 @@ impl State {
     /// The marked channel over the image, and a page of all channels as tiles.
     fn channel_scene(&self, key: &ChannelsKey) -> Vec<Picture> {
         let Some((channels, marked)) = self.channels().zip(self.marked_channel()) else { return Vec::new() };
-        let row = self.marked_channel_row().unwrap_or(0);
-        let over_image = self.ground(key.image).map(|ground| {
-            let (base, region) = (ground.base, ground.region);
-            let of = Origin::Channel(key.clone(), marked);
-            let heat =
-                region.map(|region| self.heat(of, Arc::clone(&channels.maps[marked]), channels.sign, region, None));
-            let show_base = self.selection.view != View::Heat || heat.is_none();
-            let (heat_key, heat) = heat.unzip();
-            Picture {
-                key: PictureKey { image: key.image, seen: ground.seen, base: show_base, heat: heat_key, lines: None },
-                composition: Composition { base, show_base, heat, superpixels: None },
-            }
-        });
-        let tiles = channels.page(row).map(|(number, page)| {
-            let of = Origin::Tiles(key.clone(), number);
-            let (width, height) = page.ground.dimensions();
-            let region = Region::whole(width, height);
-            let (heat_key, heat) = self.heat(of.clone(), Arc::clone(&page.tiles.map), channels.sign, region, None);
-            let marked = Some((row % PAGE) as u32);
-            let superpixels = Superpixels { labels: Arc::clone(&page.tiles.labels), region, outlined: false, marked };
-            let lines = Some(LinesKey { of, outlined: false, marked });
-            Picture {
-                key: PictureKey { image: key.image, seen: false, base: false, heat: Some(heat_key), lines },
-                composition: Composition {
-                    base: Arc::clone(&page.ground),
-                    show_base: false,
-                    heat: Some(heat),
-                    superpixels: Some(superpixels),
-                },
-            }
-        });
-        over_image.into_iter().chain(tiles).collect()
+        let over_image = self.channel_over_image(key, channels, marked);
+        let tiles = self.tiles(key, channels, self.marked_channel_row().unwrap_or(0));
+        over_image.into_iter().chain([tiles]).collect()
+    }
+
+    fn channel_over_image(&self, key: &ChannelsKey, channels: &Channels, channel: usize) -> Option<Picture> {
+        let Ground { base, seen, region } = self.ground(key.image)?;
+        let map = Arc::clone(channels.maps.get(channel)?);
+        let of = Origin::Channel(key.clone(), channel);
+        let heat = region.map(|region| self.heat(of, map, channels.sign, region, None));
+        let show_base = self.selection.view != View::Heat || heat.is_none();
+        let (heat_key, heat) = heat.unzip();
+        Some(Picture {
+            key: PictureKey { image: key.image, seen, base: show_base, heat: heat_key, lines: None },
+            composition: Composition { base, show_base, heat, superpixels: None },
+        })
+    }
+
+    /// The page of tiles that has a row of the table, which is framed.
+    fn tiles(&self, key: &ChannelsKey, channels: &Channels, row: usize) -> Picture {
+        let layout = self.tile_layout();
+        let (page, tile) = (row / layout.per_page(), row % layout.per_page());
+        let of = Origin::Tiles(key.clone(), layout, page);
+        let Tiles { map, labels } = channels.tiles(page, layout);
+        let (width, height) = (map.ncols() as u32, map.nrows() as u32);
+        let region = Region::whole(width, height);
+        let (heat_key, heat) = self.heat(of.clone(), map, channels.sign, region, None);
+        let (outlined, marked) = (false, Some(tile as u32));
+        Picture {
+            key: PictureKey {
+                image: key.image,
+                seen: false,
+                base: false,
+                heat: Some(heat_key),
+                lines: Some(LinesKey { of, outlined, marked }),
+            },
+            composition: Composition {
+                base: Arc::new(RgbImage::new(width, height)),
+                show_base: false,
+                heat: Some(heat),
+                superpixels: Some(Superpixels { labels, region, outlined, marked }),
+            },
+        }
     }
 
     /// What would be on screen a step further, and a step back, as far as it is ready.

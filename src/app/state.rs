@@ -128,6 +128,8 @@ pub struct Terminal {
     pub size: (u16, u16),
     /// Width and height of a cell in pixels.
     pub cell: (u16, u16),
+    /// Width and height of a cell in the dots that pictures are made of: its pixels, or halves of it.
+    pub dots: (u16, u16),
     /// The graphics protocol in use, in a word, for the status line.
     pub graphics: String,
     /// Why no pictures are drawn, where that is so.
@@ -145,6 +147,7 @@ impl Default for Terminal {
         Terminal {
             size: (80, 24),
             cell: (8, 16),
+            dots: (1, 2),
             graphics: "half-blocks".to_owned(),
             no_pictures: None,
             page: 10,

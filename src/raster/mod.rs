@@ -17,7 +17,7 @@ pub use composite::{Composition, Heat, Superpixels};
 pub use heat::{Sign, display_map, display_scale, is_flat, layer_scale};
 pub use region::Region;
 pub use test_card::test_card;
-pub use tiles::Tiles;
+pub use tiles::{Tiles, reduced};
 
 /// A scalar field over an image, row-major `[height, width]`.
 pub type Map = ndarray::Array2<f32>;

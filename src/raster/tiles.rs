@@ -6,8 +6,6 @@ use ndarray::Array2;
 
 use super::Map;
 
-/// The longest side of a tile, in cells; larger maps are reduced by averaging.
-const LONGEST: usize = 48;
 /// Cells of a tile for each cell of the gap around it.
 const GAP_SHARE: usize = 12;
 /// Where no tile lies.
@@ -23,11 +21,11 @@ pub struct Tiles {
 }
 
 impl Tiles {
-    /// Lays out `maps` in as many columns as rows, or one more.
-    pub fn new(maps: &[Arc<Map>]) -> Tiles {
+    /// Lays out `maps` in as many columns as rows, or one more; each [`reduced`] to `longest` cells.
+    pub fn new(maps: &[Arc<Map>], longest: usize) -> Tiles {
         let columns = maps.len().isqrt().max(1);
         let columns = if columns * columns < maps.len() { columns + 1 } else { columns };
-        let reduced: Vec<Map> = maps.iter().map(|map| reduced(map)).collect();
+        let reduced: Vec<Map> = maps.iter().map(|map| reduced(map, longest)).collect();
         let (height, width) = reduced.first().map_or((0, 0), Map::dim);
         let gap = height.max(width).div_ceil(GAP_SHARE);
         let shape = (gap + maps.len().div_ceil(columns) * (height + gap), gap + columns * (width + gap));
@@ -44,9 +42,9 @@ impl Tiles {
     }
 }
 
-/// The map with at most [`LONGEST`] cells along a side, each the mean of a square of its cells.
-fn reduced(map: &Map) -> Map {
-    let factor = map.nrows().max(map.ncols()).div_ceil(LONGEST).max(1);
+/// The map with at most `longest` cells along a side, each the mean of a square of its cells.
+pub fn reduced(map: &Map, longest: usize) -> Map {
+    let factor = map.nrows().max(map.ncols()).div_ceil(longest.max(1)).max(1);
     if factor == 1 {
         return map.clone();
     }
@@ -66,7 +64,7 @@ mod tests {
     #[test]
     fn tiles_stand_in_rows_with_gaps_all_around() {
         let maps: Vec<Arc<Map>> = [1.0, 2.0, 3.0].map(|value| Arc::new(Map::from_elem((2, 3), value))).to_vec();
-        let tiles = Tiles::new(&maps);
+        let tiles = Tiles::new(&maps, 48);
         assert_eq!(tiles.map.dim(), (7, 9));
         let cells = |number| tiles.labels.iter().filter(|label| **label == number).count();
         assert_eq!([0, 1, 2, 3, NO_TILE].map(cells), [6, 6, 6, 0, 7 * 9 - 18]);
@@ -80,9 +78,9 @@ mod tests {
     #[test]
     fn large_maps_are_averaged_and_none_at_all_is_empty() {
         let map = Map::from_shape_fn((96, 64), |(y, _)| (y % 2) as f32);
-        let tiles = Tiles::new(&[Arc::new(map)]);
+        let tiles = Tiles::new(&[Arc::new(map)], 48);
         let values: Vec<f32> = tiles.map.iter().copied().filter(|value| !value.is_nan()).collect();
         assert_eq!(values, vec![0.5; 48 * 32]);
-        assert!(Tiles::new(&[]).map.is_empty());
+        assert!(Tiles::new(&[], 48).map.is_empty());
     }
 }

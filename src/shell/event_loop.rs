@@ -289,6 +289,10 @@ impl EventLoop {
         let terminal = Terminal {
             size: (size.width, size.height),
             cell: (graphics.cell.width, graphics.cell.height),
+            dots: match graphics.protocol {
+                Protocol::Halfblocks | Protocol::None => (1, 2),
+                Protocol::Kitty | Protocol::Iterm2 | Protocol::Sixel => (graphics.cell.width, graphics.cell.height),
+            },
             graphics: if size.width >= WIDE {
                 format!("{}: {}", graphics.protocol, graphics.reason)
             } else {

@@ -117,7 +117,7 @@ fn the_marked_channel_lies_over_the_picture_and_is_framed_among_the_tiles() {
         let scene = state.scene();
         let of = |at: usize| scene[at].key.heat.as_ref().unwrap().of.clone();
         let Origin::Channel(_, channel) = of(0) else { panic!("{:?}", of(0)) };
-        let Origin::Tiles(_, page) = of(1) else { panic!("{:?}", of(1)) };
+        let Origin::Tiles(_, _, page) = of(1) else { panic!("{:?}", of(1)) };
         (channel, page, scene[1].key.lines.as_ref().unwrap().marked.unwrap())
     };
     let order = state.channels().unwrap().order.clone();
@@ -128,6 +128,22 @@ fn the_marked_channel_lies_over_the_picture_and_is_framed_among_the_tiles() {
     assert_eq!(shown(&state), (order[69], 1, 5), "64 tiles a page");
     press(&mut state, &[Command::Next]);
     assert_eq!(shown(&state), (order[0], 0, 0), "around the end");
+}
+
+#[test]
+fn where_dots_are_few_there_are_fewer_tiles_rather_than_unreadable_ones() {
+    let mut state = opened((120, 36));
+    press(&mut state, &[Command::Last]);
+    let tiles = |state: &State| state.scene()[1].composition.superpixels.clone().unwrap();
+    assert_eq!(tiles(&state).marked, Some(5));
+    let blocks = seewhy::app::Terminal { dots: (1, 2), ..state.terminal.clone() };
+    update(&mut state, Action::Terminal(blocks));
+    assert_eq!(tiles(&state).marked, Some(5), "16 tiles a page: the seventieth is the sixth of the fifth page");
+    press(&mut state, &[Command::First]);
+    let shown = tiles(&state);
+    let highest = shown.labels.iter().filter(|label| **label != u32::MAX).max();
+    assert_eq!((shown.marked, highest), (Some(0), Some(&15)));
+    assert!(shown.labels.dim().0 <= 40, "a cell has a dot: {:?}", shown.labels.dim());
 }
 
 #[test]

@@ -4,7 +4,7 @@ use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use crate::app::{Channels, Family, MapKey, Origin, Outcome, Picture, State, row_of};
+use crate::app::{Channels, Family, MapKey, Origin, Outcome, Picture, State};
 use crate::ui::canvas::Canvas;
 use crate::ui::layout::{Areas, fit, halves};
 use crate::ui::views::why::filled;
@@ -69,8 +69,9 @@ pub(in crate::ui) fn segment_at(areas: &Areas, state: &State, at: Position) -> O
 /// The row of the table of channels whose tile is at a cell of the screen.
 pub(in crate::ui) fn tile_at(areas: &Areas, state: &State, at: Position) -> Option<usize> {
     let (picture, tile) = label_at(areas, state, at)?;
-    let Origin::Tiles(_, page) = picture.key.lines?.of else { return None };
-    Some(row_of(page, tile)).filter(|row| state.channels().is_some_and(|channels| *row < channels.order.len()))
+    let Origin::Tiles(_, layout, page) = picture.key.lines?.of else { return None };
+    Some(page * layout.per_page() + tile as usize)
+        .filter(|row| state.channels().is_some_and(|channels| *row < channels.order.len()))
 }
 
 /// The picture at a cell of the screen, and the label of its superpixel or tile there.

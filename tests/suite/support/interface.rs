@@ -109,7 +109,8 @@ pub(crate) fn finished(size: (u16, u16)) -> State {
 pub(crate) fn terminal(size: (u16, u16)) -> Action {
     let graphics = "kitty".to_owned();
     let (page, menu, help_overflow) = (ui::list_rows(size), ui::menu_rows(size), ui::help_overflow(size));
-    Action::Terminal(Terminal { size, cell: (8, 16), graphics, no_pictures: None, page, menu, help_overflow })
+    let (cell, dots) = ((8, 16), (8, 16));
+    Action::Terminal(Terminal { size, cell, dots, graphics, no_pictures: None, page, menu, help_overflow })
 }
 
 /// Presses keys, one command after the other; all that is to be done about them.
