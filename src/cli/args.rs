@@ -94,8 +94,8 @@ pub(super) enum GraphicsChoice {
 
 #[derive(Debug, Args)]
 pub(super) struct ScreenArgs {
-    /// Method to begin with [default: grad-cam]; `m` chooses another
-    #[arg(long, value_name = "NAME", value_parser = method_names())]
+    /// Method to begin with [default: grad-cam]; `m` chooses another. `seewhy explain --help` lists them
+    #[arg(long, value_name = "NAME", value_parser = method_names(), hide_possible_values = true)]
     pub(super) method: Option<String>,
     /// Graphics protocol
     #[arg(long, value_enum, default_value = "auto")]
