@@ -10,6 +10,8 @@ const SMALLEST: (u16, u16) = (36, 12);
 const LIST_WIDTH: (u16, u16) = (31, 54);
 /// Cells between the list and the picture.
 const GAP: u16 = 2;
+/// Cells between the picture and the edge of the screen.
+const EDGE: u16 = 1;
 /// Rows of the predictions: five, and one for a target that is none of them.
 const WHY_ROWS: u16 = 6;
 /// Rows of the predictions where the list folds away.
@@ -80,7 +82,7 @@ impl Areas {
         areas.why_title = Rect { y: areas.why.y - 1, height: 1, ..left };
         areas.list = Rect { y: top, height: areas.why_title.y - 1 - top, ..left };
         areas.title = Rect { height: 1, ..right };
-        areas.picture = Rect { y: top, height: areas.strip.y - top, ..right };
+        areas.picture = Rect { y: top, width: right.width - EDGE, height: areas.strip.y - top, ..right };
         areas
     }
 
