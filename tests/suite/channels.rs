@@ -7,10 +7,11 @@ use ndarray::{Array3, ArrayD, Axis};
 use ratatui::layout::Position;
 use seewhy::app::{Action, Command, Job, Notice, Origin, Panel, Report, State, update};
 use seewhy::explain::{Monitor, Subject, layer_channels};
-use seewhy::model::{Classifier, ModelSource, Overrides, Target};
+use seewhy::model::{Classifier, ModelSource, Overrides, Size, Target};
 use seewhy::ui;
 
 use crate::support::interface::{channels, current_key, draw, finished, model, press, screen, terminal, work};
+use crate::support::{Manifest, fixture, fixture_array};
 
 /// Differences of a network with kinks in single precision, relative to the largest contribution.
 const DIFFERENCES: f32 = 2e-2;
@@ -65,6 +66,35 @@ fn at_an_earlier_layer_a_contribution_is_how_the_score_changes_with_the_channels
         let ours = contributions[channel];
         assert!((ours - change).abs() < DIFFERENCES * largest, "channel {channel}: {ours}, not {change}");
     }
+}
+
+#[test]
+fn every_layer_of_every_architecture_has_a_contribution_for_each_channel() {
+    let manifest = Manifest::read();
+    let mut layers_read = 0;
+    for (name, golden) in manifest.networks() {
+        let read = |file: &serde_json::Value| fixture_array(file.as_str().unwrap());
+        let Some(file) = golden["onnx"]["torchscript"].as_str() else { continue };
+        let input = read(&golden["input"]);
+        let size = Size { width: input.shape()[3] as u32, height: input.shape()[2] as u32 };
+        let overrides = Overrides { input_size: Some(size), ..Overrides::default() };
+        let classifier = Classifier::load(&ModelSource::Path(fixture(file)), &overrides).unwrap();
+        let network = classifier.network();
+        let pass = network.forward(Arc::new(input)).unwrap();
+        for layer in network.strip() {
+            let subject = Subject::of(&classifier, &pass);
+            let found = layer_channels(subject, layer, Target::Top(0), &Monitor::silent()).unwrap();
+            let description = &network.layers()[layer];
+            assert_eq!(found.activation.shape(), description.shape, "{name} {}", description.name);
+            let contributions = found.contributions.unwrap_or_else(|reason| panic!("{name}: {reason}"));
+            assert_eq!(contributions.len(), description.shape[0], "{name} {}", description.name);
+            assert!(contributions.iter().all(|value| value.is_finite()), "{name} {}", description.name);
+            assert!(contributions.iter().any(|value| *value != 0.0), "{name} {}", description.name);
+            layers_read += 1;
+        }
+    }
+    println!("layers read: {layers_read}");
+    assert!(layers_read >= 30, "too few layers: {layers_read}");
 }
 
 fn keys(state: &mut State, text: &str) {
