@@ -7,7 +7,7 @@
 //! shell                     event loop, workers, effects
 //! ui -> app                 drawing -> state, actions, keymap
 //! evidence                  whether the maps are any good: one table, a file per measure
-//! term   triage   explain   terminal graphics | records, filters | one trait, one registry, a file per method
+//! term   triage   explain   terminal graphics | filters, marks | one trait, one registry, a file per method
 //! gallery   model           images on disk | ONNX, preprocessing, labels, plans
 //! raster    autodiff        pixels in, pixels out | reverse mode over a tract graph
 //! text     random           strangers' text, made safe to show | random numbers, the same on any number of threads
@@ -25,4 +25,5 @@ pub mod raster;
 pub mod shell;
 pub mod term;
 pub mod text;
+pub mod triage;
 pub mod ui;

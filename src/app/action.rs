@@ -20,8 +20,18 @@ pub enum Command {
     First,
     /// The last image.
     Last,
-    /// Start to filter images by name.
+    /// Start to narrow the list by names and conditions.
     Filter,
+    /// The next order of the list.
+    Sort,
+    /// Mark the image, or take its mark away.
+    Mark,
+    /// The next image that the model gets wrong.
+    NextMistake,
+    /// The image before that the model gets wrong.
+    PreviousMistake,
+    /// List the classes that are taken for each other.
+    ListConfusions,
     /// Explain the n-th best class, from 0.
     Rank(usize),
     /// Search for a class to explain.

@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::jobs::{ImageId, Report};
-use super::truth::ClassNames;
 use super::{Decoded, Entry, Explained, MapKey, ModelSummary, Notice, Outcome, Predicted, State};
+use crate::gallery::FolderLabels;
 use crate::text::escape;
 
 /// Predictions kept of each image: as many as there are digits to pick one.
@@ -16,10 +16,11 @@ impl State {
         let first = self.entries.len();
         for path in paths {
             let name = display_name(&path, self.base.as_deref());
-            let truth = self.class_names.truth(&path);
-            self.entries.push(Entry { path, name, truth, outcome: Outcome::Pending });
+            let (truth, is_marked) = (self.folders.truth(&path), self.marks.contains(&path));
+            self.entries.push(Entry { truth, is_marked, ..Entry::new(path, name) });
         }
         self.pending.extend(first..self.entries.len());
+        // Of these nothing is known that would put them anywhere but at the end.
         if self.filter.is_empty() {
             self.visible.extend(first..self.entries.len());
         } else {
@@ -28,11 +29,13 @@ impl State {
     }
 
     pub(super) fn model_ready(&mut self, model: Arc<ModelSummary>) {
-        self.class_names = ClassNames::new(&model.labels, &model.folders);
+        self.folders = FolderLabels::new(&model.labels, &model.folders, model.labels.len());
         for entry in &mut self.entries {
-            entry.truth = self.class_names.truth(&entry.path);
+            entry.truth = self.folders.truth(&entry.path);
         }
         self.model = Some(model);
+        // Conditions name classes.
+        self.refilter(false);
     }
 
     pub(super) fn report(&mut self, report: Report) {
@@ -42,7 +45,9 @@ impl State {
             Report::Decoded(image, Err(reason)) | Report::Predicted(image, Err(reason)) => {
                 if let Some(entry) = self.entries.get_mut(image) {
                     entry.outcome = Outcome::Failed(escape(reason.trim_end()).into_owned());
+                    entry.true_probability = None;
                     self.pending.remove(&image);
+                    self.relist(image);
                 }
             }
             Report::Partial(key, (done, total), map) => {
@@ -76,7 +81,9 @@ impl State {
         let Some(entry) = self.entries.get_mut(image) else { return };
         let kept = predicted.top.iter().take(KEPT_PREDICTIONS).cloned().collect();
         entry.outcome = Outcome::Classified(kept);
+        entry.true_probability = entry.truth.and_then(|truth| predicted.probabilities.get(truth)).copied();
         self.pending.remove(&image);
+        self.relist(image);
         let bytes = predicted.seen.as_raw().len() + 4 * predicted.probabilities.len();
         // What comes in from the background must not drive out what is near the cursor.
         if self.pictures.contains(&image) || self.predictions.fits(bytes) {

@@ -189,6 +189,13 @@ pub enum Effect {
     Plan(Plan),
     /// Write files, then [`Report::Exported`].
     Export(Box<Export>),
+    /// Remember that an image is marked, or is not any more.
+    Mark {
+        /// The image's file.
+        path: Arc<Path>,
+        /// Whether it is marked from now on.
+        marked: bool,
+    },
     /// Put text on the clipboard (OSC 52).
     Copy(String),
     /// Draw everything anew and send the pictures again.

@@ -13,13 +13,12 @@ mod action;
 mod arrivals;
 mod cache;
 mod channels;
-mod fuzzy;
 mod jobs;
 pub mod keymap;
+mod listing;
 mod picture;
 mod plan;
 mod state;
-mod truth;
 mod update;
 mod values;
 
@@ -28,11 +27,10 @@ pub use cache::Cache;
 pub use channels::{Channels, ChannelsKey, TileLayout};
 pub use jobs::{Decoded, Effect, Explained, Export, ImageId, Job, MapKey, Plan, Predicted, Priority, Report, Task};
 pub use picture::{HeatKey, LinesKey, Origin, Picture, PictureKey};
-pub use state::{
-    Entry, LayerRow, MethodRow, Mode, ModelSummary, Notice, Outcome, Panel, Selection, State, Terminal, View,
-};
+pub use state::{LayerRow, MethodRow, Mode, ModelSummary, Notice, Panel, Selection, State, Terminal, View};
 pub use update::update;
 
 // What is drawn is all in the state; these are the types of below that it holds.
 pub use crate::explain::{Family, Param, Sign, Value};
 pub use crate::model::Target;
+pub use crate::triage::{CONDITIONS, Confusion, Entry, Marks, Order, Outcome};

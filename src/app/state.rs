@@ -1,18 +1,18 @@
 //! All that the interface knows.
 
 use std::collections::{BTreeSet, HashMap};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::channels::{Channels, ChannelsKey};
-use super::fuzzy;
 use super::jobs::ImageId;
-use super::truth::ClassNames;
 use super::{Cache, Decoded, Explained, MapKey, Plan, Predicted};
 use crate::explain::{Family, LayerChoice, Param, Segments, Value, Values, default_method};
-use crate::model::{Prediction, Target};
+use crate::gallery::FolderLabels;
+use crate::model::Target;
 use crate::raster::Colormap;
+use crate::triage::{Entry, Filter, Marks, Order, Outcome, search};
 
 /// Memory for decoded images, in bytes.
 const PICTURE_BUDGET: usize = 192 << 20;
@@ -23,40 +23,6 @@ const PREDICTION_BUDGET: usize = 64 << 20;
 
 /// Memory for the channels of layers, in bytes.
 const CHANNELS_BUDGET: usize = 96 << 20;
-
-/// What is known of an image's class.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Outcome {
-    /// Nothing yet.
-    Pending,
-    /// The best classes, best first.
-    Classified(Vec<Prediction>),
-    /// Why the image cannot be shown.
-    Failed(String),
-}
-
-/// A row of the list.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Entry {
-    /// The file.
-    pub path: Arc<Path>,
-    /// Its name below the directory that was opened, safe to print.
-    pub name: String,
-    /// The class that its folder is named after, where it is one of the model's.
-    pub truth: Option<usize>,
-    /// What the model says.
-    pub outcome: Outcome,
-}
-
-impl Entry {
-    /// Whether the best class is the true one, where both are known.
-    pub fn is_right(&self) -> Option<bool> {
-        match (&self.outcome, self.truth) {
-            (Outcome::Classified(top), Some(truth)) => top.first().map(|best| best.index == truth),
-            _ => None,
-        }
-    }
-}
 
 /// A layer that can be stepped to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -259,6 +225,11 @@ pub enum Panel {
         /// none for the first of the table. It stays marked in other images.
         marked: Option<(usize, usize)>,
     },
+    /// The classes that are taken for each other, the most frequent mistake first.
+    Confusions {
+        /// The marked row.
+        marked: usize,
+    },
     /// The keys.
     Help {
         /// Lines that are scrolled out of sight at the top.
@@ -273,7 +244,8 @@ impl Panel {
             Panel::Classes { marked, .. }
             | Panel::Methods { marked }
             | Panel::Parameters { marked }
-            | Panel::Segments { marked } => Some(marked),
+            | Panel::Segments { marked }
+            | Panel::Confusions { marked } => Some(marked),
             Panel::None | Panel::Filter | Panel::Channels { .. } | Panel::Help { .. } => None,
         }
     }
@@ -318,9 +290,15 @@ pub struct State {
     pub terminal: Terminal,
     /// What is explained, and how.
     pub selection: Selection,
-    /// The filter on names; empty for none.
+    /// The images that were marked before this session.
+    pub marks: Marks,
+    /// What is typed to narrow the list; empty for nothing.
     pub filter: String,
-    /// The images that the filter lets through, best match first while it is set, else in order.
+    /// The same, understood.
+    pub(super) understood: Filter,
+    /// The order of the list; of those that it leaves equal, the better match of a name comes first.
+    pub order: Order,
+    /// The images that the filter lets through, in their order.
     pub visible: Vec<ImageId>,
     /// The image to go back to from a filter that nothing matches: where the cursor was before it.
     pub(super) before_filter: Option<ImageId>,
@@ -355,7 +333,7 @@ pub struct State {
     /// The channels on screen while their table is open: the ones selected, or the ones before until those are there.
     pub shown_channels: Option<ChannelsKey>,
     /// The model's class names, to be found by folder name.
-    pub(super) class_names: ClassNames,
+    pub(super) folders: FolderLabels,
     /// The images without outcome.
     pub(super) pending: BTreeSet<ImageId>,
     /// The plan given out last.
@@ -373,7 +351,10 @@ impl State {
             model: None,
             terminal: Terminal::default(),
             selection: Selection::default(),
+            marks: Marks::default(),
             filter: String::new(),
+            understood: Filter::default(),
+            order: Order::default(),
             visible: Vec::new(),
             before_filter: None,
             cursor: 0,
@@ -391,7 +372,7 @@ impl State {
             shown: None,
             shown_map: None,
             shown_channels: None,
-            class_names: ClassNames::default(),
+            folders: FolderLabels::default(),
             pending: BTreeSet::new(),
             plan: Plan::default(),
         }
@@ -403,9 +384,11 @@ impl State {
             Panel::None => Mode::Browse,
             Panel::Help { .. } => Mode::Help,
             Panel::Filter | Panel::Classes { .. } => Mode::Type,
-            Panel::Methods { .. } | Panel::Parameters { .. } | Panel::Segments { .. } | Panel::Channels { .. } => {
-                Mode::Menu
-            }
+            Panel::Methods { .. }
+            | Panel::Parameters { .. }
+            | Panel::Segments { .. }
+            | Panel::Channels { .. }
+            | Panel::Confusions { .. } => Mode::Menu,
         }
     }
 
@@ -462,7 +445,7 @@ impl State {
     /// The classes whose name or index matches, best first.
     pub(super) fn search_classes(&self, query: &str) -> Vec<usize> {
         let Some(model) = &self.model else { return Vec::new() };
-        let mut found = fuzzy::search(query, model.labels.iter().map(String::as_str));
+        let mut found = search(query, model.labels.iter().map(String::as_str));
         if let Some(index) = query.trim().parse().ok().filter(|index| *index < model.labels.len()) {
             found.retain(|other| *other != index);
             found.insert(0, index);

@@ -1,7 +1,7 @@
 //! The one place where the state changes.
 
 use super::jobs::{Effect, Export, ImageId, Plan};
-use super::{Action, Command, Mode, Notice, Outcome, Panel, State, View, fuzzy, values};
+use super::{Action, Command, Mode, Notice, Outcome, Panel, State, View, values};
 use crate::model::Target;
 use crate::text::escape;
 
@@ -31,7 +31,7 @@ pub fn update(state: &mut State, action: Action) -> Vec<Effect> {
         Action::Pick(row) => {
             state.mark(row);
             // In the other panels a row is only looked at.
-            if matches!(state.panel, Panel::Classes { .. } | Panel::Methods { .. }) {
+            if matches!(state.panel, Panel::Classes { .. } | Panel::Methods { .. } | Panel::Confusions { .. }) {
                 state.accept();
             }
             Vec::new()
@@ -95,6 +95,11 @@ impl State {
             Command::First => self.step(isize::MIN),
             Command::Last => self.step(isize::MAX),
             Command::Filter
+            | Command::Sort
+            | Command::Mark
+            | Command::NextMistake
+            | Command::PreviousMistake
+            | Command::ListConfusions
             | Command::FindClass
             | Command::ChooseMethod
             | Command::SetParameters
@@ -105,6 +110,11 @@ impl State {
                 self.notice = Some(Notice::Failed("there is no image to look at".to_owned()));
             }
             Command::Filter => self.open_filter(),
+            Command::Sort => self.sort(),
+            Command::Mark => return self.toggle_mark(),
+            Command::NextMistake => self.go_to_mistake(true),
+            Command::PreviousMistake => self.go_to_mistake(false),
+            Command::ListConfusions => self.open_confusions(),
             Command::Rank(rank) => self.pick_rank(rank),
             Command::FindClass if self.model.is_some() => {
                 self.panel = Panel::Classes { query: String::new(), marked: 0 };
@@ -168,7 +178,7 @@ impl State {
         rows.max(1) as isize
     }
 
-    fn move_to(&mut self, row: usize) {
+    pub(super) fn move_to(&mut self, row: usize) {
         let row = row.min(self.visible.len().saturating_sub(1));
         if row != self.cursor {
             self.forward = row > self.cursor;
@@ -210,7 +220,8 @@ impl State {
             Panel::Segments { .. } => self.segments().map_or(0, |segments| segments.weights.len()),
             Panel::Parameters { .. } => self.method().map_or(0, |method| method.params.len()),
             Panel::Channels { .. } => self.channels().map_or(0, |channels| channels.order.len()),
-            _ => 0,
+            Panel::Confusions { .. } => self.confusions().len(),
+            Panel::None | Panel::Filter | Panel::Help { .. } => 0,
         }
     }
 
@@ -229,18 +240,10 @@ impl State {
         }
     }
 
-    fn open_filter(&mut self) {
-        self.before_filter = self.current().or(self.before_filter);
-        self.panel = Panel::Filter;
-    }
-
     fn escape(&mut self) {
         match self.panel {
             Panel::None if self.filter.is_empty() => self.selection.target = Target::Top(0),
-            Panel::None | Panel::Filter => {
-                self.filter.clear();
-                self.refilter(false);
-            }
+            Panel::None | Panel::Filter => self.unfilter(),
             _ => {}
         }
         self.panel = Panel::None;
@@ -266,6 +269,7 @@ impl State {
                     None => {}
                 }
             }
+            Panel::Confusions { marked } => self.show_confusion(marked),
             Panel::None
             | Panel::Filter
             | Panel::Parameters { .. }
@@ -407,20 +411,6 @@ impl State {
         let path = entry.path.to_string_lossy().into_owned();
         self.notice = Some(Notice::Done(format!("copied {}", escape(&path))));
         vec![Effect::Copy(path)]
-    }
-
-    /// Applies the filter. The cursor goes to the best match, or stays on its image; where nothing matched, it goes back to
-    /// where it was before the filter.
-    pub(super) fn refilter(&mut self, to_best: bool) {
-        let current = self.current().or(self.before_filter);
-        self.visible = if self.filter.trim().is_empty() {
-            (0..self.entries.len()).collect()
-        } else {
-            fuzzy::search(&self.filter, self.entries.iter().map(|entry| entry.name.as_str()))
-        };
-        let stays = current.and_then(|image| self.visible.iter().position(|visible| *visible == image));
-        let best = to_best && !self.filter.trim().is_empty();
-        self.cursor = if best { 0 } else { stays.unwrap_or(0) };
     }
 
     /// Brings what is on screen up to date: the newest that is there, or what was there before.

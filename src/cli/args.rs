@@ -53,6 +53,8 @@ pub(super) enum Command {
     Model(ModelArgs),
     /// Say what this terminal can do, and show a test card for each way to draw pictures in it
     Doctor(DoctorArgs),
+    /// Print the images that were marked in the interface, a path per line
+    Marks(MarksArgs),
     /// Print a completion script for a shell
     Completions {
         /// Which shell.
@@ -66,6 +68,19 @@ pub(super) enum Command {
 pub(super) struct DemoArgs {
     #[command(flatten)]
     pub(super) screen: ScreenArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct MarksArgs {
+    /// Only those below these folders
+    #[arg(value_name = "PATH")]
+    pub(super) paths: Vec<PathBuf>,
+    /// End each path with NUL instead of a line break, as `xargs -0` and `seewhy -` read it
+    #[arg(short = '0', long)]
+    pub(super) null: bool,
+    /// The file of marks [default: marks.jsonl in the user's state folder]
+    #[arg(long, value_name = "FILE")]
+    pub(super) marks: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -103,6 +118,9 @@ pub(super) struct ScreenArgs {
     /// Stop a sampling method once the map's standard error is below this share of its largest value, such as 0.05
     #[arg(long, value_name = "T", value_parser = share, allow_hyphen_values = true)]
     pub(super) tolerance: Option<f64>,
+    /// Where marks are kept [default: marks.jsonl in the user's state folder]
+    #[arg(long, value_name = "FILE")]
+    pub(super) marks: Option<PathBuf>,
 }
 
 /// Options that every command takes.

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 use clap::CommandFactory;
 
-use super::Ending;
 use super::args::{Cli, CommonArgs, GraphicsChoice, ScreenArgs};
+use super::{Ending, marks};
 use crate::app::{Export, Selection};
 use crate::explain;
 use crate::explain::export::{
@@ -96,6 +96,7 @@ fn open(
         decode: Box::new(|path| gallery::decode(path).map_err(|error| error.to_string())),
         load: loader(common, screen.tolerance),
         graphics: Wishes { protocol: protocol(screen.graphics), cell: None },
+        journal: marks::journal(screen.marks.as_deref()).map_err(|error| error.to_string()),
         selection,
         threads: common.threads(),
     })?;

@@ -8,6 +8,7 @@ mod evaluate;
 mod explain;
 mod inputs;
 mod interface;
+mod marks;
 mod model;
 mod output;
 
@@ -58,9 +59,12 @@ fn dispatch(cli: Cli) -> anyhow::Result<Ending> {
     }
     // Methods that ask the model many times share this pool.
     let _ = rayon::ThreadPoolBuilder::new().num_threads(common.threads()).build_global();
-    if let Some(method) = screen.method.as_ref().filter(|_| command.is_some()) {
-        // Before a command it would be the interface's, and lost.
-        bail!("--method {method} stands before the command; write it after");
+    if command.is_some() {
+        // Before a command these would be the interface's, and lost.
+        let marks = screen.marks.as_deref().map(|file| format!("--marks {}", file.display()));
+        if let Some(option) = screen.method.as_ref().map(|method| format!("--method {method}")).or(marks) {
+            bail!("{option} stands before the command; write it after");
+        }
     }
     match command {
         Some(Command::Classify(args)) => classify::run(&args, &common),
@@ -68,6 +72,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<Ending> {
         Some(Command::Evaluate(args)) => evaluate::run(&args, &common),
         Some(Command::Model(args)) => model::run(&args, &common),
         Some(Command::Doctor(args)) => doctor::run(&args),
+        Some(Command::Marks(args)) => marks::run(&args),
         Some(Command::Completions { shell }) => {
             let mut script = vec![];
             clap_complete::generate(shell, &mut Cli::command(), "seewhy", &mut script);

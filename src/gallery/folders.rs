@@ -3,11 +3,14 @@
 use std::collections::HashMap;
 use std::path::Path;
 
+use crate::text::plain;
+
 /// Finds the class that a folder is named after. Upper and lower case, underscores, hyphens and the synset in front
 /// (`n01531178_goldfinch`) make no difference, as long as only one class fits.
 #[derive(Debug, Clone, Default)]
 pub struct FolderLabels {
-    exact: HashMap<String, usize>,
+    /// None where several classes have the same name.
+    exact: HashMap<String, Option<usize>>,
     /// None where several classes are the same but for case and punctuation.
     plain: HashMap<String, Option<usize>>,
     classes: usize,
@@ -18,8 +21,11 @@ impl FolderLabels {
     /// either may be empty.
     pub fn new(labels: &[String], folders: &[String], classes: usize) -> FolderLabels {
         let mut found = FolderLabels { classes, ..FolderLabels::default() };
+        // What is said to be a folder's name is one, whatever labels say.
+        for names in [labels, folders] {
+            found.exact.extend(unique(names));
+        }
         for (index, name) in folders.iter().enumerate().chain(labels.iter().enumerate()) {
-            found.exact.entry(name.clone()).or_insert(index);
             // ImageNet's labels are often lists of synonyms, and its list files begin with the synset.
             let (synset, rest) = split_synset(name);
             let synonyms = rest.split(',').chain(synset).chain([rest]);
@@ -43,8 +49,8 @@ impl FolderLabels {
 
     /// The class that a folder is named after: by its name, its synset, or its index.
     pub fn class(&self, folder: &str) -> Option<usize> {
-        if let Some(index) = self.exact.get(folder) {
-            return Some(*index);
+        if let Some(class) = self.exact.get(folder) {
+            return *class;
         }
         let (synset, rest) = split_synset(folder);
         let by_name = |name: &str| self.plain.get(&plain(name)).copied().flatten();
@@ -52,6 +58,15 @@ impl FolderLabels {
             .or_else(|| by_name(synset?))
             .or_else(|| folder.parse().ok().filter(|index| *index < self.classes && is_number(folder)))
     }
+}
+
+/// Each name with its class; none where two classes share it.
+fn unique(names: &[String]) -> HashMap<String, Option<usize>> {
+    let mut found = HashMap::new();
+    for (index, name) in names.iter().enumerate() {
+        found.entry(name.clone()).and_modify(|class| *class = None).or_insert(Some(index));
+    }
+    found
 }
 
 fn is_number(text: &str) -> bool {
@@ -66,13 +81,6 @@ fn split_synset(name: &str) -> (Option<&str>, &str) {
         Some((synset, rest)) if is_synset(synset) && rest.starts_with([' ', '_', '-']) => (Some(synset), &rest[1..]),
         _ => (None, name),
     }
-}
-
-/// Lower case; whatever is no letter or digit separates words.
-fn plain(name: &str) -> String {
-    let lower = name.to_lowercase();
-    let words = lower.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
-    words.collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
@@ -111,6 +119,16 @@ mod tests {
         assert_eq!(labels.class("Cardigan"), Some(0));
         assert_eq!(labels.class("cardigan"), Some(1));
         assert_eq!(labels.class("CARDIGAN"), None);
+    }
+
+    #[test]
+    fn a_name_that_two_classes_share_names_neither() {
+        // ImageNet has two cranes and two maillots.
+        let labels = labels(&["crane", "crane", "maillot", "maillot, tank suit"], &[]);
+        assert_eq!(labels.class("crane"), None);
+        assert_eq!(labels.class("maillot"), Some(2));
+        assert_eq!(labels.class("tank suit"), Some(3));
+        assert_eq!(labels.class("1"), Some(1));
     }
 
     #[test]

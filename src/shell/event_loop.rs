@@ -20,6 +20,7 @@ use crate::app::keymap::presses;
 use crate::app::{Action, Effect, Notice, Report, State, Terminal, update};
 use crate::term::input::{Decoder, Input};
 use crate::term::{CellSize, Facts, Protocol, Reply, Wishes, decide};
+use crate::triage::Journal;
 use crate::ui;
 
 /// Screens of so many columns have room for the reason why pictures are drawn as they are.
@@ -65,6 +66,8 @@ pub(super) struct EventLoop {
     pool: Pool,
     reports: Sender<Report>,
     engine: Option<std::sync::Arc<dyn Engine>>,
+    /// Where marks are kept, or why nowhere.
+    journal: Result<Journal, String>,
     /// Something changed since the last frame.
     dirty: bool,
     /// Where the terminal has not said all yet: what it said so far, and until when the rest may come.
@@ -80,10 +83,23 @@ impl EventLoop {
         decoder: Decoder,
         pool: Pool,
         reports: Sender<Report>,
+        journal: Result<Journal, String>,
         owed: Option<(Facts, Wishes)>,
     ) -> Self {
         let owed = owed.map(|(facts, wishes)| Owed { facts, wishes, until: Instant::now() + ANSWERS_LIMIT });
-        EventLoop { state, screen, sources, decoder, pool, reports, engine: None, dirty: true, owed, end: None }
+        EventLoop {
+            state,
+            screen,
+            sources,
+            decoder,
+            pool,
+            reports,
+            engine: None,
+            journal,
+            dirty: true,
+            owed,
+            end: None,
+        }
     }
 
     /// Runs until the end. `typed` came before the loop began.
@@ -330,6 +346,15 @@ impl EventLoop {
                     let _ = reports.send(Report::Exported(caught(|| engine.export(&export)).flatten()));
                 };
                 std::thread::Builder::new().name("export".to_owned()).spawn(write)?;
+            }
+            Effect::Mark { path, marked } => {
+                let kept = match &mut self.journal {
+                    Ok(journal) => journal.set(&path, marked).map_err(|error| error.to_string()),
+                    Err(reason) => Err(reason.clone()),
+                };
+                if let Err(reason) = kept {
+                    self.act(Action::Notify(Notice::Failed(reason)))?;
+                }
             }
             Effect::Copy(text) => self.screen.write(&format!("\x1b]52;c;{}\x07", STANDARD.encode(text)))?,
             Effect::Redraw => self.screen.redraw(true)?,

@@ -25,8 +25,9 @@ use std::time::Duration;
 
 use crossbeam_channel::unbounded;
 
-use crate::app::{ModelSummary, Selection, State};
+use crate::app::{ModelSummary, Notice, Selection, State};
 use crate::term::{Session, Wishes, decide, input::Decoder, probe, read_input};
+use crate::triage::Journal;
 
 pub use classify::{ClassifierEngine, Settings, WriteExport};
 pub use doctor::{Findings, doctor};
@@ -55,6 +56,8 @@ pub struct Options {
     pub load: Load,
     /// Graphics protocol and cell size, where the user insists.
     pub graphics: Wishes,
+    /// Where marks are kept, or why nowhere.
+    pub journal: Result<Journal, String>,
     /// What to explain, and how, to begin with.
     pub selection: Selection,
     /// Worker threads.
@@ -73,7 +76,7 @@ enum News {
 /// # Errors
 /// When there is no terminal, or the model cannot be loaded.
 pub fn run(options: Options) -> anyhow::Result<()> {
-    let Options { root, base, find, decode, load, graphics: wishes, selection, threads } = options;
+    let Options { root, base, find, decode, load, graphics: wishes, journal, selection, threads } = options;
     // The slow things begin first.
     let (news_sender, news) = unbounded();
     let (reports_sender, reports) = unbounded();
@@ -102,8 +105,15 @@ pub fn run(options: Options) -> anyhow::Result<()> {
     let sources = event_loop::Sources { input, signals, news, reports };
     let mut state = State::new(root, base);
     state.selection = selection;
+    if let Ok(journal) = &journal {
+        match journal.marks() {
+            Ok(marks) => state.marks = marks,
+            Err(error) => state.notice = Some(Notice::Failed(error.to_string())),
+        }
+    }
     let owed = (!probe.complete).then_some((probe.facts, wishes));
-    let mut event_loop = event_loop::EventLoop::new(state, screen, sources, decoder, workers, reports_sender, owed);
+    let mut event_loop =
+        event_loop::EventLoop::new(state, screen, sources, decoder, workers, reports_sender, journal, owed);
     let end = event_loop.run(probe.typed);
     event_loop.finish();
     match end? {

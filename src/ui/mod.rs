@@ -17,8 +17,8 @@ use crate::app::{Action, Command, Panel, Picture, State};
 use canvas::Canvas;
 use layout::Areas;
 use views::{
-    Window, channels, classes, empty, header, help, list, methods, parameters, picture, segments, status, strip, tiny,
-    why,
+    Window, channels, classes, confusions, empty, header, help, list, methods, parameters, picture, segments, status,
+    strip, tiny, why,
 };
 
 pub use test_card::{CardPage, draw_test_card};
@@ -51,6 +51,7 @@ pub fn draw(frame: &mut Frame<'_>, state: &State, theme: Theme) -> Vec<Placement
         Panel::Parameters { .. } => parameters::draw(canvas, &areas, state, theme),
         Panel::Segments { .. } => segments::draw(canvas, &areas, state, theme),
         Panel::Channels { .. } => channels::draw(canvas, &areas, state, theme),
+        Panel::Confusions { .. } => confusions::draw(canvas, &areas, state, theme),
         Panel::None | Panel::Filter | Panel::Help { .. } => list::draw(canvas, &areas, state, theme),
     };
     if areas.tiny {
@@ -135,6 +136,10 @@ pub fn click(state: &State, at: Position) -> Option<Action> {
             }
             let (_, list) = segments::parts(&areas);
             Window::new(list, *marked, state.segments()?.weights.len()).at(at).map(Action::Pick)
+        }
+        Panel::Confusions { marked } => {
+            let (_, list) = segments::parts(&areas);
+            Window::new(list, *marked, state.confusions().len()).at(at).map(Action::Pick)
         }
         Panel::Channels { .. } => {
             let row = if areas.panel().contains(at) {

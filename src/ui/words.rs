@@ -43,6 +43,13 @@ fn take(characters: impl Iterator<Item = char>, width: usize) -> String {
     taken
 }
 
+/// What is true and what is said of an image that is taken for another, in `width` cells: where both are long, each gets
+/// half.
+pub(super) fn mistake(truth: &str, said: &str, width: usize) -> String {
+    let left = width.saturating_sub(2 + said.width()).max(width / 2);
+    cut(&format!("{}: {said}", cut(truth, left)), width)
+}
+
 /// The text in lines of at most `width` cells, broken between words where possible.
 pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();

@@ -112,7 +112,7 @@ fn the_help_is_scrolled_where_it_does_not_fit() {
         letters(&mut state, "j");
     }
     for binding in KEYMAP.iter().filter(|binding| binding.section != Section::Help) {
-        assert!(seen.contains(&format!("{:<14} {}", label(binding), binding.help)), "{} is cut", binding.help);
+        assert!(seen.contains(&format!("{:<15} {}", label(binding), binding.help)), "{} is cut", binding.help);
     }
 }
 

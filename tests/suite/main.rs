@@ -28,6 +28,7 @@ mod screens;
 mod superpixels;
 mod support;
 mod terminal;
+mod triage;
 
 /// Every file beside this one is declared above: a test that is not compiled proves nothing.
 #[test]

@@ -57,6 +57,7 @@ fn no_size_is_too_small_to_draw() {
         Some(Command::SetParameters),
         Some(Command::ListSegments),
         Some(Command::ListChannels),
+        Some(Command::ListConfusions),
         Some(Command::ToggleHelp),
     ] {
         press(&mut state, &[Command::Escape]);
@@ -103,6 +104,27 @@ fn the_filter_shows_names_and_how_many_are_left() {
     press(&mut state, &[Command::Filter]);
     type_text(&mut state, "a00");
     approve("filter_80x24", &state);
+}
+
+#[test]
+fn kinds_of_errors_stand_where_the_list_was() {
+    let mut state = at_the_pelican((80, 24));
+    press(&mut state, &[Command::ListConfusions]);
+    approve("confusions_80x24", &state);
+    update(&mut state, terminal((20, 6)));
+    approve("confusions_20x6", &state);
+    let mut right = opened((80, 24));
+    press(&mut right, &[Command::ListConfusions]);
+    approve("confusions_none_80x24", &right);
+}
+
+#[test]
+fn a_sorted_list_with_a_mark_and_a_condition_says_so() {
+    let mut state = at_the_pelican((120, 36));
+    press(&mut state, &[Command::Mark, Command::Sort, Command::Filter]);
+    type_text(&mut state, "p>0.1");
+    press(&mut state, &[Command::Accept]);
+    approve("triage_120x36", &state);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use crate::ui::canvas::Canvas;
 use crate::ui::words::{Piece, cut, pad, piece, spread};
 
 /// Cells of the keys.
-const KEYS: usize = 14;
+const KEYS: usize = 15;
 /// The widest column.
 const WIDEST: u16 = 52;
 

@@ -3,13 +3,13 @@
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
-use unicode_width::UnicodeWidthStr;
+use unicode_width::UnicodeWidthStr as _;
 
-use crate::app::{Entry, Outcome, Panel, State};
+use crate::app::{CONDITIONS, Entry, Outcome, Panel, State};
 use crate::ui::Theme;
 use crate::ui::canvas::Canvas;
 use crate::ui::layout::Areas;
-use crate::ui::words::{cut, cut_start, pad, percent};
+use crate::ui::words::{cut, cut_start, mistake, pad, percent};
 
 /// Width from which a row has room for the file's name beside the prediction.
 const WIDE: usize = 44;
@@ -30,28 +30,41 @@ pub(in crate::ui) fn draw_rows(canvas: &mut Canvas<'_>, area: Rect, state: &Stat
         canvas.row(area, row, line(entry, is_current, width, state, theme));
     }
     if state.visible.is_empty() && !state.entries.is_empty() {
-        canvas.row(area, 0, Span::styled("   no name matches", theme.quiet()));
+        canvas.row(area, 0, Span::styled(format!("   {}", state.why_none()), theme.quiet()));
     }
 }
 
-/// What the list shows, or what is typed.
+/// What the list shows and in what order, or what is typed.
 pub(in crate::ui) fn draw_title(canvas: &mut Canvas<'_>, area: Rect, state: &State, theme: Theme) {
-    let line = match (&state.panel, state.filter.is_empty()) {
-        (Panel::Filter, _) => Line::from(vec![
-            Span::styled(" / ", theme.accent()),
-            Span::raw(cut_start(&state.filter, usize::from(area.width).saturating_sub(5))),
-            Span::styled("▏", theme.accent()),
-        ]),
-        (_, false) => Line::from(vec![
-            Span::styled(" / ", theme.quiet()),
-            Span::raw(cut_start(&state.filter, usize::from(area.width).saturating_sub(5))),
-        ]),
-        _ => Line::styled(" images", theme.quiet()),
+    let width = usize::from(area.width);
+    let is_typing = state.panel == Panel::Filter;
+    let mut spans = if is_typing || !state.filter.is_empty() {
+        let style = if is_typing { theme.accent() } else { theme.quiet() };
+        vec![Span::styled(" / ", style), Span::raw(cut_start(&state.filter, width.saturating_sub(5)))]
+    } else {
+        vec![Span::styled(" images", theme.quiet())]
     };
-    canvas.line(area, line);
+    if is_typing {
+        spans.push(Span::styled("▏", theme.accent()));
+    }
+    let used: usize = spans.iter().map(Span::width).sum();
+    let aside = match state.order.words() {
+        _ if is_typing && state.filter.is_empty() => Some(hint()),
+        Some(words) if is_typing || !state.filter.is_empty() => Some(format!("  {words}")),
+        words => words.map(|words| format!(", {words}")),
+    };
+    if let Some(aside) = aside.filter(|aside| used + aside.width() <= width || state.filter.is_empty()) {
+        spans.push(Span::styled(cut(&aside, width.saturating_sub(used)), theme.quiet()));
+    }
+    canvas.line(area, Line::from(spans));
 }
 
-/// `▸ ✗ pelican: goose   41.2 %`
+/// What may be typed.
+fn hint() -> String {
+    format!("a name, {}", CONDITIONS.join(", "))
+}
+
+/// `*▸ ✗ pelican: goose   41.2 %`, with a star where it is marked.
 fn line<'a>(entry: &Entry, is_current: bool, width: usize, state: &State, theme: Theme) -> Line<'a> {
     let (sign, sign_style) = sign(entry, theme);
     let emphasis = if is_current { theme.strong() } else { Style::new() };
@@ -59,10 +72,11 @@ fn line<'a>(entry: &Entry, is_current: bool, width: usize, state: &State, theme:
     let room = width.saturating_sub(5 + 8);
     let name_width = if width >= WIDE { room * 45 / 100 } else { 0 };
     let (text, share) = words(entry, state, room.saturating_sub(name_width + 3));
-    let filtering = !state.filter.is_empty() || state.panel == Panel::Filter;
+    let filtering = state.looks_for_names();
     let named = matches!(entry.outcome, Outcome::Classified(_)) && !filtering;
+    let star = if entry.is_marked { "*" } else { " " };
     let mut spans =
-        vec![Span::styled(format!(" {marker} "), theme.accent()), Span::styled(sign, sign_style), Span::raw(" ")];
+        vec![Span::styled(format!("{star}{marker} "), theme.accent()), Span::styled(sign, sign_style), Span::raw(" ")];
     let quiet = if is_current { emphasis } else { theme.quiet() };
     if width >= WIDE {
         spans.push(Span::styled(pad(&cut_start(&entry.name, name_width), name_width) + "  ", quiet));
@@ -96,11 +110,7 @@ fn words(entry: &Entry, state: &State, room: usize) -> (String, Option<f32>) {
             let Some((best, model)) = top.first().zip(state.model.as_deref()) else { return (String::new(), None) };
             let label = model.short_label(best.index);
             let text = match entry.truth.filter(|truth| *truth != best.index) {
-                // Where both are long, each gets half.
-                Some(truth) => {
-                    let left = room.saturating_sub(2 + label.width()).max(room / 2);
-                    format!("{}: {label}", cut(model.short_label(truth), left))
-                }
+                Some(truth) => mistake(model.short_label(truth), label, room),
                 None => label.to_owned(),
             };
             (text, Some(best.probability))

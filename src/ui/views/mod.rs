@@ -10,6 +10,7 @@ use super::canvas::Canvas;
 
 pub(super) mod channels;
 pub(super) mod classes;
+pub(super) mod confusions;
 pub(super) mod empty;
 pub(super) mod header;
 pub(super) mod help;

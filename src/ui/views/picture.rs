@@ -170,6 +170,9 @@ fn draw_title(canvas: &mut Canvas<'_>, area: Rect, state: &State, theme: Theme) 
     let kept = right.iter().filter(|piece| piece.rank == 1).map(|piece| piece.width() + 2).sum();
     let name = cut_start(&entry.name, width.saturating_sub(kept).max(width / 3));
     let mut left: Vec<Piece<'_>> = vec![piece(0, Span::styled(name, theme.strong()))];
+    if entry.is_marked {
+        left.push(piece(2, Span::styled("* marked", theme.accent())));
+    }
     let texts = sizes(state, image).into_iter().zip(4..);
     left.extend(texts.map(|(text, rank)| piece(rank, Span::styled(text, theme.quiet()))));
     let inner = Rect { x: area.x + 1, width: area.width.saturating_sub(2), ..area };

@@ -41,7 +41,7 @@ pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, areas: &Areas, state: &State,
             Line::from(vec![
                 Span::styled(marker, theme.accent()),
                 Span::raw(sign),
-                Span::raw(" "),
+                Span::styled(if entry.is_marked { "*" } else { " " }, theme.accent()),
                 Span::raw(pad(&text, room)),
                 Span::raw(share),
             ]),

@@ -9,7 +9,7 @@ const LONGEST: usize = 512;
 
 /// How well `text` matches, higher is better; none if it does not. Case does not matter; each word of the query must match
 /// by itself. An empty query matches everything equally.
-pub(crate) fn score(query: &str, text: &str) -> Option<i32> {
+pub(super) fn score(query: &str, text: &str) -> Option<i32> {
     let text: Vec<char> = text.chars().take(LONGEST).flat_map(char::to_lowercase).collect();
     query.split_whitespace().map(|word| score_word(word, &text)).sum()
 }
@@ -40,7 +40,7 @@ fn score_from(word: &[char], text: &[char], start: usize) -> Option<i32> {
 }
 
 /// The positions of all texts that match, best first, ties in order.
-pub(crate) fn search<'a>(query: &str, texts: impl Iterator<Item = &'a str>) -> Vec<usize> {
+pub fn search<'a>(query: &str, texts: impl Iterator<Item = &'a str>) -> Vec<usize> {
     let mut matches: Vec<(i32, usize)> =
         texts.enumerate().filter_map(|(index, text)| Some((score(query, text)?, index))).collect();
     matches.sort_by_key(|(points, index)| (-points, *index));

@@ -1,0 +1,64 @@
+//! Which classes are taken for which.
+
+use std::collections::HashMap;
+
+use super::Entry;
+
+/// Images of one class that the model takes for another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Confusion {
+    /// What they are.
+    pub truth: usize,
+    /// What the model says.
+    pub said: usize,
+    /// How many there are.
+    pub count: usize,
+    /// Out of how many of that class, as far as they are classified.
+    pub of: usize,
+}
+
+/// Every mistake by its kind, the most frequent first; of those that are equally frequent, that of the rarer class.
+pub fn confusions(entries: &[Entry]) -> Vec<Confusion> {
+    let mut pairs: HashMap<(usize, usize), usize> = HashMap::new();
+    let mut classes: HashMap<usize, usize> = HashMap::new();
+    for (truth, said) in entries.iter().filter_map(|entry| Some((entry.truth?, entry.best()?.index))) {
+        *classes.entry(truth).or_default() += 1;
+        if truth != said {
+            *pairs.entry((truth, said)).or_default() += 1;
+        }
+    }
+    let found = pairs.into_iter();
+    let mut found: Vec<Confusion> = found
+        .map(|((truth, said), count)| Confusion { truth, said, count, of: classes.get(&truth).copied().unwrap_or(0) })
+        .collect();
+    found.sort_by_key(|pair| (std::cmp::Reverse(pair.count), pair.of, pair.truth, pair.said));
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::entry::tests::{classified, pending};
+    use super::*;
+
+    #[test]
+    fn mistakes_are_counted_by_kind_and_in_relation_to_their_class() {
+        let entries = [
+            classified("1", Some(0), 1, 0.9),
+            classified("2", Some(0), 1, 0.9),
+            classified("3", Some(0), 0, 0.9),
+            classified("4", Some(0), 2, 0.9),
+            classified("5", Some(2), 0, 0.9),
+            classified("6", None, 0, 0.9),
+            pending("7"),
+        ];
+        let expected = [(0, 1, 2, 4), (2, 0, 1, 1), (0, 2, 1, 4)];
+        let found: Vec<_> =
+            confusions(&entries).into_iter().map(|pair| (pair.truth, pair.said, pair.count, pair.of)).collect();
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn where_nothing_is_wrong_there_is_nothing_to_list() {
+        assert!(confusions(&[classified("1", Some(0), 0, 0.9), pending("2")]).is_empty());
+    }
+}

@@ -1,0 +1,259 @@
+//! What is typed to narrow the list: words of the name, and conditions on what the model says.
+
+use super::{Entry, Outcome, fuzzy};
+use crate::text::plain;
+
+/// An example of each condition, as it is typed: what the images are, their class, what the model says, how sure it is.
+pub const CONDITIONS: &[&str] = &["is:wrong", "true:cat", "said:dog", "p<0.5"];
+
+/// What `is:` takes.
+const KINDS: &[(&str, fn(&Entry) -> bool)] = &[
+    ("wrong", |entry| entry.is_right() == Some(false)),
+    ("right", |entry| entry.is_right() == Some(true)),
+    ("marked", |entry| entry.is_marked),
+    ("failed", |entry| matches!(entry.outcome, Outcome::Failed(_))),
+];
+
+#[derive(Debug, Clone)]
+enum Condition {
+    Is(fn(&Entry) -> bool),
+    True(Vec<usize>),
+    Said(Vec<usize>),
+    Below(f32),
+    Above(f32),
+}
+
+impl Condition {
+    fn holds(&self, entry: &Entry) -> bool {
+        let best = || entry.best().map(|best| best.probability);
+        match self {
+            Condition::Is(holds) => holds(entry),
+            Condition::True(classes) => entry.truth.is_some_and(|truth| classes.contains(&truth)),
+            Condition::Said(classes) => entry.best().is_some_and(|best| classes.contains(&best.index)),
+            Condition::Below(most) => best().is_some_and(|probability| probability < *most),
+            Condition::Above(least) => best().is_some_and(|probability| probability > *least),
+        }
+    }
+}
+
+/// A filter, understood.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    words: String,
+    conditions: Vec<Condition>,
+    problem: Option<String>,
+}
+
+impl Filter {
+    /// Understands what was typed, for classes with these names. All that is asked for must hold; a condition of which only
+    /// the beginning is typed does not count yet. What looks like no condition is a word of the name.
+    pub fn parse(text: &str, labels: &[String]) -> Filter {
+        let mut filter = Filter::default();
+        for token in text.split_whitespace() {
+            match condition(token, labels) {
+                Some(Ok(condition)) => filter.conditions.extend(condition),
+                Some(Err(problem)) => filter.problem = Some(problem),
+                None => {
+                    filter.words.push_str(token);
+                    filter.words.push(' ');
+                }
+            }
+        }
+        filter
+    }
+
+    /// Whether it looks for names.
+    pub fn has_words(&self) -> bool {
+        !self.words.is_empty()
+    }
+
+    /// Whether it depends on what is known of an image besides its name.
+    pub fn has_conditions(&self) -> bool {
+        !self.conditions.is_empty() || self.problem.is_some()
+    }
+
+    /// Why nothing can match.
+    pub fn problem(&self) -> Option<&str> {
+        self.problem.as_deref()
+    }
+
+    /// How well an image matches, higher is better; none if it does not.
+    pub fn score(&self, entry: &Entry) -> Option<i32> {
+        let holds = self.problem.is_none() && self.conditions.iter().all(|condition| condition.holds(entry));
+        if holds { fuzzy::score(&self.words, &entry.name) } else { None }
+    }
+
+    /// The filter for images of one class that are taken for another.
+    pub fn for_confusion(truth: usize, said: usize, labels: &[String]) -> String {
+        format!("true:{} said:{}", spelling(truth, labels), spelling(said, labels))
+    }
+}
+
+/// The condition that a token is: none where it is a word, an inner none where there is too little of it.
+fn condition(token: &str, labels: &[String]) -> Option<Result<Option<Condition>, String>> {
+    if let Some((key, value)) = token.split_once(':') {
+        let classes = || if value.is_empty() { Ok(None) } else { classes(value, labels).map(Some) };
+        return match key {
+            "is" => Some(kind(value)),
+            "true" => Some(classes().map(|found| found.map(Condition::True))),
+            "said" => Some(classes().map(|found| found.map(Condition::Said))),
+            _ => None,
+        };
+    }
+    let limit = token.strip_prefix('p')?;
+    let (condition, number): (fn(f32) -> Condition, &str) = match (limit.strip_prefix('<'), limit.strip_prefix('>')) {
+        (Some(number), _) => (Condition::Below, number),
+        (_, Some(number)) => (Condition::Above, number),
+        _ => return None,
+    };
+    Some(share(number).map(|share| share.map(condition)))
+}
+
+fn kind(value: &str) -> Result<Option<Condition>, String> {
+    if value.is_empty() {
+        return Ok(None);
+    }
+    let found = KINDS.iter().find(|(name, _)| name.starts_with(&value.to_lowercase()));
+    let names = || KINDS.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
+    found.map(|(_, holds)| Some(Condition::Is(*holds))).ok_or_else(|| format!("is:{value} is none of {}", names()))
+}
+
+/// `0.5` and `50%` are the same.
+fn share(number: &str) -> Result<Option<f32>, String> {
+    let (digits, unit) = number.strip_suffix('%').map_or((number, 1.0), |digits| (digits, 100.0));
+    if digits.is_empty() || digits == "." {
+        return Ok(None);
+    }
+    let share = digits.parse().ok().map(|value: f32| value / unit).filter(|share| (0.0..=1.0).contains(share));
+    share.map(Some).ok_or_else(|| format!("{number} is no probability: they go from 0 to 1"))
+}
+
+/// The classes of that name, else the one of that index, else those whose name holds it.
+fn classes(value: &str, labels: &[String]) -> Result<Vec<usize>, String> {
+    let wanted = plain(value);
+    let those = |fits: &dyn Fn(&str) -> bool| -> Vec<usize> {
+        (0..labels.len()).filter(|class| fits(&plain(first_name(&labels[*class])))).collect()
+    };
+    let named = those(&|name| name == wanted);
+    let index = value.parse().ok().filter(|class| *class < labels.len()).map(|class| vec![class]);
+    let found = if named.is_empty() { index.unwrap_or_else(|| those(&|name| name.contains(&wanted))) } else { named };
+    if found.is_empty() { Err(format!("no class is called {value}")) } else { Ok(found) }
+}
+
+/// How a class is typed so that no other is meant.
+fn spelling(class: usize, labels: &[String]) -> String {
+    let name = labels.get(class).map(|label| plain(first_name(label)).replace(' ', "-")).unwrap_or_default();
+    let is_clear = !name.is_empty() && classes(&name, labels).is_ok_and(|found| found == [class]);
+    if is_clear { name } else { class.to_string() }
+}
+
+/// The first of the names in `tench, Tinca tinca`.
+fn first_name(label: &str) -> &str {
+    label.split(',').next().unwrap_or(label)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::entry::tests::{classified, pending};
+    use super::*;
+
+    const LABELS: [&str; 6] = ["cat", "dog", "wildcat", "siamese cat, Siamese", "crane", "crane"];
+
+    fn labels() -> Vec<String> {
+        LABELS.map(String::from).to_vec()
+    }
+
+    fn entries() -> Vec<Entry> {
+        let marked = Entry { is_marked: true, ..pending("marked") };
+        let failed = Entry { outcome: Outcome::Failed("no JPEG".to_owned()), ..pending("failed") };
+        vec![
+            classified("cat/1", Some(0), 0, 0.9),
+            classified("cat/2", Some(0), 1, 0.6),
+            classified("dog/3", Some(1), 2, 0.3),
+            classified("siamese/4", Some(3), 3, 0.5),
+            classified("none/5", None, 0, 0.95),
+            marked,
+            failed,
+        ]
+    }
+
+    fn through(text: &str) -> Vec<String> {
+        let filter = Filter::parse(text, &labels());
+        entries().into_iter().filter(|entry| filter.score(entry).is_some()).map(|entry| entry.name).collect()
+    }
+
+    #[test]
+    fn conditions_let_through_what_they_say() {
+        for (text, names) in [
+            ("is:wrong", &["cat/2", "dog/3"][..]),
+            ("is:w", &["cat/2", "dog/3"]),
+            ("is:right", &["cat/1", "siamese/4"]),
+            ("is:marked", &["marked"]),
+            ("is:failed", &["failed"]),
+            ("true:cat", &["cat/1", "cat/2"]),
+            ("true:Siamese-Cat", &["siamese/4"]),
+            ("said:cat", &["cat/1", "none/5"]),
+            ("said:wild", &["dog/3"]),
+            ("said:1", &["cat/2"]),
+            ("true:cat said:dog", &["cat/2"]),
+            ("p<0.5", &["dog/3"]),
+            ("p>60%", &["cat/1", "none/5"]),
+            ("p>0.5 p<0.7", &["cat/2"]),
+            ("is:wrong 3", &["dog/3"]),
+        ] {
+            assert_eq!(through(text), names, "{text}");
+        }
+    }
+
+    #[test]
+    fn half_a_condition_does_not_count_yet() {
+        for text in ["", " ", "is:", "true:", "said:", "p<", "p>", "p<.", "p<%"] {
+            assert_eq!(through(text).len(), entries().len(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_match_says_why() {
+        for (text, says) in [
+            ("is:red", "wrong, right, marked, failed"),
+            ("true:horse", "no class is called horse"),
+            ("said:99", "no class is called 99"),
+            ("p<2", "from 0 to 1"),
+            ("p>x", "from 0 to 1"),
+            ("p<nan", "from 0 to 1"),
+        ] {
+            assert!(through(text).is_empty(), "{text}");
+            let filter = Filter::parse(text, &labels());
+            assert!(filter.problem().is_some_and(|problem| problem.contains(says)), "{text}: {:?}", filter.problem());
+        }
+    }
+
+    #[test]
+    fn other_colons_and_letters_are_parts_of_names() {
+        let filter = Filter::parse("pelican c:drive p", &labels());
+        assert!(filter.has_words() && !filter.has_conditions());
+        assert!(filter.score(&pending("c:drive/pelican/p.png")).is_some());
+    }
+
+    #[test]
+    fn a_confusion_is_spelt_so_that_it_means_those_two_classes() {
+        for (truth, said) in (0..LABELS.len()).flat_map(|truth| (0..LABELS.len()).map(move |said| (truth, said))) {
+            let text = Filter::for_confusion(truth, said, &labels());
+            let filter = Filter::parse(&text, &labels());
+            for (other_truth, other_said) in [(truth, said), (said, truth), (0, 1), (4, 5)] {
+                let entry = classified("x", Some(other_truth), other_said, 0.5);
+                let is_meant = (other_truth, other_said) == (truth, said);
+                assert_eq!(filter.score(&entry).is_some(), is_meant, "{text}");
+            }
+        }
+        assert_eq!(Filter::for_confusion(3, 0, &labels()), "true:siamese-cat said:cat");
+    }
+
+    #[test]
+    fn every_condition_of_the_help_is_one() {
+        for text in CONDITIONS {
+            let filter = Filter::parse(text, &labels());
+            assert!(filter.has_conditions() && filter.problem().is_none(), "{text}");
+        }
+    }
+}

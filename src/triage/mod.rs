@@ -1,0 +1,16 @@
+//! Finding, among thousands of images, those that matter: what is known of each, conditions on it, orders, the classes that
+//! are taken for each other, and marks that outlive the session.
+
+mod confusion;
+mod entry;
+mod filter;
+mod fuzzy;
+mod journal;
+mod order;
+
+pub use confusion::{Confusion, confusions};
+pub use entry::{Entry, Outcome};
+pub use filter::{CONDITIONS, Filter};
+pub use fuzzy::search;
+pub use journal::{Journal, JournalError, Marks};
+pub use order::Order;

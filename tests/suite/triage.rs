@@ -1,0 +1,236 @@
+//! Finding the images that matter: conditions, orders, mistakes and marks, in the interface and for scripts.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use image::RgbImage;
+use seewhy::app::{Action, Command, Effect, Notice, Panel, Report, State, update};
+use seewhy::triage::{Journal, Order};
+
+use crate::cli::{errors, seewhy};
+use crate::support::interface::{finished, opened, predicted, press, screen, type_text};
+use crate::support::pty::{Answers, Pty};
+
+const SIZE: (u16, u16) = (100, 30);
+
+fn names(state: &State) -> Vec<&str> {
+    state.visible.iter().map(|image| state.entries[*image].name.as_str()).collect()
+}
+
+fn filtered(state: &mut State, text: &str) {
+    press(state, &[Command::Escape, Command::Escape, Command::Filter]);
+    type_text(state, text);
+    press(state, &[Command::Accept]);
+}
+
+/// The image's prediction comes in.
+fn predict(state: &mut State, image: usize) {
+    update(state, Action::Report(Report::Predicted(image, Ok(predicted(image)))));
+}
+
+#[test]
+fn conditions_and_names_narrow_the_list_together() {
+    let mut state = finished(SIZE);
+    for (text, expected) in [
+        ("is:wrong", &["pelican/0007.jpg"][..]),
+        ("is:right bull", &["bullfrog/0004.jpg"]),
+        ("true:pelican said:goose", &["pelican/0007.jpg"]),
+        ("said:american-coot", &["holiday/金魚 at the lake.png"]),
+        ("true:agama p>80%", &["agama/0010.jpg"]),
+    ] {
+        filtered(&mut state, text);
+        assert_eq!(names(&state), expected, "{text}");
+        let shown = screen(&state);
+        assert!(shown.contains(&format!("/ {text}")) && shown.contains("1 of 1 (6)"), "{shown}");
+    }
+    press(&mut state, &[Command::Escape]);
+    assert_eq!(state.visible.len(), 6);
+}
+
+#[test]
+fn a_condition_that_cannot_be_met_says_why_and_half_a_one_hides_nothing() {
+    let mut state = finished(SIZE);
+    press(&mut state, &[Command::Filter]);
+    assert!(screen(&state).contains("/ ▏a name, is:wrong"), "the filter says what it takes:\n{}", screen(&state));
+    type_text(&mut state, "true:");
+    assert_eq!(state.visible.len(), 6);
+    type_text(&mut state, "zebra");
+    assert!(screen(&state).contains("no class is called zebra"), "{}", screen(&state));
+    filtered(&mut state, "is:failed");
+    assert!(screen(&state).contains("no image is so"), "{}", screen(&state));
+}
+
+#[test]
+fn mistakes_join_a_filtered_list_as_they_are_found_and_the_cursor_stays_on_its_image() {
+    let mut state = opened(SIZE);
+    filtered(&mut state, "p<1");
+    assert!(names(&state).is_empty() && screen(&state).contains("none so far"), "{}", screen(&state));
+    predict(&mut state, 3);
+    assert_eq!(names(&state), ["agama/0010.jpg"]);
+    predict(&mut state, 0);
+    predict(&mut state, 2);
+    assert_eq!(names(&state), ["goldfinch/0001.jpg", "pelican/0007.jpg", "agama/0010.jpg"]);
+    assert_eq!(state.cursor, 2, "the agama is still the one that is looked at");
+}
+
+#[test]
+fn the_highest_losses_come_first_on_request_then_the_least_sure() {
+    let mut state = finished(SIZE);
+    press(&mut state, &[Command::Next, Command::Sort]);
+    assert_eq!((state.order, state.cursor), (Order::HighestLoss, 0));
+    let by_truth = ["pelican/0007.jpg", "agama/0010.jpg", "bullfrog/0004.jpg", "goldfinch/0001.jpg"];
+    assert_eq!(names(&state)[..4], by_truth);
+    assert!(screen(&state).contains(" images, highest loss first"), "{}", screen(&state));
+    press(&mut state, &[Command::Sort]);
+    assert_eq!(names(&state)[2], "pelican/0007.jpg", "images of unknown class are sorted with the rest");
+    press(&mut state, &[Command::Next, Command::Next, Command::Sort]);
+    assert_eq!((state.order, state.cursor), (Order::Found, 2), "the image is seen among its neighbours again");
+}
+
+#[test]
+fn an_order_is_kept_while_predictions_come_in_and_while_the_list_is_filtered() {
+    let mut state = opened(SIZE);
+    press(&mut state, &[Command::Sort]);
+    for image in [1, 0, 3, 2] {
+        predict(&mut state, image);
+    }
+    let by_truth = ["pelican/0007.jpg", "agama/0010.jpg", "bullfrog/0004.jpg", "goldfinch/0001.jpg"];
+    assert_eq!(names(&state)[..4], by_truth);
+    filtered(&mut state, "is:right");
+    assert_eq!(names(&state), by_truth[1..]);
+}
+
+#[test]
+fn without_labelled_folders_nothing_is_sorted_by_what_is_wrong() {
+    let mut state = finished(SIZE);
+    for entry in &mut state.entries {
+        (entry.truth, entry.true_probability) = (None, None);
+    }
+    press(&mut state, &[Command::Sort]);
+    assert_eq!(state.order, Order::LeastSure);
+    for command in [Command::NextMistake, Command::ListConfusions] {
+        press(&mut state, &[command]);
+        assert!(screen(&state).contains("! no folder is named after a class"), "{}", screen(&state));
+    }
+}
+
+#[test]
+fn a_key_leads_to_the_next_mistake_and_back() {
+    let mut state = finished(SIZE);
+    press(&mut state, &[Command::NextMistake]);
+    assert_eq!(state.cursor, 2);
+    press(&mut state, &[Command::NextMistake]);
+    assert_eq!(state.cursor, 2);
+    assert_eq!(state.notice, Some(Notice::Failed("no mistake after this image".to_owned())));
+    press(&mut state, &[Command::Last, Command::PreviousMistake]);
+    assert_eq!(state.cursor, 2);
+}
+
+#[test]
+fn kinds_of_errors_are_listed_and_lead_to_their_images() {
+    let mut state = finished(SIZE);
+    press(&mut state, &[Command::ListConfusions]);
+    let text = screen(&state);
+    assert!(text.contains(" 1 of 4 wrong") && text.contains("▸ pelican: goose"), "{text}");
+    assert!(text.contains("100.0 %"), "the only pelican is one of one:\n{text}");
+    press(&mut state, &[Command::Accept]);
+    assert_eq!((state.filter.as_str(), names(&state)), ("true:pelican said:goose", vec!["pelican/0007.jpg"]));
+    assert_eq!(state.panel, Panel::None);
+    press(&mut state, &[Command::Escape]);
+    assert_eq!((state.visible.len(), state.cursor), (6, 2));
+}
+
+#[test]
+fn a_mark_is_shown_kept_and_filtered_by() {
+    let mut state = finished(SIZE);
+    let effects = press(&mut state, &[Command::Next, Command::Mark]);
+    let path: Arc<Path> = Path::new("/data/val/bullfrog/0004.jpg").into();
+    assert!(
+        effects.iter().any(|effect| matches!(effect, Effect::Mark { path: of, marked: true } if *of == path)),
+        "{effects:?}"
+    );
+    let text = screen(&state);
+    assert!(text.contains("*▸ ✓ bullfrog") && text.contains("* marked"), "{text}");
+    filtered(&mut state, "is:marked");
+    assert_eq!(names(&state), ["bullfrog/0004.jpg"]);
+    let effects = press(&mut state, &[Command::Mark]);
+    assert!(effects.iter().any(|effect| matches!(effect, Effect::Mark { marked: false, .. })));
+    assert!(names(&state).is_empty(), "what is no longer marked leaves the list");
+    press(&mut state, &[Command::Mark, Command::NextMistake, Command::Escape]);
+    assert_eq!(state.visible.len(), 6);
+}
+
+/// Folders named after classes of the bundled model, with pictures that it cannot know.
+fn labelled() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (class, tint) in [("cat", 40), ("dog", 120), ("frog", 200)] {
+        std::fs::create_dir(folder.path().join(class)).unwrap();
+        let picture = RgbImage::from_fn(40, 40, |x, y| image::Rgb([tint, (6 * x) as u8, (6 * y) as u8]));
+        picture.save(folder.path().join(class).join("1.png")).unwrap();
+    }
+    folder
+}
+
+#[test]
+fn marks_survive_kill_9_and_are_there_for_scripts() {
+    let folder = labelled();
+    let marks = folder.path().join("state/marks.jsonl");
+    let marks = marks.to_str().unwrap();
+    let open = || {
+        let pty = Pty::run(env!("CARGO_BIN_EXE_seewhy"), &["--marks", marks, "."], folder.path(), Answers::PLAIN);
+        pty.wait_until("the first map", |screen| screen.contains("1 of 3") && screen.contains("raw"));
+        pty
+    };
+    let mut pty = open();
+    pty.keys("jx");
+    pty.wait_for("* marked");
+    pty.signal("KILL");
+    pty.wait();
+
+    let mut pty = open();
+    pty.keys("/is:marked\r");
+    pty.wait_until("the marked image", |screen| screen.contains("1 of 1 (3)") && screen.contains("* marked"));
+    assert!(pty.text().contains("dog/1.png"), "{}", pty.text());
+    pty.keys("q");
+    assert!(pty.wait().success());
+
+    let listed = |arguments: &[&str]| {
+        let output = seewhy(&[&["marks", "--marks", marks], arguments].concat()).current_dir(&folder).output().unwrap();
+        assert!(output.status.success(), "{}", errors(&output));
+        (String::from_utf8(output.stdout.clone()).unwrap(), errors(&output))
+    };
+    let dog = std::path::absolute(folder.path().join("dog/1.png")).unwrap();
+    let dog = dog.to_str().unwrap();
+    assert_eq!(listed(&[]).0, format!("{dog}\n"));
+    assert_eq!(listed(&["dog", "-0"]).0, format!("{dog}\0"));
+    assert_eq!(listed(&["cat"]).0, "");
+    std::fs::remove_file(dog).unwrap();
+    let (paths, says) = listed(&[]);
+    assert!(paths.is_empty() && says.contains("1 marked images that are not there any more"), "{says}");
+}
+
+#[test]
+fn marks_that_cannot_be_kept_say_so() {
+    let folder = labelled();
+    let mut pty = Pty::run(env!("CARGO_BIN_EXE_seewhy"), &["--marks", "cat", "."], folder.path(), Answers::PLAIN);
+    pty.wait_for("cannot read the marks in cat");
+    pty.wait_until("the first map", |screen| screen.contains("1 of 3") && screen.contains("layers"));
+    pty.keys("x");
+    pty.wait_for("cannot keep the marks in cat");
+    pty.keys("q");
+    assert!(pty.wait().success());
+    let output = seewhy(&["--marks", "x", "classify", "."]).output().unwrap();
+    assert!(errors(&output).contains("write it after"), "{}", errors(&output));
+}
+
+#[test]
+fn what_was_marked_before_is_marked_when_it_is_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut journal = Journal::at(folder.path().join("marks.jsonl"));
+    journal.set(Path::new("/data/val/agama/0010.jpg"), true).unwrap();
+    let mut state = State::new("val/".to_owned(), Some("/data/val".into()));
+    state.marks = journal.marks().unwrap();
+    let paths = ["/data/val/agama/0010.jpg", "/data/val/agama/0011.jpg"].map(|path| Arc::from(Path::new(path)));
+    update(&mut state, Action::Found(paths.to_vec()));
+    assert_eq!(state.entries.iter().map(|entry| entry.is_marked).collect::<Vec<_>>(), [true, false]);
+}
