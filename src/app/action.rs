@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{ModelSummary, Notice, Report, Terminal};
+use super::{ImageId, ModelSummary, Notice, Report, Terminal};
 
 /// What a key asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +60,8 @@ pub enum Command {
     ListSegments,
     /// List the channels of the layer.
     ListChannels,
+    /// The images that excite the marked channel, or all channels of this image.
+    ToggleExemplars,
     /// A smaller value of the marked parameter; the previous image beside channels.
     Less,
     /// A larger value of the marked parameter; the next image beside channels.
@@ -99,6 +101,8 @@ pub enum Action {
     Pick(usize),
     /// A superpixel was clicked.
     Segment(u32),
+    /// An image was clicked.
+    GoTo(ImageId),
     /// The wheel was turned by so many notches; positive is down.
     Scroll(isize),
     /// More images were found, in the order of the list.

@@ -20,6 +20,7 @@ impl State {
             self.entries.push(Entry { truth, is_marked, ..Entry::new(path, name) });
         }
         self.pending.extend(first..self.entries.len());
+        self.found_for_exemplars(first..self.entries.len());
         // Of these nothing is known that would put them anywhere but at the end.
         if self.filter.is_empty() {
             self.visible.extend(first..self.entries.len());
@@ -64,6 +65,7 @@ impl State {
                 let bytes = result.as_ref().map_or(0, |channels| channels.bytes());
                 self.channels.insert(key, result.map_err(|reason| escape(&reason).into_owned()), bytes);
             }
+            Report::Surveyed(image, layer, peaks) => self.surveyed(image, layer, peaks),
             Report::Exported(Ok(files)) => {
                 let names = files.iter().map(|file| escape(&file.to_string_lossy()).into_owned());
                 self.notice = Some(Notice::Done(format!("wrote {}", names.collect::<Vec<_>>().join(", "))));
@@ -84,6 +86,7 @@ impl State {
         entry.true_probability = entry.truth.and_then(|truth| predicted.probabilities.get(truth)).copied();
         self.pending.remove(&image);
         self.relist(image);
+        self.keep_thumbnail(image, &predicted.seen);
         let bytes = predicted.seen.as_raw().len() + 4 * predicted.probabilities.len();
         // What comes in from the background must not drive out what is near the cursor.
         if self.pictures.contains(&image) || self.predictions.fits(bytes) {

@@ -159,7 +159,7 @@ impl State {
 
     /// The channel that the open table marks: the one that was marked last, in whatever image that was, or the first.
     pub fn marked_channel(&self) -> Option<usize> {
-        let Panel::Channels { marked } = self.panel else { return None };
+        let Panel::Channels { marked, .. } = self.panel else { return None };
         // A number means another channel in another layer.
         let shown = self.shown_channels.as_ref()?.layer;
         let marked = marked.filter(|(layer, _)| *layer == shown).map(|(_, channel)| channel);

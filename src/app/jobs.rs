@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use image::RgbImage;
 
-use super::{Channels, ChannelsKey, Picture};
+use super::{Channels, ChannelsKey, Peaks, Picture};
 use crate::explain::{Attribution, LayerChoice, Values};
 use crate::model::{Prediction, Target};
 use crate::raster::{Map, Region, display_map, display_scale, is_flat};
@@ -49,6 +49,9 @@ pub enum Job {
     Explain(MapKey),
     /// Read the channels of a layer: [`Report::Channels`].
     Channels(ChannelsKey),
+    /// Find out how strongly the image excites the channels of a layer (an index into
+    /// [`Network::layers`](crate::model::Network::layers)): [`Report::Surveyed`].
+    Survey(ImageId, usize),
 }
 
 /// How soon a task is wanted.
@@ -163,6 +166,8 @@ pub enum Report {
     Explained(MapKey, Result<Arc<Explained>, String>),
     /// The channels of a layer.
     Channels(ChannelsKey, Result<Arc<Channels>, String>),
+    /// How strongly an image excites the channels of a layer.
+    Surveyed(ImageId, usize, Result<Arc<Peaks>, String>),
     /// Files were written.
     Exported(Result<Vec<PathBuf>, String>),
 }

@@ -177,7 +177,11 @@ pub const KEYMAP: &[Binding] = &[
     row(Section::Menu, ENDS, "first, last"),
     row(Section::Menu, &[(key('h'), Less), (LEFT, Less), (key('l'), More), (RIGHT, More)], "less, more; image"),
     row(Section::Menu, &[(ENTER, Accept), (key(' '), Accept)], "take it"),
-    row(Section::Menu, &[(key('b'), ToggleOutlines), (key('['), LayerBack), (key(']'), LayerOn)], "outlines, layer"),
+    row(
+        Section::Menu,
+        &[(key('b'), ToggleOutlines), (key('['), LayerBack), (key(']'), LayerOn), (key('t'), ToggleExemplars)],
+        "lines, layer, images",
+    ),
     row(Section::Menu, DIGITS, "explain the n-th class"),
     row(
         Section::Menu,

@@ -7,7 +7,10 @@ use image::RgbImage;
 use super::jobs::ImageId;
 use super::{Channels, ChannelsKey, MapKey, Selection, State, TileLayout, View};
 use crate::explain::Sign;
-use crate::raster::{Colormap, Composition, Heat, Map, Region, Superpixels, Tiles};
+use crate::raster::{Colormap, Composition, Heat, Map, Region, Superpixels, Tiles, map_sheet, picture_sheet};
+
+/// Cells along a side of a map in a sheet: fine enough that neighbours hardly run into each other.
+const SHEET_CELLS: usize = 56;
 
 /// A picture to be shown. Making and encoding its pixels is for workers.
 #[derive(Debug, Clone)]
@@ -31,6 +34,8 @@ pub struct PictureKey {
     pub heat: Option<HeatKey>,
     /// The lines over it.
     pub lines: Option<LinesKey>,
+    /// The images that are laid out in it, where it is a sheet of several; none in the place of one that is to come.
+    pub sheet: Vec<Option<ImageId>>,
 }
 
 impl PictureKey {
@@ -48,6 +53,8 @@ pub enum Origin {
     Map(MapKey),
     /// A channel of a layer.
     Channel(ChannelsKey, usize),
+    /// A channel of a layer in the images that excite it most.
+    Exemplars(usize, usize, Vec<ImageId>),
     /// A page of the channels of a layer, as tiles: its number, counted from 0.
     Tiles(ChannelsKey, TileLayout, usize),
 }
@@ -90,8 +97,12 @@ impl State {
     fn channel_scene(&self, key: &ChannelsKey) -> Vec<Picture> {
         let Some((channels, marked)) = self.channels().zip(self.marked_channel()) else { return Vec::new() };
         let over_image = self.channel_over_image(key, channels, marked);
-        let tiles = self.tiles(key, channels, self.marked_channel_row().unwrap_or(0));
-        over_image.into_iter().chain([tiles]).collect()
+        let beside = if self.shows_exemplars() {
+            self.sheet(key, channels, marked)
+        } else {
+            self.tiles(key, channels, self.marked_channel_row().unwrap_or(0))
+        };
+        over_image.into_iter().chain([beside]).collect()
     }
 
     fn channel_over_image(&self, key: &ChannelsKey, channels: &Channels, channel: usize) -> Option<Picture> {
@@ -102,7 +113,7 @@ impl State {
         let show_base = self.selection.view != View::Heat || heat.is_none();
         let (heat_key, heat) = heat.unzip();
         Some(Picture {
-            key: PictureKey { image: key.image, seen, base: show_base, heat: heat_key, lines: None },
+            key: PictureKey { image: key.image, seen, base: show_base, heat: heat_key, lines: None, sheet: Vec::new() },
             composition: Composition { base, show_base, heat, superpixels: None },
         })
     }
@@ -124,6 +135,7 @@ impl State {
                 base: false,
                 heat: Some(heat_key),
                 lines: Some(LinesKey { of, outlined, marked }),
+                sheet: Vec::new(),
             },
             composition: Composition {
                 base: Arc::new(RgbImage::new(width, height)),
@@ -131,6 +143,32 @@ impl State {
                 heat: Some(heat),
                 superpixels: Some(Superpixels { labels, region, outlined, marked }),
             },
+        }
+    }
+
+    /// The images that excite a channel most, each with the channel over it, on one scale.
+    fn sheet(&self, key: &ChannelsKey, channels: &Channels, channel: usize) -> Picture {
+        let exemplars = self.marked_exemplars();
+        let (width, height) = self.model.as_deref().map_or((1, 1), |model| model.input);
+        let size = (width.max(1) as u32, height.max(1) as u32);
+        let pictures: Vec<_> = exemplars.iter().map(|exemplar| self.thumbnail(exemplar.image)).collect();
+        let base = picture_sheet(&pictures.iter().map(|picture| picture.map(AsRef::as_ref)).collect::<Vec<_>>(), size);
+        let region = Region::whole(base.width(), base.height());
+        let heat = (!exemplars.is_empty()).then(|| {
+            let most = exemplars.iter().map(|exemplar| exemplar.value).fold(0.0, f32::max);
+            let low = if channels.sign == Sign::Signed { -1.0 } else { 0.0 };
+            let shown = |value: f32| if most > 0.0 && value.is_finite() { (value / most).clamp(low, 1.0) } else { 0.0 };
+            let maps: Vec<Map> = exemplars.iter().map(|exemplar| exemplar.map.map(|value| shown(*value))).collect();
+            let map = map_sheet(&maps.iter().collect::<Vec<_>>(), SHEET_CELLS);
+            let images = exemplars.iter().map(|exemplar| exemplar.image).collect();
+            self.heat(Origin::Exemplars(key.layer, channel, images), Arc::new(map), channels.sign, region, None)
+        });
+        let (heat_key, heat) = heat.unzip();
+        let sheet = exemplars.iter().zip(&pictures).map(|(exemplar, seen)| seen.map(|_| exemplar.image)).collect();
+        let show_base = self.selection.view != View::Heat || heat.is_none();
+        Picture {
+            key: PictureKey { image: key.image, seen: true, base: show_base, heat: heat_key, lines: None, sheet },
+            composition: Composition { base: Arc::new(base), show_base, heat, superpixels: None },
         }
     }
 
@@ -180,7 +218,7 @@ impl State {
         let (heat_key, heat) = heat.unzip();
         let (lines, superpixels) = superpixels.unzip();
         Some(Picture {
-            key: PictureKey { image, seen, base: show_base, heat: heat_key, lines: lines.flatten() },
+            key: PictureKey { image, seen, base: show_base, heat: heat_key, lines: lines.flatten(), sheet: Vec::new() },
             composition: Composition { base, show_base, heat, superpixels },
         })
     }

@@ -22,10 +22,13 @@ impl State {
         if let Some(image) = self.current() {
             tasks.extend(self.missing_channels(image));
             tasks.extend(self.next_step(image, Priority::Now));
+            tasks.extend(self.missing_thumbnails());
         }
         tasks.extend(self.neighbours().into_iter().filter_map(|(_, image)| self.next_step(image, Priority::Ahead)));
+        tasks.extend(self.survey());
         for image in self.unclassified() {
-            if !tasks.iter().any(|task| task.job == Job::Open(image)) {
+            let is_wanted = |task: &Task| [Job::Open(image), Job::Classify(image)].contains(&task.job);
+            if !tasks.iter().any(is_wanted) {
                 tasks.extend(self.task(image, Job::Classify(image), Priority::Background));
             }
         }
@@ -76,7 +79,7 @@ impl State {
         self.task(image, Job::Channels(key), Priority::Now)
     }
 
-    fn task(&self, image: ImageId, job: Job, priority: Priority) -> Option<Task> {
+    pub(super) fn task(&self, image: ImageId, job: Job, priority: Priority) -> Option<Task> {
         Some(Task { job, path: self.entries.get(image)?.path.clone(), priority })
     }
 

@@ -5,7 +5,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use image::RgbImage;
+
 use super::channels::{Channels, ChannelsKey};
+use super::exemplars::{Exemplars, THUMBNAIL_BUDGET};
 use super::jobs::ImageId;
 use super::{Cache, Decoded, Explained, MapKey, Plan, Predicted};
 use crate::explain::{Family, LayerChoice, Param, Segments, Value, Values, default_method};
@@ -224,6 +227,8 @@ pub enum Panel {
         /// The layer (an index into [`Network::layers`](crate::model::Network::layers)) and its channel that is marked;
         /// none for the first of the table. It stays marked in other images.
         marked: Option<(usize, usize)>,
+        /// Whether the images that excite the marked one are shown, in place of all channels of this image.
+        exemplars: bool,
     },
     /// The classes that are taken for each other, the most frequent mistake first.
     Confusions {
@@ -320,6 +325,10 @@ pub struct State {
     pub maps: Cache<MapKey, Arc<Explained>>,
     /// Channels of layers, or why there are none.
     pub channels: Cache<ChannelsKey, Result<Arc<Channels>, String>>,
+    /// The images that excite the channels of some layers, the layer looked at last first.
+    pub(super) exemplars: Vec<Exemplars>,
+    /// What the model saw of them.
+    pub(super) thumbnails: Cache<ImageId, Arc<RgbImage>>,
     /// Why there is no map.
     pub refusals: HashMap<MapKey, String>,
     /// The running method's model calls, done and planned.
@@ -366,6 +375,8 @@ impl State {
             predictions: Cache::new(PREDICTION_BUDGET),
             maps: Cache::new(MAP_BUDGET),
             channels: Cache::new(CHANNELS_BUDGET),
+            exemplars: Vec::new(),
+            thumbnails: Cache::new(THUMBNAIL_BUDGET),
             refusals: HashMap::new(),
             progress: None,
             pace: HashMap::new(),

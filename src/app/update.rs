@@ -40,6 +40,10 @@ pub fn update(state: &mut State, action: Action) -> Vec<Effect> {
             state.mark_segment(segment);
             Vec::new()
         }
+        Action::GoTo(image) => {
+            state.go_to(image);
+            Vec::new()
+        }
         Action::Scroll(notches) => {
             state.step(notches);
             Vec::new()
@@ -123,6 +127,7 @@ impl State {
             Command::SetParameters => self.open_parameters(),
             Command::ListSegments => self.open_segments(),
             Command::ListChannels => self.open_channels(),
+            Command::ToggleExemplars => self.toggle_exemplars(),
             Command::Less => self.less_or_more(false),
             Command::More => self.less_or_more(true),
             Command::LayerBack => self.step_layer(-1),
@@ -137,6 +142,7 @@ impl State {
                 self.panel = if self.mode() == Mode::Help { Panel::None } else { Panel::Help { top: 0 } };
             }
             Command::Escape => self.escape(),
+            Command::Accept if self.shows_exemplars() => self.go_to_next_exemplar(),
             Command::Accept => self.accept(),
             Command::Erase => self.type_text(|text| {
                 text.pop();
@@ -201,12 +207,12 @@ impl State {
     /// Marks a row of the open panel.
     fn mark(&mut self, row: usize) {
         let rows = self.panel_rows();
-        if let Panel::Channels { .. } = self.panel {
+        if let Panel::Channels { exemplars, .. } = self.panel {
             let layer = self.shown_channels.as_ref().map(|key| key.layer);
             let channel =
                 self.channels().and_then(|channels| channels.order.get(row.min(rows.saturating_sub(1))).copied());
             if let Some(marked) = layer.zip(channel) {
-                self.panel = Panel::Channels { marked: Some(marked) };
+                self.panel = Panel::Channels { marked: Some(marked), exemplars };
             }
         } else if let Some(marked) = self.panel.marked_mut() {
             *marked = row.min(rows.saturating_sub(1));
@@ -316,7 +322,7 @@ impl State {
     fn open_channels(&mut self) {
         match &self.model {
             Some(model) if model.layers.is_empty() => self.miss_layers(),
-            Some(_) => self.panel = Panel::Channels { marked: None },
+            Some(_) => self.panel = Panel::Channels { marked: None, exemplars: false },
             None => {}
         }
     }
@@ -436,6 +442,7 @@ impl State {
         }
         self.shown_map = self.shown_map.take().filter(|key| Some(key.image) == self.shown && self.maps.contains(key));
         self.settle_channels(image);
+        self.settle_exemplars();
         for id in self.shown.into_iter().chain([image]) {
             self.pictures.touch(&id);
             self.predictions.touch(&id);

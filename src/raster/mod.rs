@@ -9,6 +9,7 @@ mod colormap;
 mod composite;
 mod heat;
 mod region;
+mod sheet;
 mod test_card;
 mod tiles;
 
@@ -16,6 +17,7 @@ pub use colormap::Colormap;
 pub use composite::{Composition, Heat, Superpixels};
 pub use heat::{Sign, display_map, display_scale, is_flat, layer_scale};
 pub use region::Region;
+pub use sheet::{map_sheet, picture_sheet, sheet_columns};
 pub use test_card::test_card;
 pub use tiles::{Tiles, reduced};
 

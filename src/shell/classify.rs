@@ -10,10 +10,10 @@ use super::engine::{Engine, EngineError};
 use super::pool::is_tensor;
 use crate::app::{Cache, ChannelsKey, Export, LayerRow, MapKey, MethodRow, ModelSummary, Predicted};
 use crate::explain::{
-    Attribution, BankCache, LayerChannels, LayerChoice, METHODS, Monitor, Request, Subject, find, layer_channels,
-    obstacle,
+    Attribution, BankCache, ExplainError, LayerChannels, LayerChoice, METHODS, Monitor, Request, Subject, find,
+    layer_channels, obstacle,
 };
-use crate::model::{Classifier, Pass, Prediction, Prepared, with_threads};
+use crate::model::{Activation, Classifier, Pass, Prediction, Prepared, with_threads};
 use crate::raster::Region;
 use crate::text::escape;
 
@@ -80,9 +80,18 @@ impl ClassifierEngine {
         if let Some(pass) = self.kept(path) {
             return Ok(pass);
         }
-        let image = if is_tensor(path) { None } else { Some(decode().map_err(EngineError::Decode)?) };
-        let prepared = self.prepare(path, image.as_ref()).map_err(EngineError::Decode)?;
+        let prepared = self.prepared(path, decode)?;
         self.pass(path, prepared, self.settings.threads).map_err(|error| EngineError::Explain(error.into()))
+    }
+
+    /// The model's input of an image, from its file.
+    fn prepared(
+        &self,
+        path: &Path,
+        decode: &dyn Fn() -> Result<DynamicImage, String>,
+    ) -> Result<Prepared, EngineError> {
+        let image = if is_tensor(path) { None } else { Some(decode().map_err(EngineError::Decode)?) };
+        self.prepare(path, image.as_ref()).map_err(EngineError::Decode)
     }
 
     fn prepare(&self, path: &Path, image: Option<&DynamicImage>) -> Result<Prepared, String> {
@@ -175,6 +184,24 @@ impl Engine for ClassifierEngine {
     ) -> Result<LayerChannels, EngineError> {
         let pass = self.kept_or_new(path, decode)?;
         Ok(layer_channels(Subject::of(&self.classifier, &pass), key.layer, key.target, monitor)?)
+    }
+
+    fn activation(
+        &self,
+        path: &Path,
+        layer: usize,
+        decode: &dyn Fn() -> Result<DynamicImage, String>,
+    ) -> Result<Activation, EngineError> {
+        let network = self.classifier.network();
+        let activation = match self.kept(path) {
+            Some(pass) => with_threads(1, || network.activation(&pass, layer)),
+            // What is near the cursor must not be driven out by what nobody looks at: this pass is not kept.
+            None => {
+                let tensor = Arc::new(self.prepared(path, decode)?.tensor);
+                with_threads(1, || network.activation(&network.forward(tensor)?, layer))
+            }
+        };
+        Ok(activation.map_err(ExplainError::from)?)
     }
 
     fn export(&self, export: &Export) -> Result<Vec<PathBuf>, String> {

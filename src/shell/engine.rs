@@ -6,6 +6,7 @@ use image::DynamicImage;
 
 use crate::app::{ChannelsKey, Export, MapKey, ModelSummary, Predicted};
 use crate::explain::{Attribution, ExplainError, LayerChannels, Monitor};
+use crate::model::Activation;
 
 /// A loaded model, as the workers use it; from several threads at once.
 pub trait Engine: Send + Sync {
@@ -42,6 +43,18 @@ pub trait Engine: Send + Sync {
         decode: &dyn Fn() -> Result<DynamicImage, String>,
         monitor: &Monitor<'_>,
     ) -> Result<LayerChannels, EngineError>;
+
+    /// The output of a layer, `[C, h, w]`, for an image that nobody looks at: on one thread. `decode` gets the pixels if they
+    /// are needed.
+    ///
+    /// # Errors
+    /// What the network says.
+    fn activation(
+        &self,
+        path: &Path,
+        layer: usize,
+        decode: &dyn Fn() -> Result<DynamicImage, String>,
+    ) -> Result<Activation, EngineError>;
 
     /// Writes a map and its overlay; returns the files.
     ///

@@ -15,7 +15,7 @@ use image::imageops::FilterType;
 
 use super::crash::caught;
 use super::engine::{Engine, EngineError};
-use crate::app::{Channels, Decoded, Explained, Job, MapKey, Plan, Priority, Report, Task};
+use crate::app::{Channels, Decoded, Explained, Job, MapKey, Peaks, Plan, Priority, Report, Task};
 use crate::explain::{Cancel, ExplainError, Monitor};
 
 /// Longest side of a decoded picture that is kept, in pixels: as much as a screen shows.
@@ -119,6 +119,9 @@ impl Pool {
             }
             Report::Channels(key, _) => {
                 queue.unseen.remove(&Job::Channels(key.clone()));
+            }
+            Report::Surveyed(image, layer, _) => {
+                queue.unseen.remove(&Job::Survey(*image, *layer));
             }
             Report::Decoded(..) | Report::Partial(..) | Report::Exported(_) => {}
         }
@@ -244,6 +247,11 @@ impl Shared {
                 };
                 Some(Report::Channels(key.clone(), channels))
             }
+            Job::Survey(image, layer) => {
+                let activation = self.engine()?.activation(&task.path, *layer, &|| (self.decode)(&task.path));
+                let peaks = activation.map(|activation| Arc::new(Peaks::new(activation)));
+                Some(Report::Surveyed(*image, *layer, peaks.map_err(|error| error.to_string())))
+            }
         }
     }
 
@@ -296,5 +304,6 @@ fn failed(job: &Job, reason: String) -> Report {
         Job::Open(id) | Job::Classify(id) => Report::Predicted(*id, Err(reason)),
         Job::Explain(key) => Report::Explained(key.clone(), Err(reason)),
         Job::Channels(key) => Report::Channels(key.clone(), Err(reason)),
+        Job::Survey(image, layer) => Report::Surveyed(*image, *layer, Err(reason)),
     }
 }

@@ -142,12 +142,11 @@ pub fn click(state: &State, at: Position) -> Option<Action> {
             Window::new(list, *marked, state.confusions().len()).at(at).map(Action::Pick)
         }
         Panel::Channels { .. } => {
-            let row = if areas.panel().contains(at) {
-                channels::window(&areas, state)?.at(at)
-            } else {
-                picture::tile_at(&areas, state, at)
-            };
-            row.map(Action::Pick)
+            if areas.panel().contains(at) {
+                return channels::window(&areas, state)?.at(at).map(Action::Pick);
+            }
+            let image = picture::sheet_image_at(&areas, state, at).map(Action::GoTo);
+            image.or_else(|| picture::tile_at(&areas, state, at).map(Action::Pick))
         }
         Panel::None | Panel::Filter => {
             if let Some(segment) = picture::segment_at(&areas, state, at) {

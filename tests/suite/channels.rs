@@ -302,3 +302,110 @@ fn where_the_table_hides_the_tiles_a_click_marks_none() {
     update(&mut state, row);
     assert_eq!(state.marked_channel_row(), Some(1));
 }
+
+/// The images that excite the marked channel, as they stand in the sheet.
+fn exemplars(state: &State) -> Vec<usize> {
+    match &state.scene()[1].key.heat.as_ref().unwrap().of {
+        Origin::Exemplars(_, _, images) => images.clone(),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// How strongly an image excites a channel of these tests.
+fn strength(image: usize, channel: usize) -> usize {
+    (channel + image) % 5
+}
+
+#[test]
+fn the_images_that_excite_a_channel_most_are_found_among_all_and_shown_with_it() {
+    let mut state = opened((120, 36));
+    let channel = state.marked_channel().unwrap();
+    keys(&mut state, "t");
+    assert!(state.plan.tasks.iter().any(|task| matches!(task.job, Job::Survey(_, 9))), "{:?}", state.plan.tasks);
+    assert!(screen(&state).contains("0 of 6 images asked"), "{}", screen(&state));
+    work(&mut state);
+    let found = exemplars(&state);
+    let mut expected: Vec<usize> = (0..6).collect();
+    expected.sort_by_key(|image| (std::cmp::Reverse(strength(*image, channel)), *image));
+    assert_eq!(found, expected);
+    let text = screen(&state);
+    let strongest = &state.entries[expected[0]].name;
+    assert!(text.contains(&format!("strongest in {strongest}")) && !text.contains("images asked"), "{text}");
+    let sheet = &state.scene()[1];
+    assert_eq!(sheet.key.sheet, found.iter().copied().map(Some).collect::<Vec<_>>(), "every picture is there");
+    assert_eq!(sheet.composition.size(), (3 * 224, 2 * 224));
+    keys(&mut state, "t");
+    assert!(matches!(state.scene()[1].key.heat.as_ref().unwrap().of, Origin::Tiles(..)), "and back");
+}
+
+#[test]
+fn one_pass_answers_for_all_channels_of_a_layer_and_is_kept() {
+    let mut state = opened((120, 36));
+    keys(&mut state, "t");
+    work(&mut state);
+    let first = exemplars(&state);
+    keys(&mut state, "jj");
+    assert!(!state.plan.tasks.iter().any(|task| matches!(task.job, Job::Survey(..))));
+    assert_ne!(exemplars(&state), first, "another channel, other images");
+    keys(&mut state, "[");
+    work(&mut state);
+    assert_eq!(exemplars(&state).len(), 6);
+    keys(&mut state, "]");
+    assert!(state.plan.tasks.is_empty(), "going back asks nobody again: {:?}", state.plan.tasks);
+}
+
+#[test]
+fn the_pass_rests_while_nobody_looks_and_goes_on_where_it_was() {
+    let mut state = opened((120, 36));
+    let surveys = |state: &State| state.plan.tasks.iter().filter(|task| matches!(task.job, Job::Survey(..))).count();
+    keys(&mut state, "t");
+    assert_eq!(surveys(&state), 6);
+    let broken = Report::Surveyed(3, 9, Err("not a picture".to_owned()));
+    update(&mut state, Action::Report(broken));
+    assert_eq!(surveys(&state), 5);
+    keys(&mut state, "q");
+    assert_eq!(surveys(&state), 0);
+    keys(&mut state, "at");
+    assert_eq!(surveys(&state), 5, "what cannot be read is not asked again");
+    let more = std::sync::Arc::from(std::path::Path::new("/data/val/goose/0001.jpg"));
+    update(&mut state, Action::Found(vec![more]));
+    assert_eq!(surveys(&state), 6);
+    assert!(screen(&state).contains("1 of 7 images asked"), "{}", screen(&state));
+}
+
+#[test]
+fn enter_and_clicks_lead_to_the_images_that_excite_a_channel() {
+    let mut state = opened((120, 36));
+    let channel = state.marked_channel();
+    keys(&mut state, "t");
+    work(&mut state);
+    let found = exemplars(&state);
+    let place = found.iter().position(|image| *image == 0).unwrap();
+    press(&mut state, &[Command::Accept]);
+    work(&mut state);
+    assert_eq!(state.current(), Some(found[(place + 1) % 6]), "from the one that is looked at to the next");
+    assert_eq!((state.marked_channel(), exemplars(&state)), (channel, found.clone()), "the channel stays");
+    let sheet = draw(&state, true).1[1].area;
+    let last = Position { x: sheet.right() - 1, y: sheet.bottom() - 1 };
+    let action = ui::click(&state, last).unwrap();
+    update(&mut state, action);
+    assert_eq!(state.current(), Some(found[5]));
+    assert!(matches!(state.panel, Panel::Channels { .. }));
+}
+
+#[test]
+fn an_image_that_the_filter_hides_is_shown_without_it() {
+    let mut state = finished((120, 36));
+    press(&mut state, &[Command::Filter]);
+    for letter in "pelican".chars() {
+        update(&mut state, Action::Text(letter));
+    }
+    press(&mut state, &[Command::Accept]);
+    keys(&mut state, "a");
+    work(&mut state);
+    keys(&mut state, "t");
+    work(&mut state);
+    press(&mut state, &[Command::Accept]);
+    assert_eq!((state.filter.as_str(), state.visible.len()), ("", 6));
+    assert_ne!(state.current(), Some(2));
+}

@@ -107,6 +107,16 @@ fn the_filter_shows_names_and_how_many_are_left() {
 }
 
 #[test]
+fn the_images_that_excite_a_channel_stand_beside_the_picture() {
+    let mut state = at_the_pelican((120, 36));
+    press(&mut state, &[Command::ListChannels]);
+    work(&mut state);
+    press(&mut state, &[Command::ToggleExemplars]);
+    work(&mut state);
+    approve("exemplars_120x36", &state);
+}
+
+#[test]
 fn kinds_of_errors_stand_where_the_list_was() {
     let mut state = at_the_pelican((80, 24));
     press(&mut state, &[Command::ListConfusions]);

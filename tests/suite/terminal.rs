@@ -6,6 +6,7 @@ use std::sync::Arc;
 use image::{DynamicImage, Rgb, RgbImage};
 use seewhy::app::{ChannelsKey, Export, MapKey, ModelSummary, Predicted, Selection};
 use seewhy::explain::{Attribution, LayerChannels, Monitor};
+use seewhy::model::Activation;
 use seewhy::shell::{self, Engine, EngineError, Options};
 use seewhy::term::Wishes;
 use tempfile::TempDir;
@@ -274,6 +275,15 @@ impl Engine for Panicking {
         _: &Monitor<'_>,
     ) -> Result<LayerChannels, EngineError> {
         panic!("channels are broken on purpose")
+    }
+
+    fn activation(
+        &self,
+        path: &Path,
+        _: usize,
+        _: &dyn Fn() -> Result<DynamicImage, String>,
+    ) -> Result<Activation, EngineError> {
+        panic!("{} is not a picture of anything", path.display());
     }
 
     fn export(&self, _: &Export) -> Result<Vec<PathBuf>, String> {

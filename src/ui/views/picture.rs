@@ -4,11 +4,12 @@ use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use crate::app::{Channels, Family, MapKey, Origin, Outcome, Picture, State};
+use crate::app::{Channels, Exemplar, Exemplars, Family, ImageId, MapKey, Origin, Outcome, Picture, State};
+use crate::raster::sheet_columns;
 use crate::ui::canvas::Canvas;
 use crate::ui::layout::{Areas, fit, halves};
 use crate::ui::views::why::filled;
-use crate::ui::words::{Piece, cut, cut_start, duration, pad, piece, spread, wrap};
+use crate::ui::words::{Piece, cut, cut_start, duration, number, pad, piece, spread, wrap};
 use crate::ui::{Placement, Theme};
 
 /// Fewest rows of the picture that words may not take.
@@ -74,17 +75,30 @@ pub(in crate::ui) fn tile_at(areas: &Areas, state: &State, at: Position) -> Opti
         .filter(|row| state.channels().is_some_and(|channels| *row < channels.order.len()))
 }
 
+/// The image of a sheet that is at a cell of the screen.
+pub(in crate::ui) fn sheet_image_at(areas: &Areas, state: &State, at: Position) -> Option<ImageId> {
+    let (picture, across, down) = picture_at(areas, state, at)?;
+    let Origin::Exemplars(_, _, images) = picture.key.heat?.of else { return None };
+    let columns = sheet_columns(images.len());
+    let cell = |share: f32, count: usize| (share * count as f32) as usize;
+    images.get(cell(down, images.len().div_ceil(columns)) * columns + cell(across, columns)).copied()
+}
+
 /// The picture at a cell of the screen, and the label of its superpixel or tile there.
 fn label_at(areas: &Areas, state: &State, at: Position) -> Option<(Picture, u32)> {
+    let (picture, across, down) = picture_at(areas, state, at)?;
+    let (width, height) = picture.composition.base.dimensions();
+    let label = picture.composition.superpixels.as_ref()?.at(across * width as f32, down * height as f32)?;
+    Some((picture, label))
+}
+
+/// The picture at a cell of the screen, and where in it the cell is, as shares of its width and height.
+fn picture_at(areas: &Areas, state: &State, at: Position) -> Option<(Picture, f32, f32)> {
     let area = below(areas.picture, words(areas.picture, state, state.shown_map.as_ref()).len());
     let placements = place(state.scene(), area, state.terminal.cell);
     let Placement { area, picture } = placements.into_iter().find(|placement| placement.area.contains(at))?;
-    let (width, height) = picture.composition.base.dimensions();
     let share = |cell: u16, first: u16, count: u16| (f32::from(cell - first) + 0.5) / f32::from(count);
-    let across = share(at.x, area.x, area.width) * width as f32;
-    let down = share(at.y, area.y, area.height) * height as f32;
-    let label = picture.composition.superpixels.as_ref()?.at(across, down)?;
-    Some((picture, label))
+    Some((picture, share(at.x, area.x, area.width), share(at.y, area.y, area.height)))
 }
 
 /// Where the pictures a step further would go.
@@ -93,7 +107,7 @@ pub(in crate::ui) fn ahead(areas: &Areas, state: &State) -> Vec<Placement> {
     for scene in state.scenes_ahead() {
         let map = scene.first().and_then(|picture| match &picture.key.heat.as_ref()?.of {
             Origin::Map(key) => Some(key),
-            Origin::Channel(..) | Origin::Tiles(..) => None,
+            Origin::Channel(..) | Origin::Exemplars(..) | Origin::Tiles(..) => None,
         });
         let lines = words(areas.picture, state, map).len();
         placements.extend(place(scene, below(areas.picture, lines), state.terminal.cell));
@@ -131,6 +145,9 @@ fn words(area: Rect, state: &State, map: Option<&MapKey>) -> Vec<(String, bool)>
         said.resize(STATEMENT.div_ceil(width.max(1)), String::new());
         lines.extend(said.into_iter().map(|line| (format!(" {line}"), false)));
     }
+    if let Some(exemplars) = state.exemplars() {
+        lines.push((format!(" {}", strongest_in(state, exemplars)), false));
+    }
     let mut warnings: Vec<&str> = Vec::new();
     if shows_channels {
         warnings.extend(state.channels().and_then(Channels::unknown));
@@ -147,6 +164,18 @@ fn words(area: Rect, state: &State, map: Option<&MapKey>) -> Vec<(String, bool)>
     }
     lines.truncate(usize::from(area.height.saturating_sub(SMALLEST)).min(usize::from(area.height / WORDS_SHARE)));
     lines
+}
+
+/// `312 of 10000 images asked; strongest in pelican/0007.jpg 4.21, goose/0012.jpg 4.02`
+fn strongest_in(state: &State, exemplars: &Exemplars) -> String {
+    let (asked, all) = (exemplars.asked(), state.entries.len());
+    let progress = if asked < all { format!("{asked} of {all} images asked; ") } else { String::new() };
+    let named = |exemplar: &Exemplar| {
+        let name = state.entries.get(exemplar.image).map_or("?", |entry| entry.name.as_str());
+        format!("{name} {}", number(exemplar.value))
+    };
+    let names: Vec<String> = state.marked_exemplars().iter().map(named).collect();
+    format!("{progress}strongest in {}", names.join(", "))
 }
 
 /// `pelican/0007.jpg  640x480, cropped to 480x480             working…`

@@ -11,7 +11,7 @@ use ratatui::backend::TestBackend;
 use ratatui::style::Color;
 use seewhy::app::{
     Action, Channels, Command, Decoded, Effect, Explained, ImageId, Job, LayerRow, MapKey, MethodRow, ModelSummary,
-    Plan, Predicted, Report, State, Terminal, update,
+    Peaks, Plan, Predicted, Report, State, Terminal, update,
 };
 use seewhy::explain::{Attribution, Family, LayerChannels, Param, ParamKind, Segments, Sign};
 use seewhy::model::{Prediction, Target, softmax};
@@ -152,6 +152,10 @@ pub(crate) fn reports(job: &Job) -> Vec<Report> {
             let contributions = (0..CHANNELS).map(|channel| contribution(key.image, class, channel)).collect();
             vec![Report::Channels(key.clone(), Ok(Arc::new(channels(key.image, key.layer, Ok(contributions)))))]
         }
+        Job::Survey(image, layer) => {
+            let peaks = Peaks::new(activation(*image, *layer));
+            vec![Report::Surveyed(*image, *layer, Ok(Arc::new(peaks)))]
+        }
     }
 }
 
@@ -201,13 +205,17 @@ pub(crate) fn superpixels() -> Explained {
 
 /// The channels of a layer: a spot in each that moves from one to the next; every tenth is silent.
 pub(crate) fn channels(image: ImageId, layer: usize, contributions: Result<Vec<f32>, String>) -> Channels {
+    Channels::new(LayerChannels { activation: activation(image, layer), contributions }, Duration::from_millis(3))
+}
+
+/// The output of a layer: in each channel a spot that moves from one to the next.
+fn activation(image: ImageId, layer: usize) -> Array3<f32> {
     let side = if layer == 3 { 14 } else { 7 };
-    let activation = Array3::from_shape_fn((CHANNELS, side, side), |(channel, y, x)| {
+    Array3::from_shape_fn((CHANNELS, side, side), |(channel, y, x)| {
         let (dy, dx) = (y as f32 - (channel % side) as f32, x as f32 - (channel / side % side) as f32);
         let height = if channel % 10 == 9 { 0.0 } else { 1.0 + ((channel + image) % 5) as f32 };
         height * (-(dx * dx + dy * dy) / 3.0).exp()
-    });
-    Channels::new(LayerChannels { activation, contributions }, Duration::from_millis(3))
+    })
 }
 
 /// What a channel contributes: another order in each image and for each class.
