@@ -101,6 +101,15 @@ pub enum Action {
     Pick(usize),
     /// A superpixel was clicked.
     Segment(u32),
+    /// A change of a mark could not be kept.
+    MarkLost {
+        /// The image.
+        image: ImageId,
+        /// Whether it was to be marked.
+        marked: bool,
+        /// Why.
+        reason: String,
+    },
     /// An image was clicked.
     GoTo(ImageId),
     /// The wheel was turned by so many notches; positive is down.

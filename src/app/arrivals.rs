@@ -16,16 +16,13 @@ impl State {
         let first = self.entries.len();
         for path in paths {
             let name = display_name(&path, self.base.as_deref());
-            let (truth, is_marked) = (self.folders.truth(&path), self.marks.contains(&path));
+            let (truth, is_marked) = (self.folders.truth(&path), self.marks.contains(&path, &mut self.real_paths));
             self.entries.push(Entry { truth, is_marked, ..Entry::new(path, name) });
         }
         self.pending.extend(first..self.entries.len());
         self.found_for_exemplars(first..self.entries.len());
-        // Of these nothing is known that would put them anywhere but at the end.
-        if self.filter.is_empty() {
-            self.visible.extend(first..self.entries.len());
-        } else {
-            self.refilter(false);
+        for image in first..self.entries.len() {
+            self.enlist(image);
         }
     }
 
@@ -36,7 +33,7 @@ impl State {
         }
         self.model = Some(model);
         // Conditions name classes.
-        self.refilter(false);
+        self.refilter();
     }
 
     pub(super) fn report(&mut self, report: Report) {

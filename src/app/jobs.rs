@@ -196,7 +196,9 @@ pub enum Effect {
     Export(Box<Export>),
     /// Remember that an image is marked, or is not any more.
     Mark {
-        /// The image's file.
+        /// The image.
+        image: ImageId,
+        /// Its file.
         path: Arc<Path>,
         /// Whether it is marked from now on.
         marked: bool,

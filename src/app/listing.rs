@@ -10,20 +10,23 @@ use crate::triage::{Confusion, Entry, Filter, Order, confusions};
 const NO_TRUTH: &str = "no folder is named after a class of the model: right and wrong are not known";
 
 impl State {
-    /// Applies filter and order. While words of a name are typed, the cursor goes to the best match; else it stays on its
-    /// image, and where nothing matched, it goes back to where it was before the filter.
-    pub(super) fn refilter(&mut self, to_best: bool) {
-        let current = self.current().or(self.before_filter);
+    /// Applies filter and order. While words of a name are typed, the cursor goes to the best match. Else it stays on its
+    /// image or, while a filter is typed and where nothing matched, on the one where it was before.
+    pub(super) fn refilter(&mut self) {
         let labels = self.model.as_deref().map_or(&[][..], |model| &model.labels);
         self.understood = Filter::parse(&self.filter, labels);
+        let is_typing = self.panel == Panel::Filter;
+        let by_name = is_typing && self.understood.has_words();
+        let from =
+            if is_typing { self.before_filter.or(self.current()) } else { self.current().or(self.before_filter) };
         let scored = self.entries.iter().enumerate();
         let mut found: Vec<(i32, ImageId)> =
             scored.filter_map(|(image, entry)| Some((self.understood.score(entry)?, image))).collect();
         found.sort_by(|one, other| self.compare(*one, *other));
+        let best = found.iter().map(|(score, _)| *score).max().filter(|_| by_name);
+        let wanted = |(score, image): &(i32, ImageId)| best.map_or(from == Some(*image), |best| *score == best);
+        self.cursor = found.iter().position(wanted).unwrap_or(0);
         self.visible = found.into_iter().map(|(_, image)| image).collect();
-        let stays = current.and_then(|image| self.visible.iter().position(|visible| *visible == image));
-        let best = to_best && self.understood.has_words();
-        self.cursor = if best { 0 } else { stays.unwrap_or(0) };
     }
 
     /// Puts an image where it belongs now that more is known of it. The cursor stays on its image, or on the row of one that
@@ -34,20 +37,22 @@ impl State {
         }
         let current = self.current();
         self.visible.retain(|other| *other != image);
-        if let Some(score) = self.score(image) {
-            let before = |other: &ImageId| {
-                let other = (self.score(*other).unwrap_or(i32::MIN), *other);
-                self.compare(other, (score, image)) == Ordering::Less
-            };
-            let place = self.visible.partition_point(before);
-            self.visible.insert(place, image);
-        }
+        self.enlist(image);
         let row = current.and_then(|current| self.visible.iter().position(|other| *other == current));
         self.cursor = row.unwrap_or(self.cursor);
     }
 
-    fn score(&self, image: ImageId) -> Option<i32> {
-        self.understood.score(self.entries.get(image)?)
+    /// Puts an image that is not in the list where it belongs, if it does.
+    pub(super) fn enlist(&mut self, image: ImageId) {
+        let score = |image: ImageId| self.understood.score(self.entries.get(image)?);
+        let Some(points) = score(image) else { return };
+        let is_before = |other: &ImageId| {
+            let other = (score(*other).unwrap_or(i32::MIN), *other);
+            self.compare(other, (points, image)) == Ordering::Less
+        };
+        let place = self.visible.partition_point(is_before);
+        self.cursor += usize::from(place <= self.cursor && !self.visible.is_empty());
+        self.visible.insert(place, image);
     }
 
     /// Which of two images comes first, each with how well its name matches.
@@ -84,27 +89,29 @@ impl State {
     /// Drops the filter.
     pub(super) fn unfilter(&mut self) {
         self.filter.clear();
-        self.refilter(false);
+        self.refilter();
     }
 
     /// The next order, from its first image.
     pub(super) fn sort(&mut self) {
         self.order = self.order.next();
-        if self.order == Order::HighestLoss && !self.knows_truth() {
+        let mut says = String::new();
+        if self.order == Order::HighestLoss && self.lacks_truth() {
             self.order = self.order.next();
+            says = format!("; {NO_TRUTH}");
         }
-        self.refilter(false);
+        self.refilter();
         // Back in the order of the files, the image is seen among its neighbours.
         if self.order != Order::Found {
             self.move_to(0);
         }
         let words = self.order.words().unwrap_or("in the order of their names");
-        self.notice = Some(Notice::Done(words.to_owned()));
+        self.notice = Some(Notice::Done(format!("{words}{says}")));
     }
 
-    /// Whether the class of any image is known.
-    fn knows_truth(&self) -> bool {
-        self.entries.iter().any(|entry| entry.truth.is_some())
+    /// Whether it is certain that no image's class is known.
+    fn lacks_truth(&self) -> bool {
+        self.model.is_some() && self.complete && self.entries.iter().all(|entry| entry.truth.is_none())
     }
 
     /// Goes to the next image, or the one before, that the model gets wrong.
@@ -120,7 +127,7 @@ impl State {
         };
         match found {
             Some(row) => self.move_to(row),
-            None if !self.knows_truth() => self.notice = Some(Notice::Failed(NO_TRUTH.to_owned())),
+            None if self.lacks_truth() => self.notice = Some(Notice::Failed(NO_TRUTH.to_owned())),
             None => {
                 let side = if forward { "after" } else { "before" };
                 let so_far = if self.is_classifying() { " so far" } else { "" };
@@ -132,11 +139,22 @@ impl State {
     /// Marks the image at the cursor, or takes its mark away.
     pub(super) fn toggle_mark(&mut self) -> Vec<Effect> {
         let Some(image) = self.current() else { return Vec::new() };
-        let entry = &mut self.entries[image];
-        entry.is_marked = !entry.is_marked;
-        let effect = Effect::Mark { path: entry.path.clone(), marked: entry.is_marked };
-        self.relist(image);
-        vec![effect]
+        let marked = !self.entries[image].is_marked;
+        self.set_mark(image, marked);
+        if self.current() != Some(image) {
+            // Another image has taken its row: what was done is said, lest it be done twice.
+            let verb = if marked { "marked" } else { "unmarked" };
+            self.notice = Some(Notice::Done(format!("{verb} {}", self.entries[image].name)));
+        }
+        vec![Effect::Mark { image, path: self.entries[image].path.clone(), marked }]
+    }
+
+    /// An image is marked from now on, or is not.
+    pub(super) fn set_mark(&mut self, image: ImageId, marked: bool) {
+        if let Some(entry) = self.entries.get_mut(image) {
+            entry.is_marked = marked;
+            self.relist(image);
+        }
     }
 
     /// The classes that are taken for each other so far, the most frequent mistake first.
@@ -144,19 +162,35 @@ impl State {
         confusions(&self.entries)
     }
 
+    /// The row of the open table of confusions that is marked: that of the pair of classes, wherever it is by now.
+    pub fn marked_confusion_row(&self) -> usize {
+        let Panel::Confusions { marked } = self.panel else { return 0 };
+        let is_marked = |pair: &Confusion| Some((pair.truth, pair.said)) == marked;
+        self.confusions().iter().position(is_marked).unwrap_or(0)
+    }
+
     pub(super) fn open_confusions(&mut self) {
-        if self.model.is_some() && !self.knows_truth() {
+        if self.lacks_truth() {
             self.notice = Some(Notice::Failed(NO_TRUTH.to_owned()));
         } else {
-            self.panel = Panel::Confusions { marked: 0 };
+            self.panel = Panel::Confusions { marked: None };
         }
     }
 
-    /// Narrows the list to the images of a mistake.
-    pub(super) fn show_confusion(&mut self, row: usize) {
-        let Some((pair, model)) = self.confusions().get(row).copied().zip(self.model.as_deref()) else { return };
+    /// Marks a row of the open table of confusions.
+    pub(super) fn mark_confusion(&mut self, row: usize) {
+        let found = self.confusions();
+        let pair = found.get(row.min(found.len().saturating_sub(1)));
+        self.panel = Panel::Confusions { marked: pair.map(|pair| (pair.truth, pair.said)) };
+    }
+
+    /// Narrows the list to the images of a mistake; without one, of the most frequent.
+    pub(super) fn show_confusion(&mut self, marked: Option<(usize, usize)>) {
+        let pair = marked.or_else(|| self.confusions().first().map(|pair| (pair.truth, pair.said)));
+        let Some(((truth, said), model)) = pair.zip(self.model.as_deref()) else { return };
+        let filter = Filter::for_confusion(truth, said, &model.labels);
         self.before_filter = self.current().or(self.before_filter);
-        self.filter = Filter::for_confusion(pair.truth, pair.said, &model.labels);
-        self.refilter(false);
+        self.filter = filter;
+        self.refilter();
     }
 }

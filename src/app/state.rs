@@ -15,7 +15,7 @@ use crate::explain::{Family, LayerChoice, Param, Segments, Value, Values, defaul
 use crate::gallery::FolderLabels;
 use crate::model::Target;
 use crate::raster::Colormap;
-use crate::triage::{Entry, Filter, Marks, Order, Outcome, search};
+use crate::triage::{Entry, Filter, Marks, Order, Outcome, RealPaths, search};
 
 /// Memory for decoded images, in bytes.
 const PICTURE_BUDGET: usize = 192 << 20;
@@ -232,8 +232,8 @@ pub enum Panel {
     },
     /// The classes that are taken for each other, the most frequent mistake first.
     Confusions {
-        /// The marked row.
-        marked: usize,
+        /// The marked pair, what is true and what is said; none for the first. Its row changes as images are classified.
+        marked: Option<(usize, usize)>,
     },
     /// The keys.
     Help {
@@ -249,9 +249,10 @@ impl Panel {
             Panel::Classes { marked, .. }
             | Panel::Methods { marked }
             | Panel::Parameters { marked }
-            | Panel::Segments { marked }
-            | Panel::Confusions { marked } => Some(marked),
-            Panel::None | Panel::Filter | Panel::Channels { .. } | Panel::Help { .. } => None,
+            | Panel::Segments { marked } => Some(marked),
+            Panel::None | Panel::Filter | Panel::Channels { .. } | Panel::Confusions { .. } | Panel::Help { .. } => {
+                None
+            }
         }
     }
 }
@@ -297,6 +298,8 @@ pub struct State {
     pub selection: Selection,
     /// The images that were marked before this session.
     pub marks: Marks,
+    /// The folders of images, by the names that the marks know.
+    pub(super) real_paths: RealPaths,
     /// What is typed to narrow the list; empty for nothing.
     pub filter: String,
     /// The same, understood.
@@ -309,6 +312,8 @@ pub struct State {
     pub(super) before_filter: Option<ImageId>,
     /// Position in `visible`.
     pub cursor: usize,
+    /// The image that the selected rank is of.
+    pub(super) ranked: Option<ImageId>,
     /// Whether the last move was down the list; the images that way are made ready first.
     pub forward: bool,
     /// First row of the list on screen.
@@ -361,12 +366,14 @@ impl State {
             terminal: Terminal::default(),
             selection: Selection::default(),
             marks: Marks::default(),
+            real_paths: RealPaths::default(),
             filter: String::new(),
             understood: Filter::default(),
             order: Order::default(),
             visible: Vec::new(),
             before_filter: None,
             cursor: 0,
+            ranked: None,
             forward: true,
             offset: 0,
             panel: Panel::None,

@@ -40,6 +40,11 @@ pub fn update(state: &mut State, action: Action) -> Vec<Effect> {
             state.mark_segment(segment);
             Vec::new()
         }
+        Action::MarkLost { image, marked, reason } => {
+            state.set_mark(image, !marked);
+            state.notice = Some(Notice::Failed(escape(&reason).into_owned()));
+            Vec::new()
+        }
         Action::GoTo(image) => {
             state.go_to(image);
             Vec::new()
@@ -58,7 +63,7 @@ pub fn update(state: &mut State, action: Action) -> Vec<Effect> {
             if state.entries.is_empty() {
                 state.panel = Panel::None;
             }
-            if let Some(first) = problems.first() {
+            if let Some(first) = problems.first().filter(|_| !matches!(state.notice, Some(Notice::Failed(_)))) {
                 state.notice = Some(Notice::Failed(escape(first).into_owned()));
             }
             Vec::new()
@@ -189,10 +194,10 @@ impl State {
         if row != self.cursor {
             self.forward = row > self.cursor;
             self.cursor = row;
-            // A rank is about one image; a class that was searched for is looked for in every image.
-            if matches!(self.selection.target, Target::Top(_)) {
-                self.selection.target = Target::Top(0);
-            }
+        }
+        if self.panel == Panel::Filter {
+            // Where the user goes is where they come back to.
+            self.before_filter = self.current();
         }
     }
 
@@ -200,6 +205,7 @@ impl State {
     fn marked_row(&mut self) -> Option<usize> {
         match self.panel {
             Panel::Channels { .. } => Some(self.marked_channel_row().unwrap_or(0)),
+            Panel::Confusions { .. } => Some(self.marked_confusion_row()),
             _ => self.panel.marked_mut().copied(),
         }
     }
@@ -214,6 +220,8 @@ impl State {
             if let Some(marked) = layer.zip(channel) {
                 self.panel = Panel::Channels { marked: Some(marked), exemplars };
             }
+        } else if let Panel::Confusions { .. } = self.panel {
+            self.mark_confusion(row);
         } else if let Some(marked) = self.panel.marked_mut() {
             *marked = row.min(rows.saturating_sub(1));
         }
@@ -236,7 +244,7 @@ impl State {
         match &mut self.panel {
             Panel::Filter => {
                 change(&mut self.filter);
-                self.refilter(true);
+                self.refilter();
             }
             Panel::Classes { query, marked } => {
                 change(query);
@@ -427,6 +435,12 @@ impl State {
             (self.shown, self.shown_map, self.shown_channels) = (None, None, None);
             return;
         };
+        // A rank is about one image; a class that was searched for is looked for in every image.
+        if self.ranked.replace(image).is_some_and(|before| before != image)
+            && let Target::Top(rank) = &mut self.selection.target
+        {
+            *rank = 0;
+        }
         let has_failed = self.current_entry().is_some_and(|entry| matches!(entry.outcome, Outcome::Failed(_)));
         if self.pictures.contains(&image) && !has_failed {
             self.shown = Some(image);

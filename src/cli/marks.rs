@@ -1,39 +1,41 @@
 //! The marks of the interface, for scripts.
 
-use std::path::{Path, PathBuf, absolute};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
 use super::args::MarksArgs;
 use super::{Ending, Output, warn};
-use crate::triage::Journal;
+use crate::text::escape;
+use crate::triage::{Journal, JournalError};
 
 /// The file of marks that the user names, or the usual one.
 ///
 /// # Errors
 /// When none is named and there is no home folder.
-pub(super) fn journal(file: Option<&Path>) -> anyhow::Result<Journal> {
-    file.map_or_else(|| Ok(Journal::usual()?), |file| Ok(Journal::at(file.to_path_buf())))
+pub(super) fn journal(file: Option<&Path>) -> Result<Journal, JournalError> {
+    file.map_or_else(Journal::usual, |file| Ok(Journal::at(file.to_path_buf())))
 }
 
 /// Prints the marked images, one per line.
 pub(super) fn run(args: &MarksArgs) -> anyhow::Result<Ending> {
-    let marks = journal(args.marks.as_deref())?.marks()?;
-    let within: Vec<PathBuf> = args
-        .paths
-        .iter()
-        .map(|path| absolute(path).with_context(|| format!("cannot open {}", path.display())))
-        .collect::<Result<_, _>>()?;
-    let is_meant = |image: &&str| within.is_empty() || within.iter().any(|folder| Path::new(image).starts_with(folder));
-    let (there, gone): (Vec<&str>, Vec<&str>) =
-        marks.iter().filter(is_meant).partition(|image| Path::new(image).exists());
-    let mut output = Output::new();
-    for image in there {
-        output.bytes(image.as_bytes())?;
-        output.bytes(if args.null { b"\0" } else { b"\n" })?;
+    if let Some(file) = &args.marks {
+        file.metadata().with_context(|| format!("cannot open {}", file.display()))?;
     }
-    if !gone.is_empty() {
-        warn(&format!("left out {} marked images that are not there any more, such as {}", gone.len(), gone[0]));
+    let marks = journal(args.marks.as_deref())?.marks()?;
+    let real = |path: &PathBuf| path.canonicalize().with_context(|| format!("cannot open {}", path.display()));
+    let within: Vec<PathBuf> = args.paths.iter().map(real).collect::<Result<_, _>>()?;
+    let is_meant = |image: &&Path| within.is_empty() || within.iter().any(|folder| image.starts_with(folder));
+    let (there, gone): (Vec<&Path>, Vec<&Path>) = marks.iter().filter(is_meant).partition(|image| image.exists());
+    let mut output = Output::new();
+    let end = if args.null { b'\0' } else { b'\n' };
+    for image in there {
+        output.bytes(&[image.as_os_str().as_bytes(), &[end]].concat())?;
+    }
+    if let Some(first) = gone.first() {
+        let name = first.to_string_lossy();
+        warn(&format!("left out what is marked and cannot be found ({}), such as {}", gone.len(), escape(&name)));
     }
     Ok(Ending::Done)
 }

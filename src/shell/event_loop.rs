@@ -40,6 +40,14 @@ pub(super) struct Sources {
     pub(super) reports: Receiver<Report>,
 }
 
+/// What effects act on.
+pub(super) struct Sinks {
+    pub(super) pool: Pool,
+    pub(super) reports: Sender<Report>,
+    /// Where marks are kept, or why nowhere.
+    pub(super) journal: Result<Journal, String>,
+}
+
 /// Why the loop ended.
 pub(super) enum End {
     /// The user left, or the terminal went away.
@@ -63,11 +71,8 @@ pub(super) struct EventLoop {
     screen: Screen,
     sources: Sources,
     decoder: Decoder,
-    pool: Pool,
-    reports: Sender<Report>,
+    sinks: Sinks,
     engine: Option<std::sync::Arc<dyn Engine>>,
-    /// Where marks are kept, or why nowhere.
-    journal: Result<Journal, String>,
     /// Something changed since the last frame.
     dirty: bool,
     /// Where the terminal has not said all yet: what it said so far, and until when the rest may come.
@@ -81,25 +86,11 @@ impl EventLoop {
         screen: Screen,
         sources: Sources,
         decoder: Decoder,
-        pool: Pool,
-        reports: Sender<Report>,
-        journal: Result<Journal, String>,
+        sinks: Sinks,
         owed: Option<(Facts, Wishes)>,
     ) -> Self {
         let owed = owed.map(|(facts, wishes)| Owed { facts, wishes, until: Instant::now() + ANSWERS_LIMIT });
-        EventLoop {
-            state,
-            screen,
-            sources,
-            decoder,
-            pool,
-            reports,
-            engine: None,
-            journal,
-            dirty: true,
-            owed,
-            end: None,
-        }
+        EventLoop { state, screen, sources, decoder, sinks, engine: None, dirty: true, owed, end: None }
     }
 
     /// Runs until the end. `typed` came before the loop began.
@@ -108,7 +99,7 @@ impl EventLoop {
     /// When the terminal cannot be written to.
     pub(super) fn run(&mut self, typed: Vec<Event>) -> io::Result<End> {
         self.tell_terminal();
-        if let Some(hint) = self.screen.graphics().hint {
+        if let Some(hint) = self.screen.graphics().hint.filter(|_| self.state.notice.is_none()) {
             self.act(Action::Notify(Notice::Done(hint.to_owned())))?;
         }
         for event in typed {
@@ -129,8 +120,8 @@ impl EventLoop {
 
     /// Leaves the terminal quiet: answers that are still under way are read here, rather than by the shell.
     pub(super) fn finish(self) {
-        let EventLoop { screen, sources, mut decoder, pool, owed, .. } = self;
-        drop(pool);
+        let EventLoop { screen, sources, mut decoder, sinks, owed, .. } = self;
+        drop(sinks);
         let now = Instant::now();
         if let Some(Owed { until, .. }) = owed.filter(|owed| owed.until > now) {
             let deadline = until.min(now + LAST_ANSWERS);
@@ -200,7 +191,7 @@ impl EventLoop {
             self.news(news)?;
         }
         while let Ok(report) = self.sources.reports.try_recv() {
-            self.pool.seen(&report);
+            self.sinks.pool.seen(&report);
             self.act(Action::Report(report))?;
         }
         while let Ok(finished) = self.screen.finished().try_recv() {
@@ -220,7 +211,7 @@ impl EventLoop {
             News::FoundAll(problems) => self.act(Action::FoundAll(problems)),
             News::Model(Ok(engine)) => {
                 let model = summary(&engine);
-                self.pool.set_engine(engine.clone());
+                self.sinks.pool.set_engine(engine.clone());
                 self.engine = Some(engine);
                 self.act(Action::ModelReady(model))
             }
@@ -324,7 +315,7 @@ impl EventLoop {
         for effect in effects {
             // A new size asks for no more than other work.
             if let Effect::Plan(plan) = effect {
-                self.pool.set_plan(&plan);
+                self.sinks.pool.set_plan(&plan);
             }
         }
     }
@@ -339,21 +330,21 @@ impl EventLoop {
 
     fn effect(&mut self, effect: Effect) -> io::Result<()> {
         match effect {
-            Effect::Plan(plan) => self.pool.set_plan(&plan),
+            Effect::Plan(plan) => self.sinks.pool.set_plan(&plan),
             Effect::Export(export) => {
-                let (Some(engine), reports) = (self.engine.clone(), self.reports.clone()) else { return Ok(()) };
+                let (Some(engine), reports) = (self.engine.clone(), self.sinks.reports.clone()) else { return Ok(()) };
                 let write = move || {
                     let _ = reports.send(Report::Exported(caught(|| engine.export(&export)).flatten()));
                 };
                 std::thread::Builder::new().name("export".to_owned()).spawn(write)?;
             }
-            Effect::Mark { path, marked } => {
-                let kept = match &mut self.journal {
+            Effect::Mark { image, path, marked } => {
+                let kept = match &mut self.sinks.journal {
                     Ok(journal) => journal.set(&path, marked).map_err(|error| error.to_string()),
                     Err(reason) => Err(reason.clone()),
                 };
                 if let Err(reason) = kept {
-                    self.act(Action::Notify(Notice::Failed(reason)))?;
+                    self.act(Action::MarkLost { image, marked, reason })?;
                 }
             }
             Effect::Copy(text) => self.screen.write(&format!("\x1b]52;c;{}\x07", STANDARD.encode(text)))?,

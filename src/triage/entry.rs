@@ -47,6 +47,11 @@ impl Entry {
         }
     }
 
+    /// The cross-entropy with the true class, in nats, where that is known.
+    pub fn loss(&self) -> Option<f32> {
+        self.true_probability.map(|probability| -probability.ln())
+    }
+
     /// Whether the best class is the true one, where both are known.
     pub fn is_right(&self) -> Option<bool> {
         Some(self.best()?.index == self.truth?)

@@ -6,8 +6,10 @@ use crate::text::plain;
 /// An example of each condition, as it is typed: what the images are, their class, what the model says, how sure it is.
 pub const CONDITIONS: &[&str] = &["is:wrong", "true:cat", "said:dog", "p<0.5"];
 
+type Holds = fn(&Entry) -> bool;
+
 /// What `is:` takes.
-const KINDS: &[(&str, fn(&Entry) -> bool)] = &[
+const KINDS: &[(&str, Holds)] = &[
     ("wrong", |entry| entry.is_right() == Some(false)),
     ("right", |entry| entry.is_right() == Some(true)),
     ("marked", |entry| entry.is_marked),
@@ -16,7 +18,7 @@ const KINDS: &[(&str, fn(&Entry) -> bool)] = &[
 
 #[derive(Debug, Clone)]
 enum Condition {
-    Is(fn(&Entry) -> bool),
+    Is(Holds),
     True(Vec<usize>),
     Said(Vec<usize>),
     Below(f32),
@@ -46,7 +48,8 @@ pub struct Filter {
 
 impl Filter {
     /// Understands what was typed, for classes with these names. All that is asked for must hold; a condition of which only
-    /// the beginning is typed does not count yet. What looks like no condition is a word of the name.
+    /// the beginning is typed does not count yet, nor does one about classes while there are none, before the model is
+    /// there. What looks like no condition is a word of the name.
     pub fn parse(text: &str, labels: &[String]) -> Filter {
         let mut filter = Filter::default();
         for token in text.split_whitespace() {
@@ -91,8 +94,10 @@ impl Filter {
 
 /// The condition that a token is: none where it is a word, an inner none where there is too little of it.
 fn condition(token: &str, labels: &[String]) -> Option<Result<Option<Condition>, String>> {
+    let token = token.to_lowercase();
     if let Some((key, value)) = token.split_once(':') {
-        let classes = || if value.is_empty() { Ok(None) } else { classes(value, labels).map(Some) };
+        let is_early = matches!(value, "" | "#") || labels.is_empty();
+        let classes = || if is_early { Ok(None) } else { classes(value, labels).map(Some) };
         return match key {
             "is" => Some(kind(value)),
             "true" => Some(classes().map(|found| found.map(Condition::True))),
@@ -106,14 +111,14 @@ fn condition(token: &str, labels: &[String]) -> Option<Result<Option<Condition>,
         (_, Some(number)) => (Condition::Above, number),
         _ => return None,
     };
-    Some(share(number).map(|share| share.map(condition)))
+    Some(share(number.strip_prefix('=').unwrap_or(number)).map(|share| share.map(condition)))
 }
 
 fn kind(value: &str) -> Result<Option<Condition>, String> {
     if value.is_empty() {
         return Ok(None);
     }
-    let found = KINDS.iter().find(|(name, _)| name.starts_with(&value.to_lowercase()));
+    let found = KINDS.iter().find(|(name, _)| name.starts_with(value));
     let names = || KINDS.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
     found.map(|(_, holds)| Some(Condition::Is(*holds))).ok_or_else(|| format!("is:{value} is none of {}", names()))
 }
@@ -128,28 +133,32 @@ fn share(number: &str) -> Result<Option<f32>, String> {
     share.map(Some).ok_or_else(|| format!("{number} is no probability: they go from 0 to 1"))
 }
 
-/// The classes of that name, else the one of that index, else those whose name holds it.
+/// The class of an index after `#`; else the classes of that name, else the one of that index, else those whose name holds
+/// it. `tench, Tinca tinca` is two names.
 fn classes(value: &str, labels: &[String]) -> Result<Vec<usize>, String> {
     let wanted = plain(value);
     let those = |fits: &dyn Fn(&str) -> bool| -> Vec<usize> {
-        (0..labels.len()).filter(|class| fits(&plain(first_name(&labels[*class])))).collect()
+        let has_one = |class: &usize| labels[*class].split(',').any(|name| fits(&plain(name)));
+        (0..labels.len()).filter(has_one).collect()
     };
-    let named = those(&|name| name == wanted);
-    let index = value.parse().ok().filter(|class| *class < labels.len()).map(|class| vec![class]);
-    let found = if named.is_empty() { index.unwrap_or_else(|| those(&|name| name.contains(&wanted))) } else { named };
+    let index = |digits: &str| digits.parse().ok().filter(|class| *class < labels.len()).map(|class| vec![class]);
+    let found = match value.strip_prefix('#') {
+        Some(digits) => index(digits).unwrap_or_default(),
+        None => {
+            let named = those(&|name| !name.is_empty() && name == wanted);
+            let holding = || if wanted.is_empty() { Vec::new() } else { those(&|name| name.contains(&wanted)) };
+            if named.is_empty() { index(value).unwrap_or_else(holding) } else { named }
+        }
+    };
     if found.is_empty() { Err(format!("no class is called {value}")) } else { Ok(found) }
 }
 
 /// How a class is typed so that no other is meant.
 fn spelling(class: usize, labels: &[String]) -> String {
-    let name = labels.get(class).map(|label| plain(first_name(label)).replace(' ', "-")).unwrap_or_default();
+    let first = labels.get(class).and_then(|label| label.split(',').next()).unwrap_or_default();
+    let name = plain(first).replace(' ', "-");
     let is_clear = !name.is_empty() && classes(&name, labels).is_ok_and(|found| found == [class]);
-    if is_clear { name } else { class.to_string() }
-}
-
-/// The first of the names in `tench, Tinca tinca`.
-fn first_name(label: &str) -> &str {
-    label.split(',').next().unwrap_or(label)
+    if is_clear { name } else { format!("#{class}") }
 }
 
 #[cfg(test)]
@@ -195,8 +204,11 @@ mod tests {
             ("said:cat", &["cat/1", "none/5"]),
             ("said:wild", &["dog/3"]),
             ("said:1", &["cat/2"]),
+            ("said:#1", &["cat/2"]),
+            ("True:siamese", &["siamese/4"]),
             ("true:cat said:dog", &["cat/2"]),
             ("p<0.5", &["dog/3"]),
+            ("P<=50%", &["dog/3"]),
             ("p>60%", &["cat/1", "none/5"]),
             ("p>0.5 p<0.7", &["cat/2"]),
             ("is:wrong 3", &["dog/3"]),
@@ -207,7 +219,7 @@ mod tests {
 
     #[test]
     fn half_a_condition_does_not_count_yet() {
-        for text in ["", " ", "is:", "true:", "said:", "p<", "p>", "p<.", "p<%"] {
+        for text in ["", " ", "is:", "true:", "said:", "said:#", "p<", "p>", "p<.", "p<=", "p<%"] {
             assert_eq!(through(text).len(), entries().len(), "{text}");
         }
     }
@@ -218,6 +230,8 @@ mod tests {
             ("is:red", "wrong, right, marked, failed"),
             ("true:horse", "no class is called horse"),
             ("said:99", "no class is called 99"),
+            ("true:#99", "no class is called #99"),
+            ("true:--", "no class is called --"),
             ("p<2", "from 0 to 1"),
             ("p>x", "from 0 to 1"),
             ("p<nan", "from 0 to 1"),
@@ -247,6 +261,23 @@ mod tests {
             }
         }
         assert_eq!(Filter::for_confusion(3, 0, &labels()), "true:siamese-cat said:cat");
+        // Classes that are called like the numbers of others, or by no letter at all.
+        for signs in [["+", "0", "1"], ["1", "1", "0"], ["<", ">", ""]] {
+            let signs = signs.map(String::from);
+            for (truth, said) in [(0, 1), (1, 2), (2, 0)] {
+                let filter = Filter::parse(&Filter::for_confusion(truth, said, &signs), &signs);
+                let is_through =
+                    |pair: (usize, usize)| filter.score(&classified("x", Some(pair.0), pair.1, 0.5)).is_some();
+                let through: Vec<_> = [(0, 1), (1, 2), (2, 0)].into_iter().filter(|pair| is_through(*pair)).collect();
+                assert_eq!(through, [(truth, said)], "{signs:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn before_the_model_is_there_classes_do_not_count() {
+        let filter = Filter::parse("true:cat said:dog is:wrong", &[]);
+        assert!(filter.problem().is_none() && filter.score(&classified("x", Some(0), 2, 0.5)).is_some());
     }
 
     #[test]

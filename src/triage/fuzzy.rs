@@ -10,6 +10,9 @@ const LONGEST: usize = 512;
 /// How well `text` matches, higher is better; none if it does not. Case does not matter; each word of the query must match
 /// by itself. An empty query matches everything equally.
 pub(super) fn score(query: &str, text: &str) -> Option<i32> {
+    if query.trim_ascii().is_empty() {
+        return Some(0);
+    }
     let text: Vec<char> = text.chars().take(LONGEST).flat_map(char::to_lowercase).collect();
     query.split_whitespace().map(|word| score_word(word, &text)).sum()
 }

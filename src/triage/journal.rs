@@ -3,10 +3,14 @@
 //! ```text
 //! {"image":"/data/val/pelican/0007.jpg","marked":true}
 //! ```
+//!
+//! A path that is no text is `bytes`, a list of numbers, in place of `image`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
+use std::ffi::OsString;
 use std::fs::{File, OpenOptions, create_dir_all};
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
 
 use etcetera::BaseStrategy as _;
@@ -18,32 +22,60 @@ use crate::text::Escaped;
 /// A change of a mark.
 #[derive(Debug, Serialize, Deserialize)]
 struct Line {
-    image: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    image: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    bytes: Option<Vec<u8>>,
     marked: bool,
 }
 
-/// The images that are marked, by their absolute paths.
+impl Line {
+    fn new(path: PathBuf, marked: bool) -> Line {
+        match path.into_os_string().into_string() {
+            Ok(text) => Line { image: Some(text), bytes: None, marked },
+            Err(path) => Line { image: None, bytes: Some(path.as_bytes().to_vec()), marked },
+        }
+    }
+
+    fn path(self) -> Option<PathBuf> {
+        self.image.map(PathBuf::from).or_else(|| Some(OsString::from_vec(self.bytes?).into()))
+    }
+}
+
+/// The images that are marked, by the paths that they really have.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Marks(BTreeSet<String>);
+pub struct Marks(BTreeSet<PathBuf>);
 
 impl Marks {
-    /// Whether this image is marked.
-    pub fn contains(&self, path: &Path) -> bool {
-        // Most people have none, and ten thousand images.
-        !self.0.is_empty() && self.0.contains(&absolute(path))
-    }
-
     /// The marked images, sorted.
-    pub fn iter(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(String::as_str)
+    pub fn iter(&self) -> impl Iterator<Item = &Path> {
+        self.0.iter().map(PathBuf::as_path)
     }
 
-    fn set(&mut self, image: String, marked: bool) {
-        if marked {
-            self.0.insert(image);
-        } else {
-            self.0.remove(&image);
+    /// Whether an image is marked; `real` knows its folder.
+    pub fn contains(&self, path: &Path, real: &mut RealPaths) -> bool {
+        // Most people have none, and ten thousand images.
+        !self.0.is_empty() && self.0.contains(&real.path(path))
+    }
+}
+
+/// Finds out which path a file really has, so that it is the same through `..` and links to its folder. What is a link
+/// itself is an image of its own. Folders are looked up once.
+#[derive(Debug, Default)]
+pub struct RealPaths(HashMap<PathBuf, PathBuf>);
+
+impl RealPaths {
+    /// The real path of a file, or the absolute one of a file in a folder that cannot be looked up.
+    pub fn path(&mut self, path: &Path) -> PathBuf {
+        let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
+        let (Some(folder), Some(name)) = (absolute.parent(), absolute.file_name()) else { return absolute };
+        if let Some(real) = self.0.get(folder) {
+            return real.join(name);
         }
+        let real = folder.canonicalize().unwrap_or_else(|_| folder.to_path_buf());
+        let path = real.join(name);
+        self.0.insert(folder.to_path_buf(), real);
+        path
     }
 }
 
@@ -92,20 +124,35 @@ impl Journal {
     /// What is marked now. Lines that say nothing, such as the last one of a machine that lost power, are left out.
     ///
     /// # Errors
-    /// When there is a file that cannot be read.
+    /// When there is something that cannot be read, or is no file of marks: it is not to be written to.
     pub fn marks(&self) -> Result<Marks, JournalError> {
-        let bytes = match std::fs::read(&self.path) {
-            Ok(bytes) => bytes,
+        self.read().map_err(|error| self.failed("read", error))
+    }
+
+    fn read(&self) -> io::Result<Marks> {
+        match self.path.metadata() {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Marks::default()),
-            Err(error) => return Err(self.failed("read", error)),
-        };
-        let mut marks = Marks::default();
-        for line in bytes.split(|byte| *byte == b'\n') {
-            if let Ok(Line { image, marked }) = serde_json::from_slice(line) {
-                marks.set(image, marked);
+            // A pipe would keep us waiting.
+            Ok(there) if !there.is_file() => return Err(io::Error::other("it is no file")),
+            _ => {}
+        }
+        let bytes = std::fs::read(&self.path)?;
+        let lines = || bytes.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice::<Line>(line).ok());
+        if !bytes.is_empty() && lines().next().is_none() {
+            return Err(io::Error::other("it holds no marks"));
+        }
+        let mut marks = BTreeSet::new();
+        for line in lines() {
+            let marked = line.marked;
+            if let Some(path) = line.path() {
+                if marked {
+                    marks.insert(path)
+                } else {
+                    marks.remove(&path)
+                };
             }
         }
-        Ok(marks)
+        Ok(Marks(marks))
     }
 
     /// Marks an image, or takes its mark away. When this returns, the mark survives the end of the program.
@@ -113,23 +160,32 @@ impl Journal {
     /// # Errors
     /// When the file cannot be written.
     pub fn set(&mut self, image: &Path, marked: bool) -> Result<(), JournalError> {
-        self.append(&Line { image: absolute(image), marked }).map_err(|error| self.failed("keep", error))
+        let line = Line::new(RealPaths::default().path(image), marked);
+        self.append(&line).map_err(|error| {
+            // Half a line may be there: it is looked at again before the next one.
+            self.file = None;
+            self.failed("keep", error)
+        })
     }
 
     /// Appends a line in one piece, so that two programs can share the file.
     fn append(&mut self, line: &Line) -> io::Result<()> {
         let mut text = serde_json::to_string(line)?;
         text.push('\n');
-        if self.file.is_none() {
-            if let Some(folder) = self.path.parent() {
-                create_dir_all(folder)?;
+        let file = match &mut self.file {
+            Some(file) => file,
+            None => {
+                if let Some(folder) = self.path.parent() {
+                    create_dir_all(folder)?;
+                }
+                let mut file = OpenOptions::new().create(true).append(true).read(true).open(&self.path)?;
+                if ends_within_a_line(&mut file)? {
+                    text.insert(0, '\n');
+                }
+                self.file.insert(file)
             }
-            if ends_within_a_line(&self.path)? {
-                text.insert(0, '\n');
-            }
-            self.file = Some(OpenOptions::new().create(true).append(true).open(&self.path)?);
-        }
-        self.file.as_mut().map_or(Ok(()), |file| file.write_all(text.as_bytes()))
+        };
+        file.write_all(text.as_bytes())
     }
 
     fn failed(&self, verb: &'static str, source: io::Error) -> JournalError {
@@ -138,13 +194,7 @@ impl Journal {
 }
 
 /// Whether the last line of a file was cut off.
-fn ends_within_a_line(path: &Path) -> io::Result<bool> {
-    use std::io::{Seek as _, SeekFrom};
-    let mut file = match File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-        Err(error) => return Err(error),
-    };
+fn ends_within_a_line(file: &mut File) -> io::Result<bool> {
     if file.metadata()?.len() == 0 {
         return Ok(false);
     }
@@ -154,17 +204,14 @@ fn ends_within_a_line(path: &Path) -> io::Result<bool> {
     Ok(last != *b"\n")
 }
 
-/// The same file has the same name, from whatever folder it is looked at.
-fn absolute(path: &Path) -> String {
-    std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf()).to_string_lossy().into_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// The names of the files that are marked.
     fn marked(journal: &Journal) -> Vec<String> {
-        journal.marks().unwrap().iter().map(ToOwned::to_owned).collect()
+        let marks = journal.marks().unwrap();
+        marks.iter().map(|path| path.file_name().unwrap().to_string_lossy().into_owned()).collect()
     }
 
     #[test]
@@ -178,7 +225,7 @@ mod tests {
             journal.set(Path::new(image), is_marked).unwrap();
         }
         // Nothing was closed or flushed: as after `kill -9`.
-        assert_eq!(marked(&Journal::at(file)), ["/a/2 ü\n.jpg", "/a/3.jpg"]);
+        assert_eq!(marked(&Journal::at(file)), ["2 ü\n.jpg", "3.jpg"]);
     }
 
     #[test]
@@ -189,7 +236,7 @@ mod tests {
         std::fs::write(&file, format!("{whole}\u{fffd}\n{{\"image\":\"/a/2.j")).unwrap();
         let mut journal = Journal::at(file);
         journal.set(Path::new("/a/3.jpg"), true).unwrap();
-        assert_eq!(marked(&journal), ["/a/1.jpg", "/a/3.jpg"]);
+        assert_eq!(marked(&journal), ["1.jpg", "3.jpg"]);
     }
 
     #[test]
@@ -204,18 +251,56 @@ mod tests {
     }
 
     #[test]
-    fn an_image_is_the_same_from_any_folder() {
-        let here = std::env::current_dir().unwrap();
-        let mut marks = Marks::default();
-        marks.set(absolute(Path::new("val/1.jpg")), true);
-        assert!(marks.contains(&here.join("val/1.jpg")) && marks.contains(Path::new("./val/1.jpg")));
-        assert!(!marks.contains(Path::new("val/2.jpg")));
+    fn an_image_is_the_same_by_whatever_way_one_comes_to_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path();
+        std::fs::create_dir_all(root.join("val/cat")).unwrap();
+        std::fs::create_dir(root.join("other")).unwrap();
+        std::os::unix::fs::symlink(root.join("val"), root.join("link")).unwrap();
+        let mut journal = Journal::at(root.join("marks.jsonl"));
+        journal.set(&root.join("other/../link/cat/1.jpg"), true).unwrap();
+        let (marks, mut real) = (journal.marks().unwrap(), RealPaths::default());
+        for way in ["val/cat/1.jpg", "link/cat/1.jpg", "val/./cat/1.jpg", "other/../val/cat/1.jpg"] {
+            assert!(marks.contains(&root.join(way), &mut real), "{way}");
+        }
+        assert!(!marks.contains(&root.join("val/cat/2.jpg"), &mut real));
     }
 
     #[test]
-    fn a_file_that_cannot_be_written_is_named_with_a_way_out() {
+    fn names_that_are_no_text_are_told_apart() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut journal = Journal::at(folder.path().join("marks.jsonl"));
+        let image = |byte: u8| folder.path().join(OsString::from_vec(vec![b'x', byte]));
+        journal.set(&image(0xfe), true).unwrap();
+        let (marks, mut real) = (journal.marks().unwrap(), RealPaths::default());
+        assert!(marks.contains(&image(0xfe), &mut real) && !marks.contains(&image(0xff), &mut real));
+        assert_eq!(marks.iter().next().unwrap().file_name(), image(0xfe).file_name());
+    }
+
+    #[test]
+    fn what_cannot_be_written_is_named_with_a_way_out_and_half_a_line_is_seen_the_next_time() {
         let folder = tempfile::tempdir().unwrap();
         let error = Journal::at(folder.path().to_path_buf()).set(Path::new("/a.jpg"), true).unwrap_err().to_string();
         assert!(error.contains("cannot keep the marks in") && error.contains("--marks"), "{error}");
+        let mut journal = Journal::at(folder.path().join("marks.jsonl"));
+        journal.set(Path::new("/1.jpg"), true).unwrap();
+        // A full disk: every write fails, and leaves half of what was to be written.
+        journal.file = Some(File::open(&journal.path).unwrap());
+        assert!(journal.set(Path::new("/2.jpg"), true).is_err());
+        let mut file = OpenOptions::new().append(true).open(&journal.path).unwrap();
+        file.write_all(b"{\"image\":\"/2.j").unwrap();
+        journal.set(Path::new("/3.jpg"), true).unwrap();
+        assert_eq!(marked(&journal), ["1.jpg", "3.jpg"]);
+    }
+
+    #[test]
+    fn a_file_of_something_else_is_refused_rather_than_written_to() {
+        let folder = tempfile::tempdir().unwrap();
+        let photo = folder.path().join("photo.jpg");
+        std::fs::write(&photo, "JFIF").unwrap();
+        for path in [photo, folder.path().to_path_buf()] {
+            let error = Journal::at(path).marks().unwrap_err().to_string();
+            assert!(error.contains("cannot read the marks in"), "{error}");
+        }
     }
 }

@@ -12,5 +12,5 @@ pub use confusion::{Confusion, confusions};
 pub use entry::{Entry, Outcome};
 pub use filter::{CONDITIONS, Filter};
 pub use fuzzy::search;
-pub use journal::{Journal, JournalError, Marks};
+pub use journal::{Journal, JournalError, Marks, RealPaths};
 pub use order::Order;

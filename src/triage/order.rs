@@ -44,6 +44,7 @@ impl Order {
             Order::HighestLoss => entry.true_probability,
             Order::LeastSure => entry.best().map(|best| best.probability),
         };
+        let value = |entry| value(entry).filter(|value| !value.is_nan());
         match (value(one), value(other)) {
             (Some(one), Some(other)) => one.total_cmp(&other),
             (one, other) => one.is_none().cmp(&other.is_none()),
@@ -73,6 +74,17 @@ mod tests {
     fn the_highest_losses_come_first_and_what_is_unknown_last() {
         let order = ["sure and wrong", "wrong", "doubtful", "right", "pending", "unlabelled"];
         assert_eq!(sorted(Order::HighestLoss), order);
+    }
+
+    #[test]
+    fn what_is_not_a_number_is_unknown() {
+        for order in [Order::HighestLoss, Order::LeastSure] {
+            for nan in [f32::NAN, -f32::NAN] {
+                let broken = Entry { true_probability: Some(nan), ..classified("broken", None, 0, nan) };
+                assert_eq!(order.compare(&broken, &classified("a", Some(0), 0, 0.9)), Ordering::Greater);
+                assert_eq!(order.compare(&broken, &pending("b")), Ordering::Equal);
+            }
+        }
     }
 
     #[test]

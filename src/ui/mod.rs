@@ -137,9 +137,9 @@ pub fn click(state: &State, at: Position) -> Option<Action> {
             let (_, list) = segments::parts(&areas);
             Window::new(list, *marked, state.segments()?.weights.len()).at(at).map(Action::Pick)
         }
-        Panel::Confusions { marked } => {
+        Panel::Confusions { .. } => {
             let (_, list) = segments::parts(&areas);
-            Window::new(list, *marked, state.confusions().len()).at(at).map(Action::Pick)
+            Window::new(list, state.marked_confusion_row(), state.confusions().len()).at(at).map(Action::Pick)
         }
         Panel::Channels { .. } => {
             if areas.panel().contains(at) {

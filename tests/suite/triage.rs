@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use image::RgbImage;
 use seewhy::app::{Action, Command, Effect, Notice, Panel, Report, State, update};
+use seewhy::model::Target;
 use seewhy::triage::{Journal, Order};
 
 use crate::cli::{errors, seewhy};
-use crate::support::interface::{finished, opened, predicted, press, screen, type_text};
+use crate::support::interface::{finished, model, opened, predicted, press, screen, terminal, type_text};
 use crate::support::pty::{Answers, Pty};
 
 const SIZE: (u16, u16) = (100, 30);
@@ -51,7 +52,11 @@ fn conditions_and_names_narrow_the_list_together() {
 fn a_condition_that_cannot_be_met_says_why_and_half_a_one_hides_nothing() {
     let mut state = finished(SIZE);
     press(&mut state, &[Command::Filter]);
-    assert!(screen(&state).contains("/ ▏a name, is:wrong"), "the filter says what it takes:\n{}", screen(&state));
+    assert!(
+        screen(&state).contains("/ ▏is:wrong true:cat said:dog"),
+        "the filter says what it takes:\n{}",
+        screen(&state)
+    );
     type_text(&mut state, "true:");
     assert_eq!(state.visible.len(), 6);
     type_text(&mut state, "zebra");
@@ -115,10 +120,44 @@ fn without_labelled_folders_nothing_is_sorted_by_what_is_wrong() {
 }
 
 #[test]
+fn before_the_model_is_there_nothing_is_said_of_its_classes() {
+    let mut state = State::new("val/".to_owned(), Some("/data/val".into()));
+    update(&mut state, terminal(SIZE));
+    let paths = ["/data/val/pelican/0001.jpg", "/data/val/goose/0002.jpg"].map(|path| Arc::from(Path::new(path)));
+    update(&mut state, Action::Found(paths.to_vec()));
+    update(&mut state, Action::FoundAll(Vec::new()));
+    press(&mut state, &[Command::NextMistake]);
+    assert!(screen(&state).contains("no mistake after this image so far"), "{}", screen(&state));
+    press(&mut state, &[Command::Sort]);
+    assert_eq!(state.order, Order::HighestLoss);
+    filtered(&mut state, "true:pelican");
+    assert_eq!(names(&state).len(), 2);
+    update(&mut state, Action::ModelReady(model()));
+    assert_eq!(names(&state), ["pelican/0001.jpg"]);
+}
+
+#[test]
+fn an_empty_list_says_why_on_any_screen() {
+    let mut state = finished(SIZE);
+    filtered(&mut state, "true:zebra");
+    for size in [(100, 30), (79, 24), (34, 10)] {
+        update(&mut state, terminal(size));
+        assert!(screen(&state).contains("no class is called zebra"), "{size:?}: {}", screen(&state));
+    }
+}
+
+#[test]
 fn a_key_leads_to_the_next_mistake_and_back() {
     let mut state = finished(SIZE);
+    // A second mistake, after the first.
+    state.entries[4].truth = Some(0);
     press(&mut state, &[Command::NextMistake]);
     assert_eq!(state.cursor, 2);
+    press(&mut state, &[Command::NextMistake]);
+    assert_eq!(state.cursor, 4);
+    press(&mut state, &[Command::PreviousMistake]);
+    assert_eq!(state.cursor, 2);
+    state.entries[4].truth = None;
     press(&mut state, &[Command::NextMistake]);
     assert_eq!(state.cursor, 2);
     assert_eq!(state.notice, Some(Notice::Failed("no mistake after this image".to_owned())));
@@ -141,12 +180,25 @@ fn kinds_of_errors_are_listed_and_lead_to_their_images() {
 }
 
 #[test]
+fn the_marked_kind_of_error_stays_marked_while_others_overtake_it() {
+    let mut state = finished(SIZE);
+    state.entries[4].truth = Some(0);
+    press(&mut state, &[Command::ListConfusions, Command::First]);
+    assert!(screen(&state).contains("▸ pelican: goose"), "{}", screen(&state));
+    // A second goldfinch that is taken for a coot.
+    state.entries[0].outcome = state.entries[4].outcome.clone();
+    assert_eq!(state.marked_confusion_row(), 1);
+    press(&mut state, &[Command::Accept]);
+    assert_eq!(state.filter, "true:pelican said:goose");
+}
+
+#[test]
 fn a_mark_is_shown_kept_and_filtered_by() {
     let mut state = finished(SIZE);
     let effects = press(&mut state, &[Command::Next, Command::Mark]);
     let path: Arc<Path> = Path::new("/data/val/bullfrog/0004.jpg").into();
     assert!(
-        effects.iter().any(|effect| matches!(effect, Effect::Mark { path: of, marked: true } if *of == path)),
+        effects.iter().any(|effect| matches!(effect, Effect::Mark { path: of, marked: true, .. } if *of == path)),
         "{effects:?}"
     );
     let text = screen(&state);
@@ -156,8 +208,49 @@ fn a_mark_is_shown_kept_and_filtered_by() {
     let effects = press(&mut state, &[Command::Mark]);
     assert!(effects.iter().any(|effect| matches!(effect, Effect::Mark { marked: false, .. })));
     assert!(names(&state).is_empty(), "what is no longer marked leaves the list");
-    press(&mut state, &[Command::Mark, Command::NextMistake, Command::Escape]);
+    assert_eq!(state.notice, Some(Notice::Done("unmarked bullfrog/0004.jpg".to_owned())));
+    press(&mut state, &[Command::Escape]);
     assert_eq!(state.visible.len(), 6);
+}
+
+#[test]
+fn an_image_that_leaves_the_list_gives_its_row_to_the_next() {
+    let mut state = finished(SIZE);
+    for _ in 0..4 {
+        press(&mut state, &[Command::Mark, Command::Next]);
+    }
+    filtered(&mut state, "is:marked");
+    press(&mut state, &[Command::First, Command::Next, Command::Rank(1), Command::Mark]);
+    assert_eq!(names(&state), ["goldfinch/0001.jpg", "pelican/0007.jpg", "agama/0010.jpg"]);
+    assert_eq!(state.cursor, 1);
+    assert_eq!(state.selection.target, Target::Top(0), "the rank was about the image that left");
+    press(&mut state, &[Command::Last, Command::Mark]);
+    assert_eq!(state.current(), Some(2), "or to the one before, at the end");
+}
+
+#[test]
+fn a_mark_that_is_lost_is_taken_back() {
+    let mut state = finished(SIZE);
+    press(&mut state, &[Command::Mark]);
+    let lost = Action::MarkLost { image: 0, marked: true, reason: "the disk\u{1b} is full".to_owned() };
+    update(&mut state, lost);
+    assert!(!state.entries[0].is_marked && screen(&state).contains("! the disk"), "{}", screen(&state));
+}
+
+#[test]
+fn typing_a_condition_keeps_the_place_and_typing_a_name_goes_to_it() {
+    let mut state = finished(SIZE);
+    press(&mut state, &[Command::Next, Command::Next, Command::Filter]);
+    type_text(&mut state, "is:wrong");
+    assert_eq!(state.current(), Some(2));
+    press(&mut state, &[Command::EraseAll]);
+    type_text(&mut state, "bullfrog");
+    assert_eq!(state.current(), Some(1));
+    press(&mut state, &[Command::Escape]);
+    assert_eq!((state.current(), state.visible.len()), (Some(2), 6), "never mind: back to where it began");
+    press(&mut state, &[Command::Sort, Command::Filter]);
+    type_text(&mut state, "frog");
+    assert_eq!(state.current(), Some(1), "the best match, not the highest loss");
 }
 
 /// Folders named after classes of the bundled model, with pictures that it cannot know.
@@ -199,14 +292,18 @@ fn marks_survive_kill_9_and_are_there_for_scripts() {
         assert!(output.status.success(), "{}", errors(&output));
         (String::from_utf8(output.stdout.clone()).unwrap(), errors(&output))
     };
-    let dog = std::path::absolute(folder.path().join("dog/1.png")).unwrap();
+    let dog = folder.path().canonicalize().unwrap().join("dog/1.png");
     let dog = dog.to_str().unwrap();
     assert_eq!(listed(&[]).0, format!("{dog}\n"));
     assert_eq!(listed(&["dog", "-0"]).0, format!("{dog}\0"));
     assert_eq!(listed(&["cat"]).0, "");
     std::fs::remove_file(dog).unwrap();
     let (paths, says) = listed(&[]);
-    assert!(paths.is_empty() && says.contains("1 marked images that are not there any more"), "{says}");
+    assert!(paths.is_empty() && says.contains("cannot be found (1), such as"), "{says}");
+    for missing in [&["--marks", "nowhere.jsonl"][..], &["--marks", marks, "nowhere"]] {
+        let output = seewhy(&[&["marks"], missing].concat()).current_dir(&folder).output().unwrap();
+        assert!(!output.status.success() && errors(&output).contains("cannot open nowhere"), "{}", errors(&output));
+    }
 }
 
 #[test]
@@ -217,6 +314,7 @@ fn marks_that_cannot_be_kept_say_so() {
     pty.wait_until("the first map", |screen| screen.contains("1 of 3") && screen.contains("layers"));
     pty.keys("x");
     pty.wait_for("cannot keep the marks in cat");
+    assert!(!pty.text().contains("* marked"), "what is not kept is not shown as marked:\n{}", pty.text());
     pty.keys("q");
     assert!(pty.wait().success());
     let output = seewhy(&["--marks", "x", "classify", "."]).output().unwrap();

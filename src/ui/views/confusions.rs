@@ -20,7 +20,8 @@ const WIDE: usize = 28;
 const WIDEST: usize = 46;
 
 pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, areas: &Areas, state: &State, theme: Theme) {
-    let Panel::Confusions { marked } = state.panel else { return };
+    let Panel::Confusions { .. } = state.panel else { return };
+    let marked = state.marked_confusion_row();
     let (area, found) = (areas.panel(), state.confusions());
     let width = usize::from(area.width);
     canvas.clear(areas.list_title);

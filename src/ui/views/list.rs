@@ -5,11 +5,11 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use unicode_width::UnicodeWidthStr as _;
 
-use crate::app::{CONDITIONS, Entry, Outcome, Panel, State};
+use crate::app::{CONDITIONS, Entry, Order, Outcome, Panel, State};
 use crate::ui::Theme;
 use crate::ui::canvas::Canvas;
 use crate::ui::layout::Areas;
-use crate::ui::words::{cut, cut_start, mistake, pad, percent};
+use crate::ui::words::{cut, cut_start, mistake, number, pad, percent};
 
 /// Width from which a row has room for the file's name beside the prediction.
 const WIDE: usize = 44;
@@ -61,7 +61,7 @@ pub(in crate::ui) fn draw_title(canvas: &mut Canvas<'_>, area: Rect, state: &Sta
 
 /// What may be typed.
 fn hint() -> String {
-    format!("a name, {}", CONDITIONS.join(", "))
+    CONDITIONS.join(" ")
 }
 
 /// `*▸ ✗ pelican: goose   41.2 %`, with a star where it is marked.
@@ -88,7 +88,10 @@ fn line<'a>(entry: &Entry, is_current: bool, width: usize, state: &State, theme:
     } else {
         spans.push(Span::styled(pad(&text, room - 1), emphasis));
     }
-    spans.push(Span::styled(share.map_or_else(String::new, |share| format!(" {}", percent(share))), emphasis));
+    // What decides the order is what is seen.
+    let by_loss = entry.loss().filter(|_| state.order == Order::HighestLoss).map(|loss| format!("{:>7}", number(loss)));
+    let said = by_loss.or_else(|| share.map(percent)).map_or_else(String::new, |said| format!(" {said}"));
+    spans.push(Span::styled(said, emphasis));
     Line::from(spans)
 }
 

@@ -23,7 +23,14 @@ const PROGRESS: usize = 10;
 
 pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, areas: &Areas, state: &State, theme: Theme) -> Vec<Placement> {
     draw_title(canvas, areas.title, state, theme);
-    let Some(entry) = state.current_entry() else { return Vec::new() };
+    let Some(entry) = state.current_entry() else {
+        if areas.folded {
+            // There is no list beside it to say so.
+            let filter = (format!("/ {}", state.filter), Style::new());
+            canvas.centred(areas.picture, &[filter, (state.why_none(), theme.quiet())]);
+        }
+        return Vec::new();
+    };
     if let Outcome::Failed(reason) = &entry.outcome {
         let words = [
             ("this image cannot be shown".to_owned(), theme.warning()),

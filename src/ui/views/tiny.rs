@@ -47,6 +47,9 @@ pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, areas: &Areas, state: &State,
             ]),
         );
     }
+    if state.visible.is_empty() && !state.entries.is_empty() {
+        canvas.row(area, 0, Span::raw(cut(&state.why_none(), width)));
+    }
     if state.entries.is_empty() && state.complete {
         canvas.row(area, 0, Span::raw("no image here"));
         canvas.row(area, 1, Span::raw("try: seewhy demo"));
