@@ -81,6 +81,19 @@ impl State {
         }
     }
 
+    /// Moves the cursor to a row, or the last one.
+    pub(super) fn move_to(&mut self, row: usize) {
+        let row = row.min(self.visible.len().saturating_sub(1));
+        if row != self.cursor {
+            self.forward = row > self.cursor;
+            self.cursor = row;
+        }
+        if self.panel == Panel::Filter {
+            // Where the user goes is where they come back to.
+            self.before_filter = self.current();
+        }
+    }
+
     pub(super) fn open_filter(&mut self) {
         self.before_filter = self.current().or(self.before_filter);
         self.panel = Panel::Filter;

@@ -17,9 +17,11 @@ mod exemplars;
 mod jobs;
 pub mod keymap;
 mod listing;
+mod panels;
 mod picture;
 mod plan;
 mod state;
+mod summary;
 mod update;
 mod values;
 
@@ -29,7 +31,8 @@ pub use channels::{Channels, ChannelsKey, TileLayout};
 pub use exemplars::{Exemplar, Exemplars, Peaks};
 pub use jobs::{Decoded, Effect, Explained, Export, ImageId, Job, MapKey, Plan, Predicted, Priority, Report, Task};
 pub use picture::{HeatKey, LinesKey, Origin, Picture, PictureKey};
-pub use state::{LayerRow, MethodRow, Mode, ModelSummary, Notice, Panel, Selection, State, Terminal, View};
+pub use state::{Mode, Notice, Panel, Selection, State, Terminal, View};
+pub use summary::{LayerRow, MethodRow, ModelSummary};
 pub use update::update;
 
 // What is drawn is all in the state; these are the types of below that it holds.

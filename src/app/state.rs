@@ -10,8 +10,8 @@ use image::RgbImage;
 use super::channels::{Channels, ChannelsKey};
 use super::exemplars::{Exemplars, THUMBNAIL_BUDGET};
 use super::jobs::ImageId;
-use super::{Cache, Decoded, Explained, MapKey, Plan, Predicted};
-use crate::explain::{Family, LayerChoice, Param, Segments, Value, Values, default_method};
+use super::{Cache, Decoded, Explained, MapKey, MethodRow, ModelSummary, Plan, Predicted};
+use crate::explain::{LayerChoice, Param, Segments, Value, Values, default_method};
 use crate::gallery::FolderLabels;
 use crate::model::Target;
 use crate::raster::Colormap;
@@ -26,69 +26,6 @@ const PREDICTION_BUDGET: usize = 64 << 20;
 
 /// Memory for the channels of layers, in bytes.
 const CHANNELS_BUDGET: usize = 96 << 20;
-
-/// A layer that can be stepped to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LayerRow {
-    /// Index in [`Network::layers`](crate::model::Network::layers).
-    pub index: usize,
-    /// As users know it: the module path where the file holds it, else the ONNX name.
-    pub name: String,
-    /// `[C, h, w]`.
-    pub shape: [usize; 3],
-}
-
-/// A method that can be chosen, or why not.
-#[derive(Debug, Clone, PartialEq)]
-pub struct MethodRow {
-    /// The registry's name.
-    pub name: &'static str,
-    /// What kind of evidence it gathers.
-    pub family: Family,
-    /// One line.
-    pub help: &'static str,
-    /// What to know before trusting it.
-    pub caution: Option<&'static str>,
-    /// Whether it uses a layer.
-    pub needs_layer: bool,
-    /// Its parameters.
-    pub params: Vec<Param>,
-    /// Why this model cannot be explained by it.
-    pub obstacle: Option<String>,
-}
-
-/// What the interface needs to know of a model.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ModelSummary {
-    /// File name or `builtin`, safe to print.
-    pub name: String,
-    /// Width and height of the input.
-    pub input: (usize, usize),
-    /// Class names by index, safe to print; as many as the model has outputs.
-    pub labels: Arc<[String]>,
-    /// What the folders of the classes are called where that differs from the labels; else empty.
-    pub folders: Arc<[String]>,
-    /// The layers to step through, from input to logits.
-    pub layers: Vec<LayerRow>,
-    /// Position in `layers` of the one that `auto` means.
-    pub auto: Option<usize>,
-    /// The registry's methods.
-    pub methods: Vec<MethodRow>,
-    /// What was guessed about the preprocessing, one line; to be shown.
-    pub guess: Option<String>,
-}
-
-impl ModelSummary {
-    /// A class's name.
-    pub fn label(&self, class: usize) -> &str {
-        self.labels.get(class).map_or("?", String::as_str)
-    }
-
-    /// A class's name, the first where it has several (`tench, Tinca tinca`).
-    pub fn short_label(&self, class: usize) -> &str {
-        self.label(class).split(',').next().unwrap_or("?").trim_end()
-    }
-}
 
 /// What the terminal can do.
 #[derive(Debug, Clone, PartialEq)]
