@@ -11,7 +11,7 @@ use image::RgbImage;
 use ndarray::Axis;
 
 use super::jobs::{ImageId, Job, Priority, Task};
-use super::{Panel, State};
+use super::{Outcome, Panel, State};
 use crate::model::Activation;
 use crate::raster::{Map, reduced};
 
@@ -201,8 +201,11 @@ impl State {
 
     /// The small pictures that are wanted on screen.
     pub(super) fn missing_thumbnails(&self) -> Vec<Task> {
-        let missing = self.marked_exemplars().iter().filter(|exemplar| self.thumbnail(exemplar.image).is_none());
-        missing.filter_map(|exemplar| self.task(exemplar.image, Job::Classify(exemplar.image), Priority::Now)).collect()
+        let images = self.marked_exemplars().iter().map(|exemplar| exemplar.image);
+        let has_failed =
+            |image: ImageId| matches!(self.entries.get(image).map(|entry| &entry.outcome), Some(Outcome::Failed(_)));
+        let missing = images.filter(|image| self.thumbnail(*image).is_none() && !has_failed(*image));
+        missing.filter_map(|image| self.task(image, Job::Classify(image), Priority::Now)).collect()
     }
 
     /// The next images to ask.

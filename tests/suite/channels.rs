@@ -374,6 +374,29 @@ fn the_pass_rests_while_nobody_looks_and_goes_on_where_it_was() {
 }
 
 #[test]
+fn pictures_that_were_forgotten_are_asked_for_and_one_that_is_gone_only_once() {
+    let mut state = opened((120, 36));
+    // Room for the newest prediction alone.
+    state.predictions = seewhy::app::Cache::new(1);
+    keys(&mut state, "t");
+    let gone = 4;
+    for _ in 0..100 {
+        let Some(task) = state.plan.tasks.first().cloned() else { break };
+        let reports = match task.job {
+            Job::Classify(image) if image == gone => vec![Report::Predicted(gone, Err("no such file".to_owned()))],
+            job => crate::support::interface::reports(&job),
+        };
+        for report in reports {
+            update(&mut state, Action::Report(report));
+        }
+    }
+    assert!(state.plan.tasks.is_empty(), "it comes to an end: {:?}", state.plan.tasks);
+    let expected: Vec<_> =
+        exemplars(&state).into_iter().map(|image| Some(image).filter(|image| *image != gone)).collect();
+    assert_eq!(state.scene()[1].key.sheet, expected);
+}
+
+#[test]
 fn enter_and_clicks_lead_to_the_images_that_excite_a_channel() {
     let mut state = opened((120, 36));
     let channel = state.marked_channel();
