@@ -83,7 +83,7 @@ impl State {
         entry.true_probability = entry.truth.and_then(|truth| predicted.probabilities.get(truth)).copied();
         self.pending.remove(&image);
         self.relist(image);
-        self.keep_thumbnail(image, &predicted.seen);
+        self.seen_for_exemplars(image, &predicted.seen);
         let bytes = predicted.seen.as_raw().len() + 4 * predicted.probabilities.len();
         // What comes in from the background must not drive out what is near the cursor.
         if self.pictures.contains(&image) || self.predictions.fits(bytes) {

@@ -74,6 +74,11 @@ impl TileLayout {
     }
 }
 
+/// Whether values below zero mean something, by the lowest of them; and the lowest that is shown, as a share of `scale`.
+pub(super) fn sign_of(lowest: f32, scale: f32) -> (Sign, f32) {
+    if lowest < -NEGATIVE * scale { (Sign::Signed, -1.0) } else { (Sign::Positive, 0.0) }
+}
+
 /// Smallest and largest of the values that are finite.
 fn range(channel: ArrayView2<'_, f32>) -> (f32, f32) {
     let finite = channel.iter().copied().filter(|value| value.is_finite());
@@ -92,8 +97,8 @@ impl Channels {
         let scale = layer_scale(activation.iter());
         let contributions = contributions.map_err(|reason| escape(&reason).into_owned());
         let ranges: Vec<(f32, f32)> = activation.axis_iter(Axis(0)).map(range).collect();
-        let is_signed = ranges.iter().any(|(low, _)| *low < -NEGATIVE * scale);
-        let (sign, low) = if is_signed { (Sign::Signed, -1.0) } else { (Sign::Positive, 0.0) };
+        let lowest = ranges.iter().map(|(low, _)| *low).fold(0.0, f32::min);
+        let (sign, low) = sign_of(lowest, scale);
         let shown = |value: &f32| if value.is_finite() && scale > 0.0 { (value / scale).clamp(low, 1.0) } else { 0.0 };
         let maps: Vec<Arc<Map>> = activation.axis_iter(Axis(0)).map(|map| Arc::new(map.map(shown))).collect();
         let peaks: Vec<f32> = ranges.iter().map(|(low, high)| low.abs().max(high.abs())).collect();

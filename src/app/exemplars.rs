@@ -7,11 +7,11 @@ use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use image::RgbImage;
-use ndarray::Axis;
+use image::{RgbImage, imageops};
+use ndarray::{ArrayView2, Axis};
 
 use super::jobs::{ImageId, Job, Priority, Task};
-use super::{Outcome, Panel, State};
+use super::{Notice, Outcome, Panel, State};
 use crate::model::Activation;
 use crate::raster::{Map, reduced};
 
@@ -21,6 +21,8 @@ const KEPT: usize = 9;
 const LAYERS: usize = 3;
 /// Longest side of a kept map, in cells.
 const LONGEST: usize = 28;
+/// Longest side of a small picture, in pixels: as much as the ninth part of a pane shows.
+const THUMBNAIL: u32 = 192;
 /// Images that are asked at a time: enough to keep workers busy until the next plan.
 const AT_A_TIME: usize = 32;
 /// Multiples of it, modulo 2^64, are spread evenly however many there are: the golden ratio's share of the range.
@@ -28,23 +30,41 @@ const LEAP: u64 = 0x9E37_79B9_7F4A_7C15;
 /// Memory for small pictures, in bytes.
 pub(super) const THUMBNAIL_BUDGET: usize = 32 << 20;
 
-/// How strongly an image excites the channels of a layer.
+/// How strongly an image excites the channels of a layer, and what it looks like to the model.
 #[derive(Debug, Clone)]
 pub struct Peaks {
-    activation: Activation,
     /// The largest value of each channel.
     values: Vec<f32>,
+    /// Its values, `[h, w]`, reduced.
+    maps: Vec<Arc<Map>>,
+    thumbnail: Arc<RgbImage>,
 }
 
 impl Peaks {
-    /// Of a layer's output, `[C, h, w]`.
-    pub fn new(activation: Activation) -> Peaks {
-        let finite = |channel: ndarray::ArrayView2<'_, f32>| {
+    /// Of a layer's output, `[C, h, w]`, for an image that the model saw like that.
+    pub fn new(activation: &Activation, seen: &RgbImage) -> Peaks {
+        let finite = |channel: ArrayView2<'_, f32>| {
             channel.iter().copied().filter(|value| value.is_finite()).fold(f32::NEG_INFINITY, f32::max)
         };
-        let values = activation.axis_iter(Axis(0)).map(finite).collect();
-        Peaks { activation, values }
+        let channels = || activation.axis_iter(Axis(0));
+        Peaks {
+            values: channels().map(finite).collect(),
+            maps: channels().map(|channel| Arc::new(reduced(&channel.to_owned(), LONGEST))).collect(),
+            thumbnail: Arc::new(thumbnail(seen)),
+        }
     }
+}
+
+/// Width and height of the small picture of one of that width and height.
+pub(super) fn thumbnail_size((width, height): (u32, u32)) -> (u32, u32) {
+    let scale = (THUMBNAIL as f32 / width.max(height).max(1) as f32).min(1.0);
+    let side = |side: u32| ((side as f32 * scale).round() as u32).max(1);
+    (side(width), side(height))
+}
+
+fn thumbnail(seen: &RgbImage) -> RgbImage {
+    let (width, height) = thumbnail_size(seen.dimensions());
+    if (width, height) == seen.dimensions() { seen.clone() } else { imageops::thumbnail(seen, width, height) }
 }
 
 /// An image that excites a channel.
@@ -89,15 +109,17 @@ impl Exemplars {
     }
 
     fn take(&mut self, image: ImageId, peaks: &Peaks) {
-        for (channel, value) in peaks.values.iter().enumerate().filter(|(_, value)| value.is_finite()) {
-            let Some(best) = self.best.get_mut(channel) else { continue };
+        for ((best, value), map) in self.best.iter_mut().zip(&peaks.values).zip(&peaks.maps) {
+            // What leaves a channel at zero or below does not excite it.
+            if *value <= 0.0 {
+                continue;
+            }
             // The same images, whoever answers first.
             let is_before =
                 |other: &Exemplar| other.value.total_cmp(value).then(image.cmp(&other.image)) == Ordering::Greater;
             let place = best.partition_point(is_before);
             if place < KEPT {
-                let map = reduced(&peaks.activation.index_axis(Axis(0), channel).to_owned(), LONGEST);
-                best.insert(place, Exemplar { image, value: *value, map: Arc::new(map) });
+                best.insert(place, Exemplar { image, value: *value, map: Arc::clone(map) });
                 best.truncate(KEPT);
             }
         }
@@ -122,18 +144,9 @@ impl State {
         found.map_or(&[], |(exemplars, channel)| exemplars.of(channel))
     }
 
-    /// What the model saw of an image, where it is at hand.
-    pub(super) fn thumbnail(&self, image: ImageId) -> Option<&Arc<RgbImage>> {
-        let kept = self.thumbnails.get(&image);
-        kept.or_else(|| self.predictions.get(&image).map(|predicted| &predicted.seen))
-    }
-
     /// Shows the images that excite the marked channel, or all channels of this image again.
     pub(super) fn toggle_exemplars(&mut self) {
-        let pinned = self.shown_channels.as_ref().map(|key| key.layer).zip(self.marked_channel());
-        if let Panel::Channels { marked, exemplars } = &mut self.panel {
-            // In another image, another channel is the first.
-            *marked = marked.or(pinned);
+        if let Panel::Channels { exemplars, .. } = &mut self.panel {
             *exemplars = !*exemplars;
         }
     }
@@ -152,23 +165,37 @@ impl State {
     pub(super) fn go_to(&mut self, image: ImageId) {
         if !self.visible.contains(&image) {
             self.unfilter();
+            let name = self.entries.get(image).map_or("", |entry| entry.name.as_str());
+            self.notice = Some(Notice::Done(format!("the filter is gone: it hid {name}")));
         }
         if let Some(row) = self.visible.iter().position(|visible| *visible == image) {
             self.move_to(row);
         }
     }
 
-    /// Begins to collect for the layer on screen.
+    /// Begins to collect for the layer on screen, and sees to the small pictures.
     pub(super) fn settle_exemplars(&mut self) {
         let Some(layer) = self.shown_channels.as_ref().filter(|_| self.shows_exemplars()).map(|key| key.layer) else {
             return;
         };
-        if self.exemplars().is_none() {
+        if let Some(at) = self.exemplars.iter().position(|kept| kept.layer == layer) {
+            self.exemplars[..=at].rotate_right(1);
+        } else {
             let channels = self.channels().map_or(0, |channels| channels.maps.len());
             self.exemplars.insert(0, Exemplars::new(layer, channels, self.entries.len()));
             self.exemplars.truncate(LAYERS);
         }
+        // In another image, another channel would be the first.
+        if let Some(channel) = self.marked_channel()
+            && let Panel::Channels { marked, .. } = &mut self.panel
+        {
+            *marked = Some((layer, channel));
+        }
         for image in self.marked_exemplars().iter().map(|exemplar| exemplar.image).collect::<Vec<_>>() {
+            let seen = self.predictions.get(&image).map(|predicted| Arc::clone(&predicted.seen));
+            if let Some(seen) = seen.filter(|_| !self.thumbnails.contains(&image)) {
+                self.keep_thumbnail(image, Arc::new(thumbnail(&seen)));
+            }
             self.thumbnails.touch(&image);
         }
     }
@@ -188,15 +215,25 @@ impl State {
             exemplars.asked += 1;
             if let Ok(peaks) = peaks {
                 exemplars.take(image, &peaks);
+                self.keep_if_shown(image, || Arc::clone(&peaks.thumbnail));
             }
         }
     }
 
-    /// Keeps what the model saw of an image that is shown among others.
-    pub(super) fn keep_thumbnail(&mut self, image: ImageId, seen: &Arc<RgbImage>) {
+    /// What the model saw of an image came in: it is kept where it is shown among others.
+    pub(super) fn seen_for_exemplars(&mut self, image: ImageId, seen: &RgbImage) {
+        self.keep_if_shown(image, || Arc::new(thumbnail(seen)));
+    }
+
+    fn keep_if_shown(&mut self, image: ImageId, small: impl FnOnce() -> Arc<RgbImage>) {
         if self.marked_exemplars().iter().any(|exemplar| exemplar.image == image) {
-            self.thumbnails.insert(image, Arc::clone(seen), seen.as_raw().len());
+            self.keep_thumbnail(image, small());
         }
+    }
+
+    fn keep_thumbnail(&mut self, image: ImageId, small: Arc<RgbImage>) {
+        let bytes = small.as_raw().len();
+        self.thumbnails.insert(image, small, bytes);
     }
 
     /// The small pictures that are wanted on screen.
@@ -204,7 +241,7 @@ impl State {
         let images = self.marked_exemplars().iter().map(|exemplar| exemplar.image);
         let has_failed =
             |image: ImageId| matches!(self.entries.get(image).map(|entry| &entry.outcome), Some(Outcome::Failed(_)));
-        let missing = images.filter(|image| self.thumbnail(*image).is_none() && !has_failed(*image));
+        let missing = images.filter(|image| !self.thumbnails.contains(image) && !has_failed(*image));
         missing.filter_map(|image| self.task(image, Job::Classify(image), Priority::Now)).collect()
     }
 
@@ -225,7 +262,7 @@ mod tests {
     fn kept(answers: &[(ImageId, f32)]) -> Vec<(ImageId, f32)> {
         let mut exemplars = Exemplars::new(0, 1, 100);
         for (image, value) in answers {
-            exemplars.take(*image, &Peaks::new(array![[[-1.0, *value]]]));
+            exemplars.take(*image, &Peaks::new(&array![[[-1.0, *value]]], &RgbImage::new(1, 1)));
         }
         exemplars.of(0).iter().map(|exemplar| (exemplar.image, exemplar.value)).collect()
     }
@@ -241,8 +278,17 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_number_excites_nothing() {
-        assert_eq!(kept(&[(0, f32::NAN), (1, f32::INFINITY), (2, 0.5)]), [(2, 0.5), (0, -1.0), (1, -1.0)]);
+    fn what_is_not_a_number_or_not_above_zero_excites_nothing() {
+        assert_eq!(kept(&[(0, f32::NAN), (1, f32::INFINITY), (2, 0.5), (3, 0.0), (4, -0.5)]), [(2, 0.5)]);
+    }
+
+    #[test]
+    fn small_pictures_are_small_and_keep_their_proportions() {
+        assert_eq!(
+            [(224, 224), (32, 32), (1200, 600), (1, 5000)].map(thumbnail_size),
+            [(192, 192), (32, 32), (192, 96), (1, 192)]
+        );
+        assert_eq!(thumbnail(&RgbImage::new(1200, 600)).dimensions(), (192, 96));
     }
 
     #[test]

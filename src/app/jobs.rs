@@ -50,7 +50,7 @@ pub enum Job {
     /// Read the channels of a layer: [`Report::Channels`].
     Channels(ChannelsKey),
     /// Find out how strongly the image excites the channels of a layer (an index into
-    /// [`Network::layers`](crate::model::Network::layers)): [`Report::Surveyed`].
+    /// [`Network::layers`](crate::model::Network::layers)): [`Report::Predicted`], then [`Report::Surveyed`].
     Survey(ImageId, usize),
 }
 

@@ -175,11 +175,12 @@ impl State {
         confusions(&self.entries)
     }
 
-    /// The row of the open table of confusions that is marked: that of the pair of classes, wherever it is by now.
-    pub fn marked_confusion_row(&self) -> usize {
-        let Panel::Confusions { marked } = self.panel else { return 0 };
-        let is_marked = |pair: &Confusion| Some((pair.truth, pair.said)) == marked;
-        self.confusions().iter().position(is_marked).unwrap_or(0)
+    /// The same, and the row that is marked in the open table: that of the pair of classes, wherever it is by now.
+    pub fn marked_confusions(&self) -> (Vec<Confusion>, usize) {
+        let found = self.confusions();
+        let Panel::Confusions { marked } = self.panel else { return (found, 0) };
+        let row = found.iter().position(|pair| Some((pair.truth, pair.said)) == marked).unwrap_or(0);
+        (found, row)
     }
 
     pub(super) fn open_confusions(&mut self) {

@@ -34,7 +34,7 @@ impl State {
     fn marked_row(&mut self) -> Option<usize> {
         match self.panel {
             Panel::Channels { .. } => Some(self.marked_channel_row().unwrap_or(0)),
-            Panel::Confusions { .. } => Some(self.marked_confusion_row()),
+            Panel::Confusions { .. } => Some(self.marked_confusions().1),
             _ => self.panel.marked_mut().copied(),
         }
     }

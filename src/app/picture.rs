@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use image::RgbImage;
 
+use super::channels::sign_of;
+use super::exemplars::thumbnail_size;
 use super::jobs::ImageId;
 use super::{Channels, ChannelsKey, MapKey, Selection, State, TileLayout, View};
 use crate::explain::Sign;
@@ -34,8 +36,8 @@ pub struct PictureKey {
     pub heat: Option<HeatKey>,
     /// The lines over it.
     pub lines: Option<LinesKey>,
-    /// The images that are laid out in it, where it is a sheet of several; none in the place of one that is to come.
-    pub sheet: Vec<Option<ImageId>>,
+    /// The images that are laid out in it, where it is a sheet; none in the place of one that is to come.
+    pub sheet: Option<Vec<Option<ImageId>>>,
 }
 
 impl PictureKey {
@@ -98,7 +100,7 @@ impl State {
         let Some((channels, marked)) = self.channels().zip(self.marked_channel()) else { return Vec::new() };
         let over_image = self.channel_over_image(key, channels, marked);
         let beside = if self.shows_exemplars() {
-            self.sheet(key, channels, marked)
+            self.sheet(key, marked)
         } else {
             self.tiles(key, channels, self.marked_channel_row().unwrap_or(0))
         };
@@ -113,7 +115,7 @@ impl State {
         let show_base = self.selection.view != View::Heat || heat.is_none();
         let (heat_key, heat) = heat.unzip();
         Some(Picture {
-            key: PictureKey { image: key.image, seen, base: show_base, heat: heat_key, lines: None, sheet: Vec::new() },
+            key: PictureKey { image: key.image, seen, base: show_base, heat: heat_key, lines: None, sheet: None },
             composition: Composition { base, show_base, heat, superpixels: None },
         })
     }
@@ -135,7 +137,7 @@ impl State {
                 base: false,
                 heat: Some(heat_key),
                 lines: Some(LinesKey { of, outlined, marked }),
-                sheet: Vec::new(),
+                sheet: None,
             },
             composition: Composition {
                 base: Arc::new(RgbImage::new(width, height)),
@@ -147,25 +149,28 @@ impl State {
     }
 
     /// The images that excite a channel most, each with the channel over it, on one scale.
-    fn sheet(&self, key: &ChannelsKey, channels: &Channels, channel: usize) -> Picture {
+    fn sheet(&self, key: &ChannelsKey, channel: usize) -> Picture {
         let exemplars = self.marked_exemplars();
-        let (width, height) = self.model.as_deref().map_or((1, 1), |model| model.input);
-        let size = (width.max(1) as u32, height.max(1) as u32);
-        let pictures: Vec<_> = exemplars.iter().map(|exemplar| self.thumbnail(exemplar.image)).collect();
+        let pictures: Vec<_> = exemplars.iter().map(|exemplar| self.thumbnails.get(&exemplar.image)).collect();
+        let model = self.model.as_deref().map_or((1, 1), |model| model.input);
+        let size = thumbnail_size((model.0 as u32, model.1 as u32));
         let base = picture_sheet(&pictures.iter().map(|picture| picture.map(AsRef::as_ref)).collect::<Vec<_>>(), size);
         let region = Region::whole(base.width(), base.height());
-        let heat = (!exemplars.is_empty()).then(|| {
-            let most = exemplars.iter().map(|exemplar| exemplar.value).fold(0.0, f32::max);
-            let low = if channels.sign == Sign::Signed { -1.0 } else { 0.0 };
-            let shown = |value: f32| if most > 0.0 && value.is_finite() { (value / most).clamp(low, 1.0) } else { 0.0 };
-            let maps: Vec<Map> = exemplars.iter().map(|exemplar| exemplar.map.map(|value| shown(*value))).collect();
+        let heat = exemplars.first().map(|strongest| {
+            let scale = strongest.value;
+            let maps = || exemplars.iter().map(|exemplar| &exemplar.map);
+            let lowest = maps().flat_map(|map| map.iter()).copied().fold(0.0, f32::min);
+            let (sign, low) = sign_of(lowest, scale);
+            let shown = |value: &f32| if value.is_finite() { (value / scale).clamp(low, 1.0) } else { 0.0 };
+            let maps: Vec<Map> = maps().map(|map| map.map(shown)).collect();
             let map = map_sheet(&maps.iter().collect::<Vec<_>>(), SHEET_CELLS);
             let images = exemplars.iter().map(|exemplar| exemplar.image).collect();
-            self.heat(Origin::Exemplars(key.layer, channel, images), Arc::new(map), channels.sign, region, None)
+            self.heat(Origin::Exemplars(key.layer, channel, images), Arc::new(map), sign, region, None)
         });
         let (heat_key, heat) = heat.unzip();
         let sheet = exemplars.iter().zip(&pictures).map(|(exemplar, seen)| seen.map(|_| exemplar.image)).collect();
         let show_base = self.selection.view != View::Heat || heat.is_none();
+        let sheet = Some(sheet);
         Picture {
             key: PictureKey { image: key.image, seen: true, base: show_base, heat: heat_key, lines: None, sheet },
             composition: Composition { base: Arc::new(base), show_base, heat, superpixels: None },
@@ -218,7 +223,7 @@ impl State {
         let (heat_key, heat) = heat.unzip();
         let (lines, superpixels) = superpixels.unzip();
         Some(Picture {
-            key: PictureKey { image, seen, base: show_base, heat: heat_key, lines: lines.flatten(), sheet: Vec::new() },
+            key: PictureKey { image, seen, base: show_base, heat: heat_key, lines: lines.flatten(), sheet: None },
             composition: Composition { base, show_base, heat, superpixels },
         })
     }

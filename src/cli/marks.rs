@@ -8,7 +8,7 @@ use anyhow::Context;
 use super::args::MarksArgs;
 use super::{Ending, Output, warn};
 use crate::text::escape;
-use crate::triage::{Journal, JournalError};
+use crate::triage::{Journal, JournalError, RealPaths};
 
 /// The file of marks that the user names, or the usual one.
 ///
@@ -24,8 +24,12 @@ pub(super) fn run(args: &MarksArgs) -> anyhow::Result<Ending> {
         file.metadata().with_context(|| format!("cannot open {}", file.display()))?;
     }
     let marks = journal(args.marks.as_deref())?.marks()?;
-    let real = |path: &PathBuf| path.canonicalize().with_context(|| format!("cannot open {}", path.display()));
-    let within: Vec<PathBuf> = args.paths.iter().map(real).collect::<Result<_, _>>()?;
+    // As the journal names them: a link to a folder is that folder, one to an image is an image of its own.
+    let real = |path: &PathBuf| {
+        path.symlink_metadata().with_context(|| format!("cannot open {}", path.display()))?;
+        if path.is_dir() { Ok(path.canonicalize()?) } else { Ok(RealPaths::default().path(path)) }
+    };
+    let within: Vec<PathBuf> = args.paths.iter().map(real).collect::<anyhow::Result<_>>()?;
     let is_meant = |image: &&Path| within.is_empty() || within.iter().any(|folder| image.starts_with(folder));
     let (there, gone): (Vec<&Path>, Vec<&Path>) = marks.iter().filter(is_meant).partition(|image| image.exists());
     let mut output = Output::new();

@@ -23,10 +23,11 @@ pub fn picture_sheet(pictures: &[Option<&RgbImage>], (width, height): (u32, u32)
     for (number, picture) in (0..).zip(pictures) {
         let Some(picture) = picture else { continue };
         let (left, top) = (number % columns * width, number / columns * height);
+        let across = 3 * width.saturating_sub(gap).min(picture.width()) as usize;
         for y in 0..height.saturating_sub(gap).min(picture.height()) {
-            for x in 0..width.saturating_sub(gap).min(picture.width()) {
-                sheet.put_pixel(left + x, top + y, *picture.get_pixel(x, y));
-            }
+            let from = (y * picture.width()) as usize * 3;
+            let to = ((top + y) * columns * width + left) as usize * 3;
+            sheet.as_mut()[to..to + across].copy_from_slice(&picture.as_raw()[from..from + across]);
         }
     }
     sheet

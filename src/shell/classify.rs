@@ -4,16 +4,17 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use image::DynamicImage;
+use image::{DynamicImage, RgbImage};
+use ndarray::ArrayD;
 
 use super::engine::{Engine, EngineError};
 use super::pool::is_tensor;
 use crate::app::{Cache, ChannelsKey, Export, LayerRow, MapKey, MethodRow, ModelSummary, Predicted};
 use crate::explain::{
-    Attribution, BankCache, ExplainError, LayerChannels, LayerChoice, METHODS, Monitor, Request, Subject, find,
-    layer_channels, obstacle,
+    Attribution, BankCache, LayerChannels, LayerChoice, METHODS, Monitor, Request, Subject, find, layer_channels,
+    obstacle,
 };
-use crate::model::{Activation, Classifier, Pass, Prediction, Prepared, with_threads};
+use crate::model::{Activation, Classifier, CropGeometry, NetworkError, Pass, Prediction, Prepared, with_threads};
 use crate::raster::Region;
 use crate::text::escape;
 
@@ -62,8 +63,8 @@ impl ClassifierEngine {
     }
 
     /// The forward pass of an image, which is kept.
-    fn pass(&self, path: &Path, prepared: Prepared, threads: usize) -> Result<Arc<Pass>, crate::model::NetworkError> {
-        let forward = || self.classifier.network().forward(Arc::new(prepared.tensor));
+    fn pass(&self, path: &Path, tensor: ArrayD<f32>, threads: usize) -> Result<Arc<Pass>, NetworkError> {
+        let forward = || self.classifier.network().forward(Arc::new(tensor));
         let pass = Arc::new(with_threads(threads, forward)?);
         let bytes = pass.bytes();
         let mut passes = self.passes.lock().unwrap_or_else(PoisonError::into_inner);
@@ -80,18 +81,9 @@ impl ClassifierEngine {
         if let Some(pass) = self.kept(path) {
             return Ok(pass);
         }
-        let prepared = self.prepared(path, decode)?;
-        self.pass(path, prepared, self.settings.threads).map_err(|error| EngineError::Explain(error.into()))
-    }
-
-    /// The model's input of an image, from its file.
-    fn prepared(
-        &self,
-        path: &Path,
-        decode: &dyn Fn() -> Result<DynamicImage, String>,
-    ) -> Result<Prepared, EngineError> {
         let image = if is_tensor(path) { None } else { Some(decode().map_err(EngineError::Decode)?) };
-        self.prepare(path, image.as_ref()).map_err(EngineError::Decode)
+        let prepared = self.prepare(path, image.as_ref()).map_err(EngineError::Decode)?;
+        self.pass(path, prepared.tensor, self.settings.threads).map_err(|error| EngineError::Explain(error.into()))
     }
 
     fn prepare(&self, path: &Path, image: Option<&DynamicImage>) -> Result<Prepared, String> {
@@ -99,6 +91,18 @@ impl ClassifierEngine {
             Some(image) => Ok(self.classifier.preprocess(image)),
             None => self.classifier.read_npy(path).map_err(|error| error.to_string()),
         }
+    }
+}
+
+/// What a forward pass says about an image that the model saw like that.
+fn predicted(seen: RgbImage, crop: &CropGeometry, pass: &Pass, begun: Instant) -> Predicted {
+    Predicted {
+        top: Prediction::top(&pass.logits, TOP),
+        logits: pass.logits.clone().into(),
+        probabilities: crate::model::softmax(&pass.logits).into(),
+        seen: Arc::new(seen),
+        region: Region { x: crop.x as f32, y: crop.y as f32, width: crop.width as f32, height: crop.height as f32 },
+        elapsed: begun.elapsed(),
     }
 }
 
@@ -139,19 +143,10 @@ impl Engine for ClassifierEngine {
 
     fn predict(&self, path: &Path, image: Option<&DynamicImage>, urgent: bool) -> Result<Predicted, String> {
         let begun = Instant::now();
-        let mut prepared = self.prepare(path, image)?;
-        let seen = Arc::new(std::mem::take(&mut prepared.seen));
-        let crop = prepared.crop;
+        let Prepared { tensor, crop, seen } = self.prepare(path, image)?;
         let threads = if urgent { self.settings.threads } else { 1 };
-        let pass = self.pass(path, prepared, threads).map_err(|error| error.to_string())?;
-        Ok(Predicted {
-            top: Prediction::top(&pass.logits, TOP),
-            logits: pass.logits.clone().into(),
-            probabilities: crate::model::softmax(&pass.logits).into(),
-            seen,
-            region: Region { x: crop.x as f32, y: crop.y as f32, width: crop.width as f32, height: crop.height as f32 },
-            elapsed: begun.elapsed(),
-        })
+        let pass = self.pass(path, tensor, threads).map_err(|error| error.to_string())?;
+        Ok(predicted(seen, &crop, &pass, begun))
     }
 
     fn explain(
@@ -186,22 +181,23 @@ impl Engine for ClassifierEngine {
         Ok(layer_channels(Subject::of(&self.classifier, &pass), key.layer, key.target, monitor)?)
     }
 
-    fn activation(
+    fn survey(
         &self,
         path: &Path,
         layer: usize,
-        decode: &dyn Fn() -> Result<DynamicImage, String>,
-    ) -> Result<Activation, EngineError> {
+        image: Option<&DynamicImage>,
+    ) -> Result<(Predicted, Activation), String> {
+        let begun = Instant::now();
+        let Prepared { tensor, crop, seen } = self.prepare(path, image)?;
         let network = self.classifier.network();
-        let activation = match self.kept(path) {
-            Some(pass) => with_threads(1, || network.activation(&pass, layer)),
-            // What is near the cursor must not be driven out by what nobody looks at: this pass is not kept.
-            None => {
-                let tensor = Arc::new(self.prepared(path, decode)?.tensor);
-                with_threads(1, || network.activation(&network.forward(tensor)?, layer))
-            }
-        };
-        Ok(activation.map_err(ExplainError::from)?)
+        // What is near the cursor must not be driven out by what nobody looks at: this pass is not kept.
+        let (pass, activation) = with_threads(1, || {
+            let pass = network.forward(Arc::new(tensor))?;
+            let activation = network.activation(&pass, layer)?;
+            Ok((pass, activation))
+        })
+        .map_err(|error: NetworkError| error.to_string())?;
+        Ok((predicted(seen, &crop, &pass, begun), activation))
     }
 
     fn export(&self, export: &Export) -> Result<Vec<PathBuf>, String> {

@@ -44,17 +44,17 @@ pub trait Engine: Send + Sync {
         monitor: &Monitor<'_>,
     ) -> Result<LayerChannels, EngineError>;
 
-    /// The output of a layer, `[C, h, w]`, for an image that nobody looks at: on one thread. `decode` gets the pixels if they
-    /// are needed.
+    /// Predicts, and reads the output of a layer, `[C, h, w]`, for an image that nobody looks at: on one thread. `image` is as
+    /// for [`Engine::predict`].
     ///
     /// # Errors
-    /// What the network says.
-    fn activation(
+    /// One line for people.
+    fn survey(
         &self,
         path: &Path,
         layer: usize,
-        decode: &dyn Fn() -> Result<DynamicImage, String>,
-    ) -> Result<Activation, EngineError>;
+        image: Option<&DynamicImage>,
+    ) -> Result<(Predicted, Activation), String>;
 
     /// Writes a map and its overlay; returns the files.
     ///

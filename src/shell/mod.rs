@@ -103,13 +103,17 @@ pub fn run(options: Options) -> anyhow::Result<()> {
 
     let screen = screen::Screen::new(session, output, graphics, &probe.facts)?;
     let sources = event_loop::Sources { input, signals, news, reports };
-    let sinks = event_loop::Sinks { pool: workers, reports: reports_sender, journal };
+    let mut sinks = event_loop::Sinks { pool: workers, reports: reports_sender, journal };
     let mut state = State::new(root, base);
     state.selection = selection;
     if let Ok(journal) = &sinks.journal {
         match journal.marks() {
             Ok(marks) => state.marks = marks,
-            Err(error) => state.notice = Some(Notice::Failed(error.to_string())),
+            // What is not understood is not written to.
+            Err(error) => {
+                state.notice = Some(Notice::Failed(error.to_string()));
+                sinks.journal = Err(error.to_string());
+            }
         }
     }
     let owed = (!probe.complete).then_some((probe.facts, wishes));

@@ -248,9 +248,16 @@ impl Shared {
                 Some(Report::Channels(key.clone(), channels))
             }
             Job::Survey(image, layer) => {
-                let activation = self.engine()?.activation(&task.path, *layer, &|| (self.decode)(&task.path));
-                let peaks = activation.map(|activation| Arc::new(Peaks::new(activation)));
-                Some(Report::Surveyed(*image, *layer, peaks.map_err(|error| error.to_string())))
+                let engine = self.engine()?;
+                let pixels = if is_tensor(&task.path) { Ok(None) } else { (self.decode)(&task.path).map(Some) };
+                let surveyed = pixels.and_then(|pixels| engine.survey(&task.path, *layer, pixels.as_ref()));
+                // What it took to know is said, too: nobody has to find it out again.
+                let peaks = surveyed.map(|(predicted, activation)| {
+                    let peaks = Peaks::new(&activation, &predicted.seen);
+                    let _ = self.reports.send(Report::Predicted(*image, Ok(Arc::new(predicted))));
+                    Arc::new(peaks)
+                });
+                Some(Report::Surveyed(*image, *layer, peaks))
             }
         }
     }

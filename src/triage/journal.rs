@@ -138,7 +138,8 @@ impl Journal {
         }
         let bytes = std::fs::read(&self.path)?;
         let lines = || bytes.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice::<Line>(line).ok());
-        if !bytes.is_empty() && lines().next().is_none() {
+        // Half a first line is a mark that could not be kept.
+        if !bytes.is_empty() && !bytes.starts_with(b"{\"") && lines().next().is_none() {
             return Err(io::Error::other("it holds no marks"));
         }
         let mut marks = BTreeSet::new();
@@ -291,6 +292,8 @@ mod tests {
         file.write_all(b"{\"image\":\"/2.j").unwrap();
         journal.set(Path::new("/3.jpg"), true).unwrap();
         assert_eq!(marked(&journal), ["1.jpg", "3.jpg"]);
+        std::fs::write(&journal.path, "{\"image\":\"/1.j").unwrap();
+        assert!(marked(&Journal::at(journal.path)).is_empty(), "half of the first line is no other file");
     }
 
     #[test]

@@ -139,7 +139,8 @@ pub fn click(state: &State, at: Position) -> Option<Action> {
         }
         Panel::Confusions { .. } => {
             let (_, list) = segments::parts(&areas);
-            Window::new(list, state.marked_confusion_row(), state.confusions().len()).at(at).map(Action::Pick)
+            let (found, marked) = state.marked_confusions();
+            Window::new(list, marked, found.len()).at(at).map(Action::Pick)
         }
         Panel::Channels { .. } => {
             if areas.panel().contains(at) {

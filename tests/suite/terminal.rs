@@ -277,12 +277,7 @@ impl Engine for Panicking {
         panic!("channels are broken on purpose")
     }
 
-    fn activation(
-        &self,
-        path: &Path,
-        _: usize,
-        _: &dyn Fn() -> Result<DynamicImage, String>,
-    ) -> Result<Activation, EngineError> {
+    fn survey(&self, path: &Path, _: usize, _: Option<&DynamicImage>) -> Result<(Predicted, Activation), String> {
         panic!("{} is not a picture of anything", path.display());
     }
 

@@ -187,7 +187,7 @@ fn the_marked_kind_of_error_stays_marked_while_others_overtake_it() {
     assert!(screen(&state).contains("▸ pelican: goose"), "{}", screen(&state));
     // A second goldfinch that is taken for a coot.
     state.entries[0].outcome = state.entries[4].outcome.clone();
-    assert_eq!(state.marked_confusion_row(), 1);
+    assert_eq!(state.marked_confusions().1, 1);
     press(&mut state, &[Command::Accept]);
     assert_eq!(state.filter, "true:pelican said:goose");
 }
@@ -307,16 +307,22 @@ fn marks_survive_kill_9_and_are_there_for_scripts() {
 }
 
 #[test]
-fn marks_that_cannot_be_kept_say_so() {
+fn what_holds_no_marks_is_not_written_to() {
     let folder = labelled();
-    let mut pty = Pty::run(env!("CARGO_BIN_EXE_seewhy"), &["--marks", "cat", "."], folder.path(), Answers::PLAIN);
-    pty.wait_for("cannot read the marks in cat");
+    let photo = folder.path().join("cat/1.png");
+    let before = std::fs::read(&photo).unwrap();
+    let mut pty = Pty::run(env!("CARGO_BIN_EXE_seewhy"), &["--marks", "cat/1.png", "."], folder.path(), Answers::PLAIN);
+    let says = "cannot read the marks in cat/1.png";
+    pty.wait_for(says);
     pty.wait_until("the first map", |screen| screen.contains("1 of 3") && screen.contains("layers"));
+    pty.keys("j");
+    pty.wait_until("the message to go", |screen| screen.contains("2 of 3") && !screen.contains(says));
     pty.keys("x");
-    pty.wait_for("cannot keep the marks in cat");
+    pty.wait_for(says);
     assert!(!pty.text().contains("* marked"), "what is not kept is not shown as marked:\n{}", pty.text());
     pty.keys("q");
     assert!(pty.wait().success());
+    assert_eq!(std::fs::read(&photo).unwrap(), before);
     let output = seewhy(&["--marks", "x", "classify", "."]).output().unwrap();
     assert!(errors(&output).contains("write it after"), "{}", errors(&output));
 }

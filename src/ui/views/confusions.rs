@@ -21,8 +21,8 @@ const WIDEST: usize = 46;
 
 pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, areas: &Areas, state: &State, theme: Theme) {
     let Panel::Confusions { .. } = state.panel else { return };
-    let marked = state.marked_confusion_row();
-    let (area, found) = (areas.panel(), state.confusions());
+    let (found, marked) = state.marked_confusions();
+    let area = areas.panel();
     let width = usize::from(area.width);
     canvas.clear(areas.list_title);
     let (right, known) = state.accuracy();

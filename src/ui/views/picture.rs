@@ -173,7 +173,7 @@ fn words(area: Rect, state: &State, map: Option<&MapKey>) -> Vec<(String, bool)>
     lines
 }
 
-/// `312 of 10000 images asked; strongest in pelican/0007.jpg 4.21, goose/0012.jpg 4.02`
+/// `312 of 10000 images asked; coloured up to 4.21: pelican/0007.jpg 4.21, goose/0012.jpg 4.02`
 fn strongest_in(state: &State, exemplars: &Exemplars) -> String {
     let (asked, all) = (exemplars.asked(), state.entries.len());
     let progress = if asked < all { format!("{asked} of {all} images asked; ") } else { String::new() };
@@ -181,8 +181,14 @@ fn strongest_in(state: &State, exemplars: &Exemplars) -> String {
         let name = state.entries.get(exemplar.image).map_or("?", |entry| entry.name.as_str());
         format!("{name} {}", number(exemplar.value))
     };
-    let names: Vec<String> = state.marked_exemplars().iter().map(named).collect();
-    format!("{progress}strongest in {}", names.join(", "))
+    let strongest = state.marked_exemplars();
+    let names: Vec<String> = strongest.iter().map(named).collect();
+    match strongest.first() {
+        // Its scale is not the one of the image beside it.
+        Some(first) => format!("{progress}coloured up to {}: {}", number(first.value), names.join(", ")),
+        None if asked < all => format!("{progress}none so far excites this channel"),
+        None => "no image excites this channel".to_owned(),
+    }
 }
 
 /// `pelican/0007.jpg  640x480, cropped to 480x480             working…`

@@ -153,8 +153,9 @@ pub(crate) fn reports(job: &Job) -> Vec<Report> {
             vec![Report::Channels(key.clone(), Ok(Arc::new(channels(key.image, key.layer, Ok(contributions)))))]
         }
         Job::Survey(image, layer) => {
-            let peaks = Peaks::new(activation(*image, *layer));
-            vec![Report::Surveyed(*image, *layer, Ok(Arc::new(peaks)))]
+            let predicted = predicted(*image);
+            let peaks = Peaks::new(&activation(*image, *layer), &predicted.seen);
+            vec![Report::Predicted(*image, Ok(predicted)), Report::Surveyed(*image, *layer, Ok(Arc::new(peaks)))]
         }
     }
 }
