@@ -1,14 +1,16 @@
-"""Measures an exported model as seewhy runs it: shorter side resized to 32 with antialiasing, centre crop, normalised.
+"""Measures a model: accuracy, per class, confusion, calibration.
 
-    python evaluate.py MODEL.onnx FOLDER            FOLDER/<class>/*.jpg: accuracy, per class, confusion, calibration
+    python evaluate.py ANSWERS.jsonl                what `seewhy classify FOLDER --top 10` printed
+    python evaluate.py MODEL.onnx FOLDER            by itself: FOLDER/<class>/*.jpg, shorter side resized to 32 with
+                                                    antialiasing, centre crop, normalised
     python evaluate.py MODEL.onnx FOLDER --list     one line per picture as well
 """
 
 import argparse
+import json
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 from PIL import Image
 
 from network import CLASSES, MEAN, STD
@@ -36,23 +38,38 @@ def calibration_error(probabilities, labels):
     return sum(gaps)
 
 
+def answers(path):
+    """The labels [N] and probabilities [N, 10] in lines of JSON, with the names of the files."""
+    lines = [json.loads(line) for line in open(path)]
+    probabilities = np.zeros((len(lines), len(CLASSES)))
+    for row, line in zip(probabilities, lines):
+        for answer in line["top"]:
+            row[answer["index"]] = answer["probability"]
+    return np.array([line["truth"]["index"] for line in lines]), probabilities, [Path(line["image"]) for line in lines]
+
+
+def run(model, folder):
+    """The same, of a model that is run here."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+    paths = [p for name in CLASSES for p in sorted((folder / name).glob("*")) if p.suffix in (".jpg", ".png", ".JPEG")]
+    parts = [paths[k : k + 100] for k in range(0, len(paths), 100)]
+    logits = np.concatenate([session.run(None, {"input": np.stack([prepare(p) for p in part])})[0] for part in parts])
+    exponentials = np.exp(logits - logits.max(1, keepdims=True))
+    return np.array([CLASSES.index(p.parent.name) for p in paths]), exponentials / exponentials.sum(1, keepdims=True), paths
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", type=Path)
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("folder", type=Path, nargs="?")
     parser.add_argument("--list", action="store_true")
     arguments = parser.parse_args()
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(str(arguments.model), options, providers=["CPUExecutionProvider"])
-    paths = [p for name in CLASSES for p in sorted((arguments.folder / name).glob("*")) if p.suffix in (".jpg", ".png", ".JPEG")]
-    labels = np.array([CLASSES.index(p.parent.name) for p in paths])
-    logits = []
-    for k in range(0, len(paths), 100):
-        logits.append(session.run(None, {"input": np.stack([prepare(p) for p in paths[k : k + 100]])})[0])
-    logits = np.concatenate(logits)
-    exponentials = np.exp(logits - logits.max(1, keepdims=True))
-    probabilities = exponentials / exponentials.sum(1, keepdims=True)
+    found = run(arguments.model, arguments.folder) if arguments.folder else answers(arguments.model)
+    labels, probabilities, paths = found
     chosen = probabilities.argmax(1)
     if arguments.list:
         for path, label, p in zip(paths, labels, probabilities):
