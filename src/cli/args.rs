@@ -219,6 +219,9 @@ pub(super) struct ClassifyArgs {
     /// Directories, images, .npy tensors, or - for a list on standard input
     #[arg(required = true, value_name = "PATH")]
     pub(super) paths: Vec<PathBuf>,
+    /// Only images that meet these conditions, as the interface's filter takes them: "is:wrong true:cat said:dog p<0.5"
+    #[arg(long = "where", value_name = "CONDITIONS")]
+    pub(super) wanted: Option<String>,
     /// Output format
     #[arg(long, value_enum, default_value = "jsonl")]
     pub(super) format: TableFormat,
@@ -240,6 +243,9 @@ pub(super) struct ExplainArgs {
     /// Directories, images, .npy tensors, or - for a list on standard input
     #[arg(required = true, value_name = "PATH")]
     pub(super) paths: Vec<PathBuf>,
+    /// Only images that meet these conditions, as the interface's filter takes them: "is:wrong true:cat said:dog p<0.5"
+    #[arg(long = "where", value_name = "CONDITIONS")]
+    pub(super) wanted: Option<String>,
     /// Methods, separated by commas
     #[arg(long, value_delimiter = ',', default_value = "grad-cam", value_name = "NAME", value_parser = method_names())]
     pub(super) method: Vec<String>,

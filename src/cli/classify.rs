@@ -6,8 +6,10 @@ use serde::Serialize;
 
 use super::args::{ClassifyArgs, CommonArgs, TableFormat};
 use super::batch::{Interrupt, in_order, progress};
+use super::inputs::{self, Seen};
 use super::output::Output;
-use super::{Ending, inputs, load_model, told, warn};
+use super::wanted::Wanted;
+use super::{Ending, load_model, told, warn};
 use crate::explain::export::{SCHEMA, ScoredClass};
 use crate::gallery::{Entry, FolderLabels};
 use crate::model::{Classifier, ModelSource};
@@ -53,6 +55,7 @@ pub(super) fn run(args: &ClassifyArgs, common: &CommonArgs) -> anyhow::Result<En
     let classifier = load_model(common, &source)?;
     let labels = classifier.labels();
     let folders = FolderLabels::new(labels.names(), labels.folders(), labels.len());
+    let wanted = Wanted::new(args.wanted.as_deref(), &classifier)?;
     let entries = inputs::find(&args.paths)?;
 
     let threads = common.threads();
@@ -64,12 +67,20 @@ pub(super) fn run(args: &ClassifyArgs, common: &CommonArgs) -> anyhow::Result<En
         &entries,
         threads,
         &|| interrupt.is_set(),
-        |entry| (entry, line(&classifier, &folders, &source, entry, common.top as usize, each)),
+        |entry| {
+            let start = Instant::now();
+            let looked = inputs::look(&classifier, entry, each).map(|seen| {
+                let is_wanted = wanted.as_ref().is_none_or(|wanted| wanted.holds(entry, &seen.pass.logits));
+                is_wanted.then(|| line(&classifier, &folders, &source, entry, &seen, common.top as usize, start))
+            });
+            (entry, looked)
+        },
         |(entry, result)| {
             bar.inc(1);
             done += 1;
             match result {
-                Ok(line) => {
+                Ok(None) => Ok(()),
+                Ok(Some(line)) => {
                     if let Some(truth) = &line.truth {
                         known += 1;
                         right += usize::from(truth.right);
@@ -99,11 +110,10 @@ fn line(
     folders: &FolderLabels,
     source: &ModelSource,
     entry: &Entry,
+    seen: &Seen,
     top: usize,
-    threads: usize,
-) -> anyhow::Result<Line> {
-    let start = Instant::now();
-    let seen = inputs::look(classifier, entry, threads)?;
+    start: Instant,
+) -> Line {
     let top = ScoredClass::top(&seen.pass.logits, classifier.labels(), top);
     let best = top.first().map(|class| class.index);
     let truth = folders.truth(&entry.path).map(|index| Truth {
@@ -111,14 +121,14 @@ fn line(
         label: classifier.labels().get(index).into_owned(),
         right: Some(index) == best,
     });
-    Ok(Line {
+    Line {
         schema: SCHEMA,
         image: entry.path.to_string_lossy().into_owned(),
         model: source.to_string(),
         top,
         truth,
         elapsed_ms: start.elapsed().as_secs_f64() * 1e3,
-    })
+    }
 }
 
 /// Prints lines in the format asked for.

@@ -11,6 +11,7 @@ use super::batch::{Interrupt, in_order, progress, progress_of_calls};
 use super::classify::ErrorLine;
 use super::inputs::{self, Seen};
 use super::output::Output;
+use super::wanted::Wanted;
 use super::{Ending, load_model};
 use crate::explain::export::{
     self, Destination, Files, Record, SCHEMA, ScoredClass, Summary, TargetRecord, unique_stems,
@@ -34,6 +35,7 @@ struct Job<'a> {
     methods: Vec<(&'static MethodInfo, Values)>,
     target: TargetWish,
     layer: LayerChoice,
+    wanted: Option<Wanted>,
     args: &'a ExplainArgs,
     common: &'a CommonArgs,
     threads: usize,
@@ -62,6 +64,7 @@ pub(super) fn run(args: &ExplainArgs, common: &CommonArgs) -> anyhow::Result<End
         methods,
         target: TargetWish::parse(&args.target, classifier.labels())?,
         layer: layers(&classifier, &args.layer)?,
+        wanted: Wanted::new(args.wanted.as_deref(), &classifier)?,
         classifier: &classifier,
         source: &source,
         args,
@@ -162,10 +165,11 @@ impl Job<'_> {
         Ok(())
     }
 
-    /// The records of one image, one for each method; a failure of the image itself is a single error.
+    /// The records of one image, one for each method, none where it does not meet the conditions; a failure of the image itself is a single error.
     fn explain(&self, entry: &Entry, stem: &str) -> Vec<anyhow::Result<Record>> {
         let start = Instant::now();
         match inputs::look(self.classifier, entry, self.threads) {
+            Ok(seen) if self.wanted.as_ref().is_some_and(|wanted| !wanted.holds(entry, &seen.pass.logits)) => vec![],
             Ok(seen) => {
                 let looked = start.elapsed().as_secs_f64();
                 let case = Case { entry, stem, seen, banks: BankCache::new(BANKS), looked };

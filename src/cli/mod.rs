@@ -11,6 +11,7 @@ mod interface;
 mod marks;
 mod model;
 mod output;
+mod wanted;
 
 use std::fs::File;
 use std::io::Write as _;

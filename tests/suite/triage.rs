@@ -8,7 +8,7 @@ use seewhy::app::{Action, Command, Effect, Notice, Panel, Report, State, update}
 use seewhy::model::Target;
 use seewhy::triage::{Journal, Order};
 
-use crate::cli::{errors, seewhy};
+use crate::cli::{errors, lines, seewhy};
 use crate::support::interface::{finished, model, opened, predicted, press, screen, terminal, type_text};
 use crate::support::pty::{Answers, Pty};
 
@@ -303,6 +303,34 @@ fn marks_survive_kill_9_and_are_there_for_scripts() {
     for missing in [&["--marks", "nowhere.jsonl"][..], &["--marks", marks, "nowhere"]] {
         let output = seewhy(&[&["marks"], missing].concat()).current_dir(&folder).output().unwrap();
         assert!(!output.status.success() && errors(&output).contains("cannot open nowhere"), "{}", errors(&output));
+    }
+}
+
+#[test]
+fn scripts_take_the_conditions_too() {
+    let folder = labelled();
+    let run = |arguments: &[&str]| {
+        let output = seewhy(arguments).current_dir(&folder).output().unwrap();
+        assert!(output.status.success(), "{}", errors(&output));
+        lines(&output)
+    };
+    let all = run(&["classify", "."]);
+    let said = all[0]["top"][0]["label"].as_str().unwrap();
+    let images = |lines: &[serde_json::Value]| lines.iter().map(|line| line["image"].clone()).collect::<Vec<_>>();
+    let is = |line: &&serde_json::Value, right: bool| line["truth"]["right"] == right;
+    for (conditions, expected) in [
+        ("is:wrong".to_owned(), all.iter().filter(|line| is(line, false)).cloned().collect::<Vec<_>>()),
+        (format!("true:cat said:{said} p>0"), vec![all[0].clone()]),
+        ("true:dog p>1".to_owned(), vec![]),
+    ] {
+        assert_eq!(images(&run(&["classify", ".", "--where", &conditions])), images(&expected), "{conditions}");
+        assert_eq!(images(&run(&["explain", ".", "--where", &conditions])), images(&expected), "{conditions}");
+    }
+    for (conditions, says) in
+        [("true:zebra", "no class is called zebra"), ("wrong", "conditions are is:wrong"), ("", "is:")]
+    {
+        let output = seewhy(&["classify", ".", "--where", conditions]).current_dir(&folder).output().unwrap();
+        assert!(output.status.code() == Some(2) && errors(&output).contains(says), "{}", errors(&output));
     }
 }
 

@@ -1,0 +1,51 @@
+//! `--where`: which images a headless command is about, by the conditions of the interface's filter.
+
+use anyhow::bail;
+
+use super::marks::journal;
+use crate::gallery::{self, FolderLabels};
+use crate::model::{Classifier, Prediction, softmax};
+use crate::triage::{CONDITIONS, Entry, Filter, Marks, Outcome, RealPaths};
+
+/// Conditions on an image and on what the model says about it.
+pub(super) struct Wanted {
+    filter: Filter,
+    folders: FolderLabels,
+    marks: Marks,
+}
+
+impl Wanted {
+    /// Understands conditions; none where there are none.
+    ///
+    /// # Errors
+    /// When one of them can never hold, or is none.
+    pub(super) fn new(conditions: Option<&str>, classifier: &Classifier) -> anyhow::Result<Option<Wanted>> {
+        let Some(text) = conditions else { return Ok(None) };
+        let labels = classifier.labels();
+        let names: Vec<String> =
+            (0..classifier.network().classes()).map(|class| labels.get(class).into_owned()).collect();
+        let filter = Filter::parse(text, &names);
+        if let Some(problem) = filter.problem() {
+            bail!("--where {text:?}: {problem}");
+        }
+        if filter.has_words() || !filter.has_conditions() {
+            bail!("--where {text:?}: conditions are {}, and the like", CONDITIONS.join(", "));
+        }
+        let marks = if text.contains("is:m") { journal(None)?.marks()? } else { Marks::default() };
+        let folders = FolderLabels::new(labels.names(), labels.folders(), labels.len());
+        Ok(Some(Wanted { filter, folders, marks }))
+    }
+
+    /// Whether an image is meant to which the model gives these logits.
+    pub(super) fn holds(&self, image: &gallery::Entry, logits: &[f32]) -> bool {
+        let truth = self.folders.truth(&image.path);
+        let entry = Entry {
+            truth,
+            outcome: Outcome::Classified(Prediction::top(logits, 1)),
+            true_probability: truth.and_then(|truth| softmax(logits).get(truth).copied()),
+            is_marked: self.marks.contains(&image.path, &mut RealPaths::default()),
+            ..Entry::new(image.path.as_path().into(), image.path.to_string_lossy().into_owned())
+        };
+        self.filter.score(&entry).is_some()
+    }
+}
