@@ -1,7 +1,8 @@
 //! The images that excite a channel most, out of all that were found: what the channel has learned to see.
 //!
 //! One pass over the images answers for every channel of a layer. It runs while they are looked at, in leaps, so that the
-//! first hundred speak for all, and goes on later where it stopped. After Zeiler and Fergus, Visualizing and understanding convolutional networks, ECCV 2014.
+//! first hundred speak for all, and goes on later where it stopped. After Zeiler and Fergus, Visualizing and Understanding
+//! Convolutional Networks, ECCV 2014.
 
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
@@ -25,7 +26,7 @@ const LONGEST: usize = 28;
 const THUMBNAIL: u32 = 192;
 /// Images that are asked at a time: enough to keep workers busy until the next plan.
 const AT_A_TIME: usize = 32;
-/// Multiples of it, modulo 2^64, are spread evenly however many there are: the golden ratio's share of the range.
+/// The golden ratio's share of 2^64: its multiples, modulo that, are spread evenly however many there are.
 const LEAP: u64 = 0x9E37_79B9_7F4A_7C15;
 /// Memory for small pictures, in bytes.
 pub(super) const THUMBNAIL_BUDGET: usize = 32 << 20;

@@ -27,7 +27,10 @@ impl State {
         tasks.extend(self.neighbours().into_iter().filter_map(|(_, image)| self.next_step(image, Priority::Ahead)));
         tasks.extend(self.survey());
         for image in self.unclassified() {
-            let is_wanted = |task: &Task| [Job::Open(image), Job::Classify(image)].contains(&task.job);
+            let is_wanted = |task: &Task| match task.job {
+                Job::Open(other) | Job::Classify(other) | Job::Survey(other, _) => other == image,
+                Job::Explain(_) | Job::Channels(_) => false,
+            };
             if !tasks.iter().any(is_wanted) {
                 tasks.extend(self.task(image, Job::Classify(image), Priority::Background));
             }
