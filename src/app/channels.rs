@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ndarray::{ArrayView2, Axis};
 
-use super::jobs::ImageId;
+use super::jobs::{ChannelExport, Effect, Export, ImageId};
 use super::{Panel, State, Terminal};
 use crate::explain::{LayerChannels, Sign};
 use crate::model::Target;
@@ -169,6 +169,25 @@ impl State {
         let shown = self.shown_channels.as_ref()?.layer;
         let marked = marked.filter(|(layer, _)| *layer == shown).map(|(_, channel)| channel);
         marked.or_else(|| self.channels()?.order.first().copied())
+    }
+
+    /// Writes the marked channel, and what stands beside it.
+    pub(super) fn export_channel(&self) -> Vec<Effect> {
+        let export = self.shown_channels.as_ref().and_then(|key| {
+            let (model, channel) = (self.model.as_deref()?, self.marked_channel()?);
+            let layer = model.layers.iter().find(|row| row.index == key.layer)?.name.clone();
+            let beside = if self.shows_exemplars() {
+                ("images", format!("channel {channel} of {layer} in the images that excite it most"))
+            } else {
+                ("tiles", format!("channels of {layer}"))
+            };
+            let (low, high) = *self.channels()?.ranges.get(channel)?;
+            let said = [("map", format!("channel {channel} of {layer}, values {low:.3} .. {high:.3}")), beside];
+            let pictures = self.scene().into_iter().zip(said).map(|(picture, (what, said))| (what, picture, said));
+            let path = self.entries.get(key.image)?.path.clone();
+            Some(Export::Channel(ChannelExport { path, layer, channel, pictures: pictures.collect() }))
+        });
+        export.into_iter().map(Effect::Export).collect()
     }
 
     /// The row of the open table that is marked.

@@ -172,9 +172,31 @@ pub enum Report {
     Exported(Result<Vec<PathBuf>, String>),
 }
 
+/// What is to be written.
+#[derive(Debug, Clone)]
+pub enum Export {
+    /// A map.
+    Map(Box<MapExport>),
+    /// A channel.
+    Channel(ChannelExport),
+}
+
+/// A channel to be written, as it is shown.
+#[derive(Debug, Clone)]
+pub struct ChannelExport {
+    /// The image's file.
+    pub path: Arc<Path>,
+    /// The layer, as users know it.
+    pub layer: String,
+    /// The channel.
+    pub channel: usize,
+    /// The pictures on screen, each with what sets its file's name apart and what it shows in words.
+    pub pictures: Vec<(&'static str, Picture, String)>,
+}
+
 /// A map to be written, with all that its description says.
 #[derive(Debug, Clone)]
-pub struct Export {
+pub struct MapExport {
     /// The image's file.
     pub path: Arc<Path>,
     /// What the map is of.
@@ -193,7 +215,7 @@ pub enum Effect {
     /// Work, see [`Plan`].
     Plan(Plan),
     /// Write files, then [`Report::Exported`].
-    Export(Box<Export>),
+    Export(Export),
     /// Remember that an image is marked, or is not any more.
     Mark {
         /// The image.

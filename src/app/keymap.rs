@@ -183,6 +183,7 @@ pub const KEYMAP: &[Binding] = &[
         "lines, layer, images",
     ),
     row(Section::Menu, DIGITS, "explain the n-th class"),
+    row(Section::Menu, &[(key('w'), Write)], "write what is shown"),
     row(
         Section::Menu,
         &[

@@ -29,7 +29,10 @@ pub use action::{Action, Command};
 pub use cache::Cache;
 pub use channels::{Channels, ChannelsKey, TileLayout};
 pub use exemplars::{Exemplar, Exemplars, Peaks};
-pub use jobs::{Decoded, Effect, Explained, Export, ImageId, Job, MapKey, Plan, Predicted, Priority, Report, Task};
+pub use jobs::{
+    ChannelExport, Decoded, Effect, Explained, Export, ImageId, Job, MapExport, MapKey, Plan, Predicted, Priority,
+    Report, Task,
+};
 pub use picture::{HeatKey, LinesKey, Origin, Picture, PictureKey};
 pub use state::{Mode, Notice, Panel, Selection, State, Terminal, View};
 pub use summary::{LayerRow, MethodRow, ModelSummary};

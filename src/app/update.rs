@@ -1,6 +1,6 @@
 //! The one place where the state changes.
 
-use super::jobs::{Effect, Export, ImageId, Plan};
+use super::jobs::{Effect, Export, ImageId, MapExport, Plan};
 use super::{Action, Command, Mode, Notice, Outcome, Panel, State, View};
 use crate::model::Target;
 use crate::text::escape;
@@ -153,6 +153,7 @@ impl State {
                 text.pop();
             }),
             Command::EraseAll => self.type_text(String::clear),
+            Command::Write if self.shown_channels.is_some() => return self.export_channel(),
             Command::Write => return self.export(),
             Command::CopyPath => return self.copy_path(),
             Command::Redraw => return vec![Effect::Redraw],
@@ -197,7 +198,8 @@ impl State {
             let predicted = self.predictions.get(&image)?.clone();
             let overlay = self.picture(image, Some(&key), View::Overlay)?;
             let path = self.entries.get(image)?.path.clone();
-            Some(Effect::Export(Box::new(Export { path, key, explained, overlay, predicted })))
+            let map = MapExport { path, key, explained, overlay, predicted };
+            Some(Effect::Export(Export::Map(Box::new(map))))
         });
         if effect.is_none() {
             self.notice = Some(Notice::Failed(self.why_nothing_to_write()));

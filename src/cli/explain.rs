@@ -257,8 +257,6 @@ fn overlay(seen: &Seen, attribution: &Attribution) -> image::RgbImage {
             marked: None,
         }),
     };
-    let (width, height) = composition.size();
-    // A thumbnail is enlarged, so that the caption has room and the heat can be seen.
-    let factor = (320.0 / width.min(height).max(1) as f32).max(1.0);
-    composition.render((width as f32 * factor) as u32, (height as f32 * factor) as u32)
+    let (width, height) = composition.written_size();
+    composition.render(width, height)
 }

@@ -9,7 +9,7 @@ use clap::CommandFactory;
 
 use super::args::{Cli, CommonArgs, GraphicsChoice, ScreenArgs};
 use super::{Ending, marks};
-use crate::app::{Export, Selection};
+use crate::app::{ChannelExport, Export, MapExport, Selection};
 use crate::explain;
 use crate::explain::export::{
     self, Destination, Files, Record, SCHEMA, ScoredClass, Summary, TargetRecord, unique_stems,
@@ -125,7 +125,10 @@ fn loader(common: &CommonArgs, tolerance: Option<f64>) -> Load {
     let (overrides, threads, seed) = (common.overrides(), common.threads(), common.seed);
     Box::new(move || {
         let classifier = Classifier::load(&source, &overrides)?;
-        let write = move |classifier: &Classifier, what: &Export| write(classifier, what);
+        let write = move |classifier: &Classifier, what: &Export| match what {
+            Export::Map(map) => write_map(classifier, map),
+            Export::Channel(channel) => write_channel(channel),
+        };
         let engine = ClassifierEngine::new(classifier, Settings { threads, seed, tolerance }, Box::new(write));
         Ok(Arc::new(engine) as Arc<dyn Engine>)
     })
@@ -143,7 +146,7 @@ pub(super) fn protocol(choice: GraphicsChoice) -> Option<Protocol> {
 }
 
 /// Writes the map, the overlay and the record, as `seewhy explain` would.
-fn write(classifier: &Classifier, what: &Export) -> Result<Vec<PathBuf>, String> {
+fn write_map(classifier: &Classifier, what: &MapExport) -> Result<Vec<PathBuf>, String> {
     let attribution = &what.explained.attribution;
     let logits = &what.predicted.logits;
     let labels = classifier.labels();
@@ -174,10 +177,24 @@ fn write(classifier: &Classifier, what: &Export) -> Result<Vec<PathBuf>, String>
         raw: false,
     };
     let picture = &what.overlay.composition;
-    let (width, height) = picture.size();
+    let (width, height) = picture.written_size();
     let colormap = picture.heat.as_ref().map_or_else(Colormap::default, |heat| heat.colormap);
     export::export(&destination, attribution, &picture.render(width, height), colormap, &mut record)
         .map_err(|error| error.to_string())?;
     let Files { png, npy, json } = record.files;
     Ok([png, npy, json].into_iter().flatten().collect())
+}
+
+/// Writes the pictures of a channel that are on screen.
+fn write_channel(what: &ChannelExport) -> Result<Vec<PathBuf>, String> {
+    let stem = unique_stems(&[what.path.to_path_buf()]).remove(0);
+    let is_plain = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_');
+    let layer = what.layer.trim_start_matches('/').replace(|c| !is_plain(c), "-");
+    let written = what.pictures.iter().map(|(kind, picture, said)| {
+        let name = format!("{stem}.{layer}.channel-{}.{kind}", what.channel);
+        let (width, height) = picture.composition.written_size();
+        let page = picture.composition.render(width, height);
+        export::picture(EXPORT_FOLDER.as_ref(), &name, &page, std::slice::from_ref(said))
+    });
+    written.collect::<Result<_, _>>().map_err(|error| error.to_string())
 }

@@ -283,12 +283,7 @@ pub fn export(
         record.files.npy = Some(npy);
     }
     if to.png {
-        let page = annotate(overlay, attribution.sign, colormap, record);
-        write_whole(&png, |file| {
-            let mut bytes = io::Cursor::new(vec![]);
-            page.write_to(&mut bytes, ImageFormat::Png).map_err(io::Error::other)?;
-            file.write_all(bytes.get_ref())
-        })?;
+        write_png(&png, &annotate(overlay, attribution.sign, colormap, record))?;
         record.files.png = Some(png);
     }
     if to.json {
@@ -300,6 +295,25 @@ pub fn export(
         })?;
     }
     Ok(())
+}
+
+/// Writes a picture with lines of text under it as `<folder>/<name>.png`; returns the file. It appears whole or not at all.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn picture(folder: &Path, name: &str, picture: &RgbImage, lines: &[String]) -> Result<PathBuf, ExportError> {
+    fs::create_dir_all(folder).map_err(|source| ExportError { path: folder.into(), source })?;
+    let path = folder.join(format!("{name}.png"));
+    write_png(&path, &caption(picture, lines, None))?;
+    Ok(path)
+}
+
+fn write_png(path: &Path, page: &RgbImage) -> Result<(), ExportError> {
+    write_whole(path, |file| {
+        let mut bytes = io::Cursor::new(vec![]);
+        page.write_to(&mut bytes, ImageFormat::Png).map_err(io::Error::other)?;
+        file.write_all(bytes.get_ref())
+    })
 }
 
 /// The overlay with the method, the target, what the method says and the labelled scale under it.

@@ -26,6 +26,8 @@ const STEPS: f32 = 100.0;
 const FAINT: f32 = 0.05;
 /// Where a map has no value: dark, and not the colour of the lowest heat.
 const NOTHING: Rgba<u8> = Rgba([38, 38, 42, 255]);
+/// Pictures are written with at least so many pixels along their shorter side.
+const WRITTEN_SIDE: f32 = 320.0;
 /// A map whose values change by more than this share of themselves from one cell to the next is fine-grained.
 const ROUGH: f64 = 0.25;
 
@@ -75,6 +77,14 @@ impl Composition {
     /// Width and height in pixels, at full size.
     pub fn size(&self) -> (u32, u32) {
         self.base.dimensions()
+    }
+
+    /// Width and height in pixels to be written at: full size, a thumbnail enlarged, so that a caption has room under it and
+    /// heat can be seen.
+    pub fn written_size(&self) -> (u32, u32) {
+        let (width, height) = self.size();
+        let factor = (WRITTEN_SIDE / width.min(height).max(1) as f32).max(1.0);
+        ((width as f32 * factor) as u32, (height as f32 * factor) as u32)
     }
 
     /// Whether anything lies over the picture.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ndarray::{Array3, ArrayD, Axis};
 use ratatui::layout::Position;
-use seewhy::app::{Action, Command, Job, Notice, Origin, Panel, Report, State, update};
+use seewhy::app::{Action, Command, Effect, Export, Job, Notice, Origin, Panel, Report, State, update};
 use seewhy::explain::{Monitor, Subject, layer_channels};
 use seewhy::model::{Classifier, ModelSource, Overrides, Size, Target};
 use seewhy::ui;
@@ -407,6 +407,30 @@ fn a_sheet_is_never_taken_for_a_picture_of_the_image() {
     keys(&mut state, "q");
     press(&mut state, &[Command::ToggleSeen]);
     assert_ne!(state.scene()[0].key.base(), empty.base(), "a black sheet would be shown for what the model saw");
+}
+
+#[test]
+fn what_is_shown_of_a_channel_can_be_written() {
+    let mut state = opened((120, 36));
+    let written = |state: &mut State| {
+        let effects = press(state, &[Command::Write]);
+        let Some(Effect::Export(export)) = effects.first() else { panic!("{effects:?}") };
+        let Export::Channel(export) = export else { panic!("{export:?}") };
+        assert_eq!(export.path.as_ref(), std::path::Path::new("/data/val/goldfinch/0001.jpg"));
+        assert_eq!(Some(export.channel), state.marked_channel());
+        export
+            .pictures
+            .iter()
+            .map(|(kind, picture, said)| (*kind, picture.key.clone(), said.clone()))
+            .collect::<Vec<_>>()
+    };
+    let [map, tiles] = &written(&mut state)[..] else { panic!("two pictures are on screen") };
+    assert_eq!((map.0, tiles.0), ("map", "tiles"));
+    assert!(map.2.contains("of /layer4/layer4.2/relu_2/Relu, values"), "{}", map.2);
+    keys(&mut state, "t");
+    work(&mut state);
+    let [_, images] = &written(&mut state)[..] else { panic!("two pictures are on screen") };
+    assert_eq!((images.0, &images.1), ("images", &state.scene()[1].key));
 }
 
 #[test]

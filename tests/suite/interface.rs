@@ -8,8 +8,8 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::layout::Position;
 use seewhy::app::keymap::{KEYMAP, Section, label, lookup, presses};
 use seewhy::app::{
-    Action, Command, Effect, Job, Mode, ModelSummary, Notice, Outcome, Panel, Priority, Report, State, Task, View,
-    update,
+    Action, Command, Effect, Export, Job, Mode, ModelSummary, Notice, Outcome, Panel, Priority, Report, State, Task,
+    View, update,
 };
 use seewhy::explain::{LayerChoice, Value};
 use seewhy::model::Target;
@@ -547,6 +547,7 @@ fn a_map_is_written_only_once_it_is_finished() {
     work(&mut state);
     let effects = press(&mut state, &[Command::Write]);
     let Some(Effect::Export(export)) = effects.first() else { panic!("{effects:?}") };
+    let Export::Map(export) = export else { panic!("{export:?}") };
     assert_eq!(export.path.as_ref(), Path::new("/data/val/goldfinch/0001.jpg"));
     assert_eq!(export.key, current_key(&state));
     assert!(export.overlay.composition.heat.is_some());

@@ -83,6 +83,25 @@ fn a_folder_is_opened_walked_through_explained_filtered_and_left() {
 }
 
 #[test]
+fn what_is_shown_of_a_channel_is_written_as_pictures() {
+    let folder = pictures();
+    let mut pty = open(folder.path(), &[], Answers::PLAIN);
+    pty.keys("a");
+    pty.wait_until("the channels", |screen| status(screen).contains("channel "));
+    pty.keys("tw");
+    pty.wait_until("the files", |screen| status(screen).contains("wrote seewhy-maps/apple.res3.add.channel-"));
+    let written: Vec<PathBuf> =
+        std::fs::read_dir(folder.path().join("seewhy-maps")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    for kind in [".map.png", ".images.png"] {
+        let file = written.iter().find(|path| path.to_string_lossy().ends_with(kind)).unwrap();
+        let picture = image::open(file).unwrap();
+        assert!(picture.width() >= 320 && picture.height() >= 320, "{}: {:?}", file.display(), picture.color());
+    }
+    pty.keys("qq");
+    assert!(pty.wait().success());
+}
+
+#[test]
 fn the_interface_begins_with_the_method_that_was_asked_for() {
     let folder = pictures();
     let mut pty = open(folder.path(), &["--method", "saliency"], Answers::PLAIN);
