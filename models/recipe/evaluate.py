@@ -68,8 +68,7 @@ def main():
     parser.add_argument("folder", type=Path, nargs="?")
     parser.add_argument("--list", action="store_true")
     arguments = parser.parse_args()
-    found = run(arguments.model, arguments.folder) if arguments.folder else answers(arguments.model)
-    labels, probabilities, paths = found
+    labels, probabilities, paths = run(arguments.model, arguments.folder) if arguments.folder else answers(arguments.model)
     chosen = probabilities.argmax(1)
     if arguments.list:
         for path, label, p in zip(paths, labels, probabilities):

@@ -114,6 +114,8 @@ pub enum Action {
     GoTo(ImageId),
     /// The wheel was turned by so many notches; positive is down.
     Scroll(isize),
+    /// Of the images that are found next, these were marked before.
+    MarkedBefore(Vec<Arc<Path>>),
     /// More images were found, in the order of the list.
     Found(Vec<Arc<Path>>),
     /// There are no more images to be found; files or folders that could not be read, as messages.

@@ -16,7 +16,7 @@ impl State {
         let first = self.entries.len();
         for path in paths {
             let name = display_name(&path, self.base.as_deref());
-            let (truth, is_marked) = (self.folders.truth(&path), self.marks.contains(&path, &mut self.real_paths));
+            let (truth, is_marked) = (self.folders.truth(&path), self.marked_before.remove(&path));
             self.entries.push(Entry { truth, is_marked, ..Entry::new(path, name) });
         }
         self.pending.extend(first..self.entries.len());

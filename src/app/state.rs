@@ -1,7 +1,7 @@
 //! All that the interface knows.
 
-use std::collections::{BTreeSet, HashMap};
-use std::path::PathBuf;
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::explain::{LayerChoice, Param, Segments, Value, Values, default_method
 use crate::gallery::FolderLabels;
 use crate::model::Target;
 use crate::raster::Colormap;
-use crate::triage::{Entry, Filter, Marks, Order, Outcome, RealPaths, search};
+use crate::triage::{Entry, Filter, Order, Outcome, search};
 
 /// Memory for decoded images, in bytes.
 const PICTURE_BUDGET: usize = 192 << 20;
@@ -233,10 +233,8 @@ pub struct State {
     pub terminal: Terminal,
     /// What is explained, and how.
     pub selection: Selection,
-    /// The images that were marked before this session.
-    pub marks: Marks,
-    /// The folders of images, by the names that the marks know.
-    pub(super) real_paths: RealPaths,
+    /// The images yet to come that were marked before this session.
+    pub(super) marked_before: HashSet<Arc<Path>>,
     /// What is typed to narrow the list; empty for nothing.
     pub filter: String,
     /// The same, understood.
@@ -302,8 +300,7 @@ impl State {
             model: None,
             terminal: Terminal::default(),
             selection: Selection::default(),
-            marks: Marks::default(),
-            real_paths: RealPaths::default(),
+            marked_before: HashSet::new(),
             filter: String::new(),
             understood: Filter::default(),
             order: Order::default(),

@@ -53,6 +53,10 @@ pub fn update(state: &mut State, action: Action) -> Vec<Effect> {
             state.step(notches);
             Vec::new()
         }
+        Action::MarkedBefore(paths) => {
+            state.marked_before.extend(paths);
+            Vec::new()
+        }
         Action::Found(paths) => {
             state.found(paths);
             Vec::new()

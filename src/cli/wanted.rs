@@ -31,7 +31,7 @@ impl Wanted {
         if filter.has_words() || !filter.has_conditions() {
             bail!("--where {text:?}: conditions are {}, and the like", CONDITIONS.join(", "));
         }
-        let marks = if text.contains("is:m") { journal(None)?.marks()? } else { Marks::default() };
+        let marks = if filter.asks_for_marks() { journal(None)?.marks()? } else { Marks::default() };
         let folders = FolderLabels::new(labels.names(), labels.folders(), labels.len());
         Ok(Some(Wanted { filter, folders, marks }))
     }

@@ -207,7 +207,10 @@ impl EventLoop {
 
     fn news(&mut self, news: News) -> io::Result<()> {
         match news {
-            News::Found(paths) => self.act(Action::Found(paths)),
+            News::Found { paths, marked } => {
+                self.act(Action::MarkedBefore(marked))?;
+                self.act(Action::Found(paths))
+            }
             News::FoundAll(problems) => self.act(Action::FoundAll(problems)),
             News::Model(Ok(engine)) => {
                 let model = summary(&engine);

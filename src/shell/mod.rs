@@ -27,7 +27,7 @@ use crossbeam_channel::unbounded;
 
 use crate::app::{ModelSummary, Notice, Selection, State};
 use crate::term::{Session, Wishes, decide, input::Decoder, probe, read_input};
-use crate::triage::Journal;
+use crate::triage::{Journal, Marks, RealPaths};
 
 pub use classify::{ClassifierEngine, Settings, WriteExport};
 pub use doctor::{Findings, doctor};
@@ -66,7 +66,12 @@ pub struct Options {
 
 /// What comes from the threads that are started once.
 enum News {
-    Found(Vec<Arc<Path>>),
+    Found {
+        /// In the order of the list.
+        paths: Vec<Arc<Path>>,
+        /// Those of them that were marked before.
+        marked: Vec<Arc<Path>>,
+    },
     FoundAll(Vec<String>),
     Model(anyhow::Result<Arc<dyn Engine>>),
 }
@@ -85,14 +90,17 @@ pub fn run(options: Options) -> anyhow::Result<()> {
         let loaded = crash::caught(load).unwrap_or_else(|reason| Err(anyhow::Error::msg(reason)));
         let _ = sender.send(News::Model(loaded));
     })?;
+    let (journal, marks, trouble) = read_marks(journal);
     let workers = pool::Pool::start(threads, decode, reports_sender.clone())?;
 
     let signals = signals::listen()?;
     let input = read_input()?;
     let (session, mut output) = Session::enter()?;
     thread::Builder::new().name("find".to_owned()).spawn(move || {
-        let hand_over = &mut |paths| {
-            let _ = news_sender.send(News::Found(paths));
+        let mut real_paths = RealPaths::default();
+        let hand_over = &mut |paths: Vec<Arc<Path>>| {
+            let marked = paths.iter().filter(|path| marks.contains(path, &mut real_paths)).cloned().collect();
+            let _ = news_sender.send(News::Found { paths, marked });
         };
         let problems = crash::caught(|| find(hand_over)).unwrap_or_else(|reason| vec![reason]);
         let _ = news_sender.send(News::FoundAll(problems));
@@ -103,19 +111,10 @@ pub fn run(options: Options) -> anyhow::Result<()> {
 
     let screen = screen::Screen::new(session, output, graphics, &probe.facts)?;
     let sources = event_loop::Sources { input, signals, news, reports };
-    let mut sinks = event_loop::Sinks { pool: workers, reports: reports_sender, journal };
+    let sinks = event_loop::Sinks { pool: workers, reports: reports_sender, journal };
     let mut state = State::new(root, base);
     state.selection = selection;
-    if let Ok(journal) = &sinks.journal {
-        match journal.marks() {
-            Ok(marks) => state.marks = marks,
-            // What is not understood is not written to.
-            Err(error) => {
-                state.notice = Some(Notice::Failed(error.to_string()));
-                sinks.journal = Err(error.to_string());
-            }
-        }
-    }
+    state.notice = trouble.map(Notice::Failed);
     let owed = (!probe.complete).then_some((probe.facts, wishes));
     let mut event_loop = event_loop::EventLoop::new(state, screen, sources, decoder, sinks, owed);
     let end = event_loop.run(probe.typed);
@@ -128,6 +127,15 @@ pub fn run(options: Options) -> anyhow::Result<()> {
             signal_hook::low_level::emulate_default_handler(number)?;
             Ok(())
         }
+    }
+}
+
+/// What was marked before, and where marks are kept from now on; a file that cannot be read is not written to.
+fn read_marks(journal: Result<Journal, String>) -> (Result<Journal, String>, Marks, Option<String>) {
+    match journal.as_ref().ok().map(Journal::marks) {
+        None => (journal, Marks::default(), None),
+        Some(Ok(marks)) => (journal, marks, None),
+        Some(Err(error)) => (Err(error.to_string()), Marks::default(), Some(error.to_string())),
     }
 }
 

@@ -18,7 +18,7 @@ const KINDS: &[(&str, Holds)] = &[
 
 #[derive(Debug, Clone)]
 enum Condition {
-    Is(Holds),
+    Is(&'static str, Holds),
     True(Vec<usize>),
     Said(Vec<usize>),
     Below(f32),
@@ -29,7 +29,7 @@ impl Condition {
     fn holds(&self, entry: &Entry) -> bool {
         let best = || entry.best().map(|best| best.probability);
         match self {
-            Condition::Is(holds) => holds(entry),
+            Condition::Is(_, holds) => holds(entry),
             Condition::True(classes) => entry.truth.is_some_and(|truth| classes.contains(&truth)),
             Condition::Said(classes) => entry.best().is_some_and(|best| classes.contains(&best.index)),
             Condition::Below(most) => best().is_some_and(|probability| probability < *most),
@@ -73,6 +73,11 @@ impl Filter {
     /// Whether it depends on what is known of an image besides its name.
     pub fn has_conditions(&self) -> bool {
         !self.conditions.is_empty() || self.problem.is_some()
+    }
+
+    /// Whether it depends on marks.
+    pub fn asks_for_marks(&self) -> bool {
+        self.conditions.iter().any(|condition| matches!(condition, Condition::Is("marked", _)))
     }
 
     /// Why nothing can match.
@@ -120,7 +125,9 @@ fn kind(value: &str) -> Result<Option<Condition>, String> {
     }
     let found = KINDS.iter().find(|(name, _)| name.starts_with(value));
     let names = || KINDS.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
-    found.map(|(_, holds)| Some(Condition::Is(*holds))).ok_or_else(|| format!("is:{value} is none of {}", names()))
+    found
+        .map(|(name, holds)| Some(Condition::Is(name, *holds)))
+        .ok_or_else(|| format!("is:{value} is none of {}", names()))
 }
 
 /// `0.5` and `50%` are the same.
@@ -247,6 +254,13 @@ mod tests {
         let filter = Filter::parse("pelican c:drive p", &labels());
         assert!(filter.has_words() && !filter.has_conditions());
         assert!(filter.score(&pending("c:drive/pelican/p.png")).is_some());
+    }
+
+    #[test]
+    fn a_filter_knows_whether_it_asks_for_marks() {
+        for (text, asks) in [("is:marked", true), ("IS:M", true), ("is:wrong p<0.5 marked", false)] {
+            assert_eq!(Filter::parse(text, &labels()).asks_for_marks(), asks, "{text}");
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ndarray::{Array3, ArrayD, Axis};
 use ratatui::layout::Position;
-use seewhy::app::{Action, Command, Effect, Export, Job, Notice, Origin, Panel, Report, State, update};
+use seewhy::app::{Action, Command, Job, Notice, Origin, Panel, Report, State, update};
 use seewhy::explain::{Monitor, Subject, layer_channels};
 use seewhy::model::{Classifier, ModelSource, Overrides, Size, Target};
 use seewhy::ui;
@@ -97,7 +97,7 @@ fn every_layer_of_every_architecture_has_a_contribution_for_each_channel() {
     assert!(layers_read >= 30, "too few layers: {layers_read}");
 }
 
-fn keys(state: &mut State, text: &str) {
+pub(crate) fn keys(state: &mut State, text: &str) {
     for letter in text.chars() {
         let event = KeyEvent::new(KeyCode::Char(letter), KeyModifiers::NONE);
         if let Some(action) = state.interpret(event) {
@@ -107,7 +107,7 @@ fn keys(state: &mut State, text: &str) {
 }
 
 /// At the channels of the last layer.
-fn opened(size: (u16, u16)) -> State {
+pub(crate) fn opened(size: (u16, u16)) -> State {
     let mut state = finished(size);
     keys(&mut state, "a");
     work(&mut state);
@@ -301,219 +301,4 @@ fn where_the_table_hides_the_tiles_a_click_marks_none() {
     let row = ui::click(&state, Position { x: 50, y: 4 }).unwrap();
     update(&mut state, row);
     assert_eq!(state.marked_channel_row(), Some(1));
-}
-
-/// The images that excite the marked channel, as they stand in the sheet.
-fn exemplars(state: &State) -> Vec<usize> {
-    match &state.scene()[1].key.heat.as_ref().unwrap().of {
-        Origin::Exemplars(_, _, images) => images.clone(),
-        other => panic!("{other:?}"),
-    }
-}
-
-/// How strongly an image excites a channel of these tests.
-fn strength(image: usize, channel: usize) -> usize {
-    (channel + image) % 5
-}
-
-#[test]
-fn the_images_that_excite_a_channel_most_are_found_among_all_and_shown_with_it() {
-    let mut state = opened((120, 36));
-    let channel = state.marked_channel().unwrap();
-    keys(&mut state, "t");
-    assert!(state.plan.tasks.iter().any(|task| matches!(task.job, Job::Survey(_, 9))), "{:?}", state.plan.tasks);
-    assert!(screen(&state).contains("0 of 6 images asked"), "{}", screen(&state));
-    work(&mut state);
-    let found = exemplars(&state);
-    let mut expected: Vec<usize> = (0..6).collect();
-    expected.sort_by_key(|image| (std::cmp::Reverse(strength(*image, channel)), *image));
-    assert_eq!(found, expected);
-    let text = screen(&state);
-    let strongest = &state.entries[expected[0]].name;
-    assert!(text.contains(&format!(": {strongest} ")) && !text.contains("images asked"), "{text}");
-    let sheet = &state.scene()[1];
-    assert_eq!(sheet.key.sheet, Some(found.iter().copied().map(Some).collect()), "every picture is there");
-    assert_eq!(sheet.composition.size(), (3 * 192, 2 * 192));
-    keys(&mut state, "t");
-    assert!(matches!(state.scene()[1].key.heat.as_ref().unwrap().of, Origin::Tiles(..)), "and back");
-}
-
-#[test]
-fn one_pass_answers_for_all_channels_of_a_layer_and_is_kept() {
-    let mut state = opened((120, 36));
-    keys(&mut state, "t");
-    work(&mut state);
-    let first = exemplars(&state);
-    keys(&mut state, "jj");
-    assert!(!state.plan.tasks.iter().any(|task| matches!(task.job, Job::Survey(..))));
-    assert_ne!(exemplars(&state), first, "another channel, other images");
-    keys(&mut state, "[");
-    work(&mut state);
-    assert_eq!(exemplars(&state).len(), 6);
-    keys(&mut state, "]");
-    assert!(state.plan.tasks.is_empty(), "going back asks nobody again: {:?}", state.plan.tasks);
-}
-
-#[test]
-fn the_pass_rests_while_nobody_looks_and_goes_on_where_it_was() {
-    let mut state = opened((120, 36));
-    let surveys = |state: &State| state.plan.tasks.iter().filter(|task| matches!(task.job, Job::Survey(..))).count();
-    keys(&mut state, "t");
-    assert_eq!(surveys(&state), 6);
-    let broken = Report::Surveyed(3, 9, Err("not a picture".to_owned()));
-    update(&mut state, Action::Report(broken));
-    assert_eq!(surveys(&state), 5);
-    keys(&mut state, "q");
-    assert_eq!(surveys(&state), 0);
-    keys(&mut state, "at");
-    assert_eq!(surveys(&state), 5, "what cannot be read is not asked again");
-    let more = std::sync::Arc::from(std::path::Path::new("/data/val/goose/0001.jpg"));
-    update(&mut state, Action::Found(vec![more]));
-    assert_eq!(surveys(&state), 6);
-    assert!(screen(&state).contains("1 of 7 images asked"), "{}", screen(&state));
-}
-
-#[test]
-fn pictures_that_were_forgotten_are_asked_for_and_one_that_is_gone_only_once() {
-    let mut state = opened((120, 36));
-    // At a channel that no image excites, no picture is kept; nor are predictions, but for the newest.
-    state.predictions = seewhy::app::Cache::new(1);
-    press(&mut state, &[Command::Last]);
-    keys(&mut state, "t");
-    work(&mut state);
-    press(&mut state, &[Command::First]);
-    assert!(state.plan.tasks.iter().any(|task| matches!(task.job, Job::Classify(_))), "{:?}", state.plan.tasks);
-    let gone = 4;
-    for _ in 0..100 {
-        let Some(task) = state.plan.tasks.first().cloned() else { break };
-        let reports = match task.job {
-            Job::Classify(image) if image == gone => vec![Report::Predicted(gone, Err("no such file".to_owned()))],
-            job => crate::support::interface::reports(&job),
-        };
-        for report in reports {
-            update(&mut state, Action::Report(report));
-        }
-    }
-    assert!(state.plan.tasks.is_empty(), "it comes to an end: {:?}", state.plan.tasks);
-    let expected = exemplars(&state).into_iter().map(|image| Some(image).filter(|image| *image != gone)).collect();
-    assert_eq!(state.scene()[1].key.sheet, Some(expected));
-}
-
-#[test]
-fn a_sheet_is_never_taken_for_a_picture_of_the_image() {
-    let mut state = opened((120, 36));
-    keys(&mut state, "t");
-    let empty = state.scene()[1].key.clone();
-    keys(&mut state, "q");
-    press(&mut state, &[Command::ToggleSeen]);
-    assert_ne!(state.scene()[0].key.base(), empty.base(), "a black sheet would be shown for what the model saw");
-}
-
-#[test]
-fn what_is_shown_of_a_channel_can_be_written() {
-    let mut state = opened((120, 36));
-    let written = |state: &mut State| {
-        let effects = press(state, &[Command::Write]);
-        let Some(Effect::Export(export)) = effects.first() else { panic!("{effects:?}") };
-        let Export::Channel(export) = export else { panic!("{export:?}") };
-        assert_eq!(export.path.as_ref(), std::path::Path::new("/data/val/goldfinch/0001.jpg"));
-        assert_eq!(Some(export.channel), state.marked_channel());
-        export
-            .pictures
-            .iter()
-            .map(|(kind, picture, said)| (*kind, picture.key.clone(), said.clone()))
-            .collect::<Vec<_>>()
-    };
-    let [map, tiles] = &written(&mut state)[..] else { panic!("two pictures are on screen") };
-    assert_eq!((map.0, tiles.0), ("map", "tiles"));
-    assert!(map.2.contains("of /layer4/layer4.2/relu_2/Relu, values"), "{}", map.2);
-    keys(&mut state, "t");
-    work(&mut state);
-    let [_, images] = &written(&mut state)[..] else { panic!("two pictures are on screen") };
-    assert_eq!((images.0, &images.1), ("images", &state.scene()[1].key));
-}
-
-#[test]
-fn a_channel_that_no_image_excites_says_so() {
-    let mut state = opened((120, 36));
-    // Every tenth channel is silent in all images of these tests, and the silent ones are listed last.
-    press(&mut state, &[Command::Last]);
-    keys(&mut state, "t");
-    assert!(screen(&state).contains("none so far excites this channel"), "{}", screen(&state));
-    work(&mut state);
-    assert!(screen(&state).contains("no image excites this channel"), "{}", screen(&state));
-    press(&mut state, &[Command::Accept]);
-    assert_eq!(state.current(), Some(0));
-}
-
-#[test]
-fn at_another_layer_the_channel_is_pinned_too() {
-    let mut state = opened((120, 36));
-    keys(&mut state, "t[");
-    work(&mut state);
-    let (channel, found) = (state.marked_channel(), exemplars(&state));
-    press(&mut state, &[Command::Accept]);
-    work(&mut state);
-    assert_eq!((state.marked_channel(), exemplars(&state)), (channel, found));
-}
-
-#[test]
-fn asking_an_image_says_what_it_is_taken_for() {
-    let mut state = crate::support::interface::opened((120, 36));
-    // The first image alone is opened; the others wait.
-    while let Some(task) = state.plan.tasks.iter().find(|task| matches!(&task.job, Job::Open(0) | Job::Explain(_))) {
-        for report in crate::support::interface::reports(&task.job.clone()) {
-            update(&mut state, Action::Report(report));
-        }
-    }
-    keys(&mut state, "a");
-    let channels = crate::support::interface::reports(&Job::Channels(state.channels_key(0).unwrap()));
-    update(&mut state, Action::Report(channels.into_iter().next().unwrap()));
-    keys(&mut state, "t");
-    assert!(state.plan.tasks.iter().any(|task| task.job == Job::Survey(4, 9)));
-    for report in crate::support::interface::reports(&Job::Survey(4, 9)) {
-        update(&mut state, Action::Report(report));
-    }
-    assert!(matches!(state.entries[4].outcome, seewhy::app::Outcome::Classified(_)));
-    assert!(!state.plan.tasks.iter().any(|task| task.job == Job::Classify(4)));
-}
-
-#[test]
-fn enter_and_clicks_lead_to_the_images_that_excite_a_channel() {
-    let mut state = opened((120, 36));
-    let channel = state.marked_channel();
-    keys(&mut state, "t");
-    work(&mut state);
-    let found = exemplars(&state);
-    let place = found.iter().position(|image| *image == 0).unwrap();
-    press(&mut state, &[Command::Accept]);
-    work(&mut state);
-    assert_eq!(state.current(), Some(found[(place + 1) % 6]), "from the one that is looked at to the next");
-    assert_eq!((state.marked_channel(), exemplars(&state)), (channel, found.clone()), "the channel stays");
-    let sheet = draw(&state, true).1[1].area;
-    let last = Position { x: sheet.right() - 1, y: sheet.bottom() - 1 };
-    let action = ui::click(&state, last).unwrap();
-    update(&mut state, action);
-    assert_eq!(state.current(), Some(found[5]));
-    assert!(matches!(state.panel, Panel::Channels { .. }));
-}
-
-#[test]
-fn an_image_that_the_filter_hides_is_shown_without_it() {
-    let mut state = finished((120, 36));
-    press(&mut state, &[Command::Filter]);
-    for letter in "pelican".chars() {
-        update(&mut state, Action::Text(letter));
-    }
-    press(&mut state, &[Command::Accept]);
-    keys(&mut state, "a");
-    work(&mut state);
-    keys(&mut state, "t");
-    work(&mut state);
-    let found = exemplars(&state);
-    let place = found.iter().position(|image| *image == 2).unwrap();
-    press(&mut state, &[Command::Accept]);
-    assert_eq!((state.filter.as_str(), state.visible.len()), ("", 6));
-    assert_eq!(state.current(), Some(found[(place + 1) % 6]));
-    assert!(screen(&state).contains("the filter is gone: it hid"), "{}", screen(&state));
 }

@@ -3,12 +3,14 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use crossterm::event::KeyCode;
 use image::RgbImage;
-use seewhy::app::{Action, Command, Effect, Notice, Panel, Report, State, update};
+use seewhy::app::{Action, Command, Effect, Mode, Notice, Panel, Report, State, update};
 use seewhy::model::Target;
 use seewhy::triage::{Journal, Order};
 
 use crate::cli::{errors, lines, seewhy};
+use crate::keys::{keys, letters};
 use crate::support::interface::{finished, model, opened, predicted, press, screen, terminal, type_text};
 use crate::support::pty::{Answers, Pty};
 
@@ -27,6 +29,51 @@ fn filtered(state: &mut State, text: &str) {
 /// The image's prediction comes in.
 fn predict(state: &mut State, image: usize) {
     update(state, Action::Report(Report::Predicted(image, Ok(predicted(image)))));
+}
+
+#[test]
+fn the_filter_narrows_the_list_and_esc_brings_it_back_with_the_cursor_in_place() {
+    let mut state = finished(SIZE);
+    press(&mut state, &[Command::Filter]);
+    type_text(&mut state, "peli");
+    assert_eq!(names(&state), ["pelican/0007.jpg"]);
+    press(&mut state, &[Command::Accept]);
+    assert_eq!((state.mode(), state.visible.len()), (Mode::Browse, 1));
+    press(&mut state, &[Command::Escape]);
+    assert_eq!((state.visible.len(), state.cursor), (6, 2));
+}
+
+#[test]
+fn a_filter_that_nothing_matches_shows_an_empty_list_and_recovers() {
+    let mut state = finished(SIZE);
+    press(&mut state, &[Command::Filter]);
+    type_text(&mut state, "zzz");
+    assert!(state.visible.is_empty() && state.current().is_none());
+    assert!(screen(&state).contains("no name matches"));
+    press(&mut state, &[Command::Next, Command::Erase, Command::EraseAll]);
+    assert_eq!(state.visible.len(), 6);
+}
+
+#[test]
+fn a_filter_that_nothing_matches_does_not_lose_the_place() {
+    let mut state = finished(SIZE);
+    letters(&mut state, "G/zzzz");
+    assert!(state.visible.is_empty());
+    keys(&mut state, &[KeyCode::Esc]);
+    assert_eq!((state.visible.len(), state.cursor), (6, 5));
+    letters(&mut state, "/zzzz");
+    press(&mut state, &[Command::EraseAll]);
+    assert_eq!(state.cursor, 5);
+}
+
+#[test]
+fn images_found_while_filtering_must_match_too() {
+    let mut state = finished(SIZE);
+    press(&mut state, &[Command::Filter]);
+    type_text(&mut state, "peli");
+    let more = ["/data/val/pelican/0008.jpg", "/data/val/goose/0001.jpg"].map(|path| Arc::from(Path::new(path)));
+    update(&mut state, Action::Found(more.to_vec()));
+    assert_eq!(names(&state), ["pelican/0007.jpg", "pelican/0008.jpg"]);
 }
 
 #[test]
@@ -326,6 +373,12 @@ fn scripts_take_the_conditions_too() {
         assert_eq!(images(&run(&["classify", ".", "--where", &conditions])), images(&expected), "{conditions}");
         assert_eq!(images(&run(&["explain", ".", "--where", &conditions])), images(&expected), "{conditions}");
     }
+    let state = folder.path().join("state");
+    let mut journal = Journal::at(state.join("seewhy/marks.jsonl"));
+    journal.set(&folder.path().join("dog/1.png"), true).unwrap();
+    let mut marked = seewhy(&["classify", ".", "--where", "IS:Marked"]);
+    let output = marked.current_dir(&folder).env("XDG_STATE_HOME", &state).output().unwrap();
+    assert_eq!(images(&lines(&output)), [all[1]["image"].clone()]);
     for (conditions, says) in
         [("true:zebra", "no class is called zebra"), ("wrong", "conditions are is:wrong"), ("", "is:")]
     {
@@ -357,12 +410,9 @@ fn what_holds_no_marks_is_not_written_to() {
 
 #[test]
 fn what_was_marked_before_is_marked_when_it_is_found() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut journal = Journal::at(folder.path().join("marks.jsonl"));
-    journal.set(Path::new("/data/val/agama/0010.jpg"), true).unwrap();
     let mut state = State::new("val/".to_owned(), Some("/data/val".into()));
-    state.marks = journal.marks().unwrap();
-    let paths = ["/data/val/agama/0010.jpg", "/data/val/agama/0011.jpg"].map(|path| Arc::from(Path::new(path)));
+    let paths = ["/data/val/agama/0010.jpg", "/data/val/agama/0011.jpg"].map(|path| Arc::<Path>::from(Path::new(path)));
+    update(&mut state, Action::MarkedBefore(vec![paths[0].clone()]));
     update(&mut state, Action::Found(paths.to_vec()));
     assert_eq!(state.entries.iter().map(|entry| entry.is_marked).collect::<Vec<_>>(), [true, false]);
 }

@@ -81,6 +81,8 @@ impl Pty {
             command.env_remove(name);
         }
         command.env("TERM", "xterm-256color");
+        // Nobody's marks but those of the test.
+        command.env("XDG_STATE_HOME", folder.join("state"));
         let child = pair.slave.spawn_command(command).unwrap();
         drop(pair.slave);
         let [rows, columns] = [size.rows, size.cols].map(|side| NonZeroU16::new(side).unwrap());
