@@ -51,8 +51,8 @@ pub struct ModelSummary {
     pub auto: Option<usize>,
     /// The registry's methods.
     pub methods: Vec<MethodRow>,
-    /// What was guessed about the preprocessing, one line; to be shown.
-    pub guess: Option<String>,
+    /// What was guessed or is doubtful, a sentence each, safe to print; to be shown.
+    pub notices: Vec<String>,
 }
 
 impl ModelSummary {

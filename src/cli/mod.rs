@@ -24,6 +24,7 @@ use clap::{CommandFactory, Parser};
 use self::args::{Cli, Command};
 use self::output::{Output, ReaderGone};
 use crate::model::{Classifier, ModelError, ModelSource};
+use crate::text::escape;
 
 /// Exit codes are a contract: all done, some images failed, nothing could be done, interrupted.
 const SOME_FAILED: u8 = 1;
@@ -89,13 +90,11 @@ fn dispatch(cli: Cli) -> anyhow::Result<Ending> {
     }
 }
 
-/// Loads the model that the options name, and says on standard error what was guessed.
+/// Loads the model that the options name, and says on standard error what was guessed or is doubtful.
 fn load_model(common: &args::CommonArgs, source: &ModelSource) -> Result<Classifier, ModelError> {
     let classifier = Classifier::load(source, &common.overrides())?;
-    let guesses = classifier.settings().guesses();
-    if !guesses.is_empty() {
-        let guesses = guesses.join(", ");
-        warn(&format!("nothing says how images are prepared for {source}; {guesses} guessed (see `seewhy model`)"));
+    for notice in classifier.notices() {
+        warn(&format!("{source}: {}", escape(notice)));
     }
     Ok(classifier)
 }

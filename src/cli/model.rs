@@ -23,6 +23,8 @@ struct Description {
     layers: Vec<LayerRow>,
     methods: Vec<MethodRow>,
     unsupported: Vec<Obstacle>,
+    /// What was guessed or is doubtful.
+    notices: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -126,6 +128,7 @@ fn describe(classifier: &Classifier, source: &ModelSource) -> Description {
             .iter()
             .map(|it| Obstacle { operator: it.operator.clone(), node: it.node.clone(), reason: it.reason.clone() })
             .collect(),
+        notices: classifier.notices().to_vec(),
     }
 }
 
@@ -180,6 +183,11 @@ fn text(description: &Description, all: bool) -> String {
     for obstacle in &description.unsupported {
         let row = format!("  no gradient through {} at {}: {}", obstacle.operator, obstacle.node, obstacle.reason);
         lines.push(escape(&row).into_owned());
+    }
+    if !description.notices.is_empty() {
+        lines.push(String::new());
+        lines.push("to know".into());
+        lines.extend(description.notices.iter().map(|notice| format!("  {}", escape(notice))));
     }
     lines.join("\n") + "\n"
 }

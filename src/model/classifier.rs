@@ -35,6 +35,7 @@ pub struct Classifier {
     labels: Labels,
     labels_origin: Option<Origin>,
     output: Output,
+    notices: Vec<String>,
 }
 
 /// The output that holds the scores.
@@ -135,6 +136,7 @@ impl Classifier {
                 labels: self.labels.clone(),
                 labels_origin: self.labels_origin.clone(),
                 output: self.output.clone(),
+                notices: self.notices.clone(),
             })
         })
     }
@@ -182,9 +184,11 @@ impl Classifier {
         let labels = list.as_ref().map(|list| labels::load(list, classes)).transpose()?.unwrap_or_default();
         let folders = decide::first(&sources, |says| says.folders.clone());
         let folders = folders.as_ref().map(|list| labels::load(list, classes)).transpose()?.unwrap_or_default();
+        let notices = settings.notices();
         Ok(Classifier {
             source,
             name,
+            notices,
             network: Network::new(typed, logits, names)?,
             settings,
             labels: Labels::new(labels, folders, classes),
@@ -222,6 +226,12 @@ impl Classifier {
     /// The output that holds the scores.
     pub fn output(&self) -> &Output {
         &self.output
+    }
+
+    /// What was guessed or is doubtful about the model, a sentence each; for whoever is about to trust it. May hold text from
+    /// files.
+    pub fn notices(&self) -> &[String] {
+        &self.notices
     }
 
     /// The name of the file or folder, safe to show.

@@ -264,6 +264,15 @@ impl Settings {
         self.rows().into_iter().filter(guessed).map(|(name, ..)| name).collect()
     }
 
+    /// What to tell whoever is about to trust the predictions.
+    pub(super) fn notices(&self) -> Vec<String> {
+        let guesses = self.guesses();
+        if guesses.is_empty() {
+            return vec![];
+        }
+        vec![format!("nothing says how images are prepared; {} guessed: see `seewhy model`", guesses.join(", "))]
+    }
+
     /// The shape of the input tensor, batch first.
     pub fn shape(&self) -> [usize; 4] {
         let Size { width, height } = self.input_size.value;

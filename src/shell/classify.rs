@@ -117,7 +117,6 @@ impl Engine for ClassifierEngine {
         };
         let (height, width) = network.input_extent();
         let label = |class| escape(&self.classifier.labels().get(class)).into_owned();
-        let guesses = self.classifier.settings().guesses();
         ModelSummary {
             name: escape(self.classifier.name()).into_owned(),
             input: (width, height),
@@ -137,7 +136,7 @@ impl Engine for ClassifierEngine {
                     obstacle: obstacle(method, network, &LayerChoice::Auto).map(|why| escape(&why).into_owned()),
                 })
                 .collect(),
-            guess: (!guesses.is_empty()).then(|| format!("{} guessed: see `seewhy model`", guesses.join(", "))),
+            notices: self.classifier.notices().iter().map(|notice| escape(notice).into_owned()).collect(),
         }
     }
 

@@ -302,8 +302,8 @@ fn a_flat_map_says_so_and_has_no_colour_bar() {
 #[test]
 fn guesses_and_cautions_are_said_above_the_picture() {
     let mut state = finished((100, 24));
-    let guess = Some("mean and deviation are ImageNet's: a guess".to_owned());
-    let guessed = ModelSummary { guess, ..ModelSummary::clone(&model()) };
+    let notices = vec!["mean and deviation are ImageNet's: a guess".to_owned()];
+    let guessed = ModelSummary { notices, ..ModelSummary::clone(&model()) };
     update(&mut state, Action::ModelReady(Arc::new(guessed)));
     assert!(screen(&state).contains("! mean and deviation are ImageNet's: a guess"));
     press(&mut state, &[Command::ChooseMethod, Command::Next, Command::Accept]);

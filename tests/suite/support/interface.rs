@@ -83,7 +83,7 @@ pub(crate) fn model() -> Arc<ModelSummary> {
                 Some("no gradient for `Foo` at node /head/Foo".to_owned()),
             ),
         ],
-        guess: None,
+        notices: vec![],
     })
 }
 
