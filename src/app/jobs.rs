@@ -9,7 +9,7 @@ use image::RgbImage;
 
 use super::{Channels, ChannelsKey, Peaks, Picture};
 use crate::explain::{Attribution, LayerChoice, Values};
-use crate::model::{Prediction, Target};
+use crate::model::{Prediction, Scores, Target};
 use crate::raster::{Map, Region, display_map, display_scale, is_flat};
 
 /// Position of an image in [`State::entries`](super::State::entries), which only ever grows at its end.
@@ -100,8 +100,8 @@ pub struct Decoded {
 pub struct Predicted {
     /// The best classes, best first; at least nine where the model has that many.
     pub top: Vec<Prediction>,
-    /// Raw score of each class, by index.
-    pub logits: Arc<[f32]>,
+    /// Raw score of each class, by index, with what they mean.
+    pub logits: Scores,
     /// Probability of each class, by index.
     pub probabilities: Arc<[f32]>,
     /// What the model saw, as 8-bit pixels at its input size.

@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::evidence::MEASURES;
 use crate::explain::{METHODS, Param};
-use crate::model::{ChannelOrder, LabelSource, Layout, Overrides, Resize, Size};
+use crate::model::{ChannelOrder, LabelSource, Layout, OutputActivation, Overrides, Resize, Size};
 
 /// See why an image classifier said so, without leaving the terminal.
 #[derive(Debug, Parser)]
@@ -163,6 +163,12 @@ pub(super) struct CommonArgs {
     /// The output that holds the class scores
     #[arg(long, global = true, value_name = "NAME")]
     output: Option<String>,
+    /// What makes probabilities of the scores: softmax, sigmoid or none
+    #[arg(long, global = true, value_name = "HOW")]
+    activation: Option<OutputActivation>,
+    /// From which probability on a class is said, where an image may have several [default: 0.5]
+    #[arg(long, global = true, value_name = "P", value_parser = probability, allow_hyphen_values = true)]
+    threshold: Option<f32>,
     /// Seed of the random numbers
     #[arg(long, global = true, default_value_t = 0, value_name = "N")]
     pub(super) seed: u64,
@@ -193,6 +199,8 @@ impl CommonArgs {
             layout: self.layout,
             labels: self.labels.clone().map(LabelSource::File),
             output: self.output.clone(),
+            activation: self.activation,
+            threshold: self.threshold,
             ..Overrides::default()
         }
     }
@@ -361,6 +369,11 @@ fn wrapped(text: &str) -> Vec<String> {
         }
     }
     lines
+}
+
+fn probability(text: &str) -> Result<f32, String> {
+    let value = text.parse().ok().filter(|value| (0.0..=1.0).contains(value));
+    value.ok_or_else(|| "a probability is a number from 0 to 1".to_owned())
 }
 
 fn share(text: &str) -> Result<f64, String> {

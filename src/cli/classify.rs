@@ -22,6 +22,9 @@ struct Line {
     image: String,
     model: String,
     top: Vec<ScoredClass>,
+    /// Where an image may have several classes: those that the model says are there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    said: Option<Vec<ScoredClass>>,
     /// The class that the image's folder is named after.
     #[serde(skip_serializing_if = "Option::is_none")]
     truth: Option<Truth>,
@@ -126,6 +129,7 @@ fn line(
         image: entry.path.to_string_lossy().into_owned(),
         model: source.to_string(),
         top,
+        said: ScoredClass::said(&seen.pass.logits, classifier.labels()),
         truth,
         elapsed_ms: start.elapsed().as_secs_f64() * 1e3,
     }

@@ -6,7 +6,7 @@ use super::Ending;
 use super::args::{CommonArgs, ModelArgs};
 use super::output::Output;
 use crate::explain::{self, LayerChoice, METHODS};
-use crate::model::{Classifier, ModelSource};
+use crate::model::{Classifier, ModelSource, Origin, OutputActivation};
 use crate::text::escape;
 
 /// The description, as `--json` prints it.
@@ -36,7 +36,13 @@ struct Input {
 struct OutputTensor {
     name: String,
     logits: String,
+    /// Whether the graph itself ends in a softmax.
     softmax: bool,
+    activation: String,
+    activation_from: String,
+    /// Where several classes may be said, from which probability on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    threshold: Option<f32>,
     from: String,
     others: Vec<String>,
 }
@@ -91,7 +97,7 @@ pub(super) fn run(args: &ModelArgs, common: &CommonArgs) -> anyhow::Result<Endin
 
 fn describe(classifier: &Classifier, source: &ModelSource) -> Description {
     let network = classifier.network();
-    let output = classifier.output();
+    let (output, scoring) = (classifier.output(), network.scoring());
     let setting =
         |(name, value, origin): (_, _, &crate::model::Origin)| Setting { name, value, from: origin.to_string() };
     let layer = |(index, layer): (usize, &crate::model::Layer)| LayerRow {
@@ -113,7 +119,10 @@ fn describe(classifier: &Classifier, source: &ModelSource) -> Description {
         output: OutputTensor {
             name: output.name.clone(),
             logits: output.logits.clone(),
-            softmax: output.softmax,
+            softmax: output.activation.value == OutputActivation::Softmax && output.activation.origin == Origin::Graph,
+            activation: output.activation.value.to_string(),
+            activation_from: output.activation.origin.to_string(),
+            threshold: (!scoring.exclusive).then_some(scoring.threshold),
             from: output.origin.to_string(),
             others: output.others.clone(),
         },
@@ -137,8 +146,11 @@ fn text(description: &Description, all: bool) -> String {
     let mut lines = vec![];
     lines.push(format!("model     {}", escape(&description.model)));
     lines.push(format!("input     {:?}", description.input.shape));
-    let softmax = if description.output.softmax { ", the input of its final Softmax" } else { "" };
-    lines.push(format!("logits    {}{softmax} ({})", escape(&description.output.logits), description.output.from));
+    let output = &description.output;
+    lines.push(format!("logits    {} ({})", escape(&output.logits), output.from));
+    let said = output.threshold.map(|least| format!(", any number of classes, those from {least} on"));
+    let said = said.unwrap_or_default();
+    lines.push(format!("shown as  {}{said} ({})", output.activation, output.activation_from));
     if !description.output.others.is_empty() {
         lines.push(format!("          other outputs: {}", escape(&description.output.others.join(", "))));
     }

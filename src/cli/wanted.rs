@@ -4,7 +4,7 @@ use anyhow::bail;
 
 use super::marks::journal;
 use crate::gallery::{self, FolderLabels};
-use crate::model::{Classifier, Prediction, softmax};
+use crate::model::{Classifier, Scores};
 use crate::triage::{CONDITIONS, Entry, Filter, Marks, Outcome, RealPaths};
 
 /// Conditions on an image and on what the model says about it.
@@ -37,12 +37,12 @@ impl Wanted {
     }
 
     /// Whether an image is meant to which the model gives these logits.
-    pub(super) fn holds(&self, image: &gallery::Entry, logits: &[f32]) -> bool {
+    pub(super) fn holds(&self, image: &gallery::Entry, logits: &Scores) -> bool {
         let truth = self.folders.truth(&image.path);
         let entry = Entry {
             truth,
-            outcome: Outcome::Classified(Prediction::top(logits, 1)),
-            true_probability: truth.and_then(|truth| softmax(logits).get(truth).copied()),
+            outcome: Outcome::Classified(logits.top(1)),
+            true_probability: truth.and_then(|truth| logits.probabilities().get(truth).copied()),
             is_marked: self.marks.contains(&image.path, &mut RealPaths::default()),
             ..Entry::new(image.path.as_path().into(), image.path.to_string_lossy().into_owned())
         };

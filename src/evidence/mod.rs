@@ -31,7 +31,6 @@ use ndarray::{Array2, ArrayD};
 use rayon::prelude::*;
 
 use crate::explain::{Attribution, ExplainError, Monitor, Subject};
-use crate::model::softmax;
 use crate::raster::Map;
 
 pub use baselines::BASELINES;
@@ -112,7 +111,7 @@ impl Case<'_> {
         let one = |index: usize| {
             self.monitor.check()?;
             let logits = self.subject.network.logits(input(index).view())?;
-            Ok(softmax(&logits).get(self.class).copied().map_or(0.0, f64::from))
+            Ok(logits.probabilities().get(self.class).copied().map_or(0.0, f64::from))
         };
         (0..count).into_par_iter().with_max_len(1).map(one).collect()
     }

@@ -2,7 +2,7 @@
 
 use super::channel_cam::ChannelCam;
 use super::{ExplainError, Family, MethodInfo, Needs, Sign, Subject};
-use crate::model::{Activation, with_threads};
+use crate::model::{Activation, Scores, with_threads};
 
 /// The registry's entry.
 pub(super) static ABLATION_CAM: MethodInfo = MethodInfo {
@@ -18,7 +18,7 @@ pub(super) static ABLATION_CAM: MethodInfo = MethodInfo {
 };
 
 /// The logits with the channel at zero everywhere.
-fn ask(subject: Subject<'_>, layer: usize, activation: &Activation, channel: usize) -> Result<Vec<f32>, ExplainError> {
+fn ask(subject: Subject<'_>, layer: usize, activation: &Activation, channel: usize) -> Result<Scores, ExplainError> {
     let mut without = activation.clone();
     without.index_axis_mut(ndarray::Axis(0), channel).fill(0.0);
     Ok(with_threads(1, || subject.network.logits_from(subject.pass, layer, &without))?)

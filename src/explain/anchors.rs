@@ -17,7 +17,7 @@ use super::{
     Attribution, Evidence, ExplainError, Family, Method, MethodInfo, Monitor, Needs, Param, ParamKind, Partial,
     Request, Sign, Subject,
 };
-use crate::model::Target;
+use crate::model::{Scores, Target};
 
 const SAMPLES: Param = Param {
     name: "samples",
@@ -132,11 +132,11 @@ impl Method for Anchors {
     }
 }
 
-/// Whether the logits decide as the target says: its class first, or the first of a contrast before the second.
-fn stays(target: Target, logits: &[f32]) -> bool {
+/// Whether the scores decide as the target says: its class is said, or the first of a contrast is before the second.
+fn stays(target: Target, logits: &Scores) -> bool {
     match target {
         Target::Contrast(a, b) => logits[a] > logits[b],
-        other => other.class(logits).ok() == Target::Top(0).class(logits).ok(),
+        other => other.class(logits).is_ok_and(|class| logits.said().contains(&class)),
     }
 }
 
@@ -204,7 +204,7 @@ impl Search<'_> {
         Ok(())
     }
 
-    fn ask(&self, shown: &[bool]) -> Result<Vec<f32>, ExplainError> {
+    fn ask(&self, shown: &[bool]) -> Result<Scores, ExplainError> {
         Ok(self.subject.network.logits(self.division.show(shown).view())?)
     }
 
@@ -222,7 +222,7 @@ impl Search<'_> {
         };
         let end = first + BATCH * rules.len();
         let ask = |index: usize| self.ask(&mask(index));
-        let rows: Vec<Arc<[f32]>> = ask_all(self.monitor, ANCHORS.name, first..end, (0, self.budget.max(end)), &ask)?;
+        let rows: Vec<Arc<Scores>> = ask_all(self.monitor, ANCHORS.name, first..end, (0, self.budget.max(end)), &ask)?;
         let target = self.target;
         let trials: Vec<Trial> = (first..end)
             .zip(&rows)

@@ -11,10 +11,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use lru::LruCache;
 
 use super::Subject;
+use crate::model::Scores;
 use crate::raster::superpixels::Labels;
 
 /// The logits of each changed input so far, in the order of their numbers.
-pub(super) type Bank = Vec<Arc<[f32]>>;
+pub(super) type Bank = Vec<Arc<Scores>>;
 
 /// What a bank's rows are of.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -97,7 +98,7 @@ impl BankCache {
 
 /// The bytes that a bank takes.
 fn weight(bank: &Bank) -> usize {
-    bank.iter().map(|row| size_of_val::<[f32]>(row) + size_of::<Arc<[f32]>>() + 2 * size_of::<usize>()).sum()
+    bank.iter().map(|row| row.bytes() + size_of::<Arc<Scores>>() + 2 * size_of::<usize>()).sum()
 }
 
 #[cfg(test)]
@@ -109,7 +110,7 @@ mod tests {
     }
 
     fn bank(rows: usize) -> Bank {
-        vec![Arc::from([0.0; 8]); rows]
+        vec![Arc::new(Scores::softmax(&[0.0; 8])); rows]
     }
 
     #[test]

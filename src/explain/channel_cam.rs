@@ -8,7 +8,7 @@ use super::bank::BankKey;
 use super::cam;
 use super::sampling::{Estimate, Fit, Run, score};
 use super::{Attribution, ExplainError, Method, Monitor, Request, Subject};
-use crate::model::{Activation, Target};
+use crate::model::{Activation, Scores, Target};
 
 /// A member of the family: what it asks about a channel, and how the answers become weights.
 pub(super) struct ChannelCam {
@@ -22,7 +22,7 @@ pub(super) struct ChannelCam {
 }
 
 /// Asks about `(layer, its activation, channel)`.
-pub(super) type Ask = fn(Subject<'_>, usize, &Activation, usize) -> Result<Vec<f32>, ExplainError>;
+pub(super) type Ask = fn(Subject<'_>, usize, &Activation, usize) -> Result<Scores, ExplainError>;
 
 impl Method for ChannelCam {
     fn explain(
@@ -85,7 +85,7 @@ struct ChannelFit<'a> {
 }
 
 impl Fit for ChannelFit<'_> {
-    fn add(&mut self, first: usize, rows: &[Arc<[f32]>]) {
+    fn add(&mut self, first: usize, rows: &[Arc<Scores>]) {
         for (index, logits) in (first..).zip(rows) {
             let (number, channel) = self.order[index];
             self.scores[number][channel] = Some(score(self.target, logits));

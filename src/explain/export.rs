@@ -10,7 +10,7 @@ use serde::Serialize;
 use thiserror::Error;
 
 use super::{Attribution, Evidence, Segments, Sign};
-use crate::model::{Labels, Prediction, Target, softmax};
+use crate::model::{Labels, Prediction, Scores, Target};
 use crate::raster::caption::{Bar, caption};
 use crate::raster::{Colormap, is_flat, npy};
 
@@ -38,14 +38,21 @@ impl ScoredClass {
     }
 
     /// The class of that index.
-    fn at(index: usize, logits: &[f32], labels: &Labels) -> Self {
-        let prediction = Prediction { index, logit: logits[index], probability: softmax(logits)[index] };
+    fn at(index: usize, scores: &Scores, labels: &Labels) -> Self {
+        let probability = scores.probabilities()[index];
+        let prediction = Prediction { index, logit: scores[index], probability };
         ScoredClass::new(&prediction, labels)
     }
 
+    /// The classes that are said to be there, where any number may be.
+    pub fn said(scores: &Scores, labels: &Labels) -> Option<Vec<ScoredClass>> {
+        let one = |class: usize| ScoredClass::at(class, scores, labels);
+        (!scores.scoring().exclusive).then(|| scores.said().into_iter().map(one).collect())
+    }
+
     /// The `count` best classes.
-    pub fn top(logits: &[f32], labels: &Labels, count: usize) -> Vec<ScoredClass> {
-        Prediction::top(logits, count).iter().map(|prediction| ScoredClass::new(prediction, labels)).collect()
+    pub fn top(scores: &Scores, labels: &Labels, count: usize) -> Vec<ScoredClass> {
+        scores.top(count).iter().map(|prediction| ScoredClass::new(prediction, labels)).collect()
     }
 }
 
@@ -62,14 +69,12 @@ pub struct TargetRecord {
 
 impl TargetRecord {
     /// The record of a resolved target.
-    pub fn new(target: Target, logits: &[f32], labels: &Labels) -> Self {
-        let at = |index| ScoredClass::at(index, logits, labels);
+    pub fn new(target: Target, scores: &Scores, labels: &Labels) -> Self {
+        let at = |index| ScoredClass::at(index, scores, labels);
         match target {
             Target::Contrast(a, b) => TargetRecord { class: at(a), against: Some(at(b)) },
             Target::Class(index) | Target::Probability(index) => TargetRecord { class: at(index), against: None },
-            Target::Top(rank) => {
-                TargetRecord { class: at(Prediction::top(logits, rank + 1)[rank].index), against: None }
-            }
+            Target::Top(rank) => TargetRecord { class: at(scores.top(rank + 1)[rank].index), against: None },
         }
     }
 

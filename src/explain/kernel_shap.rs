@@ -18,7 +18,7 @@ use super::{
     Attribution, Evidence, ExplainError, Family, Method, MethodInfo, Monitor, Needs, Param, ParamKind, Request, Sign,
     Subject,
 };
-use crate::model::Target;
+use crate::model::{Scores, Target};
 
 const SAMPLES: Param = Param {
     name: "samples",
@@ -220,7 +220,7 @@ impl Exact<'_> {
 }
 
 impl Fit for Exact<'_> {
-    fn add(&mut self, first: usize, rows: &[Arc<[f32]>]) {
+    fn add(&mut self, first: usize, rows: &[Arc<Scores>]) {
         for (index, logits) in (first..).zip(rows) {
             self.scores[self.coalitions.coalition(index)] = Some(score(self.target, logits));
         }
@@ -247,7 +247,7 @@ struct Sampled<'a> {
 }
 
 impl Fit for Sampled<'_> {
-    fn add(&mut self, first: usize, rows: &[Arc<[f32]>]) {
+    fn add(&mut self, first: usize, rows: &[Arc<Scores>]) {
         for (index, logits) in (first..).zip(rows) {
             let score = score(self.target, logits);
             match self.ends.get_mut(index) {

@@ -14,7 +14,7 @@ use super::{
     Attribution, Evidence, ExplainError, Family, Method, MethodInfo, Monitor, Needs, Param, ParamKind, Request, Sign,
     Subject,
 };
-use crate::model::Target;
+use crate::model::{Scores, Target};
 
 const SAMPLES: Param = Param {
     name: "samples",
@@ -149,7 +149,7 @@ impl<'a> LimeFit<'a> {
 }
 
 impl Fit for LimeFit<'_> {
-    fn add(&mut self, first: usize, rows: &[Arc<[f32]>]) {
+    fn add(&mut self, first: usize, rows: &[Arc<Scores>]) {
         for (index, logits) in (first..).zip(rows) {
             let mask = mask(self.seed, index, self.division.count());
             add(&mut self.parts[index % PARTS], &mask, probability(self.target, logits), self.kernel_width);

@@ -78,7 +78,7 @@ impl Method for Lrp {
         let logits = &subject.pass.logits;
         // For a contrast, each of the two logits; for a probability, each logit times its gradient.
         let start: Vec<f32> =
-            request.target.cotangent(logits)?.iter().zip(logits).map(|(share, logit)| share * logit).collect();
+            request.target.cotangent(logits)?.iter().zip(&**logits).map(|(share, logit)| share * logit).collect();
         let propagation = propagation(subject, request);
         let values = subject.network.relevance(&propagation, subject.pass.input.view(), &start)?;
         let [total, started, size] =

@@ -11,7 +11,7 @@ use super::{
     Attribution, Evidence, ExplainError, Family, Method, MethodInfo, Monitor, Needs, Param, ParamKind, Request, Sign,
     Subject,
 };
-use crate::model::{ChangedRegion, Target};
+use crate::model::{ChangedRegion, Scores, Target};
 use crate::raster::Map;
 
 const WINDOW: Param = Param {
@@ -176,7 +176,7 @@ struct OcclusionFit<'a> {
 }
 
 impl Fit for OcclusionFit<'_> {
-    fn add(&mut self, first: usize, rows: &[Arc<[f32]>]) {
+    fn add(&mut self, first: usize, rows: &[Arc<Scores>]) {
         for (index, logits) in (first..).zip(rows) {
             self.drops[self.order[index]] = Some(self.score - score(self.target, logits));
         }

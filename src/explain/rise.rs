@@ -16,7 +16,7 @@ use super::sampling::{Estimate, Fit, Run, probability, random};
 use super::{
     Attribution, ExplainError, Family, Method, MethodInfo, Monitor, Needs, Param, ParamKind, Request, Sign, Subject,
 };
-use crate::model::Target;
+use crate::model::{Scores, Target};
 use crate::raster::Map;
 
 const SAMPLES: Param = Param {
@@ -181,7 +181,7 @@ struct RiseFit<'a> {
 }
 
 impl Fit for RiseFit<'_> {
-    fn add(&mut self, first: usize, rows: &[Arc<[f32]>]) {
+    fn add(&mut self, first: usize, rows: &[Arc<Scores>]) {
         for (part, (count, sum)) in self.sums.iter_mut().enumerate() {
             let members: Vec<(SoftMask, f64)> = (first..)
                 .zip(rows)

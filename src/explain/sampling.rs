@@ -14,7 +14,7 @@ use rayon::prelude::*;
 
 use super::bank::{Bank, BankKey};
 use super::{Attribution, Evidence, ExplainError, Monitor, Partial, Request, Subject};
-use crate::model::{Target, softmax};
+use crate::model::{Scores, Target};
 pub(super) use crate::random::random;
 
 /// The first block: small, so that there is something to see at once.
@@ -35,7 +35,7 @@ pub(super) struct Estimate {
 /// What a method learns from the answers.
 pub(super) trait Fit {
     /// Takes in the logits of inputs `first`, `first + 1`, and so on; called in that order.
-    fn add(&mut self, first: usize, rows: &[Arc<[f32]>]);
+    fn add(&mut self, first: usize, rows: &[Arc<Scores>]);
 
     /// The explanation so far.
     fn estimate(&self) -> Result<Estimate, ExplainError>;
@@ -76,7 +76,7 @@ impl<'a> Run<'a> {
     /// [`ExplainError::Cancelled`]; whatever `ask` and `fit` fail with.
     pub(super) fn explain(
         self,
-        ask: &(dyn Fn(usize) -> Result<Vec<f32>, ExplainError> + Sync),
+        ask: &(dyn Fn(usize) -> Result<Scores, ExplainError> + Sync),
         fit: &mut dyn Fit,
     ) -> Result<Attribution, ExplainError> {
         let mut bank = self.subject.banks.map(|banks| banks.get(&self.key)).unwrap_or_default();
@@ -91,7 +91,7 @@ impl<'a> Run<'a> {
     fn fill(
         &self,
         bank: &mut Bank,
-        ask: &(dyn Fn(usize) -> Result<Vec<f32>, ExplainError> + Sync),
+        ask: &(dyn Fn(usize) -> Result<Scores, ExplainError> + Sync),
         fit: &mut dyn Fit,
     ) -> Result<Attribution, ExplainError> {
         let mut done = 0;
@@ -131,7 +131,7 @@ impl<'a> Run<'a> {
         &self,
         bank: &mut Bank,
         end: usize,
-        ask: &(dyn Fn(usize) -> Result<Vec<f32>, ExplainError> + Sync),
+        ask: &(dyn Fn(usize) -> Result<Scores, ExplainError> + Sync),
     ) -> Result<(), ExplainError> {
         bank.extend(ask_all(self.monitor, self.method, bank.len()..end, self.progress, ask)?);
         Ok(())
@@ -148,14 +148,14 @@ pub(super) fn ask_all(
     method: &'static str,
     range: Range<usize>,
     (before, total): (usize, usize),
-    ask: &(dyn Fn(usize) -> Result<Vec<f32>, ExplainError> + Sync),
-) -> Result<Vec<Arc<[f32]>>, ExplainError> {
+    ask: &(dyn Fn(usize) -> Result<Scores, ExplainError> + Sync),
+) -> Result<Vec<Arc<Scores>>, ExplainError> {
     let (asked, end) = (AtomicUsize::new(range.start), range.end);
     let step = (total / REPORTS).max(1);
     let one = |index: usize| {
         monitor.check()?;
         let logits = ask(index)?;
-        if logits.iter().any(|logit| !logit.is_finite()) {
+        if !logits.are_finite() {
             let reason = "its scores for a changed image are not finite".into();
             return Err(ExplainError::Unsuitable { method, reason });
         }
@@ -163,7 +163,7 @@ pub(super) fn ask_all(
         if done.is_multiple_of(step) && done < end {
             monitor.report(Partial { done: before + done, total, attribution: None });
         }
-        Ok(Arc::from(logits))
+        Ok(Arc::new(logits))
     };
     range.into_par_iter().with_max_len(1).map(one).collect()
 }
@@ -175,8 +175,8 @@ fn next_checkpoint(done: usize) -> usize {
 
 /// The score that a target means, on the scale of probabilities: that of a class, or the difference of two. Ranks are
 /// resolved beforehand.
-pub(super) fn probability(target: Target, logits: &[f32]) -> f64 {
-    let probabilities = softmax(logits);
+pub(super) fn probability(target: Target, logits: &Scores) -> f64 {
+    let probabilities = logits.probabilities();
     match target {
         Target::Contrast(a, b) => f64::from(probabilities[a]) - f64::from(probabilities[b]),
         other => other.class(logits).map_or(0.0, |class| f64::from(probabilities[class])),
@@ -184,7 +184,7 @@ pub(super) fn probability(target: Target, logits: &[f32]) -> f64 {
 }
 
 /// The score that a target means: a logit, the difference of two, or a probability. Ranks are resolved beforehand.
-pub(super) fn score(target: Target, logits: &[f32]) -> f64 {
+pub(super) fn score(target: Target, logits: &Scores) -> f64 {
     target.score(logits).map_or(0.0, f64::from)
 }
 

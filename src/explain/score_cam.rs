@@ -5,7 +5,7 @@ use ndarray::Axis;
 use super::channel_cam::ChannelCam;
 use super::frame::Frame;
 use super::{ExplainError, Family, MethodInfo, Needs, Sign, Subject};
-use crate::model::Activation;
+use crate::model::{Activation, Scores};
 use crate::raster::resize::{Corners, resize_map};
 
 /// Keeps a flat channel from being divided by zero; the value is pytorch-grad-cam's.
@@ -25,7 +25,7 @@ pub(super) static SCORE_CAM: MethodInfo = MethodInfo {
 };
 
 /// The logits of the normalised input times the channel, which is enlarged and stretched to `[0, 1]`.
-fn ask(subject: Subject<'_>, _layer: usize, activation: &Activation, channel: usize) -> Result<Vec<f32>, ExplainError> {
+fn ask(subject: Subject<'_>, _layer: usize, activation: &Activation, channel: usize) -> Result<Scores, ExplainError> {
     let frame = Frame::of(subject);
     let (height, width) = frame.extent();
     let mask = resize_map(&activation.index_axis(Axis(0), channel).to_owned(), height, width, Corners::Centres);

@@ -10,15 +10,17 @@ use ndarray::{ArrayD, Axis, Dimension as _};
 use serde_json::Value;
 use thiserror::Error;
 
+use super::activation::{self, Decision, Looks, Raw};
 use super::decide::{self, Source};
 use super::error::{ModelError, ModelProblem};
-use super::graph::{self, Graph};
+use super::graph;
 use super::labels::{self, Labels};
 use super::onnx_file::OnnxFile;
 use super::preprocess::{CropGeometry, Prepared};
-use super::settings::{Layout, Origin, Overrides, Resize, Setting, Settings, Size};
+use super::scores::OutputActivation;
+use super::settings::{LabelSource, Layout, Origin, Overrides, Resize, Setting, Settings, Size};
 use super::source::{Files, ModelSource};
-use super::{Network, builtin, hub, sidecar};
+use super::{Network, builtin, doubts, hub, sidecar};
 use crate::raster::npy::{self, NpyError};
 use crate::text::{Escaped, escape};
 
@@ -35,6 +37,7 @@ pub struct Classifier {
     labels: Labels,
     labels_origin: Option<Origin>,
     output: Output,
+    decision: Decision,
     notices: Vec<String>,
 }
 
@@ -43,10 +46,10 @@ pub struct Classifier {
 pub struct Output {
     /// The name of the tensor, safe to show.
     pub name: String,
-    /// The tensor with the raw scores: another one where the graph ends in a Softmax.
+    /// The tensor with the raw scores: another one where the graph itself makes probabilities of them.
     pub logits: String,
-    /// Whether the graph ends in a Softmax.
-    pub softmax: bool,
+    /// What makes probabilities of them, and who says so.
+    pub activation: Setting<OutputActivation>,
     /// Who chose it: a flag, the sidecar, or the graph.
     pub origin: Origin,
     /// The other outputs, with their shapes.
@@ -127,15 +130,17 @@ impl Classifier {
             settings.crop.value = None;
             let asked = (self.output.origin != Origin::Graph).then_some(self.output.name.as_str());
             let batch = file.input()?.sides[0];
-            let Graph { typed, logits, names, .. } = graph::build(file, settings.shape(), asked, batch)?;
+            let graph = graph::build(file, settings.shape(), asked, batch)?;
+            let network = self.decision.network(graph.typed, graph.names, (graph.logits, graph.own))?;
             Ok(Classifier {
                 source: self.source.clone(),
                 name: self.name.clone(),
-                network: Network::new(typed, logits, names)?,
+                network,
                 settings,
                 labels: self.labels.clone(),
                 labels_origin: self.labels_origin.clone(),
                 output: self.output.clone(),
+                decision: self.decision.clone(),
                 notices: self.notices.clone(),
             })
         })
@@ -178,28 +183,42 @@ impl Classifier {
         let asked = decide::first(&sources, |says| says.output.clone());
         let asked_name = asked.as_ref().map(|asked| asked.value.as_str());
         let graph = graph::build(file, settings.shape(), asked_name, input.sides[0])?;
-        let Graph { typed, logits, classes, names, output, others } = graph;
+        let mut decision = activation::decide(&graph, &sources)?;
+        let mut network = decision.network(graph.typed.clone(), graph.names.clone(), (graph.logits, graph.own))?;
+        let looks = activation::looks_like(&network.trial()?);
+        if decision.origin == Origin::Guess && looks == Looks::Probabilities {
+            decision.take_logarithms();
+            network = decision.network(graph.typed, graph.names, (graph.logits, graph.own))?;
+        }
+        let (classes, output, others) = (network.classes(), graph.output, graph.others);
 
         let list = decide::first(&sources, |says| says.labels.clone());
-        let labels = list.as_ref().map(|list| labels::load(list, classes)).transpose()?.unwrap_or_default();
+        let labels = match &list {
+            Some(list) if decision.single => names_of_two(list)?,
+            Some(list) => labels::load(list, classes)?,
+            None if decision.single => ["negative", "positive"].map(Into::into).to_vec(),
+            None => vec![],
+        };
         let folders = decide::first(&sources, |says| says.folders.clone());
         let folders = folders.as_ref().map(|list| labels::load(list, classes)).transpose()?.unwrap_or_default();
-        let notices = settings.notices();
+        let mut notices = settings.notices();
+        notices.extend(doubts::about(&network, &decision, looks, &output, &labels));
         Ok(Classifier {
             source,
             name,
             notices,
-            network: Network::new(typed, logits, names)?,
+            network,
             settings,
             labels: Labels::new(labels, folders, classes),
             labels_origin: list.map(origin_of_labels),
             output: Output {
-                softmax: output.softmax(),
+                logits: escape(if decision.raw == Raw::Output { &output.name } else { &output.logits }).into_owned(),
                 name: escape(&output.name).into_owned(),
-                logits: escape(&output.logits).into_owned(),
+                activation: Setting { value: decision.scoring.activation, origin: decision.origin.clone() },
                 origin: asked.map_or(Origin::Graph, |asked| asked.origin),
                 others,
             },
+            decision,
         })
     }
 
@@ -284,6 +303,14 @@ impl Classifier {
         let whole =
             CropGeometry { x: 0.0, y: 0.0, width: f64::from(width), height: f64::from(height), image: (width, height) };
         Ok(Prepared { tensor, crop: whole, seen })
+    }
+}
+
+/// The names of the two classes of a single score: as given, or `not NAME` and the one name.
+fn names_of_two(list: &Setting<LabelSource>) -> Result<Vec<String>, ModelProblem> {
+    match labels::load(list, 1) {
+        Ok(names) => Ok(names.into_iter().flat_map(|name| [format!("not {name}"), name]).collect()),
+        Err(_) => labels::load(list, 2),
     }
 }
 

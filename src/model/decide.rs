@@ -124,7 +124,7 @@ fn input_size(
 }
 
 /// Whether a person wrote it for this model: the flags and the sidecar.
-fn insists(origin: &Origin) -> bool {
+pub(super) fn insists(origin: &Origin) -> bool {
     match origin {
         Origin::Flag => true,
         Origin::File(path) => path.extension().is_some_and(|extension| extension == "toml"),

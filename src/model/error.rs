@@ -46,6 +46,22 @@ pub enum ModelProblem {
     /// A valid network that does not turn one image into scores of classes.
     #[error("not an image classifier: {0}")]
     NotClassifier(String),
+    /// An output that only tells which classes are best, or only how good they are.
+    #[error(
+        "its output {output:?} holds what {operator} makes of the scores, not class scores: {}; \
+         export it without {operator}",
+        match *operator {
+            "TopK" => "sorted values, whose classes change from image to image",
+            "ArgMax" | "ArgMin" => "the index of a class",
+            _ => "values that belong to no class",
+        }
+    )]
+    NoScores {
+        /// The output.
+        output: String,
+        /// The operator.
+        operator: &'static str,
+    },
     /// tract has no implementation of these operators.
     #[error("tract cannot run {}", list(.0))]
     Operators(Vec<MissingOperator>),

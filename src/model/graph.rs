@@ -12,7 +12,8 @@ use tract_onnx::tract_hir::internal::{EvalContext, Factoid, InferenceNode, Speci
 
 use super::error::{ModelProblem, reason};
 use super::names::{NodeNames, OnnxNode};
-use super::onnx_file::{OnnxFile, OutputSpec};
+use super::onnx_file::OnnxFile;
+use super::output::OutputSpec;
 
 /// A graph that is ready for plans.
 pub(super) struct Graph {
@@ -20,8 +21,12 @@ pub(super) struct Graph {
     pub(super) typed: TypedModel,
     /// Where the raw scores are: one axis of classes, any other sides are 1.
     pub(super) logits: OutletId,
-    /// How many classes there are.
+    /// How many raw scores there are.
     pub(super) classes: usize,
+    /// Where the output itself is.
+    pub(super) own: OutletId,
+    /// How many values the output has.
+    pub(super) outputs: usize,
     /// What the file calls things.
     pub(super) names: NodeNames,
     /// The output that was chosen.
@@ -47,6 +52,8 @@ pub(super) fn build(
         Ok(Graph {
             logits: tensors[&outputs[index].logits],
             classes,
+            own: tensors[&outputs[index].name],
+            outputs: values(&typed, tensors[&outputs[index].name]).unwrap_or(classes),
             others: others.collect(),
             output: outputs[index].clone(),
             typed,
@@ -205,43 +212,40 @@ impl Translate<InferenceFact, Box<dyn InferenceOp>, TypedFact, Box<dyn TypedOp>>
     }
 }
 
-/// The number of classes, and which of the outputs holds their scores: named like logits, else the one with the most
-/// classes, else the first.
+/// The number of raw scores, and which of the outputs holds those of the classes: named like logits, else the one with the
+/// most classes, else the first.
 fn choose(
     typed: &TypedModel,
     outputs: &[OutputSpec],
     tensors: &HashMap<String, OutletId>,
 ) -> Result<(usize, usize), ModelProblem> {
     let candidate = |(index, output): (usize, &OutputSpec)| {
-        let classes = classes(typed, *tensors.get(&output.logits)?)?;
+        let outlet = |name: &String| tensors.get(name).copied();
+        let count = values(typed, outlet(&output.logits)?).zip(values(typed, outlet(&output.name)?));
+        let (classes, _) = count.filter(|_| output.no_scores.is_none())?;
         let named = output.name.to_lowercase().contains("logit");
         Some((named, classes, std::cmp::Reverse(index)))
     };
     let best = outputs.iter().enumerate().filter_map(candidate).max();
-    let shapes = || {
-        let shape = |output: &OutputSpec| format!("{:?} {}", output.name, shape_of(typed, tensors[&output.name]));
-        outputs.iter().map(shape).collect::<Vec<_>>().join(", ")
-    };
-    match best {
-        Some((_, 1, _)) => Err(ModelProblem::NotClassifier(format!(
-            "its output {} is a single score; the scores of two classes or more are needed",
-            shapes()
-        ))),
-        Some((_, classes, std::cmp::Reverse(index))) => Ok((classes, index)),
-        None => Err(ModelProblem::NotClassifier(format!(
-            "for one image its output is {}; scores of classes have the shape [1, K]",
-            shapes()
-        ))),
+    if let Some((_, classes, std::cmp::Reverse(index))) = best {
+        return Ok((classes, index));
     }
+    if let Some((output, operator)) = outputs.iter().find_map(|output| Some((output, output.no_scores?))) {
+        return Err(ModelProblem::NoScores { output: output.name.clone(), operator });
+    }
+    let shape = |output: &OutputSpec| format!("{:?} {}", output.name, shape_of(typed, tensors[&output.name]));
+    let shapes = outputs.iter().map(shape).collect::<Vec<_>>().join(", ");
+    let message = format!("for one image its output is {shapes}; scores of classes have the shape [1, K]");
+    Err(ModelProblem::NotClassifier(message))
 }
 
-/// The number of classes where the outlet has the shape of scores: batch first, then one side, all others 1.
-fn classes(typed: &TypedModel, outlet: OutletId) -> Option<usize> {
+/// How many values the outlet has, where it has the shape of scores: one side, all others 1, the batch first if it is there.
+fn values(typed: &TypedModel, outlet: OutletId) -> Option<usize> {
     let fact = typed.outlet_fact(outlet).ok().filter(|fact| fact.datum_type == f32::datum_type())?;
     let shape = fact.shape.as_concrete()?;
-    let (batch, rest) = shape.split_first()?;
-    let long = rest.iter().filter(|side| **side != 1).count();
-    (*batch == 1 && !rest.is_empty() && long <= 1).then(|| rest.iter().product())
+    let long = shape.iter().filter(|side| **side != 1).count();
+    let is_batched = shape.len() <= 1 || shape[0] == 1;
+    (is_batched && long <= 1).then(|| shape.iter().product())
 }
 
 /// The shape of an outlet, for people.

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::error::ModelProblem;
 use super::labels;
 use super::onnx_file::OnnxFile;
+use super::scores::OutputActivation;
 use super::settings::{ChannelOrder, LabelSource, Overrides, Resize, Size};
 use crate::raster::resize::Filter;
 use crate::text::Literal;
@@ -177,6 +178,12 @@ pub(super) fn config(config: &Value) -> Overrides {
             }
         }
     }
+    says.activation = config.get("problem_type").and_then(Value::as_str).and_then(|kind| match kind {
+        "single_label_classification" => Some(OutputActivation::Softmax),
+        "multi_label_classification" => Some(OutputActivation::Sigmoid),
+        "regression" => Some(OutputActivation::None),
+        _ => None,
+    });
     let names = config.get("id2label").and_then(labels::by_index);
     // Without names of its own, transformers writes LABEL_0, LABEL_1, ...
     let invented =

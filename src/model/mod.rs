@@ -5,9 +5,11 @@
 //! to set, `decide` settles it and remembers who said so. `preprocess` turns an image into the input tensor, `labels` names
 //! the outputs, and `network` runs the graph: forward, layer to logit, gradients. `classifier` is all of it together.
 
+mod activation;
 mod builtin;
 mod classifier;
 mod decide;
+mod doubts;
 mod error;
 mod graph;
 mod hub;
@@ -15,7 +17,9 @@ mod labels;
 mod names;
 mod network;
 mod onnx_file;
+mod output;
 mod preprocess;
+mod scores;
 mod settings;
 mod sidecar;
 mod source;
@@ -33,7 +37,8 @@ pub use network::{
     Propagation, RegionalRuns, with_threads,
 };
 pub use preprocess::{CropGeometry, Prepared};
+pub use scores::{OutputActivation, Prediction, Scores, Scoring};
 pub use settings::{ChannelOrder, LabelSource, Layout, Origin, Overrides, Resize, Setting, Settings, Size};
 pub use source::ModelSource;
-pub use target::{Prediction, Target, TargetError, softmax};
+pub use target::{Target, TargetError};
 pub use wish::{ClassWish, TargetWish, TargetWishError};

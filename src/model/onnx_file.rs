@@ -13,6 +13,7 @@ use tract_onnx::prelude::Framework;
 
 use super::error::{ExternalDataProblem, GIT_LFS, MissingOperator, ModelProblem};
 use super::names::OnnxNode;
+use super::output::{self, OutputSpec};
 use super::wire::{self, NodeMetadata, WireError};
 use crate::text::Literal;
 
@@ -31,22 +32,6 @@ pub(super) struct InputSpec {
     pub(super) name: String,
     /// Its four sides; None where they are left open.
     pub(super) sides: [Option<usize>; 4],
-}
-
-/// An output of the graph, and where its logits are.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct OutputSpec {
-    /// The tensor's name.
-    pub(super) name: String,
-    /// The tensor that holds the raw scores: the input of the Softmax that makes the output, or the output itself.
-    pub(super) logits: String,
-}
-
-impl OutputSpec {
-    /// Whether the graph turns the scores into probabilities.
-    pub(super) fn softmax(&self) -> bool {
-        self.name != self.logits
-    }
 }
 
 impl OnnxFile {
@@ -140,31 +125,14 @@ impl OnnxFile {
         }
     }
 
-    /// The outputs, each with the tensor that holds its logits.
+    /// The outputs, each with the tensor that holds its raw scores.
     pub(super) fn outputs(&self) -> Vec<OutputSpec> {
         self.graph().output.iter().map(|output| self.output(&output.name)).collect()
     }
 
-    /// A tensor as an output, with the tensor that holds its logits.
+    /// A tensor as an output, with the tensor that holds its raw scores.
     pub(super) fn output(&self, name: &str) -> OutputSpec {
-        let graph = self.graph();
-        let producer = |tensor: &str| graph.node.iter().find(|node| node.output.iter().any(|output| output == tensor));
-        let mut tensor = name;
-        let mut logits = name;
-        // As many steps as there are nodes: a broken file may go round in circles.
-        for _ in 0..graph.node.len() {
-            let Some(node) = producer(tensor) else { break };
-            let Some(input) = node.input.first() else { break };
-            match node.op_type.as_str() {
-                "Softmax" | "LogSoftmax" => {
-                    logits = input;
-                    break;
-                }
-                "Identity" | "Flatten" | "Reshape" | "Squeeze" | "Unsqueeze" | "Dropout" => tensor = input,
-                _ => break,
-            }
-        }
-        OutputSpec { name: name.to_owned(), logits: logits.to_owned() }
+        output::output(self.graph(), name)
     }
 
     /// Whether any node makes a tensor of this name.

@@ -11,6 +11,7 @@ use std::str::FromStr;
 
 use serde::Deserialize;
 
+use super::scores::OutputActivation;
 use crate::raster::resize::Filter;
 use crate::text::Escaped;
 
@@ -177,6 +178,10 @@ pub struct Overrides {
     pub folders: Option<LabelSource>,
     /// The output that holds the scores.
     pub output: Option<String>,
+    /// What makes probabilities of the scores.
+    pub activation: Option<OutputActivation>,
+    /// From which probability on a class is said, where several may be; in `[0, 1]`.
+    pub threshold: Option<f32>,
 }
 
 /// Who decided a setting.
@@ -188,8 +193,10 @@ pub enum Origin {
     File(PathBuf),
     /// The metadata in the ONNX file.
     Metadata,
-    /// The shapes in the ONNX file.
+    /// What the ONNX file computes.
     Graph,
+    /// The values that came out of a first run.
+    Values,
     /// Nobody: what most ImageNet classifiers expect.
     Guess,
 }
@@ -201,6 +208,7 @@ impl fmt::Display for Origin {
             Origin::File(path) => Escaped::from(path.as_path()).fmt(f),
             Origin::Metadata => f.write_str("ONNX metadata"),
             Origin::Graph => f.write_str("ONNX graph"),
+            Origin::Values => f.write_str("the values of a first run"),
             Origin::Guess => f.write_str("a guess: ImageNet's default"),
         }
     }

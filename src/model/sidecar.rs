@@ -12,6 +12,8 @@
 //! labels = "labels.txt"        # a name a line, or JSON; or the names themselves: ["cat", "dog"]
 //! folders = "synsets.txt"      # the folder names of the classes, where they differ from the labels
 //! output = "logits"            # which output holds the scores, where there are several
+//! activation = "softmax"       # what makes probabilities of them: softmax, sigmoid or none
+//! threshold = 0.5              # from which probability on a class is said, where several may be
 //! ```
 //!
 //! Every key may be left out; paths count from the folder of the sidecar.
@@ -44,6 +46,8 @@ struct Keys {
     labels: Option<LabelSource>,
     folders: Option<LabelSource>,
     output: Option<String>,
+    activation: Option<Word>,
+    threshold: Option<f32>,
 }
 
 /// A word with the type that it stands for still open.
@@ -152,7 +156,15 @@ pub(super) fn parse(text: &str, folder: &Path) -> Result<Overrides, String> {
         labels: keys.labels.map(beside),
         folders: keys.folders.map(beside),
         output: keys.output,
+        activation: word("activation", keys.activation)?,
+        threshold: keys.threshold.map(threshold).transpose()?,
     })
+}
+
+/// A threshold, if it is a probability.
+fn threshold(value: f32) -> Result<f32, String> {
+    let is_probability = (0.0..=1.0).contains(&value);
+    if is_probability { Ok(value) } else { Err(format!("threshold: {value} is no probability; they go from 0 to 1")) }
 }
 
 #[cfg(test)]

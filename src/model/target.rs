@@ -2,16 +2,7 @@
 
 use thiserror::Error;
 
-/// One class with its score, as the network gave it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Prediction {
-    /// Output index, from 0.
-    pub index: usize,
-    /// Raw score, before softmax.
-    pub logit: f32,
-    /// Softmax of the logits, in `[0, 1]`.
-    pub probability: f32,
-}
+use super::scores::Scores;
 
 /// The score to explain, a function of the logits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -48,15 +39,15 @@ pub enum TargetError {
 }
 
 impl Target {
-    /// The same target with `Top` replaced by the class that it means for these logits.
+    /// The same target with `Top` replaced by the class that it means for these scores.
     ///
     /// # Errors
     /// When a rank or a class index is out of range.
-    pub fn resolve(self, logits: &[f32]) -> Result<Target, TargetError> {
-        let classes = logits.len();
+    pub fn resolve(self, scores: &Scores) -> Result<Target, TargetError> {
+        let classes = scores.len();
         let check = |index: usize| if index < classes { Ok(index) } else { Err(TargetError::Class { index, classes }) };
         Ok(match self {
-            Target::Top(rank) => match ranking(logits).get(rank) {
+            Target::Top(rank) => match scores.ranking().get(rank) {
                 Some(index) => Target::Class(*index),
                 None => return Err(TargetError::Rank { rank: rank.saturating_add(1), classes }),
             },
@@ -66,25 +57,20 @@ impl Target {
         })
     }
 
-    /// The gradient of the target with respect to the logits: what a backward pass starts from. Length: classes.
+    /// The gradient of the target with respect to the raw scores: what a backward pass starts from. One number a class, and
+    /// one for each further score that only takes part in the softmax.
     ///
     /// # Errors
     /// When a class index is out of range.
-    pub fn cotangent(self, logits: &[f32]) -> Result<Vec<f32>, TargetError> {
-        let mut cotangent = vec![0.0; logits.len()];
-        match self.resolve(logits)? {
+    pub fn cotangent(self, scores: &Scores) -> Result<Vec<f32>, TargetError> {
+        let mut cotangent = vec![0.0; scores.degrees()];
+        match self.resolve(scores)? {
             Target::Class(index) | Target::Top(index) => cotangent[index] = 1.0,
             Target::Contrast(a, b) => {
                 cotangent[a] += 1.0;
                 cotangent[b] -= 1.0;
             }
-            Target::Probability(index) => {
-                let probabilities = softmax(logits);
-                for (class, gradient) in cotangent.iter_mut().enumerate() {
-                    let same = if class == index { 1.0 } else { 0.0 };
-                    *gradient = probabilities[index] * (same - probabilities[class]);
-                }
-            }
+            Target::Probability(index) => cotangent = scores.probability_gradient(index),
         }
         Ok(cotangent)
     }
@@ -93,11 +79,11 @@ impl Target {
     ///
     /// # Errors
     /// When a class index is out of range.
-    pub fn score(self, logits: &[f32]) -> Result<f32, TargetError> {
-        Ok(match self.resolve(logits)? {
-            Target::Class(index) | Target::Top(index) => logits[index],
-            Target::Contrast(a, b) => logits[a] - logits[b],
-            Target::Probability(index) => softmax(logits)[index],
+    pub fn score(self, scores: &Scores) -> Result<f32, TargetError> {
+        Ok(match self.resolve(scores)? {
+            Target::Class(index) | Target::Top(index) => scores[index],
+            Target::Contrast(a, b) => scores[a] - scores[b],
+            Target::Probability(index) => scores.probabilities()[index],
         })
     }
 
@@ -105,38 +91,13 @@ impl Target {
     ///
     /// # Errors
     /// When a class index is out of range.
-    pub fn class(self, logits: &[f32]) -> Result<usize, TargetError> {
-        Ok(match self.resolve(logits)? {
+    pub fn class(self, scores: &Scores) -> Result<usize, TargetError> {
+        Ok(match self.resolve(scores)? {
             Target::Class(index) | Target::Contrast(index, _) | Target::Top(index) | Target::Probability(index) => {
                 index
             }
         })
     }
-}
-
-/// Class indices from the best logit to the worst; ties by index, NaN last.
-fn ranking(logits: &[f32]) -> Vec<usize> {
-    let key = |index: &usize| if logits[*index].is_nan() { f32::NEG_INFINITY } else { logits[*index] };
-    let mut order: Vec<usize> = (0..logits.len()).collect();
-    order.sort_by(|a, b| key(b).total_cmp(&key(a)));
-    order
-}
-
-impl Prediction {
-    /// The `count` best classes, best first.
-    pub fn top(logits: &[f32], count: usize) -> Vec<Prediction> {
-        let probabilities = softmax(logits);
-        let best = ranking(logits).into_iter().take(count);
-        best.map(|index| Prediction { index, logit: logits[index], probability: probabilities[index] }).collect()
-    }
-}
-
-/// Softmax, computed without overflow.
-pub fn softmax(logits: &[f32]) -> Vec<f32> {
-    let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let exponentials: Vec<f32> = logits.iter().map(|logit| (logit - max).exp()).collect();
-    let sum: f32 = exponentials.iter().sum();
-    exponentials.iter().map(|e| e / sum).collect()
 }
 
 #[cfg(test)]
@@ -145,17 +106,10 @@ mod tests {
 
     #[test]
     fn top_follows_the_logits_and_a_contrast_pulls_both_ways() {
-        let logits = [0.5, 3.0, -1.0, 2.0];
-        assert_eq!(Target::Top(1).resolve(&logits), Ok(Target::Class(3)));
-        assert_eq!(Target::Contrast(1, 3).cotangent(&logits), Ok(vec![0.0, 1.0, 0.0, -1.0]));
-        assert_eq!(Target::Class(4).resolve(&logits), Err(TargetError::Class { index: 4, classes: 4 }));
-        assert_eq!(Target::Top(4).resolve(&logits), Err(TargetError::Rank { rank: 5, classes: 4 }));
-    }
-
-    #[test]
-    fn probabilities_of_huge_logits_are_finite_and_sum_to_one() {
-        let top = Prediction::top(&[1000.0, 999.0, -1000.0], 3);
-        assert_eq!(top.iter().map(|p| p.index).collect::<Vec<_>>(), [0, 1, 2]);
-        assert!((top.iter().map(|p| p.probability).sum::<f32>() - 1.0).abs() < 1e-6);
+        let scores = Scores::softmax(&[0.5, 3.0, -1.0, 2.0]);
+        assert_eq!(Target::Top(1).resolve(&scores), Ok(Target::Class(3)));
+        assert_eq!(Target::Contrast(1, 3).cotangent(&scores), Ok(vec![0.0, 1.0, 0.0, -1.0]));
+        assert_eq!(Target::Class(4).resolve(&scores), Err(TargetError::Class { index: 4, classes: 4 }));
+        assert_eq!(Target::Top(4).resolve(&scores), Err(TargetError::Rank { rank: 5, classes: 4 }));
     }
 }

@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use super::{Labels, Target, TargetError};
+use super::{Labels, Scores, Target, TargetError};
 use crate::text::Escaped;
 
 /// A target before the predictions are known.
@@ -79,14 +79,14 @@ impl TargetWish {
         Err(TargetWishError::Unknown { text: Escaped::from(text), similar })
     }
 
-    /// The target for these logits.
+    /// The target for these scores.
     ///
     /// # Errors
     /// When a rank or an index is out of range.
-    pub fn resolve(self, logits: &[f32]) -> Result<Target, TargetError> {
+    pub fn resolve(self, scores: &Scores) -> Result<Target, TargetError> {
         let class = |wish: ClassWish| match wish {
-            ClassWish::Rank(rank) => Target::Top(rank).class(logits),
-            ClassWish::Index(index) => Target::Class(index).class(logits),
+            ClassWish::Rank(rank) => Target::Top(rank).class(scores),
+            ClassWish::Index(index) => Target::Class(index).class(scores),
         };
         Ok(match self {
             TargetWish::One(wish) => Target::Class(class(wish)?),

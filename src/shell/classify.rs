@@ -14,7 +14,7 @@ use crate::explain::{
     Attribution, BankCache, LayerChannels, LayerChoice, METHODS, Monitor, Request, Subject, find, layer_channels,
     obstacle,
 };
-use crate::model::{Activation, Classifier, CropGeometry, NetworkError, Pass, Prediction, Prepared, with_threads};
+use crate::model::{Activation, Classifier, CropGeometry, NetworkError, Pass, Prepared, with_threads};
 use crate::raster::Region;
 use crate::text::escape;
 
@@ -97,9 +97,9 @@ impl ClassifierEngine {
 /// What a forward pass says about an image that the model saw like that.
 fn predicted(seen: RgbImage, crop: &CropGeometry, pass: &Pass, begun: Instant) -> Predicted {
     Predicted {
-        top: Prediction::top(&pass.logits, TOP),
-        logits: pass.logits.clone().into(),
-        probabilities: crate::model::softmax(&pass.logits).into(),
+        top: pass.logits.top(TOP),
+        logits: pass.logits.clone(),
+        probabilities: pass.logits.probabilities().into(),
         seen: Arc::new(seen),
         region: Region { x: crop.x as f32, y: crop.y as f32, width: crop.width as f32, height: crop.height as f32 },
         elapsed: begun.elapsed(),

@@ -59,7 +59,7 @@ fn assert_exact(network: &Network, pass: &Pass, row: usize, regions: &[ChangedRe
         let input = changed(&pass.input, row, region);
         let (found, expected) = (runs.logits(index, input.view()).unwrap(), network.logits(input.view()).unwrap());
         let scale = expected.iter().fold(1e-3_f32, |scale, logit| scale.max(logit.abs()));
-        for (found, expected) in found.iter().zip(&expected) {
+        for (found, expected) in found.iter().zip(&*expected) {
             let error = (found - expected).abs() / scale;
             assert!(error < EXACT, "{what}, {region:?}: {found} is not {expected}, off by {error:.1e}");
         }

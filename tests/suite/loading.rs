@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use ndarray::ArrayD;
-use seewhy::model::{Classifier, LabelSource, ModelSource, Origin, Overrides, Size};
+use seewhy::model::{Classifier, LabelSource, ModelSource, Origin, OutputActivation, Overrides, Size};
 use seewhy::raster::npy;
 
 use crate::support::fixture;
@@ -27,7 +27,7 @@ fn refusal(path: impl Into<PathBuf>, overrides: &Overrides) -> String {
 /// The logits for an input of 0.5 everywhere, which is the same in every layout.
 fn logits(classifier: &Classifier) -> Vec<f32> {
     let input = ArrayD::from_elem(classifier.network().input_shape(), 0.5);
-    classifier.network().logits(input.view()).unwrap()
+    classifier.network().logits(input.view()).unwrap().to_vec()
 }
 
 const ROUNDING: f32 = 1e-5;
@@ -64,11 +64,15 @@ fn every_form_of_the_same_classifier_gives_the_same_logits() {
 
 #[test]
 fn a_softmax_at_the_end_is_looked_behind() {
-    for (name, logits, softmax) in
-        [("plain", "logits", false), ("softmax", "scores", true), ("softmax-11", "scores", true)]
-    {
+    for (name, logits, origin) in [
+        ("plain", "logits", Origin::Guess),
+        ("softmax", "scores", Origin::Graph),
+        ("softmax-11", "scores", Origin::Graph),
+    ] {
         let classifier = load(&format!("{name}.onnx"));
-        assert_eq!((classifier.output().logits.as_str(), classifier.output().softmax), (logits, softmax), "{name}");
+        let output = classifier.output();
+        assert_eq!((output.logits.as_str(), &output.activation.origin), (logits, &origin), "{name}");
+        assert_eq!(output.activation.value, OutputActivation::Softmax, "{name}");
     }
 }
 

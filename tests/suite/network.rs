@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use ndarray::{ArrayD, Axis};
 use seewhy::autodiff::{Adjoint, Rule, RuleResult, Rules};
-use seewhy::model::{Activation, Classifier, LayerLayout, ModelSource, Network, NetworkError, Overrides, Target};
+use seewhy::model::{
+    Activation, Classifier, LayerLayout, ModelSource, Network, NetworkError, Overrides, Scores, Target,
+};
 use seewhy::raster::npy;
 use serde_json::Value;
 use tract_onnx::tract_core::internal::TypedOp;
@@ -43,7 +45,7 @@ fn distance(a: &[f32], b: &[f32]) -> f32 {
 }
 
 fn cotangent(network: &Network, class: usize) -> Vec<f32> {
-    Target::Class(class).cotangent(&vec![0.0; network.classes()]).unwrap()
+    Target::Class(class).cotangent(&Scores::softmax(&vec![0.0; network.classes()])).unwrap()
 }
 
 #[test]

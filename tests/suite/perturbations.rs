@@ -8,7 +8,7 @@ use seewhy::explain::{
     Attribution, BankCache, LayerChoice, Monitor, Request, SoftMask, Subject, Windows, constrained_values, find,
     lime_plane, rise_map, shapley_values,
 };
-use seewhy::model::{Classifier, ModelSource, Network, NodeNames, Overrides, Pass, Target, softmax};
+use seewhy::model::{Classifier, ModelSource, Network, NodeNames, Overrides, Pass, Scores, Target};
 use serde_json::Value as Json;
 use tract_onnx::prelude::*;
 use tract_onnx::tract_core::ops::einsum::EinSum;
@@ -90,7 +90,7 @@ fn cnn() -> (Classifier, Pass) {
 }
 
 /// What our network says of its image, with the superpixels of a golden hidden in their mean colours where a mask says no.
-fn masked_logits((classifier, pass): &(Classifier, Pass), golden: &Json, masks: &[Vec<bool>]) -> Vec<Vec<f32>> {
+fn masked_logits((classifier, pass): &(Classifier, Pass), golden: &Json, masks: &[Vec<bool>]) -> Vec<Scores> {
     let (_, labels) = fixture_bytes(text(golden, "segments"));
     let mut hidden = (*pass.input).clone();
     for mut plane in hidden.axis_iter_mut(Axis(1)) {
@@ -124,7 +124,7 @@ fn lime_finds_the_references_plane_for_its_masks() {
             let class = index(&golden["target"]["probability"]);
             let masks = masks(&golden);
             let found = masked_logits(&model, &golden, &masks);
-            let ours: Vec<f64> = found.iter().map(|logits| f64::from(softmax(logits)[class])).collect();
+            let ours: Vec<f64> = found.iter().map(|logits| f64::from(logits.probabilities()[class])).collect();
             for (whose, scores) in [("their", scores(text(&golden, "scores"), class)), ("our", ours)] {
                 let what = format!("{network}: class {class} from {whose} scores");
                 let (weights, intercept, r2) = lime_plane(&masks, &scores, 0.25, 1.0);
@@ -203,7 +203,7 @@ fn rise_gives_the_references_map_for_its_grids() {
             let class = index(&golden["target"]["probability"]);
             let of = |mask: &Array2<f32>| {
                 let logits = network.logits((&*pass.input * mask).view()).unwrap();
-                f64::from(softmax(&logits)[class])
+                f64::from(logits.probabilities()[class])
             };
             let theirs = scores(golden["scores"]["mirror"].as_str().unwrap(), class);
             for (whose, scores) in [("their", theirs), ("our", masks.iter().map(of).collect())] {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use ndarray::{ArrayD, Axis};
-use seewhy::model::{Classifier, ModelSource, Overrides, Prediction};
+use seewhy::model::{Classifier, ModelSource, Overrides};
 use seewhy::raster::npy;
 
 use crate::support::{fixture, shared_data};
@@ -35,7 +35,7 @@ fn a_real_model_predicts_what_it_does_under_python() {
         let (index, label, probability) = (fields[10], fields[11], fields[12].parse::<f32>().unwrap());
         let image = image::open(data.join(fields[1])).unwrap();
         let logits = classifier.network().logits(classifier.preprocess(&image).tensor.view()).unwrap();
-        let top = &Prediction::top(&logits, 1)[0];
+        let top = &logits.top(1)[0];
         images += 1;
         if top.index == index.parse::<usize>().unwrap() {
             agree += 1;

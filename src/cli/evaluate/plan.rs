@@ -121,7 +121,7 @@ impl<'a> Plan<'a> {
     /// The best class of an image, and whether its folder is named after it.
     pub(super) fn look(&self, entry: &Entry) -> anyhow::Result<(usize, bool)> {
         let logits = self.classifier.network().logits(inputs::tensor(self.classifier, entry)?.view())?;
-        if logits.iter().any(|logit| !logit.is_finite()) {
+        if !logits.are_finite() {
             bail!("the scores of {} are not finite", entry.shown());
         }
         let class = Target::Top(0).class(&logits)?;

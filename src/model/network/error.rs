@@ -8,6 +8,16 @@ use crate::autodiff;
 /// Why a network could not be built or run.
 #[derive(Debug, Error)]
 pub enum NetworkError {
+    /// NaN or infinite scores, with which nothing can be said of the image.
+    #[error("the scores are not finite: the first is {value} for class {class}{}", if *.all { ", and no other is finite" } else { "" })]
+    NotFinite {
+        /// The first class whose score is not finite.
+        class: usize,
+        /// NaN or an infinity.
+        value: f32,
+        /// Whether that holds for every class.
+        all: bool,
+    },
     /// tract refused.
     #[error("{attempt}: {source:#}")]
     Tract {

@@ -18,6 +18,7 @@ mod plans;
 mod randomise;
 mod relevance;
 mod rescale;
+pub(in crate::model) mod tail;
 mod tensors;
 mod threads;
 
@@ -27,11 +28,14 @@ use std::sync::{Arc, OnceLock};
 
 use anyhow::Context as _;
 use ndarray::{Array3, ArrayD, ArrayViewD};
+use rand::RngExt as _;
 use tract_onnx::prelude::*;
 use tract_onnx::tract_core::ops::konst::Const;
 
 use super::names::NodeNames;
+use super::scores::{Scores, Scoring};
 use crate::autodiff::{self, Rules, Unsupported};
+use crate::random::random;
 pub use error::NetworkError;
 use error::tract;
 use extract::extract;
@@ -63,7 +67,7 @@ pub struct Pass {
     /// The input tensor, `[1, C, H, W]` (or `[1, H, W, C]` where the network wants it).
     pub input: Arc<ArrayD<f32>>,
     /// Raw scores, one a class.
-    pub logits: Vec<f32>,
+    pub logits: Scores,
     /// Values that the tails start from: those of the trunk's layers, by outlet.
     kept: HashMap<OutletId, Arc<Tensor>>,
 }
@@ -92,6 +96,7 @@ pub struct Network {
     logits: OutletId,
     input_shape: Vec<usize>,
     classes: usize,
+    scoring: Arc<Scoring>,
     layers: Layers,
     unsupported: Vec<Unsupported>,
     relevance_obstacles: OnceLock<Vec<Unsupported>>,
@@ -151,6 +156,7 @@ impl Network {
             logits,
             input_shape,
             classes,
+            scoring: Arc::default(),
             layers,
             unsupported: vec![],
             relevance_obstacles: OnceLock::new(),
@@ -190,6 +196,21 @@ impl Network {
             [_, height, width, _] => (height, width),
             _ => (1, 1),
         }
+    }
+
+    /// The same network, whose raw scores mean what `scoring` says.
+    #[must_use]
+    pub fn scored_by(mut self, scoring: Scoring) -> Network {
+        if let Some(selection) = &scoring.selection {
+            self.classes = selection.len();
+        }
+        self.scoring = Arc::new(scoring);
+        self
+    }
+
+    /// What the raw scores mean.
+    pub fn scoring(&self) -> &Scoring {
+        &self.scoring
     }
 
     /// The number of classes.
@@ -241,17 +262,39 @@ impl Network {
     /// Runs the network on one input, and keeps the values that other targets and layers will need.
     ///
     /// # Errors
-    /// When the input has another shape than the network's, or tract fails.
+    /// When the input has another shape than the network's, tract fails, or a score is not finite.
     pub fn forward(&self, input: Arc<ArrayD<f32>>) -> Result<Pass, NetworkError> {
+        let pass = self.run(input)?;
+        if !pass.logits.are_finite() {
+            let class = pass.logits.iter().position(|score| !score.is_finite()).unwrap_or(0);
+            let all = pass.logits.iter().all(|score| !score.is_finite());
+            return Err(NetworkError::NotFinite { class, value: pass.logits[class], all });
+        }
+        Ok(pass)
+    }
+
+    fn run(&self, input: Arc<ArrayD<f32>>) -> Result<Pass, NetworkError> {
         let tensor = self.input_tensor(&input.view())?;
         let plan = self.forward.get(|| {
             let outputs: Vec<OutletId> = std::iter::once(self.logits).chain(self.kept.iter().copied()).collect();
             self.plan("run the network".into(), &[self.input], &outputs)
         })?;
         let mut outputs = plan.run(tvec![tensor])?.into_iter();
-        let logits = outputs.next().map(|logits| read_logits(&logits)).transpose()?.unwrap_or_default();
+        let logits = outputs.next().map(|logits| self.read_logits(&logits)).transpose()?;
+        let logits = logits.ok_or_else(|| tract("could not run the network")(anyhow::anyhow!("it has no output")))?;
         let kept = self.kept.iter().copied().zip(outputs.map(IntoArcTensor::into_arc_tensor)).collect();
         Ok(Pass { input, logits, kept })
+    }
+
+    /// The scores of an input made up for the purpose, with values between 0 and 1, finite or not: what cannot run fails
+    /// here.
+    ///
+    /// # Errors
+    /// As [`Network::forward`].
+    pub fn trial(&self) -> Result<Scores, NetworkError> {
+        let mut random = random(0, 0);
+        let input = ArrayD::from_shape_simple_fn(&self.input_shape[..], || random.random::<f32>());
+        Ok(self.run(Arc::new(input))?.logits)
     }
 
     /// The logits of one input, and nothing else: for methods that ask about many inputs, on one thread for each call.
@@ -259,11 +302,11 @@ impl Network {
     /// # Errors
     /// As [`Network::forward`].
     #[allow(clippy::needless_pass_by_value, reason = "a view is a reference already")]
-    pub fn logits(&self, input: ArrayViewD<'_, f32>) -> Result<Vec<f32>, NetworkError> {
+    pub fn logits(&self, input: ArrayViewD<'_, f32>) -> Result<Scores, NetworkError> {
         let tensor = self.input_tensor(&input)?;
         let plan = self.logits_only.get(|| self.plan("run the network".into(), &[self.input], &[self.logits]))?;
         let outputs = with_threads(1, || plan.run(tvec![tensor]))?;
-        read_logits(&outputs[0])
+        self.read_logits(&outputs[0])
     }
 
     /// The output of a layer.
@@ -308,7 +351,7 @@ impl Network {
     ///
     /// # Errors
     /// When `activation` has another shape than the layer, or tract fails.
-    pub fn logits_from(&self, pass: &Pass, layer: usize, activation: &Activation) -> Result<Vec<f32>, NetworkError> {
+    pub fn logits_from(&self, pass: &Pass, layer: usize, activation: &Activation) -> Result<Scores, NetworkError> {
         let description = &self.layers.list[layer];
         if activation.shape() != description.shape {
             let (found, expected) = (activation.shape().to_vec(), description.shape.to_vec());
@@ -326,7 +369,7 @@ impl Network {
         if base != outlet {
             inputs.push(self.kept_value(pass, base)?);
         }
-        read_logits(&plan.run(inputs)?[0])
+        self.read_logits(&plan.run(inputs)?[0])
     }
 
     /// The logits, and the gradient of `<cotangent, logits>` with respect to the input, of the input's shape.
@@ -338,7 +381,7 @@ impl Network {
         &self,
         input: ArrayViewD<'_, f32>,
         cotangent: &[f32],
-    ) -> Result<(Vec<f32>, ArrayD<f32>), NetworkError> {
+    ) -> Result<(Scores, ArrayD<f32>), NetworkError> {
         let plan = self.input_gradient.get(|| {
             let purpose = "compute the gradient at the input".into();
             self.gradient_plan(Rules::default(), purpose, self.input, self.input)
@@ -357,7 +400,7 @@ impl Network {
         rules: Rules<'static>,
         input: ArrayViewD<'_, f32>,
         cotangent: &[f32],
-    ) -> Result<(Vec<f32>, ArrayD<f32>), NetworkError> {
+    ) -> Result<(Scores, ArrayD<f32>), NetworkError> {
         let plan = self.layer_plans.get(Kind::Modified, rules.overrides.as_ptr().addr(), || {
             let purpose = "compute the modified gradient at the input".into();
             self.gradient_plan(rules, purpose, self.input, self.input)
@@ -370,10 +413,10 @@ impl Network {
         plan: &Plan,
         input: &ArrayViewD<'_, f32>,
         cotangent: &[f32],
-    ) -> Result<(Vec<f32>, ArrayD<f32>), NetworkError> {
+    ) -> Result<(Scores, ArrayD<f32>), NetworkError> {
         let mut outputs = plan.run(tvec![self.input_tensor(input)?, self.cotangent(cotangent)?])?;
         let gradient = outputs.remove(1).into_tensor().into_plain_array::<f32>();
-        Ok((read_logits(&outputs[0])?, gradient.map_err(tract("could not read the gradient at the input"))?))
+        Ok((self.read_logits(&outputs[0])?, gradient.map_err(tract("could not read the gradient at the input"))?))
     }
 
     /// As [`Network::input_gradient`], but each ReLU passes on only what is positive: guided backpropagation.
@@ -426,13 +469,20 @@ impl Network {
     }
 
     fn cotangent(&self, cotangent: &[f32]) -> Result<TValue, NetworkError> {
-        if cotangent.len() != self.classes {
+        let attempt = "could not prepare the target";
+        let shape = concrete(&self.graph, self.logits).map_err(tract(attempt))?;
+        let raw: usize = shape.iter().product();
+        if ![raw, self.classes].contains(&cotangent.len()) {
             let (found, expected) = (vec![cotangent.len()], vec![self.classes]);
             return Err(NetworkError::Shape { what: "the cotangent", found, expected });
         }
-        let attempt = "could not prepare the target";
-        let shape = concrete(&self.graph, self.logits).map_err(tract(attempt))?;
-        Ok(Tensor::from_shape(&shape, cotangent).map_err(tract(attempt))?.into_tvalue())
+        let cotangent = self.scoring.disarrange(cotangent, raw);
+        Ok(Tensor::from_shape(&shape, &cotangent).map_err(tract(attempt))?.into_tvalue())
+    }
+
+    fn read_logits(&self, tensor: &Tensor) -> Result<Scores, NetworkError> {
+        let raw = tensors::values(tensor).map_err(tract("could not read the logits"))?;
+        Ok(Scores::new(raw, &self.scoring))
     }
 
     /// A plan from values of `inputs` to values of `outputs`.
@@ -484,8 +534,4 @@ fn concrete(graph: &TypedModel, outlet: OutletId) -> TractResult<Vec<usize>> {
     let fact = graph.outlet_fact(outlet)?;
     let shape = fact.shape.as_concrete();
     Ok(shape.with_context(|| format!("the shape of {:?} is symbolic", graph.node(outlet.node).name))?.to_vec())
-}
-
-fn read_logits(tensor: &Tensor) -> Result<Vec<f32>, NetworkError> {
-    tensors::values(tensor).map_err(tract("could not read the logits"))
 }

@@ -21,9 +21,10 @@ use tract_onnx::tract_core::ops::logic::{Iff, comp_gt};
 use tract_onnx::tract_core::ops::math::{self, Add, Div, Mul, Sub};
 use tract_onnx::tract_core::ops::nn::{Reduce, Reducer};
 
+use super::super::scores::Scores;
 use super::moves::only_moves_values;
 use super::plans::Kind;
-use super::{Network, NetworkError, Plan, extract, read_logits, tract, without_weights};
+use super::{Network, NetworkError, Plan, extract, tract, without_weights};
 use crate::autodiff::{self, Adjoint, Partials, Rule, RuleResult, Rules, Unsupported};
 
 /// What carries the difference of two inputs to the difference of their scores.
@@ -32,7 +33,7 @@ pub struct Multipliers {
     /// One for each number of the input, of its shape.
     pub values: ArrayD<f32>,
     /// The logits of the baseline.
-    pub baseline_logits: Vec<f32>,
+    pub baseline_logits: Scores,
 }
 
 impl Network {
@@ -60,7 +61,7 @@ impl Network {
         let mut outputs = plan.run(inputs)?;
         let values = outputs.remove(2).into_tensor().into_plain_array::<f32>();
         let values = values.map_err(tract("could not read the multipliers at the input"))?;
-        Ok(Multipliers { values, baseline_logits: read_logits(&outputs[1])? })
+        Ok(Multipliers { values, baseline_logits: self.read_logits(&outputs[1])? })
     }
 
     /// The operators for which [`Network::multipliers`] falls back to the gradient at the image, so that the map need not

@@ -14,7 +14,7 @@ use seewhy::app::{
     Peaks, Plan, Predicted, Report, State, Terminal, update,
 };
 use seewhy::explain::{Attribution, Family, LayerChannels, Param, ParamKind, Segments, Sign};
-use seewhy::model::{Prediction, Target, softmax};
+use seewhy::model::{Scores, Target};
 use seewhy::raster::Region;
 use seewhy::ui::{self, Placement, Theme};
 
@@ -169,11 +169,11 @@ pub(crate) fn decoded(image: ImageId) -> Arc<Decoded> {
 
 /// What the model says about an image.
 pub(crate) fn predicted(image: ImageId) -> Arc<Predicted> {
-    let logits = IMAGES[image % IMAGES.len()].2;
+    let scores = Scores::softmax(&IMAGES[image % IMAGES.len()].2);
     Arc::new(Predicted {
-        top: Prediction::top(&logits, 8),
-        logits: logits.into(),
-        probabilities: softmax(&logits).into(),
+        top: scores.top(8),
+        probabilities: scores.probabilities().into(),
+        logits: scores,
         seen: Arc::new(RgbImage::from_pixel(28, 28, Rgb([90, 120, 60]))),
         region: Region { x: 80.0, y: 0.0, width: 480.0, height: 480.0 },
         elapsed: Duration::from_millis(60),

@@ -20,10 +20,11 @@ use tract_onnx::prelude::*;
 use tract_onnx::tract_core::internal::DimLike;
 use tract_onnx::tract_core::ops::Cost;
 
+use super::super::scores::Scores;
 use super::error::tract;
 use super::extract::{extract, needed};
 use super::plans::{Lazy, Plan};
-use super::{Network, NetworkError, Pass, read_logits, with_threads};
+use super::{Network, NetworkError, Pass, with_threads};
 use reach::Reach;
 
 /// The most memory that the values of the unchanged image may take, in bytes. A VGG-16 needs a quarter of it at 224 x 224
@@ -128,13 +129,13 @@ impl RegionalRuns<'_> {
     /// # Errors
     /// When the input has another shape than the network's, or tract fails.
     #[allow(clippy::needless_pass_by_value, reason = "a view is a reference already")]
-    pub fn logits(&self, region: usize, input: ArrayViewD<'_, f32>) -> Result<Vec<f32>, NetworkError> {
+    pub fn logits(&self, region: usize, input: ArrayViewD<'_, f32>) -> Result<Scores, NetworkError> {
         let parts = self.parts()?;
         let Some(Parts { plans, kept }) = &*parts else { return self.network.logits(input) };
         let mut inputs = tvec![self.network.input_tensor(&input)?, Arc::clone(&plans.places[region]).into_tvalue()];
         inputs.extend(kept.iter().map(|value| Arc::clone(value).into_tvalue()));
         let outputs = with_threads(1, || plans.plan.run(inputs))?;
-        read_logits(&outputs[0])
+        self.network.read_logits(&outputs[0])
     }
 
     /// The multiplications of a run, relative to those of a full one; 1 where runs are full.

@@ -1,0 +1,61 @@
+//! What is doubtful about the scores of a model, in words for whoever is about to trust them.
+
+use super::Network;
+use super::activation::{Decision, Looks};
+use super::output::OutputSpec;
+use super::scores::OutputActivation;
+use super::settings::Origin;
+
+/// What an output of features is often called.
+const FEATURES: &[&str] = &["embed", "feature", "pooled", "pooler", "hidden_state"];
+
+/// Doubts about what a first run gave. `labels` is empty where the classes have no names.
+pub(super) fn about(
+    network: &Network,
+    decision: &Decision,
+    looks: Looks,
+    output: &OutputSpec,
+    labels: &[String],
+) -> Vec<String> {
+    let mut doubts = vec![];
+    let is_guess = decision.origin == Origin::Guess;
+    let name = output.name.to_lowercase();
+    let classes = network.classes();
+    if looks == Looks::NotFinite {
+        doubts.push("a first run gave scores that are not finite (NaN or infinite): are the weights whole?".to_owned());
+    }
+    if decision.origin == Origin::Values {
+        doubts.push(format!(
+            "its outputs are probabilities already, by the values of a first run: they are shown as they are, and their \
+             logarithm is explained (--activation says otherwise)"
+        ));
+    }
+    if decision.single && is_guess {
+        doubts.push(
+            "its output is a single score, taken for that of yes against no before a sigmoid; a regression looks the same"
+                .to_owned(),
+        );
+    }
+    if decision.scoring.activation == OutputActivation::None && decision.origin != Origin::Graph {
+        doubts.push("the scores are shown as they are: percentages are 100 times the output".to_owned());
+    }
+    if is_guess && !decision.single {
+        let sides: usize = network.input_shape().iter().product();
+        if looks == Looks::UnitVector {
+            doubts.push(format!(
+                "its {classes} outputs are a vector of length 1: an embedding rather than scores of classes? Explanations of \
+                 a class mean little then"
+            ));
+        } else if labels.is_empty() && FEATURES.iter().any(|word| name.contains(word)) {
+            doubts.push(format!(
+                "its output {:?} is called like an embedding: the {classes} values are taken for scores of classes",
+                output.name
+            ));
+        } else if labels.is_empty() && classes == sides {
+            doubts.push(format!(
+                "it has as many outputs as inputs ({classes}): an autoencoder rather than a classifier?"
+            ));
+        }
+    }
+    doubts
+}
