@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use super::jobs::{ImageId, Report};
 use super::{Decoded, Entry, Explained, MapKey, ModelSummary, Notice, Outcome, Predicted, State};
-use crate::gallery::FolderLabels;
 use crate::text::escape;
 
 /// Predictions kept of each image: as many as there are digits to pick one.
@@ -16,7 +15,8 @@ impl State {
         let first = self.entries.len();
         for path in paths {
             let name = display_name(&path, self.base.as_deref());
-            let (truth, is_marked) = (self.folders.truth(&path), self.marked_before.remove(&path));
+            let truth = self.truths.of(&path).map(|truth| truth.first());
+            let is_marked = self.marked_before.remove(&path);
             self.entries.push(Entry { truth, is_marked, ..Entry::new(path, name) });
         }
         self.pending.extend(first..self.entries.len());
@@ -27,13 +27,22 @@ impl State {
     }
 
     pub(super) fn model_ready(&mut self, model: Arc<ModelSummary>) {
-        self.folders = FolderLabels::new(&model.labels, &model.folders, model.labels.len());
+        self.truths = Arc::clone(&model.truths);
         for entry in &mut self.entries {
-            entry.truth = self.folders.truth(&entry.path);
+            entry.truth = self.truths.of(&entry.path).map(|truth| truth.first());
         }
         self.model = Some(model);
+        self.ask_truths();
         // Conditions name classes.
         self.refilter();
+    }
+
+    /// Hears where the classes of images come from, once all are found and the model is there.
+    pub(super) fn ask_truths(&mut self) {
+        if self.complete && self.model.is_some() {
+            let notices = self.truths.notices();
+            self.truth_notices = notices.iter().map(|notice| escape(notice).into_owned()).collect();
+        }
     }
 
     pub(super) fn report(&mut self, report: Report) {

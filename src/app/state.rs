@@ -12,7 +12,7 @@ use super::exemplars::{Exemplars, THUMBNAIL_BUDGET};
 use super::jobs::ImageId;
 use super::{Cache, Decoded, Explained, MapKey, MethodRow, ModelSummary, Plan, Predicted};
 use crate::explain::{LayerChoice, Param, Segments, Value, Values, default_method};
-use crate::gallery::FolderLabels;
+use crate::gallery::Truths;
 use crate::model::Target;
 use crate::raster::Colormap;
 use crate::triage::{Entry, Filter, Order, Outcome, search};
@@ -229,6 +229,8 @@ pub struct State {
     pub complete: bool,
     /// The model, once it is loaded.
     pub model: Option<Arc<ModelSummary>>,
+    /// What is to be said of where the classes of images come from, safe to print.
+    pub truth_notices: Vec<String>,
     /// The terminal.
     pub terminal: Terminal,
     /// What is explained, and how.
@@ -282,7 +284,7 @@ pub struct State {
     /// The channels on screen while their table is open: the ones selected, or the ones before until those are there.
     pub shown_channels: Option<ChannelsKey>,
     /// The model's class names, to be found by folder name.
-    pub(super) folders: FolderLabels,
+    pub(super) truths: Arc<Truths>,
     /// The images without outcome.
     pub(super) pending: BTreeSet<ImageId>,
     /// The plan given out last.
@@ -324,7 +326,8 @@ impl State {
             shown: None,
             shown_map: None,
             shown_channels: None,
-            folders: FolderLabels::default(),
+            truths: Arc::default(),
+            truth_notices: Vec::new(),
             pending: BTreeSet::new(),
             plan: Plan::default(),
         }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::explain::{Family, Param};
+use crate::gallery::Truths;
 
 /// A layer that can be stepped to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,7 +36,7 @@ pub struct MethodRow {
 }
 
 /// What the interface needs to know of a model.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct ModelSummary {
     /// File name or `builtin`, safe to print.
     pub name: String,
@@ -43,8 +44,8 @@ pub struct ModelSummary {
     pub input: (usize, usize),
     /// Class names by index, safe to print; as many as the model has outputs.
     pub labels: Arc<[String]>,
-    /// What the folders of the classes are called where that differs from the labels; else empty.
-    pub folders: Arc<[String]>,
+    /// Knows the true classes of images.
+    pub truths: Arc<Truths>,
     /// The layers to step through, from input to logits.
     pub layers: Vec<LayerRow>,
     /// Position in `layers` of the one that `auto` means.

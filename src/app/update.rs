@@ -63,6 +63,7 @@ pub fn update(state: &mut State, action: Action) -> Vec<Effect> {
         }
         Action::FoundAll(problems) => {
             state.complete = true;
+            state.ask_truths();
             // Nothing else is shown from now on.
             if state.entries.is_empty() {
                 state.panel = Panel::None;

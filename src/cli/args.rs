@@ -1,7 +1,7 @@
 //! The command line's words. Names are a contract: scripts rely on them.
 
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -129,9 +129,8 @@ pub(super) struct CommonArgs {
     /// ONNX file, a folder as Hugging Face or timm write it, or `builtin`
     #[arg(long, global = true, env = "SEEWHY_MODEL", default_value = "builtin", value_name = "FILE|DIR|builtin")]
     pub(super) model: PathBuf,
-    /// Class names: a text file with a name per line, or JSON
-    #[arg(long, global = true, value_name = "FILE", help_heading = "Preprocessing")]
-    labels: Option<PathBuf>,
+    #[command(flatten)]
+    names: NameArgs,
     /// Input size in pixels
     #[arg(long, global = true, value_name = "WxH", help_heading = "Preprocessing")]
     input_size: Option<Size>,
@@ -186,6 +185,25 @@ pub(super) struct CommonArgs {
     pub(super) log: Option<PathBuf>,
 }
 
+/// What classes are called, and of which class images are.
+#[derive(Debug, Args)]
+struct NameArgs {
+    /// Class names: lines, CSV, JSON, YAML, pbtxt or a Python list; an index in it is obeyed
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Classes")]
+    labels: Option<PathBuf>,
+    /// Class names: those of the folders in this one, sorted, as torchvision's ImageFolder and Keras number them
+    #[arg(long, global = true, value_name = "DIR", conflicts_with = "labels", help_heading = "Classes")]
+    labels_from: Option<PathBuf>,
+    /// Name i is that of output i + N: 1 where the model has a background class first that the names lack, -1 where the
+    /// names have it and the model lacks it
+    #[arg(long, global = true, value_name = "N", allow_hyphen_values = true, help_heading = "Classes")]
+    labels_offset: Option<i64>,
+    /// The true classes of images: CSV, JSON lines, or a path and a class a line; the class by name, folder or index,
+    /// several as a+b [default: the folders that images are in]
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Classes")]
+    truth: Option<PathBuf>,
+}
+
 impl CommonArgs {
     /// The settings given as flags.
     pub(super) fn overrides(&self) -> Overrides {
@@ -197,12 +215,18 @@ impl CommonArgs {
             std: self.std.clone(),
             channel_order: self.channel_order,
             layout: self.layout,
-            labels: self.labels.clone().map(LabelSource::File),
+            labels: self.names.labels.clone().or(self.names.labels_from.clone()).map(LabelSource::File),
+            labels_offset: self.names.labels_offset,
             output: self.output.clone(),
             activation: self.activation,
             threshold: self.threshold,
             ..Overrides::default()
         }
+    }
+
+    /// The file that says the classes of images.
+    pub(super) fn truth(&self) -> Option<&Path> {
+        self.names.truth.as_deref()
     }
 
     /// How many threads to use.

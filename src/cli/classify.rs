@@ -9,9 +9,9 @@ use super::batch::{Interrupt, in_order, progress};
 use super::inputs::{self, Seen};
 use super::output::Output;
 use super::wanted::Wanted;
-use super::{Ending, load_model, told, warn};
+use super::{Ending, load_model, told, truth, warn};
 use crate::explain::export::{SCHEMA, ScoredClass};
-use crate::gallery::{Entry, FolderLabels};
+use crate::gallery::{Entry, Truths};
 use crate::model::{Classifier, ModelSource};
 use crate::text::escape;
 
@@ -26,6 +26,7 @@ struct Line {
     #[serde(skip_serializing_if = "Option::is_none")]
     said: Option<Vec<ScoredClass>>,
     /// The class that the image's folder is named after.
+    /// The class that the image is of, where its folder or a file says so.
     #[serde(skip_serializing_if = "Option::is_none")]
     truth: Option<Truth>,
     elapsed_ms: f64,
@@ -55,11 +56,12 @@ impl ErrorLine {
 pub(super) fn run(args: &ClassifyArgs, common: &CommonArgs) -> anyhow::Result<Ending> {
     let interrupt = Interrupt::install()?;
     let source = ModelSource::from(common.model.as_path());
-    let classifier = load_model(common, &source)?;
-    let labels = classifier.labels();
-    let folders = FolderLabels::new(labels.names(), labels.folders(), labels.len());
-    let wanted = Wanted::new(args.wanted.as_deref(), &classifier)?;
+    let classifier = load_model(common, &source, &args.paths)?;
+    let truths = truth::truths(&classifier, common.truth())?;
+    let wanted = Wanted::new(args.wanted.as_deref(), &classifier, &truths)?;
     let entries = inputs::find(&args.paths)?;
+    let needs_truth = common.verbose > 0 || wanted.as_ref().is_some_and(Wanted::asks_for_truth);
+    truth::announce(&truths, &entries, needs_truth);
 
     let threads = common.threads();
     let each = if entries.len() == 1 { threads } else { 1 };
@@ -74,7 +76,7 @@ pub(super) fn run(args: &ClassifyArgs, common: &CommonArgs) -> anyhow::Result<En
             let start = Instant::now();
             let looked = inputs::look(&classifier, entry, each).map(|seen| {
                 let is_wanted = wanted.as_ref().is_none_or(|wanted| wanted.holds(entry, &seen.pass.logits));
-                is_wanted.then(|| line(&classifier, &folders, &source, entry, &seen, common.top as usize, start))
+                is_wanted.then(|| line(&classifier, &truths, &source, entry, &seen, common.top as usize, start))
             });
             (entry, looked)
         },
@@ -110,7 +112,7 @@ pub(super) fn run(args: &ClassifyArgs, common: &CommonArgs) -> anyhow::Result<En
 
 fn line(
     classifier: &Classifier,
-    folders: &FolderLabels,
+    truths: &Truths,
     source: &ModelSource,
     entry: &Entry,
     seen: &Seen,
@@ -119,7 +121,7 @@ fn line(
 ) -> Line {
     let top = ScoredClass::top(&seen.pass.logits, classifier.labels(), top);
     let best = top.first().map(|class| class.index);
-    let truth = folders.truth(&entry.path).map(|index| Truth {
+    let truth = truths.of(&entry.path).map(|truth| truth.first()).map(|index| Truth {
         index,
         label: classifier.labels().get(index).into_owned(),
         right: Some(index) == best,

@@ -12,7 +12,7 @@ use super::classify::ErrorLine;
 use super::inputs::{self, Seen};
 use super::output::Output;
 use super::wanted::Wanted;
-use super::{Ending, load_model};
+use super::{Ending, load_model, truth};
 use crate::explain::export::{
     self, Destination, Files, Record, SCHEMA, ScoredClass, Summary, TargetRecord, unique_stems,
 };
@@ -59,12 +59,13 @@ pub(super) fn run(args: &ExplainArgs, common: &CommonArgs) -> anyhow::Result<End
     let interrupt = Interrupt::install()?;
     let methods = methods(&args.method, &args.param)?;
     let source = ModelSource::from(common.model.as_path());
-    let classifier = load_model(common, &source)?;
+    let classifier = load_model(common, &source, &args.paths)?;
+    let truths = truth::truths(&classifier, common.truth())?;
     let job = Job {
         methods,
         target: TargetWish::parse(&args.target, classifier.labels())?,
         layer: layers(&classifier, &args.layer)?,
-        wanted: Wanted::new(args.wanted.as_deref(), &classifier)?,
+        wanted: Wanted::new(args.wanted.as_deref(), &classifier, &truths)?,
         classifier: &classifier,
         source: &source,
         args,
@@ -76,6 +77,9 @@ pub(super) fn run(args: &ExplainArgs, common: &CommonArgs) -> anyhow::Result<End
     job.check_methods()?;
 
     let entries = inputs::find(&args.paths)?;
+    if job.wanted.as_ref().is_some_and(Wanted::asks_for_truth) {
+        truth::announce(&truths, &entries, true);
+    }
     if let Some(folder) = &args.out {
         export::prepare(folder).context("--out must be a folder that can be written, or made")?;
     }

@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 use clap::CommandFactory;
 
 use super::args::{Cli, CommonArgs, GraphicsChoice, ScreenArgs};
-use super::{Ending, marks};
+use super::{Ending, marks, truth};
 use crate::app::{ChannelExport, Export, MapExport, Selection};
 use crate::explain;
 use crate::explain::export::{
@@ -92,9 +92,9 @@ fn open(
     shell::run(Options {
         root,
         base,
-        find: finder(named),
+        find: finder(named.clone()),
         decode: Box::new(|path| gallery::decode(path).map_err(|error| error.to_string())),
-        load: loader(common, screen.tolerance),
+        load: loader(common, screen.tolerance, named.clone()),
         graphics: Wishes { protocol: protocol(screen.graphics), cell: None },
         journal: marks::journal(screen.marks.as_deref()).map_err(|error| error.to_string()),
         selection,
@@ -120,16 +120,19 @@ fn finder(named: Vec<PathBuf>) -> Find {
     })
 }
 
-fn loader(common: &CommonArgs, tolerance: Option<f64>) -> Load {
+fn loader(common: &CommonArgs, tolerance: Option<f64>, images: Vec<PathBuf>) -> Load {
     let source = ModelSource::from(common.model.as_path());
     let (overrides, threads, seed) = (common.overrides(), common.threads(), common.seed);
+    let truth = common.truth().map(Path::to_path_buf);
     Box::new(move || {
-        let classifier = Classifier::load(&source, &overrides)?;
+        let mut classifier = Classifier::load(&source, &overrides)?;
+        classifier.guess_labels(&images);
+        let truths = truth::truths(&classifier, truth.as_deref())?;
         let write = move |classifier: &Classifier, what: &Export| match what {
             Export::Map(map) => write_map(classifier, map),
             Export::Channel(channel) => write_channel(channel),
         };
-        let engine = ClassifierEngine::new(classifier, Settings { threads, seed, tolerance }, Box::new(write));
+        let engine = ClassifierEngine::new(classifier, truths, Settings { threads, seed, tolerance }, Box::new(write));
         Ok(Arc::new(engine) as Arc<dyn Engine>)
     })
 }

@@ -11,10 +11,12 @@ mod interface;
 mod marks;
 mod model;
 mod output;
+mod truth;
 mod wanted;
 
 use std::fs::File;
 use std::io::Write as _;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
@@ -91,8 +93,10 @@ fn dispatch(cli: Cli) -> anyhow::Result<Ending> {
 }
 
 /// Loads the model that the options name, and says on standard error what was guessed or is doubtful.
-fn load_model(common: &args::CommonArgs, source: &ModelSource) -> Result<Classifier, ModelError> {
-    let classifier = Classifier::load(source, &common.overrides())?;
+/// The folders of the images name the classes where nothing else does.
+fn load_model(common: &args::CommonArgs, source: &ModelSource, images: &[PathBuf]) -> Result<Classifier, ModelError> {
+    let mut classifier = Classifier::load(source, &common.overrides())?;
+    classifier.guess_labels(images);
     for notice in classifier.notices() {
         warn(&format!("{source}: {}", escape(notice)));
     }

@@ -1,16 +1,18 @@
 //! `--where`: which images a headless command is about, by the conditions of the interface's filter.
 
+use std::sync::Arc;
+
 use anyhow::bail;
 
 use super::marks::journal;
-use crate::gallery::{self, FolderLabels};
+use crate::gallery::{self, Truths};
 use crate::model::{Classifier, Scores};
 use crate::triage::{CONDITIONS, Entry, Filter, Marks, Outcome, RealPaths};
 
 /// Conditions on an image and on what the model says about it.
 pub(super) struct Wanted {
     filter: Filter,
-    folders: FolderLabels,
+    truths: Arc<Truths>,
     marks: Marks,
 }
 
@@ -19,7 +21,11 @@ impl Wanted {
     ///
     /// # Errors
     /// When one of them can never hold, or is none.
-    pub(super) fn new(conditions: Option<&str>, classifier: &Classifier) -> anyhow::Result<Option<Wanted>> {
+    pub(super) fn new(
+        conditions: Option<&str>,
+        classifier: &Classifier,
+        truths: &Arc<Truths>,
+    ) -> anyhow::Result<Option<Wanted>> {
         let Some(text) = conditions else { return Ok(None) };
         let labels = classifier.labels();
         let names: Vec<String> =
@@ -32,13 +38,17 @@ impl Wanted {
             bail!("--where {text:?}: conditions are {}, and the like", CONDITIONS.join(", "));
         }
         let marks = if filter.asks_for_marks() { journal(None)?.marks()? } else { Marks::default() };
-        let folders = FolderLabels::new(labels.names(), labels.folders(), labels.len());
-        Ok(Some(Wanted { filter, folders, marks }))
+        Ok(Some(Wanted { filter, truths: Arc::clone(truths), marks }))
+    }
+
+    /// Whether it depends on the classes that images are of.
+    pub(super) fn asks_for_truth(&self) -> bool {
+        self.filter.asks_for_truth()
     }
 
     /// Whether an image is meant to which the model gives these logits.
     pub(super) fn holds(&self, image: &gallery::Entry, logits: &Scores) -> bool {
-        let truth = self.folders.truth(&image.path);
+        let truth = self.truths.of(&image.path).map(|truth| truth.first());
         let entry = Entry {
             truth,
             outcome: Outcome::Classified(logits.top(1)),

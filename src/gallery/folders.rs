@@ -1,9 +1,8 @@
-//! The true class of an image, where the folder that it is in is named after it: `val/goldfinch/0007.jpg`.
+//! Classes by their names, as folders are named after them: `val/goldfinch/0007.jpg`.
 
 use std::collections::HashMap;
-use std::path::Path;
 
-use crate::text::plain;
+use crate::text::{plain, split_synset};
 
 /// Finds the class that a folder is named after. Upper and lower case, underscores, hyphens and the synset in front
 /// (`n01531178_goldfinch`) make no difference, as long as only one class fits.
@@ -39,24 +38,30 @@ impl FolderLabels {
         found
     }
 
-    /// The class of the image at this path, if the folder it is in is named after one.
-    pub fn truth(&self, path: &Path) -> Option<usize> {
-        let named = |path: &Path| path.parent()?.file_name().map(|name| name.to_string_lossy().into_owned());
-        // `0007.jpg` and `./0007.jpg` are in a folder, too.
-        let folder = named(path).or_else(|| named(&std::path::absolute(path).ok()?))?;
-        self.class(&folder)
-    }
-
-    /// The class that a folder is named after: by its name, its synset, or its index.
+    /// The class that a folder is named after: by its name, or its synset.
     pub fn class(&self, folder: &str) -> Option<usize> {
         if let Some(class) = self.exact.get(folder) {
             return *class;
         }
         let (synset, rest) = split_synset(folder);
         let by_name = |name: &str| self.plain.get(&plain(name)).copied().flatten();
-        by_name(rest)
-            .or_else(|| by_name(synset?))
-            .or_else(|| folder.parse().ok().filter(|index| *index < self.classes && is_number(folder)))
+        by_name(rest).or_else(|| by_name(synset?))
+    }
+
+    /// The number that a name is, where no class is called so.
+    pub fn number(&self, name: &str) -> Option<usize> {
+        let is_number = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit());
+        name.parse().ok().filter(|_| is_number && !self.exact.contains_key(name))
+    }
+
+    /// The class that is called so, or has that index.
+    pub fn find(&self, text: &str) -> Option<usize> {
+        self.class(text).or_else(|| self.number(text).filter(|index| *index < self.classes))
+    }
+
+    /// How many classes there are.
+    pub fn classes(&self) -> usize {
+        self.classes
     }
 }
 
@@ -67,20 +72,6 @@ fn unique(names: &[String]) -> HashMap<String, Option<usize>> {
         found.entry(name.clone()).and_modify(|class| *class = None).or_insert(Some(index));
     }
     found
-}
-
-fn is_number(text: &str) -> bool {
-    text.bytes().all(|byte| byte.is_ascii_digit())
-}
-
-/// Splits `n01531178_goldfinch` into synset and name. The name is everything where there is no synset, or nothing else.
-fn split_synset(name: &str) -> (Option<&str>, &str) {
-    let is_synset = |synset: &str| synset.len() == 9 && synset.starts_with('n') && is_number(&synset[1..]);
-    match name.split_at_checked(9) {
-        Some((synset, "")) if is_synset(synset) => (Some(synset), name),
-        Some((synset, rest)) if is_synset(synset) && rest.starts_with([' ', '_', '-']) => (Some(synset), &rest[1..]),
-        _ => (None, name),
-    }
 }
 
 #[cfg(test)]
@@ -101,16 +92,16 @@ mod tests {
             ("n01537544_indigo_bunting", Some(1)),
             ("Indigo-Bunting", Some(1)),
             ("jack_o_lantern", Some(2)),
-            ("2", Some(2)),
             ("9", Some(3)),
-            ("4", None),
+            ("2", None),
             ("+1", None),
             ("images", None),
             ("", None),
         ] {
             assert_eq!(labels.class(folder), class, "{folder}");
         }
-        assert_eq!(labels.truth(Path::new("val/n01537544_indigo_bunting/1.png")), Some(1));
+        let numbers = ["2", "9", "+1", "", "99999999999999999999"].map(|name| labels.number(name));
+        assert_eq!(numbers, [Some(2), None, None, None, None], "one class is called 9");
     }
 
     #[test]
@@ -128,7 +119,6 @@ mod tests {
         assert_eq!(labels.class("crane"), None);
         assert_eq!(labels.class("maillot"), Some(2));
         assert_eq!(labels.class("tank suit"), Some(3));
-        assert_eq!(labels.class("1"), Some(1));
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! Images on disk: finding them, decoding them within limits, and knowing their class from the folder they are in.
+//! Images on disk: finding them, decoding them within limits, and knowing their classes from the
+//! folder they are in, or from a file.
 
 mod decode;
 pub mod demo;
@@ -6,8 +7,12 @@ mod find;
 mod folders;
 mod list;
 pub mod masks;
+mod truth_file;
+mod truths;
 
 pub use decode::{DecodeError, DecodeProblem, decode};
 pub use find::{Entry, Find, FindError, Kind, find};
 pub use folders::FolderLabels;
 pub use list::PathList;
+pub use truth_file::TruthError;
+pub use truths::{Truth, Truths};

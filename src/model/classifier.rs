@@ -18,7 +18,7 @@ use super::labels::{self, Labels};
 use super::onnx_file::OnnxFile;
 use super::preprocess::{CropGeometry, Prepared};
 use super::scores::OutputActivation;
-use super::settings::{LabelSource, Layout, Origin, Overrides, Resize, Setting, Settings, Size};
+use super::settings::{Layout, Origin, Overrides, Resize, Setting, Settings, Size};
 use super::source::{Files, ModelSource};
 use super::{Network, builtin, doubts, hub, sidecar};
 use crate::raster::npy::{self, NpyError};
@@ -151,7 +151,13 @@ impl Classifier {
         let says = sidecar::parse(builtin::SIDECAR, Path::new(""))
             .map_err(|message| ModelProblem::Setting { origin: origin.to_string(), message })?;
         let sources = vec![flags(overrides), Source { origin, says }];
-        Self::assemble(ModelSource::Builtin, builtin::NAME.to_owned(), OnnxFile::from_bytes(builtin::ONNX)?, sources)
+        Self::assemble(
+            ModelSource::Builtin,
+            builtin::NAME.to_owned(),
+            OnnxFile::from_bytes(builtin::ONNX)?,
+            sources,
+            None,
+        )
     }
 
     fn load_path(path: &Path, overrides: &Overrides) -> Result<Classifier, ModelProblem> {
@@ -168,7 +174,7 @@ impl Classifier {
         }
         let name = path.file_name().unwrap_or(files.onnx.as_os_str()).to_string_lossy();
         let name = escape(&name).into_owned();
-        Self::assemble(ModelSource::Path(path.to_owned()), name, file, sources)
+        Self::assemble(ModelSource::Path(path.to_owned()), name, file, sources, Some(&files))
     }
 
     fn assemble(
@@ -176,6 +182,7 @@ impl Classifier {
         name: String,
         file: OnnxFile,
         mut sources: Vec<Source>,
+        files: Option<&Files>,
     ) -> Result<Classifier, ModelProblem> {
         sources.push(Source { origin: Origin::Metadata, says: hub::metadata(&file)? });
         let input = file.input()?;
@@ -192,25 +199,18 @@ impl Classifier {
         }
         let (classes, output, others) = (network.classes(), graph.output, graph.others);
 
-        let list = decide::first(&sources, |says| says.labels.clone());
-        let labels = match &list {
-            Some(list) if decision.single => names_of_two(list)?,
-            Some(list) => labels::load(list, classes)?,
-            None if decision.single => ["negative", "positive"].map(Into::into).to_vec(),
-            None => vec![],
-        };
-        let folders = decide::first(&sources, |says| says.folders.clone());
-        let folders = folders.as_ref().map(|list| labels::load(list, classes)).transpose()?.unwrap_or_default();
-        let mut notices = settings.notices();
-        notices.extend(doubts::about(&network, &decision, looks, &output, &labels));
+        let named =
+            if decision.single { labels::of_one(&sources, files)? } else { labels::decide(&sources, files, classes)? };
+        let doubts = doubts::about(&network, &decision, looks, &output, named.labels.names());
+        let notices = [settings.notices(), named.notices, doubts].concat();
         Ok(Classifier {
             source,
             name,
             notices,
             network,
             settings,
-            labels: Labels::new(labels, folders, classes),
-            labels_origin: list.map(origin_of_labels),
+            labels: named.labels,
+            labels_origin: named.origin,
             output: Output {
                 logits: escape(if decision.raw == Raw::Output { &output.name } else { &output.logits }).into_owned(),
                 name: escape(&output.name).into_owned(),
@@ -240,6 +240,15 @@ impl Classifier {
     /// Who named the classes; nobody may have.
     pub fn labels_origin(&self) -> Option<&Origin> {
         self.labels_origin.as_ref()
+    }
+
+    /// Names the classes after the folders in one of these, where nothing else names them and there are as many: a guess.
+    pub fn guess_labels(&mut self, roots: &[PathBuf]) {
+        let named = labels::guess_from_folders(roots, self.labels.len()).filter(|_| self.labels_origin.is_none());
+        if let Some(named) = named {
+            (self.labels, self.labels_origin) = (named.labels, named.origin);
+            self.notices.extend(named.notices);
+        }
     }
 
     /// The output that holds the scores.
@@ -306,14 +315,6 @@ impl Classifier {
     }
 }
 
-/// The names of the two classes of a single score: as given, or `not NAME` and the one name.
-fn names_of_two(list: &Setting<LabelSource>) -> Result<Vec<String>, ModelProblem> {
-    match labels::load(list, 1) {
-        Ok(names) => Ok(names.into_iter().flat_map(|name| [format!("not {name}"), name]).collect()),
-        Err(_) => labels::load(list, 2),
-    }
-}
-
 /// Does `load`. tract checks much, but not everything; a strange file must never take the program down.
 fn guarded(
     source: &ModelSource,
@@ -344,13 +345,4 @@ fn json(path: &Path) -> Result<Value, ModelProblem> {
 
 fn flags(overrides: &Overrides) -> Source {
     Source { origin: Origin::Flag, says: overrides.clone() }
-}
-
-/// A list in a file of its own is named by that file.
-fn origin_of_labels(list: Setting<super::settings::LabelSource>) -> Origin {
-    match (list.value, list.origin) {
-        (_, Origin::Flag) => Origin::Flag,
-        (super::settings::LabelSource::File(path), _) => Origin::File(path),
-        (_, origin) => origin,
-    }
 }

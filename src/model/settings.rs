@@ -146,7 +146,7 @@ words!(Filter, "interpolation": "nearest" = Filter::Nearest, "bilinear" = Filter
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(untagged)]
 pub enum LabelSource {
-    /// A file: a name a line, or JSON.
+    /// A file in any of the usual forms, or a folder whose folders are named after the classes.
     File(PathBuf),
     /// The names themselves.
     Names(Vec<String>),
@@ -182,6 +182,8 @@ pub struct Overrides {
     pub activation: Option<OutputActivation>,
     /// From which probability on a class is said, where several may be; in `[0, 1]`.
     pub threshold: Option<f32>,
+    /// Name i of the labels is that of class i plus this.
+    pub labels_offset: Option<i64>,
 }
 
 /// Who decided a setting.
@@ -197,6 +199,8 @@ pub enum Origin {
     Graph,
     /// The values that came out of a first run.
     Values,
+    /// Nobody: the classes are named after the folders here.
+    Folders(PathBuf),
     /// Nobody: what most ImageNet classifiers expect.
     Guess,
 }
@@ -209,6 +213,7 @@ impl fmt::Display for Origin {
             Origin::Metadata => f.write_str("ONNX metadata"),
             Origin::Graph => f.write_str("ONNX graph"),
             Origin::Values => f.write_str("the values of a first run"),
+            Origin::Folders(path) => write!(f, "a guess: the folders of {}", Escaped::from(path.as_path())),
             Origin::Guess => f.write_str("a guess: ImageNet's default"),
         }
     }

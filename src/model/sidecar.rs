@@ -9,7 +9,8 @@
 //! std = [0.229, 0.224, 0.225]  # then divided by this
 //! channel_order = "rgb"        # or bgr
 //! layout = "nchw"              # or nhwc; found from the shapes where left out
-//! labels = "labels.txt"        # a name a line, or JSON; or the names themselves: ["cat", "dog"]
+//! labels = "labels.txt"        # lines, CSV, JSON, YAML or pbtxt; or the names themselves: ["cat", "dog"]
+//! labels_offset = 0            # name i is that of class i + 0; 1 where class 0 is a background without a name
 //! folders = "synsets.txt"      # the folder names of the classes, where they differ from the labels
 //! output = "logits"            # which output holds the scores, where there are several
 //! activation = "softmax"       # what makes probabilities of them: softmax, sigmoid or none
@@ -48,6 +49,8 @@ struct Keys {
     output: Option<String>,
     activation: Option<Word>,
     threshold: Option<f32>,
+    #[serde(alias = "labels-offset")]
+    labels_offset: Option<i64>,
 }
 
 /// A word with the type that it stands for still open.
@@ -158,6 +161,7 @@ pub(super) fn parse(text: &str, folder: &Path) -> Result<Overrides, String> {
         output: keys.output,
         activation: word("activation", keys.activation)?,
         threshold: keys.threshold.map(threshold).transpose()?,
+        labels_offset: keys.labels_offset,
     })
 }
 

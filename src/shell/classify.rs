@@ -14,6 +14,7 @@ use crate::explain::{
     Attribution, BankCache, LayerChannels, LayerChoice, METHODS, Monitor, Request, Subject, find, layer_channels,
     obstacle,
 };
+use crate::gallery::Truths;
 use crate::model::{Activation, Classifier, CropGeometry, NetworkError, Pass, Prepared, with_threads};
 use crate::raster::Region;
 use crate::text::escape;
@@ -30,6 +31,7 @@ pub struct ClassifierEngine {
     classifier: Classifier,
     passes: Mutex<Cache<PathBuf, Arc<Pass>>>,
     banks: BankCache,
+    truths: Arc<Truths>,
     settings: Settings,
     export: WriteExport,
 }
@@ -49,10 +51,10 @@ pub struct Settings {
 pub type WriteExport = Box<dyn Fn(&Classifier, &Export) -> Result<Vec<PathBuf>, String> + Send + Sync>;
 
 impl ClassifierEngine {
-    /// Puts a classifier to work; `export` writes files.
-    pub fn new(classifier: Classifier, settings: Settings, export: WriteExport) -> Self {
+    /// Puts a classifier to work; `truths` knows the classes of images, `export` writes files.
+    pub fn new(classifier: Classifier, truths: Arc<Truths>, settings: Settings, export: WriteExport) -> Self {
         let (passes, banks) = (Mutex::new(Cache::new(BUDGET)), BankCache::new(BANKS));
-        ClassifierEngine { classifier, passes, banks, settings, export }
+        ClassifierEngine { classifier, passes, banks, truths, settings, export }
     }
 
     fn kept(&self, path: &Path) -> Option<Arc<Pass>> {
@@ -121,7 +123,7 @@ impl Engine for ClassifierEngine {
             name: escape(self.classifier.name()).into_owned(),
             input: (width, height),
             labels: (0..network.classes()).map(label).collect(),
-            folders: self.classifier.labels().folders().to_vec().into(),
+            truths: Arc::clone(&self.truths),
             auto: network.auto_layer().and_then(|auto| strip.iter().position(|index| *index == auto)),
             layers: strip.iter().map(row).collect(),
             methods: METHODS

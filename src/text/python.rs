@@ -1,4 +1,9 @@
-//! Python's literals, as they are found in the headers of `.npy` files, in Ultralytics' metadata and in PyTorch's.
+//! Python's literals, as they are found in the headers of `.npy` files, in Ultralytics' metadata and in PyTorch's; and JSON,
+//! which is nearly the same.
+
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
 /// A value in Python's notation. Floats that are out of a double's range become infinite, integers that are out of range
 /// floats; strings are unescaped.
@@ -28,7 +33,20 @@ impl Literal {
     pub fn parse(text: &str) -> Option<Literal> {
         let mut parser = Parser { rest: text.trim() };
         let value = parser.value(DEEPEST)?;
-        parser.rest.trim().is_empty().then_some(value)
+        parser.skip();
+        parser.rest.is_empty().then_some(value)
+    }
+
+    /// Reads a text that is JSON or one Python literal, which may be given a name: `classes = ['cat', 'dog']`.
+    ///
+    /// # Errors
+    /// Why it is not JSON, where it is neither.
+    pub fn read(text: &str) -> Result<Literal, String> {
+        serde_json::from_str(text).or_else(|error| {
+            let named =
+                text.split_once('=').filter(|(name, _)| name.trim().chars().all(|c| c.is_alphanumeric() || c == '_'));
+            Literal::parse(named.map_or(text, |(_, value)| value)).ok_or_else(|| format!("not valid JSON: {error}"))
+        })
     }
 
     /// The value of a string key in a dictionary.
@@ -57,14 +75,79 @@ impl Literal {
     }
 }
 
+/// JSON in the order of the file: what is given twice is there twice.
+impl<'de> Deserialize<'de> for Literal {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Json)
+    }
+}
+
+struct Json;
+
+impl<'de> Visitor<'de> for Json {
+    type Value = Literal;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Literal, E> {
+        Ok(Literal::None)
+    }
+
+    fn visit_bool<E: Error>(self, value: bool) -> Result<Literal, E> {
+        Ok(Literal::Bool(value))
+    }
+
+    fn visit_i64<E: Error>(self, value: i64) -> Result<Literal, E> {
+        Ok(Literal::Integer(value))
+    }
+
+    fn visit_u64<E: Error>(self, value: u64) -> Result<Literal, E> {
+        Ok(i64::try_from(value).map_or(Literal::Float(value as f64), Literal::Integer))
+    }
+
+    fn visit_f64<E: Error>(self, value: f64) -> Result<Literal, E> {
+        Ok(Literal::Float(value))
+    }
+
+    fn visit_str<E: Error>(self, value: &str) -> Result<Literal, E> {
+        Ok(Literal::Text(value.to_owned()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Literal, A::Error> {
+        let mut list = vec![];
+        while let Some(item) = items.next_element()? {
+            list.push(item);
+        }
+        Ok(Literal::List(list))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Literal, A::Error> {
+        let mut dict = vec![];
+        while let Some((key, value)) = entries.next_entry::<String, Literal>()? {
+            dict.push((Literal::Text(key), value));
+        }
+        Ok(Literal::Dict(dict))
+    }
+}
+
 struct Parser<'a> {
     rest: &'a str,
 }
 
 impl<'a> Parser<'a> {
+    /// Passes over white space and comments.
+    fn skip(&mut self) {
+        self.rest = self.rest.trim_start();
+        while self.rest.starts_with('#') {
+            self.rest = self.rest.split_once('\n').map_or("", |(_, rest)| rest).trim_start();
+        }
+    }
+
     fn value(&mut self, depth: usize) -> Option<Literal> {
         let depth = depth.checked_sub(1)?;
-        self.rest = self.rest.trim_start();
+        self.skip();
         match self.rest.chars().next()? {
             '[' => self.list('[', ']', depth),
             '(' => self.list('(', ')', depth),
@@ -76,9 +159,9 @@ impl<'a> Parser<'a> {
 
     /// Takes the character if it comes next, white space aside.
     fn take(&mut self, c: char) -> bool {
-        let rest = self.rest.trim_start();
-        let taken = rest.strip_prefix(c);
-        self.rest = taken.unwrap_or(rest);
+        self.skip();
+        let taken = self.rest.strip_prefix(c);
+        self.rest = taken.unwrap_or(self.rest);
         taken.is_some()
     }
 
@@ -181,6 +264,19 @@ mod tests {
         assert_eq!(header.get("fortran_order"), Some(&Literal::Bool(false)));
         assert_eq!(Literal::parse("()"), Some(Literal::List(vec![])));
         assert_eq!(Literal::parse("[224, -1.5e-3, None]").unwrap().items().unwrap()[1], Literal::Float(-1.5e-3));
+    }
+
+    #[test]
+    fn reads_json_and_python_with_names_and_comments() {
+        let expected = Literal::parse("{'a': [1, None, True], 'b': 'x'}").unwrap();
+        for text in [
+            r#"{"a": [1, null, true], "b": "x"}"#,
+            "names = {  # the classes\n    'a': [1, None, True],\n    # 'c': 1,\n    'b': 'x',\n}\n# end",
+        ] {
+            assert_eq!(Literal::read(text).as_ref(), Ok(&expected), "{text}");
+        }
+        assert_eq!(Literal::read(r#"{"a": 1, "a": 2}"#).unwrap().entries().unwrap().len(), 2);
+        assert!(Literal::read("{").unwrap_err().contains("not valid JSON"));
     }
 
     #[test]

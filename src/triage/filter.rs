@@ -80,6 +80,13 @@ impl Filter {
         self.conditions.iter().any(|condition| matches!(condition, Condition::Is("marked", _)))
     }
 
+    /// Whether it depends on the classes that images are of.
+    pub fn asks_for_truth(&self) -> bool {
+        let asks =
+            |condition: &Condition| matches!(condition, Condition::Is("wrong" | "right", _) | Condition::True(_));
+        self.conditions.iter().any(asks)
+    }
+
     /// Why nothing can match.
     pub fn problem(&self) -> Option<&str> {
         self.problem.as_deref()
@@ -260,6 +267,15 @@ mod tests {
     fn a_filter_knows_whether_it_asks_for_marks() {
         for (text, asks) in [("is:marked", true), ("IS:M", true), ("is:wrong p<0.5 marked", false)] {
             assert_eq!(Filter::parse(text, &labels()).asks_for_marks(), asks, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_filter_knows_whether_it_asks_for_what_is_true() {
+        for (text, asks) in
+            [("is:wrong", true), ("is:r", true), ("true:cat", true), ("said:cat is:marked p<0.5", false)]
+        {
+            assert_eq!(Filter::parse(text, &labels()).asks_for_truth(), asks, "{text}");
         }
     }
 

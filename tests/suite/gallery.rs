@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use image::DynamicImage;
-use seewhy::gallery::{DecodeProblem, FolderLabels, Kind, decode, find};
+use seewhy::gallery::{DecodeProblem, Kind, Truths, decode, find};
 use seewhy::raster::npy;
 
 use crate::support::fixture;
@@ -95,9 +95,9 @@ fn the_first_of_thousands_comes_before_the_rest_is_looked_at() {
 #[test]
 fn a_class_is_read_off_the_folder() {
     let labels = ["tench".to_owned(), "indigo bunting".to_owned()];
-    let labels = FolderLabels::new(&labels, &[], 2);
-    assert_eq!(labels.truth(Path::new("/data/val/n01537544_indigo_bunting/x.JPEG")), Some(1));
-    assert_eq!(labels.truth(Path::new("/data/val/x.JPEG")), None);
+    let labels = Truths::new(&labels, &[], 2);
+    assert_eq!(labels.of(Path::new("/data/val/n01537544_indigo_bunting/x.JPEG")).map(|truth| truth.first()), Some(1));
+    assert_eq!(labels.of(Path::new("/data/val/x.JPEG")), None);
 }
 
 fn decoded(name: &str) -> DynamicImage {

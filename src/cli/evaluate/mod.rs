@@ -12,16 +12,17 @@ use self::report::Report;
 use self::study::Study;
 use super::args::{CommonArgs, EvaluateArgs};
 use super::batch::{Interrupt, in_order, progress};
-use super::{Ending, inputs, load_model, warn};
+use super::{Ending, inputs, load_model, truth, warn};
 use crate::gallery::Entry;
 use crate::model::ModelSource;
 
 pub(super) fn run(args: &EvaluateArgs, common: &CommonArgs) -> anyhow::Result<Ending> {
     let interrupt = Interrupt::install()?;
     let source = ModelSource::from(common.model.as_path());
-    let classifier = load_model(common, &source)?;
+    let classifier = load_model(common, &source, &args.paths)?;
     let mut plan = Plan::new(args, common, &classifier)?;
     let entries = thinned(inputs::find(&args.paths)?, args.limit.map_or(usize::MAX, usize::from));
+    truth::announce(&plan.truths, &entries, false);
     let mut report = Report::new(args.format, &source);
     let images = look(&plan, &entries, &mut report, &interrupt)?;
     if interrupt.is_set() {

@@ -4,10 +4,10 @@ use anyhow::{Context as _, bail, ensure};
 use rand::Rng as _;
 
 use crate::cli::args::{CommonArgs, EvaluateArgs};
-use crate::cli::{explain, inputs, warn};
+use crate::cli::{explain, inputs, truth, warn};
 use crate::evidence::{self, BASELINES, Explainer, MEASURES, Mask, Measure, Setting};
 use crate::explain::{LayerChoice, obstacle};
-use crate::gallery::{self, Entry, FolderLabels, Kind, masks};
+use crate::gallery::{self, Entry, Kind, Truths, masks};
 use crate::model::{Classifier, Target};
 use crate::random::random;
 
@@ -21,7 +21,7 @@ pub(super) struct Image<'a> {
     pub(super) entry: &'a Entry,
     /// The best class: the one that is explained.
     pub(super) class: usize,
-    /// Whether its folder is named after that class.
+    /// Whether it is of that class.
     pub(super) right: bool,
     /// Of everything that is drawn for it.
     pub(super) seed: u64,
@@ -36,7 +36,8 @@ pub(super) struct Plan<'a> {
     pub(super) mosaic: Option<(Classifier, usize)>,
     pub(super) threads: usize,
     pub(super) seed: u64,
-    folders: FolderLabels,
+    /// The classes of images.
+    pub(super) truths: std::sync::Arc<Truths>,
     masks: Option<std::path::PathBuf>,
 }
 
@@ -47,7 +48,6 @@ impl<'a> Plan<'a> {
     /// When something that was named cannot be done.
     pub(super) fn new(args: &EvaluateArgs, common: &CommonArgs, classifier: &'a Classifier) -> anyhow::Result<Self> {
         let layer = explain::layers(classifier, &args.layer)?;
-        let labels = classifier.labels();
         let mut plan = Plan {
             classifier,
             explainers: explainers(args, classifier, &layer)?,
@@ -55,7 +55,7 @@ impl<'a> Plan<'a> {
             mosaic: None,
             threads: common.threads(),
             seed: common.seed,
-            folders: FolderLabels::new(labels.names(), labels.folders(), labels.len()),
+            truths: truth::truths(classifier, common.truth())?,
             masks: args.masks.clone(),
         };
         if plan.measures.iter().any(|measure| measure.setting == Setting::Mosaic) {
@@ -103,9 +103,10 @@ impl<'a> Plan<'a> {
         classes.dedup();
         let cells = (args.grid * args.grid) as usize;
         if classes.len() < cells {
+            let known = if self.truths.knows_any() { String::new() } else { format!(": {}", self.truths.why_none()) };
             let reason = format!(
                 "a mosaic needs images of {cells} classes, in folders named after them and rightly classified; \
-                 there are {}",
+                 there are {}{known}",
                 classes.len()
             );
             self.drop(Setting::Mosaic, args, &reason)?;
@@ -118,14 +119,14 @@ impl<'a> Plan<'a> {
         self.measures.iter().any(|measure| matches!(measure.setting, Setting::Image | Setting::Object))
     }
 
-    /// The best class of an image, and whether its folder is named after it.
+    /// The best class of an image, and whether the image is of it.
     pub(super) fn look(&self, entry: &Entry) -> anyhow::Result<(usize, bool)> {
         let logits = self.classifier.network().logits(inputs::tensor(self.classifier, entry)?.view())?;
         if !logits.are_finite() {
             bail!("the scores of {} are not finite", entry.shown());
         }
         let class = Target::Top(0).class(&logits)?;
-        Ok((class, self.folders.truth(&entry.path) == Some(class)))
+        Ok((class, self.truths.of(&entry.path).is_some_and(|truth| truth.contains(class))))
     }
 
     /// The image of that number, with what [`Plan::look`] said of it.

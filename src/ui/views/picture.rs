@@ -163,7 +163,8 @@ fn words(area: Rect, state: &State, map: Option<&MapKey>) -> Vec<(String, bool)>
         warnings.extend(map.filter(|map| map.progress.is_none()).iter().flat_map(|map| map.attribution.remarks()));
         warnings.extend(method.and_then(|method| method.caution));
     }
-    warnings.extend(state.model.iter().flat_map(|model| &model.notices).map(String::as_str));
+    let notices = state.model.iter().flat_map(|model| &model.notices);
+    warnings.extend(notices.chain(&state.truth_notices).map(String::as_str));
     for warning in warnings {
         for (row, line) in wrap(warning, width).into_iter().enumerate() {
             lines.push((format!(" {} {line}", if row == 0 { "!" } else { " " }), true));

@@ -14,6 +14,7 @@ use seewhy::app::{
     Peaks, Plan, Predicted, Report, State, Terminal, update,
 };
 use seewhy::explain::{Attribution, Family, LayerChannels, Param, ParamKind, Segments, Sign};
+use seewhy::gallery::Truths;
 use seewhy::model::{Scores, Target};
 use seewhy::raster::Region;
 use seewhy::ui::{self, Placement, Theme};
@@ -65,7 +66,7 @@ pub(crate) fn model() -> Arc<ModelSummary> {
         name: "resnet50.onnx".to_owned(),
         input: (224, 224),
         labels: LABELS.iter().map(|label| (*label).to_owned()).collect(),
-        folders: Arc::new([]),
+        truths: Arc::new(Truths::new(&LABELS.map(String::from), &[], LABELS.len())),
         layers: vec![
             layer(3, "/layer3/layer3.5/relu_2/Relu", 14),
             layer(7, "/layer4/layer4.0/relu_2/Relu", 7),

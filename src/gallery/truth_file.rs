@@ -1,0 +1,453 @@
+//! Files that say of which classes images are: CSV, JSON, JSON lines, or a path and a class in each line.
+
+use std::collections::HashMap;
+use std::path::{Component, Path, PathBuf};
+
+use thiserror::Error;
+
+use super::FolderLabels;
+use crate::text::{Escaped, Literal, decode, escape, plain, rows, separator};
+
+/// No file of truth is longer, in bytes.
+const LONGEST: u64 = 1 << 28;
+
+/// Words for the columns and fields that hold the path and the class, the most telling first.
+const PATH_WORDS: [&str; 14] = [
+    "image",
+    "path",
+    "file",
+    "filename",
+    "file name",
+    "filepath",
+    "file path",
+    "image path",
+    "image name",
+    "img",
+    "image id",
+    "imageid",
+    "id",
+    "name",
+];
+const CLASS_WORDS: [&str; 22] = [
+    "truth",
+    "true",
+    "label",
+    "class",
+    "class name",
+    "classname",
+    "label name",
+    "category",
+    "target",
+    "synset",
+    "wnid",
+    "ground truth",
+    "y",
+    "labels",
+    "classes",
+    "class id",
+    "class index",
+    "class idx",
+    "label id",
+    "index",
+    "indices",
+    "predictionstring",
+];
+/// The suffixes by which a cell is known to be a path.
+const SUFFIXES: [&str; 13] =
+    ["jpg", "jpeg", "png", "bmp", "gif", "webp", "tif", "tiff", "npy", "ppm", "pgm", "heic", "jp2"];
+
+/// A file of truth that cannot be used.
+#[derive(Debug, Error)]
+#[error("cannot take the classes of images from {path}: {message}")]
+pub struct TruthError {
+    path: Escaped,
+    message: String,
+}
+
+/// What a file says of images.
+#[derive(Debug)]
+pub(super) struct TruthFile {
+    path: PathBuf,
+    /// What is said of images whose file is called so, or called so without its suffix.
+    by_name: HashMap<String, Vec<Line>>,
+    /// Whether no two of its images have the same file name.
+    is_unique: bool,
+    example: String,
+    notices: Vec<String>,
+}
+
+#[derive(Debug)]
+struct Line {
+    number: usize,
+    /// The path as it is written, its last part first.
+    parts: Vec<String>,
+    classes: Vec<usize>,
+}
+
+/// What was found of an image.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Found {
+    pub(super) classes: Vec<usize>,
+    /// Whether nothing but the name of the file is the same.
+    pub(super) by_name: bool,
+}
+
+/// A line as it is written: its number, the path, and the classes.
+struct Said {
+    number: usize,
+    path: String,
+    classes: Vec<String>,
+}
+
+impl TruthFile {
+    pub(super) fn read(path: &Path, labels: &FolderLabels) -> Result<TruthFile, TruthError> {
+        let wrong = |message: String| TruthError { path: path.into(), message };
+        let size = path.metadata().map_err(|error| wrong(error.to_string()))?;
+        if !size.is_file() || size.len() > LONGEST {
+            return Err(wrong("it is no file of text".into()));
+        }
+        let bytes = std::fs::read(path).map_err(|error| wrong(error.to_string()))?;
+        let text = decode(&bytes).ok_or_else(|| wrong("it is not text in UTF-8 or UTF-16".into()))?;
+        TruthFile::parse(path, &text, labels).map_err(wrong)
+    }
+
+    fn parse(path: &Path, text: &str, labels: &FolderLabels) -> Result<TruthFile, String> {
+        let said = said(text, labels)?;
+        let mut reading = Reading { labels, unknown: vec![], numbers: vec![] };
+        let mut by_name: HashMap<String, Vec<Line>> = HashMap::new();
+        let example = said.first().map(|line| escape(&line.path).into_owned());
+        let example = example.ok_or("it lists no image with its class")?;
+        for Said { number, path, classes } in said {
+            let classes = reading.classes(number, &classes);
+            let parts: Vec<String> = parts(&path);
+            let Some(name) = parts.first().filter(|_| !classes.is_empty()).cloned() else { continue };
+            let same = by_name.entry(name).or_default();
+            match same.iter().find(|line| line.parts == parts && line.classes != classes) {
+                Some(other) => {
+                    let path = escape(&path).into_owned();
+                    return Err(format!("lines {} and {number} say different classes of {path}", other.number));
+                }
+                None if same.iter().any(|line| line.parts == parts) => {}
+                None => same.push(Line { number, parts, classes }),
+            }
+        }
+        let is_unique = by_name.values().all(|lines| lines.len() == 1);
+        let notices = reading.finish(by_name.is_empty())?;
+        Ok(TruthFile { path: path.to_path_buf(), by_name, is_unique, example, notices })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(super) fn notices(&self) -> &[String] {
+        &self.notices
+    }
+
+    /// The first path that it lists, safe to show.
+    pub(super) fn example(&self) -> &str {
+        &self.example
+    }
+
+    /// What it says of the image at an absolute path: by as much of the path as it has, at least the name of the file.
+    pub(super) fn find(&self, path: &Path) -> Option<Found> {
+        let image = parts(&path.to_string_lossy());
+        let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+        let lines = self.by_name.get(image.first()?).or_else(|| self.by_name.get(&stem?))?;
+        let common = |line: &Line| 1 + line.parts.iter().zip(&image).skip(1).take_while(|(a, b)| a == b).count();
+        let most = lines.iter().map(common).max()?;
+        let mut best = lines.iter().filter(|line| common(line) == most);
+        let line = best.next()?;
+        // Several that fit equally well say nothing, unless they say the same.
+        if best.any(|other| other.classes != line.classes) {
+            return None;
+        }
+        let by_name = most == 1 && line.parts.len() > 1;
+        (!by_name || self.is_unique).then(|| Found { classes: line.classes.clone(), by_name })
+    }
+}
+
+/// The parts of a path, the last first, in either system's notation.
+fn parts(path: &str) -> Vec<String> {
+    let path = path.trim().replace('\\', "/");
+    let normal = |part: Component<'_>| match part {
+        Component::Normal(part) => Some(part.to_string_lossy().into_owned()),
+        _ => None,
+    };
+    let mut parts: Vec<String> = Path::new(&path).components().filter_map(normal).collect();
+    parts.reverse();
+    parts
+}
+
+/// Finds classes by what is written of them, and keeps account of what is odd.
+struct Reading<'a> {
+    labels: &'a FolderLabels,
+    unknown: Vec<(usize, String)>,
+    /// Numbers that are no names, with their lines.
+    numbers: Vec<(usize, usize)>,
+}
+
+impl Reading<'_> {
+    fn classes(&mut self, number: usize, written: &[String]) -> Vec<usize> {
+        let mut classes = vec![];
+        for text in written {
+            // A name may hold a plus itself.
+            let whole = self.class(number, text).map(|class| vec![class]);
+            let several = || text.split('+').map(|part| self.labels.find(part.trim())).collect::<Option<Vec<_>>>();
+            match whole.or_else(|| several().filter(|_| text.contains('+'))) {
+                Some(found) => classes.extend(found),
+                None if text.is_empty() => {}
+                None => self.unknown.push((number, text.clone())),
+            }
+        }
+        classes.sort_unstable();
+        classes.dedup();
+        classes
+    }
+
+    fn class(&mut self, number: usize, text: &str) -> Option<usize> {
+        self.labels.class(text).or_else(|| {
+            let index = self.labels.number(text)?;
+            self.numbers.push((number, index));
+            Some(index)
+        })
+    }
+
+    /// What is to be said of the file.
+    fn finish(self, is_empty: bool) -> Result<Vec<String>, String> {
+        let classes = self.labels.classes();
+        let (first, last) =
+            (self.numbers.iter().map(|(_, index)| *index).min(), self.numbers.iter().max_by_key(|it| it.1));
+        if let Some((line, index)) = last.filter(|(_, index)| *index >= classes) {
+            let from_1 =
+                if first == Some(1) && *index == classes { "; they seem to run from 1: subtract 1" } else { "" };
+            return Err(format!(
+                "line {line} says class {index}, but those of the model are 0 to {}{from_1}",
+                classes.max(1) - 1
+            ));
+        }
+        let mut notices = vec![];
+        if let Some((line, text)) = self.unknown.first() {
+            let text = escape(text).into_owned();
+            if is_empty {
+                return Err(format!("no class of the model is called as it says; line {line} says {text:?}"));
+            }
+            let count = self.unknown.len();
+            notices.push(format!("{count} times it names no class of the model, first in line {line}: {text:?}"));
+        }
+        if first.is_some_and(|first| first > 0) {
+            notices.push("its numbers are taken for the indices of classes, from 0".to_owned());
+        }
+        Ok(notices)
+    }
+}
+
+/// What the lines of a file say, however they are written.
+fn said(text: &str, labels: &FolderLabels) -> Result<Vec<Said>, String> {
+    let lines = || text.lines().zip(1..).filter(|(line, _)| !line.trim().is_empty());
+    if lines().next().is_some_and(|(line, _)| line.trim_start().starts_with(['{', '['])) {
+        let by_line: Result<Vec<(usize, Literal)>, String> = lines()
+            .map(|(line, number)| {
+                Ok((number, serde_json::from_str(line).map_err(|error| format!("line {number}: {error}"))?))
+            })
+            .collect();
+        return match (by_line, Literal::read(text)) {
+            (Ok(records), _) if records.iter().all(|(_, record)| record.get_path().is_some()) => {
+                Ok(records.iter().filter_map(|(number, record)| record_said(*number, record, labels)).collect())
+            }
+            (_, Ok(Literal::List(records))) => {
+                Ok(records.iter().zip(1..).filter_map(|(record, number)| record_said(number, record, labels)).collect())
+            }
+            (_, Ok(Literal::Dict(entries))) => {
+                let said = entries.iter().zip(1..).map(|((path, value), number)| {
+                    Some(Said { number, path: path.text()?.to_owned(), classes: values(value, labels) })
+                });
+                said.collect::<Option<_>>().ok_or_else(|| "expected an object from paths to classes".into())
+            }
+            (Err(error), _) => Err(error),
+            (Ok(_), _) => Err("expected objects with an image and its truth".into()),
+        };
+    }
+    match separator(text) {
+        Some(separator) => table(&rows(text, separator), labels),
+        None => lines().map(|(line, number)| words(line, number)).collect(),
+    }
+}
+
+/// `val/7.jpg 3`: the class is what follows the path.
+fn words(line: &str, number: usize) -> Result<Said, String> {
+    let ends = |(at, c): (usize, char)| c.is_whitespace() && is_path(&line[..at]);
+    let split = line.char_indices().find(|it| ends(*it)).map(|(at, _)| line.split_at(at));
+    let (path, class) = split.or_else(|| line.trim().rsplit_once(char::is_whitespace)).ok_or_else(|| {
+        format!("line {number} is no path with a class: expected CSV, JSON lines, or a path and a class in each line")
+    })?;
+    Ok(Said { number, path: path.trim().to_owned(), classes: vec![class.trim().to_owned()] })
+}
+
+fn is_path(text: &str) -> bool {
+    let suffix = text.trim().rsplit_once('.').map(|(_, suffix)| suffix.to_lowercase());
+    suffix.is_some_and(|suffix| SUFFIXES.contains(&suffix.as_str()))
+}
+
+fn rank(words: &[&str], word: &str) -> Option<usize> {
+    let word = plain(word);
+    words.iter().position(|known| *known == word)
+}
+
+fn table(rows: &[Vec<String>], labels: &FolderLabels) -> Result<Vec<Said>, String> {
+    let Some(first) = rows.first() else { return Ok(vec![]) };
+    let has_paths_below = rows.get(1).is_some_and(|second| second.iter().any(|cell| is_path(cell)));
+    let has_headings = !first.iter().any(|cell| is_path(cell))
+        && (has_paths_below || first.iter().any(|cell| rank(&PATH_WORDS, cell).is_some()));
+    let body = &rows[usize::from(has_headings)..];
+    let columns = || 0..first.len();
+    let cells = |column: usize| body.iter().filter_map(move |row| row.get(column));
+    let ranked = |words: &[&str]| {
+        let columns = columns().filter(|_| has_headings);
+        let mut ranked: Vec<_> = columns.filter_map(|column| Some((rank(words, &first[column])?, column))).collect();
+        ranked.sort_unstable();
+        ranked.into_iter().map(|(_, column)| column).collect::<Vec<_>>()
+    };
+    let holds_paths = |column: &usize| cells(*column).next().is_some() && cells(*column).all(|cell| is_path(cell));
+    let path = columns().find(holds_paths).or_else(|| ranked(&PATH_WORDS).first().copied()).unwrap_or(0);
+    let others: Vec<usize> = columns().filter(|column| *column != path).collect();
+    let by_words: Vec<usize> = ranked(&CLASS_WORDS).into_iter().filter(|column| *column != path).collect();
+    let names = |column: &usize| cells(*column).any(|cell| labels.class(cell).is_some());
+    // A name is surer than a number, which may count otherwise; without a heading, the class follows the path.
+    let named = by_words.iter().find(|column| names(column)).or(by_words.first()).copied();
+    let guessed =
+        if has_headings { others.iter().find(|column| names(column)).or(others.first()) } else { others.first() };
+    let class = named.or(guessed.copied()).ok_or("it has one column: expected paths and classes")?;
+    let say = |(row, number): (&Vec<String>, usize)| {
+        let class = row.get(class).filter(|class| !class.is_empty())?;
+        // Kaggle's lists say the place of the object, too: `n03995372 85 1 499 272`.
+        let short = class
+            .split_whitespace()
+            .next()
+            .filter(|short| labels.find(class).is_none() && labels.class(short).is_some());
+        let class = short.unwrap_or(class).to_owned();
+        Some(Said { number, path: row.get(path)?.clone(), classes: vec![class] })
+    };
+    Ok(body.iter().zip(1 + usize::from(has_headings)..).filter_map(say).collect())
+}
+
+/// A record's fields.
+trait Record {
+    fn best(&self, words: &[&str]) -> Option<&Literal>;
+
+    fn get_path(&self) -> Option<&str> {
+        self.best(&PATH_WORDS)?.text()
+    }
+}
+
+impl Record for Literal {
+    fn best(&self, words: &[&str]) -> Option<&Literal> {
+        let ranked = self.entries()?.iter().filter_map(|(key, value)| Some((rank(words, key.text()?)?, value)));
+        ranked.min_by_key(|(rank, _)| *rank).map(|(_, value)| value)
+    }
+}
+
+/// What a record says, such as a line of `seewhy classify`; none where it says no class.
+fn record_said(number: usize, record: &Literal, labels: &FolderLabels) -> Option<Said> {
+    let classes = values(record.best(&CLASS_WORDS)?, labels);
+    Some(Said { number, path: record.get_path()?.to_owned(), classes }).filter(|said| !said.classes.is_empty())
+}
+
+/// The classes that a value names: one, a list of them, or an object with indices and labels.
+fn values(value: &Literal, labels: &FolderLabels) -> Vec<String> {
+    match value {
+        Literal::Text(text) => vec![text.trim().to_owned()],
+        Literal::Integer(number) => vec![number.to_string()],
+        Literal::List(items) => items.iter().flat_map(|item| values(item, labels)).collect(),
+        Literal::Dict(_) => {
+            let field = |keys: [&str; 2]| keys.iter().find_map(|key| value.get(key)).map(|value| values(value, labels));
+            let (indices, names) = (field(["indices", "index"]), field(["labels", "label"]));
+            let is_known = |names: &Vec<String>| names.iter().all(|name| labels.class(name).is_some());
+            names.clone().filter(is_known).or(indices).or(names).unwrap_or_default()
+        }
+        _ => vec![],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn labels() -> FolderLabels {
+        let names = ["cat", "indigo bunting", "C++", "dog"].map(String::from);
+        let folders = ["n01", "n02", "n03", "n04"].map(|start| format!("{start}000000"));
+        FolderLabels::new(&names, &folders, 4)
+    }
+
+    fn file(text: &str) -> Result<TruthFile, String> {
+        TruthFile::parse(Path::new("truth.csv"), text, &labels())
+    }
+
+    fn found(text: &str, image: &str) -> Option<Vec<usize>> {
+        let file = file(text).unwrap_or_else(|error| panic!("{text}: {error}"));
+        file.find(Path::new(image)).map(|found| found.classes)
+    }
+
+    #[test]
+    fn every_usual_form_says_the_same() {
+        for text in [
+            "file,label\nval/a.jpg,cat\nval/b.jpg,indigo bunting\n",
+            "label;path\ncat;val/a.jpg\nindigo bunting;val/b.jpg\n",
+            "val/a.jpg,0\nval/b.jpg,1\n",
+            "id,breed\na,Cat\nb,Indigo_Bunting\n",
+            "photo,kind\na.jpg,cat\nb.jpg,indigo bunting\n",
+            "a.jpg\tn01000000\t0\t32\t44\t62\nb.jpg\tn02000000\t3\t1\t2\t3\n",
+            "ImageId,PredictionString\na,n01000000 85 1 499 272\nb,n02000000 1 2 3 4 n02000000 5 6 7 8\n",
+            "val/a.jpg 0\nval/b.jpg 1\n",
+            "a.jpg cat\nb.jpg indigo bunting\n",
+            "/mnt/else/val/a.jpg n01000000\n/mnt/else/val/b.jpg n02000000\n",
+            "{\"image\":\"val/a.jpg\",\"truth\":{\"index\":0,\"label\":\"cat\",\"right\":true}}\n{\"image\":\"val/c.jpg\",\"top\":[]}\n\
+             {\"image\":\"val/b.jpg\",\"truth\":{\"indices\":[1],\"labels\":[\"indigo bunting\"]}}\n",
+            "[{\"file_name\": \"a.jpg\", \"label\": 0},\n {\"file_name\": \"b.jpg\", \"label\": \"indigo bunting\"}]",
+            "{\"a.jpg\": \"cat\", \"b.jpg\": 1}",
+            "image,truth,right,index_1,label_1\nval/a.jpg,cat,true,0,cat\nval/c.jpg,,,0,cat\nval/b.jpg,indigo bunting,false,0,cat\n",
+        ] {
+            assert_eq!(found(text, "/data/val/a.jpg"), Some(vec![0]), "{text}");
+            assert_eq!(found(text, "/data/val/b.jpg"), Some(vec![1]), "{text}");
+            assert_eq!(found(text, "/data/val/c.jpg"), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn several_classes_are_joined_by_a_plus_or_listed() {
+        for text in ["a.jpg,dog+cat", "a.jpg,3+0", "{\"image\":\"a.jpg\",\"labels\":[\"dog\",\"cat\"]}"] {
+            assert_eq!(found(text, "/x/a.jpg"), Some(vec![0, 3]), "{text}");
+        }
+        assert_eq!(found("a.jpg,C++", "/x/a.jpg"), Some(vec![2]));
+    }
+
+    #[test]
+    fn as_much_of_the_path_counts_as_is_there() {
+        let text = "cat/1.jpg,cat\ndog/1.jpg,dog\n";
+        assert_eq!(found(text, "/data/dog/1.jpg"), Some(vec![3]));
+        assert_eq!(found(text, "/data/hen/1.jpg"), None, "two files are called so");
+        let alone = file("x/2.jpg,cat\n").unwrap().find(Path::new("/data/hen/2.jpg")).unwrap();
+        assert!(alone.by_name);
+        assert_eq!(found("1.jpg,cat\nval\\1.jpg,dog", "/val/1.jpg"), Some(vec![3]));
+    }
+
+    #[test]
+    fn what_cannot_be_right_is_refused_or_said() {
+        for (text, says) in [
+            ("a.jpg,1\nb.jpg,4\n", "line 2 says class 4, but those of the model are 0 to 3; they seem to run from 1"),
+            ("a.jpg,9\n", "line 1 says class 9"),
+            ("a.jpg,hen\n", "no class of the model is called as it says; line 1 says \"hen\""),
+            ("a.jpg,cat\na.jpg,dog\n", "lines 1 and 2 say different classes of a.jpg"),
+            ("", "lists no image"),
+            ("cat\n", "line 1 is no path with a class"),
+            ("[1]", "lists no image"),
+        ] {
+            let error = file(text).unwrap_err();
+            assert!(error.contains(says), "{text}: {error}");
+        }
+        let notices = |text| file(text).unwrap().notices.join("\n");
+        assert!(notices("a.jpg,cat\nb.jpg,hen\n").contains("1 times it names no class"));
+        assert!(notices("a.jpg,1\nb.jpg,2\n").contains("from 0"));
+        assert_eq!(notices("a.jpg,0\nb.jpg,2\n"), "");
+    }
+}
