@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::jobs::{ImageId, Report};
-use super::{Decoded, Entry, Explained, MapKey, ModelSummary, Notice, Outcome, Predicted, State};
+use super::{Answer, Decoded, Entry, Explained, MapKey, ModelSummary, Notice, Outcome, Predicted, State};
 use crate::text::escape;
 
 /// Predictions kept of each image: as many as there are digits to pick one.
@@ -15,7 +15,7 @@ impl State {
         let first = self.entries.len();
         for path in paths {
             let name = display_name(&path, self.base.as_deref());
-            let truth = self.truths.of(&path).map(|truth| truth.first());
+            let truth = self.truths.of(&path);
             let is_marked = self.marked_before.remove(&path);
             self.entries.push(Entry { truth, is_marked, ..Entry::new(path, name) });
         }
@@ -29,7 +29,7 @@ impl State {
     pub(super) fn model_ready(&mut self, model: Arc<ModelSummary>) {
         self.truths = Arc::clone(&model.truths);
         for entry in &mut self.entries {
-            entry.truth = self.truths.of(&entry.path).map(|truth| truth.first());
+            entry.truth = self.truths.of(&entry.path);
         }
         self.model = Some(model);
         self.ask_truths();
@@ -52,7 +52,7 @@ impl State {
             Report::Decoded(image, Err(reason)) | Report::Predicted(image, Err(reason)) => {
                 if let Some(entry) = self.entries.get_mut(image) {
                     entry.outcome = Outcome::Failed(escape(reason.trim_end()).into_owned());
-                    entry.true_probability = None;
+                    entry.loss = None;
                     self.pending.remove(&image);
                     self.relist(image);
                 }
@@ -87,9 +87,9 @@ impl State {
 
     fn predicted(&mut self, image: ImageId, predicted: Arc<Predicted>) {
         let Some(entry) = self.entries.get_mut(image) else { return };
-        let kept = predicted.top.iter().take(KEPT_PREDICTIONS).cloned().collect();
-        entry.outcome = Outcome::Classified(kept);
-        entry.true_probability = entry.truth.and_then(|truth| predicted.probabilities.get(truth)).copied();
+        let scores = &predicted.logits;
+        entry.outcome = Outcome::Classified(Answer::of(scores, KEPT_PREDICTIONS));
+        entry.loss = entry.truth.as_ref().and_then(|truth| scores.loss(truth.indices()));
         self.pending.remove(&image);
         self.relist(image);
         self.seen_for_exemplars(image, &predicted.seen);

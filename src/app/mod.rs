@@ -41,4 +41,4 @@ pub use update::update;
 // What is drawn is all in the state; these are the types of below that it holds.
 pub use crate::explain::{Family, Param, Sign, Value};
 pub use crate::model::Target;
-pub use crate::triage::{CONDITIONS, Confusion, Entry, Order, Outcome};
+pub use crate::triage::{Answer, CONDITIONS, Confusion, Entry, Order, Outcome};

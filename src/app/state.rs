@@ -15,7 +15,7 @@ use crate::explain::{LayerChoice, Param, Segments, Value, Values, default_method
 use crate::gallery::Truths;
 use crate::model::Target;
 use crate::raster::Colormap;
-use crate::triage::{Entry, Filter, Order, Outcome, search};
+use crate::triage::{Answer, Entry, Filter, Order, search};
 
 /// Memory for decoded images, in bytes.
 const PICTURE_BUDGET: usize = 192 << 20;
@@ -417,7 +417,7 @@ impl State {
 
     /// The target for an image, never `Top`; none before its prediction is known.
     pub(super) fn target(&self, image: ImageId) -> Option<Target> {
-        let Outcome::Classified(top) = &self.entries.get(image)?.outcome else { return None };
+        let Answer { top, .. } = self.entries.get(image)?.answer()?;
         Some(match self.selection.target {
             Target::Top(rank) => Target::Class(top.get(rank)?.index),
             other => other,

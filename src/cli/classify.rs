@@ -34,9 +34,25 @@ struct Line {
 
 #[derive(Serialize)]
 struct Truth {
+    /// The class, the first of several.
     index: usize,
+    /// Its name; several are joined by `+`.
     label: String,
+    /// All of them, where there may be several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    indices: Option<Vec<usize>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    labels: Option<Vec<String>>,
     right: bool,
+}
+
+impl Line {
+    /// What is said, in one word, where several classes may be.
+    fn said(&self) -> Option<String> {
+        let names =
+            |said: &Vec<ScoredClass>| said.iter().map(|class| class.label.as_str()).collect::<Vec<_>>().join("+");
+        self.said.as_ref().map(names)
+    }
 }
 
 /// An image that failed.
@@ -66,7 +82,7 @@ pub(super) fn run(args: &ClassifyArgs, common: &CommonArgs) -> anyhow::Result<En
     let threads = common.threads();
     let each = if entries.len() == 1 { threads } else { 1 };
     let bar = progress(entries.len(), "classifying");
-    let mut printer = Printer::new(args.format, common.top as usize)?;
+    let mut printer = Printer::new(args.format, common.top as usize, !classifier.network().scoring().exclusive)?;
     let (mut failed, mut done, mut right, mut known) = (0, 0, 0, 0);
     in_order(
         &entries,
@@ -120,11 +136,17 @@ fn line(
     start: Instant,
 ) -> Line {
     let top = ScoredClass::top(&seen.pass.logits, classifier.labels(), top);
-    let best = top.first().map(|class| class.index);
-    let truth = truths.of(&entry.path).map(|truth| truth.first()).map(|index| Truth {
-        index,
-        label: classifier.labels().get(index).into_owned(),
-        right: Some(index) == best,
+    let truth = truths.of(&entry.path).map(|truth| {
+        let labels: Vec<String> =
+            truth.indices().iter().map(|class| classifier.labels().get(*class).into_owned()).collect();
+        let several = labels.len() > 1 || !classifier.network().scoring().exclusive;
+        Truth {
+            index: truth.first(),
+            label: labels.join("+"),
+            indices: several.then(|| truth.indices().to_vec()),
+            labels: several.then_some(labels),
+            right: seen.pass.logits.agree_with(truth.indices()),
+        }
     });
     Line {
         schema: SCHEMA,
@@ -144,13 +166,15 @@ struct Printer {
 }
 
 impl Printer {
-    fn new(format: TableFormat, top: usize) -> anyhow::Result<Printer> {
+    /// `several` is whether an image may have several classes.
+    fn new(format: TableFormat, top: usize, several: bool) -> anyhow::Result<Printer> {
         let mut output = Output::new();
         if format == TableFormat::Csv {
             let columns = (1..=top)
                 .flat_map(|rank| ["index", "label", "logit", "probability"].map(|name| format!("{name}_{rank}")));
+            let said = several.then(|| "said".to_owned());
             let header: Vec<String> =
-                ["image", "truth", "right"].map(String::from).into_iter().chain(columns).collect();
+                ["image", "truth", "right"].map(String::from).into_iter().chain(said).chain(columns).collect();
             output.line(&header.join(","))?;
         }
         Ok(Printer { format, output })
@@ -165,6 +189,7 @@ impl Printer {
                     .as_ref()
                     .map_or_else(Default::default, |truth| (truth.label.clone(), truth.right.to_string()));
                 let mut cells = vec![line.image.clone(), truth, right];
+                cells.extend(line.said());
                 for class in &line.top {
                     cells.extend([
                         class.index.to_string(),
@@ -186,7 +211,8 @@ impl Printer {
                     .iter()
                     .map(|class| format!("{} {:.1} %", escape(&class.label), 100.0 * class.probability))
                     .collect();
-                self.output.line(&format!("{sign} {:<40} {}", escape(&line.image), classes.join("  ")))
+                let said = line.said().map_or_else(String::new, |said| format!("[{}]  ", escape(&said)));
+                self.output.line(&format!("{sign} {:<40} {said}{}", escape(&line.image), classes.join("  ")))
             }
         }
     }

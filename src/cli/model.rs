@@ -148,9 +148,11 @@ fn text(description: &Description, all: bool) -> String {
     lines.push(format!("input     {:?}", description.input.shape));
     let output = &description.output;
     lines.push(format!("logits    {} ({})", escape(&output.logits), output.from));
+    let from =
+        if output.activation_from.starts_with("a guess") { "nothing says otherwise" } else { &output.activation_from };
     let said = output.threshold.map(|least| format!(", any number of classes, those from {least} on"));
     let said = said.unwrap_or_default();
-    lines.push(format!("shown as  {}{said} ({})", output.activation, output.activation_from));
+    lines.push(format!("shown as  {}{said} ({})", output.activation, from));
     if !description.output.others.is_empty() {
         lines.push(format!("          other outputs: {}", escape(&description.output.others.join(", "))));
     }

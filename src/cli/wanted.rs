@@ -7,7 +7,7 @@ use anyhow::bail;
 use super::marks::journal;
 use crate::gallery::{self, Truths};
 use crate::model::{Classifier, Scores};
-use crate::triage::{CONDITIONS, Entry, Filter, Marks, Outcome, RealPaths};
+use crate::triage::{Answer, CONDITIONS, Entry, Filter, Marks, Outcome, RealPaths};
 
 /// Conditions on an image and on what the model says about it.
 pub(super) struct Wanted {
@@ -48,11 +48,11 @@ impl Wanted {
 
     /// Whether an image is meant to which the model gives these logits.
     pub(super) fn holds(&self, image: &gallery::Entry, logits: &Scores) -> bool {
-        let truth = self.truths.of(&image.path).map(|truth| truth.first());
+        let truth = self.truths.of(&image.path);
         let entry = Entry {
+            loss: truth.as_ref().and_then(|truth| logits.loss(truth.indices())),
             truth,
-            outcome: Outcome::Classified(logits.top(1)),
-            true_probability: truth.and_then(|truth| logits.probabilities().get(truth).copied()),
+            outcome: Outcome::Classified(Answer::of(logits, 1)),
             is_marked: self.marks.contains(&image.path, &mut RealPaths::default()),
             ..Entry::new(image.path.as_path().into(), image.path.to_string_lossy().into_owned())
         };

@@ -110,7 +110,7 @@ mod tests {
     }
 
     fn bank(rows: usize) -> Bank {
-        vec![Arc::new(Scores::softmax(&[0.0; 8])); rows]
+        (0..rows).map(|_| Arc::new(Scores::softmax(&[0.0; 8]))).collect()
     }
 
     #[test]

@@ -42,6 +42,12 @@ impl Truth {
     }
 }
 
+impl From<usize> for Truth {
+    fn from(class: usize) -> Truth {
+        Truth { indices: vec![class] }
+    }
+}
+
 /// Knows the true classes of images.
 #[derive(Debug, Default)]
 pub struct Truths {

@@ -25,10 +25,11 @@ pub(super) fn about(
         doubts.push("a first run gave scores that are not finite (NaN or infinite): are the weights whole?".to_owned());
     }
     if decision.origin == Origin::Values {
-        doubts.push(format!(
+        doubts.push(
             "its outputs are probabilities already, by the values of a first run: they are shown as they are, and their \
              logarithm is explained (--activation says otherwise)"
-        ));
+                .to_owned(),
+        );
     }
     if decision.single && is_guess {
         doubts.push(

@@ -37,7 +37,7 @@ pub use network::{
     Propagation, RegionalRuns, with_threads,
 };
 pub use preprocess::{CropGeometry, Prepared};
-pub use scores::{OutputActivation, Prediction, Scores, Scoring};
+pub use scores::{OutputActivation, Prediction, Scores, Scoring, agree};
 pub use settings::{ChannelOrder, LabelSource, Layout, Origin, Overrides, Resize, Setting, Settings, Size};
 pub use source::ModelSource;
 pub use target::{Target, TargetError};

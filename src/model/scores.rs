@@ -9,6 +9,9 @@ use std::ops::Deref;
 use std::str::FromStr;
 use std::sync::Arc;
 
+/// The least probability that counts in the loss of independent scores.
+const LEAST_LIKELY: f32 = 1e-7;
+
 /// The function from raw scores to probabilities.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum OutputActivation {
@@ -212,6 +215,11 @@ impl Scores {
         (0..self.classes).filter(|class| probabilities[*class] >= self.scoring.threshold).collect()
     }
 
+    /// Whether what is said is true: the class is one of those, or, where several may be said, they are the same.
+    pub fn agree_with(&self, truth: &[usize]) -> bool {
+        agree(&self.said(), truth, self.scoring.exclusive)
+    }
+
     /// The cross-entropy with what is true, in nats: of the best of the true classes where one is said, the mean over all
     /// classes where several may be. None where nothing is known to be true, or a class does not exist.
     pub fn loss(&self, truth: &[usize]) -> Option<f32> {
@@ -222,11 +230,10 @@ impl Scores {
         if self.scoring.exclusive {
             return truth.iter().map(|class| -probabilities[*class].ln()).reduce(f32::min);
         }
-        // So that one class that is certain and wrong does not drown the others.
-        const LEAST: f32 = 1e-7;
+        // Bounded, so that one class that is certain and wrong does not drown the others.
         let each = probabilities.iter().enumerate().map(|(class, probability)| {
             let right = if truth.contains(&class) { *probability } else { 1.0 - probability };
-            -right.max(LEAST).ln()
+            -right.max(LEAST_LIKELY).ln()
         });
         Some(each.sum::<f32>() / self.classes as f32)
     }
@@ -258,6 +265,12 @@ impl Scores {
         }
         gradient
     }
+}
+
+/// Whether the classes that are said are true: one of them where they exclude each other, else all of them and no other.
+pub fn agree(said: &[usize], truth: &[usize], exclusive: bool) -> bool {
+    let holds = |class: &usize| truth.contains(class);
+    if exclusive { said.iter().any(holds) } else { said.iter().all(holds) && truth.iter().all(|c| said.contains(c)) }
 }
 
 /// Softmax, computed without overflow.
@@ -305,14 +318,16 @@ mod tests {
         assert!(independent(&[5.0, 5.0, -5.0]) < independent(&[5.0, -5.0, -5.0]));
         assert!(independent(&[5.0, 5.0, -5.0]) < independent(&[5.0, 5.0, 5.0]));
         let one = Scores::softmax(&[0.0, 0.0]);
+        assert!(one.agree_with(&[0]) && one.agree_with(&[1, 0]) && !one.agree_with(&[1]));
+        let several = scores(&[5.0, 5.0, -5.0], Scoring::new(OutputActivation::Sigmoid));
+        assert!(several.agree_with(&[1, 0]) && !several.agree_with(&[0]) && !several.agree_with(&[0, 1, 2]));
         assert!((one.loss(&[1]).unwrap() - 2_f32.ln()).abs() < 1e-6);
         assert_eq!((one.loss(&[]), one.loss(&[2])), (None, None));
     }
 
     #[test]
     fn scores_that_the_graph_drops_still_take_part_in_the_softmax() {
-        let mut scoring = Scoring::default();
-        scoring.selection = Some(vec![2, 1]);
+        let scoring = Scoring { selection: Some(vec![2, 1]), ..Scoring::default() };
         let scores = scores(&[3.0, 1.0, 2.0], scoring);
         assert_eq!(&*scores, [2.0, 1.0]);
         let all = softmax(&[3.0, 1.0, 2.0]);
@@ -326,8 +341,8 @@ mod tests {
 
     #[test]
     fn weights_of_classes_after_a_softmax_change_shares_and_order() {
-        let mut scoring = Scoring::default();
-        scoring.rescaled = Some(Rescaled { scale: vec![1.0, 4.0], shift: vec![0.0; 2] });
+        let rescaled = Some(Rescaled { scale: vec![1.0, 4.0], shift: vec![0.0; 2] });
+        let scoring = Scoring { rescaled, ..Scoring::default() };
         let scores = scores(&[0.5, 0.0], scoring);
         let found = scores.probabilities();
         assert!((found.iter().sum::<f32>() - 1.0).abs() < 1e-6 && found[1] > found[0]);

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::Entry;
+use crate::model::agree;
 
 /// Images of one class that the model takes for another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,10 +22,18 @@ pub struct Confusion {
 pub fn confusions(entries: &[Entry]) -> Vec<Confusion> {
     let mut pairs: HashMap<(usize, usize), usize> = HashMap::new();
     let mut classes: HashMap<usize, usize> = HashMap::new();
-    for (truth, said) in entries.iter().filter_map(|entry| Some((entry.truth?, entry.best()?.index))) {
-        *classes.entry(truth).or_default() += 1;
-        if truth != said {
-            *pairs.entry((truth, said)).or_default() += 1;
+    for (truth, answer) in entries.iter().filter_map(|entry| Some((entry.truth.as_ref()?, entry.answer()?))) {
+        for class in truth.indices() {
+            *classes.entry(*class).or_default() += 1;
+        }
+        if agree(&answer.said, truth.indices(), answer.exclusive) {
+            continue;
+        }
+        // What is missing was taken for what is too much.
+        for missing in truth.indices().iter().filter(|class| !answer.said.contains(class)) {
+            for wrong in answer.said.iter().filter(|class| !truth.contains(**class)) {
+                *pairs.entry((*missing, *wrong)).or_default() += 1;
+            }
         }
     }
     let found = pairs.into_iter();
@@ -37,7 +46,7 @@ pub fn confusions(entries: &[Entry]) -> Vec<Confusion> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::entry::tests::{classified, pending};
+    use super::super::entry::tests::{classified, pending, tagged};
     use super::*;
 
     #[test]
@@ -55,6 +64,14 @@ mod tests {
         let found: Vec<_> =
             confusions(&entries).into_iter().map(|pair| (pair.truth, pair.said, pair.count, pair.of)).collect();
         assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn of_several_classes_those_that_are_missing_were_taken_for_those_too_many() {
+        let entries = [tagged("1", &[0, 1], &[0, 2]), tagged("2", &[1], &[1]), tagged("3", &[0, 1], &[0])];
+        let found: Vec<_> =
+            confusions(&entries).into_iter().map(|pair| (pair.truth, pair.said, pair.count, pair.of)).collect();
+        assert_eq!(found, [(1, 2, 1, 3)]);
     }
 
     #[test]

@@ -3,15 +3,34 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::model::Prediction;
+use crate::gallery::Truth;
+use crate::model::{Prediction, Scores, agree};
+
+/// What the model says of an image: the best classes, and which of them it holds to be there.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    /// The best classes, best first.
+    pub top: Vec<Prediction>,
+    /// The classes that are said: the best, or any number of them where they do not exclude each other.
+    pub said: Vec<usize>,
+    /// Whether one class excludes the others.
+    pub exclusive: bool,
+}
+
+impl Answer {
+    /// The `count` best classes by these scores, and what they say.
+    pub fn of(scores: &Scores, count: usize) -> Answer {
+        Answer { top: scores.top(count), said: scores.said(), exclusive: scores.scoring().exclusive }
+    }
+}
 
 /// What is known of an image's class.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Outcome {
     /// Nothing yet.
     Pending,
-    /// The best classes, best first.
-    Classified(Vec<Prediction>),
+    /// What the model says.
+    Classified(Answer),
     /// Why the image cannot be shown.
     Failed(String),
 }
@@ -23,12 +42,12 @@ pub struct Entry {
     pub path: Arc<Path>,
     /// Its name below the directory that was opened, safe to print.
     pub name: String,
-    /// The class that its folder is named after, where it is one of the model's.
-    pub truth: Option<usize>,
+    /// The classes of the model that it is of, where they are known.
+    pub truth: Option<Truth>,
     /// What the model says.
     pub outcome: Outcome,
-    /// The probability of the true class, in `[0, 1]`, where both are known.
-    pub true_probability: Option<f32>,
+    /// The cross-entropy with what is true, in nats, where both are known.
+    pub loss: Option<f32>,
     /// Whether the user marked it.
     pub is_marked: bool,
 }
@@ -36,25 +55,26 @@ pub struct Entry {
 impl Entry {
     /// An image of which nothing is known but its name.
     pub fn new(path: Arc<Path>, name: String) -> Entry {
-        Entry { path, name, truth: None, outcome: Outcome::Pending, true_probability: None, is_marked: false }
+        Entry { path, name, truth: None, outcome: Outcome::Pending, loss: None, is_marked: false }
     }
 
-    /// The best class, where it is known.
-    pub fn best(&self) -> Option<&Prediction> {
+    /// What the model says, where it is known.
+    pub fn answer(&self) -> Option<&Answer> {
         match &self.outcome {
-            Outcome::Classified(top) => top.first(),
+            Outcome::Classified(answer) => Some(answer),
             Outcome::Pending | Outcome::Failed(_) => None,
         }
     }
 
-    /// The cross-entropy with the true class, in nats, where that is known.
-    pub fn loss(&self) -> Option<f32> {
-        self.true_probability.map(|probability| -probability.ln())
+    /// The best class, where it is known.
+    pub fn best(&self) -> Option<&Prediction> {
+        self.answer()?.top.first()
     }
 
-    /// Whether the best class is the true one, where both are known.
+    /// Whether what is said is true, where both are known.
     pub fn is_right(&self) -> Option<bool> {
-        Some(self.best()?.index == self.truth?)
+        let (answer, truth) = (self.answer()?, self.truth.as_ref()?);
+        Some(agree(&answer.said, truth.indices(), answer.exclusive))
     }
 }
 
@@ -66,8 +86,9 @@ pub(super) mod tests {
     pub(crate) fn classified(name: &str, truth: Option<usize>, said: usize, probability: f32) -> Entry {
         let top = vec![Prediction { index: said, logit: 0.0, probability }];
         let true_probability = truth.map(|truth| if truth == said { probability } else { (1.0 - probability) / 2.0 });
-        let outcome = Outcome::Classified(top);
-        Entry { truth, outcome, true_probability, ..Entry::new(Path::new(name).into(), name.to_owned()) }
+        let outcome = Outcome::Classified(Answer { top, said: vec![said], exclusive: true });
+        let (truth, loss) = (truth.map(Truth::from), true_probability.map(|probability| -probability.ln()));
+        Entry { truth, outcome, loss, ..Entry::new(Path::new(name).into(), name.to_owned()) }
     }
 
     /// An image that waits for its prediction.
@@ -75,11 +96,26 @@ pub(super) mod tests {
         Entry::new(Path::new(name).into(), name.to_owned())
     }
 
+    /// An image of the classes `truth` of which the model says `said`, any number of classes.
+    pub(crate) fn tagged(name: &str, truth: &[usize], said: &[usize]) -> Entry {
+        let top = vec![Prediction { index: 0, logit: 0.0, probability: 0.5 }];
+        let outcome = Outcome::Classified(Answer { top, said: said.to_vec(), exclusive: false });
+        Entry { truth: Truth::new(truth.to_vec()), outcome, ..Entry::new(Path::new(name).into(), name.to_owned()) }
+    }
+
+    #[test]
+    fn of_several_classes_all_must_be_said_and_no_other() {
+        assert_eq!(tagged("a", &[0, 2], &[2, 0]).is_right(), Some(true));
+        assert_eq!(tagged("a", &[0, 2], &[2]).is_right(), Some(false));
+        assert_eq!(tagged("a", &[0], &[0, 1]).is_right(), Some(false));
+        assert_eq!(tagged("a", &[], &[0]).is_right(), None);
+    }
+
     #[test]
     fn right_and_wrong_need_both_classes() {
         assert_eq!(classified("a", Some(1), 1, 0.5).is_right(), Some(true));
         assert_eq!(classified("a", Some(2), 1, 0.5).is_right(), Some(false));
         assert_eq!(classified("a", None, 1, 0.5).is_right(), None);
-        assert_eq!(Entry { truth: Some(1), ..pending("a") }.is_right(), None);
+        assert_eq!(Entry { truth: Some(1.into()), ..pending("a") }.is_right(), None);
     }
 }

@@ -30,8 +30,12 @@ impl Condition {
         let best = || entry.best().map(|best| best.probability);
         match self {
             Condition::Is(_, holds) => holds(entry),
-            Condition::True(classes) => entry.truth.is_some_and(|truth| classes.contains(&truth)),
-            Condition::Said(classes) => entry.best().is_some_and(|best| classes.contains(&best.index)),
+            Condition::True(classes) => {
+                entry.truth.as_ref().is_some_and(|truth| classes.iter().any(|class| truth.contains(*class)))
+            }
+            Condition::Said(classes) => {
+                entry.answer().is_some_and(|answer| answer.said.iter().any(|class| classes.contains(class)))
+            }
             Condition::Below(most) => best().is_some_and(|probability| probability < *most),
             Condition::Above(least) => best().is_some_and(|probability| probability > *least),
         }

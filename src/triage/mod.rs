@@ -9,7 +9,7 @@ mod journal;
 mod order;
 
 pub use confusion::{Confusion, confusions};
-pub use entry::{Entry, Outcome};
+pub use entry::{Answer, Entry, Outcome};
 pub use filter::{CONDITIONS, Filter};
 pub use fuzzy::search;
 pub use journal::{Journal, JournalError, Marks, RealPaths};

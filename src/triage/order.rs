@@ -40,8 +40,7 @@ impl Order {
     pub fn compare(self, one: &Entry, other: &Entry) -> Ordering {
         let value = |entry: &Entry| match self {
             Order::Found => None,
-            // The loss is the negative logarithm of it.
-            Order::HighestLoss => entry.true_probability,
+            Order::HighestLoss => entry.loss.map(|loss| -loss),
             Order::LeastSure => entry.best().map(|best| best.probability),
         };
         let value = |entry| value(entry).filter(|value| !value.is_nan());
@@ -80,7 +79,7 @@ mod tests {
     fn what_is_not_a_number_is_unknown() {
         for order in [Order::HighestLoss, Order::LeastSure] {
             for nan in [f32::NAN, -f32::NAN] {
-                let broken = Entry { true_probability: Some(nan), ..classified("broken", None, 0, nan) };
+                let broken = Entry { loss: Some(nan), ..classified("broken", None, 0, nan) };
                 assert_eq!(order.compare(&broken, &classified("a", Some(0), 0, 0.9)), Ordering::Greater);
                 assert_eq!(order.compare(&broken, &pending("b")), Ordering::Equal);
             }

@@ -13,7 +13,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("model", &["autodiff", "raster", "text", "random"]),
     ("explain", &["model", "raster", "text", "random"]),
     ("evidence", &["explain", "model", "raster", "random"]),
-    ("triage", &["explain", "model", "text"]),
+    ("triage", &["explain", "gallery", "model", "text"]),
     ("term", &["raster", "text"]),
     ("app", &["explain", "model", "gallery", "triage", "raster", "text"]),
     ("ui", &["app", "raster", "text"]),

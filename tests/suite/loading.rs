@@ -187,7 +187,7 @@ fn labels_must_be_as_many_as_classes() {
 fn what_is_no_classifier_is_refused_with_the_reason() {
     for (name, reason) in [
         ("segmentation", "[1, 4, 12, 12]"),
-        ("single-score", "single score"),
+        ("single-score", "ReduceMax"),
         ("two-inputs", "2 inputs"),
         ("text", "int64"),
         ("detector", "\"detect\""),

@@ -26,6 +26,7 @@ mod perturbations;
 mod preprocessing;
 mod protocols;
 mod relevance;
+mod scores;
 mod screens;
 mod superpixels;
 mod support;

@@ -156,7 +156,7 @@ fn an_order_is_kept_while_predictions_come_in_and_while_the_list_is_filtered() {
 fn without_labelled_folders_nothing_is_sorted_by_what_is_wrong() {
     let mut state = finished(SIZE);
     for entry in &mut state.entries {
-        (entry.truth, entry.true_probability) = (None, None);
+        (entry.truth, entry.loss) = (None, None);
     }
     press(&mut state, &[Command::Sort]);
     assert_eq!(state.order, Order::LeastSure);
@@ -197,7 +197,7 @@ fn an_empty_list_says_why_on_any_screen() {
 fn a_key_leads_to_the_next_mistake_and_back() {
     let mut state = finished(SIZE);
     // A second mistake, after the first.
-    state.entries[4].truth = Some(0);
+    state.entries[4].truth = Some(0.into());
     press(&mut state, &[Command::NextMistake]);
     assert_eq!(state.cursor, 2);
     press(&mut state, &[Command::NextMistake]);
@@ -229,7 +229,7 @@ fn kinds_of_errors_are_listed_and_lead_to_their_images() {
 #[test]
 fn the_marked_kind_of_error_stays_marked_while_others_overtake_it() {
     let mut state = finished(SIZE);
-    state.entries[4].truth = Some(0);
+    state.entries[4].truth = Some(0.into());
     press(&mut state, &[Command::ListConfusions, Command::First]);
     assert!(screen(&state).contains("▸ pelican: goose"), "{}", screen(&state));
     // A second goldfinch that is taken for a coot.

@@ -89,7 +89,7 @@ fn line<'a>(entry: &Entry, is_current: bool, width: usize, state: &State, theme:
         spans.push(Span::styled(pad(&text, room - 1), emphasis));
     }
     // What decides the order is what is seen.
-    let by_loss = entry.loss().filter(|_| state.order == Order::HighestLoss).map(|loss| format!("{:>7}", number(loss)));
+    let by_loss = entry.loss.filter(|_| state.order == Order::HighestLoss).map(|loss| format!("{:>7}", number(loss)));
     let said = by_loss.or_else(|| share.map(percent)).map_or_else(String::new, |said| format!(" {said}"));
     spans.push(Span::styled(said, emphasis));
     Line::from(spans)
@@ -109,12 +109,18 @@ fn sign(entry: &Entry, theme: Theme) -> (&'static str, Style) {
 /// What the model says, after what is true where that differs, in `room` cells; and how sure it is.
 fn words(entry: &Entry, state: &State, room: usize) -> (String, Option<f32>) {
     match &entry.outcome {
-        Outcome::Classified(top) => {
-            let Some((best, model)) = top.first().zip(state.model.as_deref()) else { return (String::new(), None) };
-            let label = model.short_label(best.index);
-            let text = match entry.truth.filter(|truth| *truth != best.index) {
-                Some(truth) => mistake(model.short_label(truth), label, room),
-                None => label.to_owned(),
+        Outcome::Classified(answer) => {
+            let Some((best, model)) = answer.top.first().zip(state.model.as_deref()) else {
+                return (String::new(), None);
+            };
+            let names = |classes: &[usize]| {
+                let names: Vec<&str> = classes.iter().map(|class| model.short_label(*class)).collect();
+                if names.is_empty() { "none".to_owned() } else { names.join("+") }
+            };
+            let said = names(&answer.said);
+            let text = match entry.truth.as_ref().filter(|_| entry.is_right() == Some(false)) {
+                Some(truth) => mistake(&names(truth.indices()), &said, room),
+                None => said,
             };
             (text, Some(best.probability))
         }

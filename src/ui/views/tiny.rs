@@ -3,7 +3,7 @@
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use crate::app::{Notice, Outcome, Panel, State};
+use crate::app::{Answer, Notice, Outcome, Panel, State};
 use crate::ui::Theme;
 use crate::ui::canvas::Canvas;
 use crate::ui::layout::Areas;
@@ -22,7 +22,7 @@ pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, areas: &Areas, state: &State,
         let position = state.offset + row;
         let Some(entry) = state.visible.get(position).and_then(|image| state.entries.get(*image)) else { break };
         let (text, share) = match (&entry.outcome, state.model.as_deref()) {
-            (Outcome::Classified(top), Some(model)) if !top.is_empty() => {
+            (Outcome::Classified(Answer { top, .. }), Some(model)) if !top.is_empty() => {
                 (model.short_label(top[0].index).to_owned(), percent(top[0].probability))
             }
             (Outcome::Failed(reason), _) => (format!("! {reason}"), String::new()),

@@ -4,7 +4,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use crate::app::{ImageId, Outcome, State, Target};
+use crate::app::{Answer, Entry, ImageId, State, Target};
 use crate::ui::Theme;
 use crate::ui::canvas::Canvas;
 use crate::ui::layout::Areas;
@@ -57,7 +57,7 @@ pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, areas: &Areas, state: &State,
 
 /// The best classes, and the target where it is none of them: never more than `room`.
 pub(in crate::ui) fn rows(state: &State, image: ImageId, room: usize) -> Vec<Row> {
-    let Some(Outcome::Classified(top)) = state.entries.get(image).map(|entry| &entry.outcome) else {
+    let Some(Answer { top, .. }) = state.entries.get(image).and_then(Entry::answer) else {
         return Vec::new();
     };
     let target = match state.selection.target {
