@@ -13,6 +13,7 @@ use tract_onnx::tract_hir::internal::{EvalContext, Factoid, InferenceNode, Speci
 use super::error::{ModelProblem, reason};
 use super::names::{NodeNames, OnnxNode};
 use super::onnx_file::OnnxFile;
+use super::operators::onnx;
 use super::output::OutputSpec;
 
 /// A graph that is ready for plans.
@@ -100,7 +101,7 @@ fn translate(
     let input = file.input()?.name;
     let folder = file.folder.as_ref().map(|folder| folder.to_string_lossy().into_owned());
     // Shapes that the exporter noted down may hold its batch size and its symbols; tract finds its own.
-    let onnx = tract_onnx::onnx().with_ignore_value_info(true);
+    let onnx = onnx().with_ignore_value_info(true);
     let parsed = onnx.parse(&file.proto, folder.as_deref()).map_err(failed("tract cannot read the graph"))?;
     // The weights are in tract's tensors now: up to gigabytes less to hold while the graph is typed.
     drop(file);

@@ -17,6 +17,7 @@ mod labels;
 mod names;
 mod network;
 mod onnx_file;
+mod operators;
 mod output;
 mod preprocess;
 mod scores;
@@ -36,6 +37,7 @@ pub use network::{
     Activation, ChangedRegion, Composite, Layer, LayerGradient, LayerLayout, Multipliers, Network, NetworkError, Pass,
     Propagation, RegionalRuns, with_threads,
 };
+pub use operators::onnx;
 pub use preprocess::{CropGeometry, Prepared};
 pub use scores::{OutputActivation, Prediction, Scores, Scoring, agree};
 pub use settings::{ChannelOrder, LabelSource, Layout, Origin, Overrides, Resize, Setting, Settings, Size};

@@ -9,7 +9,9 @@ mod element_wise;
 mod gather;
 mod pad;
 mod pool;
+mod quantise;
 mod reduce;
+mod sample;
 mod select;
 mod slice_concat;
 mod softmax;
@@ -66,6 +68,8 @@ pub(super) static ALL: &[&dyn Rule] = &[
     // Along axes and in windows
     &For("MaxPool", pool::max_pool),
     &For("SumPool", pool::sum_pool),
+    &For("Resample", sample::resample),
+    &For("GridSample", sample::grid_sample),
     &For("Reduce", reduce::reduce),
     &For("RmsNorm", reduce::rms_norm),
     &For("Softmax", softmax::softmax),
@@ -85,6 +89,8 @@ pub(super) static ALL: &[&dyn Rule] = &[
     &For("Identity", select::identity),
     &For("Cast", select::cast),
     &For("Iff", select::iff),
+    // Quantisation
+    &For("FakeQuantize", quantise::fake_quantize),
 ];
 
 /// A constant with one element, of the type and rank of `like`, to compute with.

@@ -1,0 +1,19 @@
+//! ONNX operators that the program reads for itself: where tract computes something else than ONNX's reference, or nothing
+//! that a gradient could be taken of.
+
+mod grid_sample;
+mod interpolation;
+mod lrn;
+mod resize;
+
+use tract_onnx::Onnx;
+
+/// tract's reader of ONNX files, with the program's own operators among its own.
+pub fn onnx() -> Onnx {
+    let mut onnx = tract_onnx::onnx();
+    onnx.op_register.insert("GridSample", grid_sample::grid_sample);
+    onnx.op_register.insert("LRN", lrn::lrn);
+    onnx.op_register.insert("Resize", resize::resize);
+    onnx.op_register.insert("Upsample", resize::upsample);
+    onnx
+}
