@@ -1,22 +1,24 @@
 //! Every gradient rule against finite differences, and the kinks by expected value. Convolution and pooling have their own
 //! file, `gradients_conv`.
 
-use seewhy::autodiff;
+use seewhy::autodiff::{self, FakeQuantize};
 use tract_onnx::prelude::*;
-use tract_onnx::tract_core::internal::{AxesMapping, AxisOp, ShapeFact};
+use tract_onnx::tract_core::internal::{AxesMapping, AxisOp, IntoArcTensor, ShapeFact};
 use tract_onnx::tract_core::ops::Downsample;
 use tract_onnx::tract_core::ops::array::{
-    FiniteReshape, Gather, MultiBroadcastTo, Pad, PadMode, Slice, StridedSlice, Tile, TypedConcat,
+    CumSum, FiniteReshape, Gather, GatherElements, GatherNd, MultiBroadcastTo, OneHot, Pad, PadMode, ScatterElements,
+    ScatterNd, ScatterReduction, Slice, StridedSlice, Tile, Topk, Trilu, TypedConcat,
 };
 use tract_onnx::tract_core::ops::binary::TypedBinOp;
 use tract_onnx::tract_core::ops::cast::cast;
 use tract_onnx::tract_core::ops::einsum::EinSum;
+use tract_onnx::tract_core::ops::fft::Fft;
 use tract_onnx::tract_core::ops::identity::Identity;
 use tract_onnx::tract_core::ops::logic::{Iff, comp_gt};
 use tract_onnx::tract_core::ops::math;
 use tract_onnx::tract_core::ops::nn::{self, Reduce, Reducer, RmsNorm, Softmax, SoftmaxKind};
 
-use crate::support::graphs::{Graph, finite_differences, gradients, numbers, values};
+use crate::support::graphs::{Graph, Level, finite_differences, gradients, numbers, run, values};
 
 /// Double precision: central differences with steps of 1e-6 are good to about 1e-9.
 const DOUBLE: Precision = Precision { dt: DatumType::F64, step: 1e-6, tolerance: 1e-7 };
@@ -126,6 +128,26 @@ fn pad(graph: &mut Graph, input: OutletId, pads: &[(usize, usize)], mode: PadMod
     graph.op(Pad { pads: pads.to_vec(), mode }, &[input])
 }
 
+fn cum_sum(graph: &mut Graph, input: OutletId, exclusive: bool, reverse: bool) -> OutletId {
+    graph.op(CumSum { axis: 1, exclusive, reverse }, &[input])
+}
+
+/// The three first values along an axis.
+fn top_k(graph: &mut Graph, input: OutletId, axis: usize, largest: bool) -> OutletId {
+    let three = graph.add_const(tensor0(3i64));
+    graph.op(Topk { axis, largest, fallback_k: 3.to_dim() }, &[input, three])
+}
+
+fn trilu(graph: &mut Graph, input: OutletId, upper: bool, diagonal: i64) -> OutletId {
+    let diagonal = graph.add_const(tensor0(diagonal));
+    graph.op(Trilu { upper }, &[input, diagonal])
+}
+
+fn scatter_elements(graph: &mut Graph, inputs: &[OutletId], reduction: ScatterReduction) -> OutletId {
+    let indices = graph.add_const(tensor2(&[[3i64, 0], [1, 2]]));
+    graph.op(ScatterElements { axis: 1, reduction }, &[inputs[0], indices, inputs[1]])
+}
+
 fn dims(shape: &[usize]) -> TVec<TDim> {
     shape.iter().map(ToDim::to_dim).collect()
 }
@@ -205,6 +227,7 @@ fn products_and_arithmetic() -> Vec<Case> {
             let bounds = g.constant(&[1, 5], (-1.0, 1.0));
             g.op(math::max(), &[bounds, x[0]])
         }),
+        case("Rem", "both operands", &[&[2, 5], &[1, 5]], |g, x| g.op(math::rem(), x)).within(0.5, 3.0),
         case("Min", "two tensors", &[&[2, 5], &[2, 5]], |g, x| g.op(math::min(), x)),
         case("Min", "ReLU6", &[&[2, 9]], |g, x| {
             let (zero, six) = (g.number(0.0, 2), g.number(6.0, 2));
@@ -219,7 +242,10 @@ fn functions() -> Vec<Case> {
     vec![
         case("Abs", "both signs", ROW, |g, x| g.op(math::abs(), x)),
         case("Acos", "inside", ROW, |g, x| g.op(math::acos(), x)).within(-0.9, 0.9),
+        case("Acosh", "over 1", ROW, |g, x| g.op(math::acosh(), x)).within(1.5, 3.0),
         case("Asin", "inside", ROW, |g, x| g.op(math::asin(), x)).within(-0.9, 0.9),
+        case("Asinh", "anywhere", ROW, |g, x| g.op(math::asinh(), x)),
+        case("Atanh", "inside", ROW, |g, x| g.op(math::atanh(), x)).within(-0.9, 0.9),
         case("Atan", "anywhere", ROW, |g, x| g.op(math::atan(), x)),
         case("Cos", "anywhere", ROW, |g, x| g.op(math::cos(), x)),
         case("Cosh", "anywhere", ROW, |g, x| g.op(math::cosh(), x)),
@@ -278,6 +304,16 @@ fn along_axes() -> Vec<Case> {
         case("Softmax", "last axis", ROW, |g, x| softmax(g, x[0], &[1], SoftmaxKind::Softmax)).single(),
         case("Softmax", "inner axis", &[&[2, 3, 4]], |g, x| softmax(g, x[0], &[1], SoftmaxKind::Softmax)).single(),
         case("Softmax", "logarithm", ROW, |g, x| softmax(g, x[0], &[1], SoftmaxKind::LogSoftmax)).single(),
+        case("CumSum", "forward", &[&[2, 4, 3]], |g, x| cum_sum(g, x[0], false, false)),
+        case("CumSum", "exclusive", &[&[2, 4, 3]], |g, x| cum_sum(g, x[0], true, false)),
+        case("CumSum", "backward", &[&[2, 4, 3]], |g, x| cum_sum(g, x[0], false, true)),
+        case("CumSum", "exclusive, backward", &[&[2, 4, 3]], |g, x| cum_sum(g, x[0], true, true)),
+        case("Fft", "there", &[&[2, 6, 2]], |g, x| g.op(Fft { axis: 1, inverse: false }, x)),
+        case("Fft", "and back, of a length that is no power of two", &[&[5, 2]], |g, x| {
+            let there = g.op(Fft { axis: 0, inverse: false }, x);
+            let power = g.op(math::square(), &[there]);
+            g.op(Fft { axis: 0, inverse: true }, &[power])
+        }),
     ]
 }
 
@@ -363,6 +399,67 @@ fn parts() -> Vec<Case> {
             let table = g.op(AxisOp::Reshape(0, dims(&[20]), dims(&[4, 5])), &[indices]);
             g.op(Gather::new(0), &[x[0], table])
         }),
+        case("Gather", "an index that depends on the input", &[&[2, 4]], |g, x| {
+            let largest = reduce(g, x[0], Reducer::ArgMax(false), &[1]);
+            g.op(Gather::new(1), &[x[0], largest])
+        }),
+        case("Gather", "one such index without axes", &[&[4, 3]], |g, x| {
+            let first = slice(g, x[0], 1, 0, 1);
+            let largest = reduce(g, first, Reducer::ArgMax(false), &[0]);
+            let largest = g.op(AxisOp::Rm(1), &[largest]);
+            let largest = g.op(AxisOp::Rm(0), &[largest]);
+            g.op(Gather::new(0), &[x[0], largest])
+        }),
+        case("GatherElements", "along an inner axis, repeated", &[&[2, 4, 2]], |g, x| {
+            let indices = Tensor::from_shape(&[2, 3, 2], &[0i64, 3, -1, 3, 0, 1, 2, 2, 2, 0, 1, 1]).unwrap();
+            let indices = g.add_const(indices);
+            g.op(GatherElements::new(1), &[x[0], indices])
+        }),
+        case("GatherElements", "fewer rows than there are", &[&[3, 4]], |g, x| {
+            let indices = g.add_const(tensor2(&[[1i64, 1, 0]]));
+            g.op(GatherElements::new(1), &[x[0], indices])
+        }),
+        case("GatherNd", "single elements", &[&[3, 4]], |g, x| {
+            let indices = g.add_const(tensor2(&[[0i64, 1], [2, 3], [0, 1]]));
+            g.op(GatherNd::new(0), &[x[0], indices])
+        }),
+        case("GatherNd", "rows, repeated", &[&[3, 4, 2]], |g, x| {
+            let indices = g.add_const(tensor2(&[[2i64], [0], [2]]));
+            g.op(GatherNd::new(0), &[x[0], indices])
+        }),
+        case("GatherNd", "an axis in common", &[&[2, 3, 4]], |g, x| {
+            let indices = Tensor::from_shape(&[2, 2, 1], &[2i64, 0, 1, 1]).unwrap();
+            let indices = g.add_const(indices);
+            g.op(GatherNd::new(1), &[x[0], indices])
+        }),
+        case("ScatterElements", "replacing", &[&[3, 4], &[2, 2]], |g, x| {
+            scatter_elements(g, x, ScatterReduction::None)
+        }),
+        case("ScatterElements", "adding", &[&[3, 4], &[2, 2]], |g, x| scatter_elements(g, x, ScatterReduction::Add)),
+        case("ScatterNd", "replacing rows", &[&[3, 4], &[2, 4]], |g, x| {
+            let indices = g.add_const(tensor2(&[[2i64], [0]]));
+            g.op(ScatterNd::new(ScatterReduction::None), &[x[0], indices, x[1]])
+        }),
+        case("ScatterNd", "a block, which tract writes as a concatenation", &[&[3, 4], &[1, 4]], |g, x| {
+            let indices = Tensor::from_shape(&[1, 4, 2], &[1i64, 0, 1, 1, 1, 2, 1, 3]).unwrap();
+            let indices = g.add_const(indices);
+            g.op(ScatterNd::new(ScatterReduction::None), &[x[0], indices, x[1]])
+        }),
+        case("ScatterNd", "adding, twice to one place", &[&[3, 4], &[3]], |g, x| {
+            let indices = g.add_const(tensor2(&[[2i64, 1], [0, 0], [2, 1]]));
+            g.op(ScatterNd::new(ScatterReduction::Add), &[x[0], indices, x[1]])
+        }),
+        case("Topk", "the largest", &[&[2, 6]], |g, x| top_k(g, x[0], 1, true)),
+        case("Topk", "the smallest, along an outer axis", &[&[5, 3]], |g, x| top_k(g, x[0], 0, false)),
+        case("OneHot", "where the largest is", ROW, |g, x| {
+            let largest = reduce(g, x[0], Reducer::ArgMax(false), &[1]);
+            let largest = g.op(AxisOp::Rm(1), &[largest]);
+            let (off, on) = (tensor0(0f64).into_arc_tensor(), tensor0(1f64).into_arc_tensor());
+            let hot = g.op(OneHot { axis: 1, dim: 5, off, on }, &[largest]);
+            g.op(math::mul(), &[x[0], hot])
+        }),
+        case("Trilu", "lower", &[&[2, 3, 4]], |g, x| trilu(g, x[0], false, 0)),
+        case("Trilu", "upper, above the diagonal", &[&[3, 4]], |g, x| trilu(g, x[0], true, 1)),
         case("Pad", "a constant", &[&[2, 3]], |g, x| {
             pad(g, x[0], &[(1, 0), (2, 1)], PadMode::Constant(tensor0(5f32).into()))
         }),
@@ -407,7 +504,8 @@ fn rules_agree_with_finite_differences() {
 
 #[test]
 fn every_rule_has_a_case() {
-    let elsewhere = ["Conv", "MaxPool", "SumPool"]; // in gradients_conv
+    // In gradients_conv and operators; the last has no finite differences.
+    let elsewhere = ["Conv", "MaxPool", "SumPool", "Deconv", "Resample", "GridSample", "FakeQuantize"];
     let cases = cases();
     for operator in autodiff::operators() {
         let has_case = elsewhere.contains(&operator) || cases.iter().any(|case| case.rule == operator);
@@ -446,6 +544,36 @@ fn kinks_have_torchs_gradient() {
         for (level, found) in gradients(&model, std::slice::from_ref(&point), &ones) {
             assert_eq!(found[0], *expected, "{what} at {at:?}, {level:?}");
         }
+    }
+}
+
+/// torch's `fake_quantize_per_tensor_affine` and `fake_quantize_per_channel_affine`: values and gradients, at and beyond the
+/// ends of the range too.
+#[test]
+fn quantisation_lets_the_gradient_through_where_it_does_not_clip() {
+    let one = FakeQuantize { scale: tvec![0.5], zero_point: tvec![3.0], low: 0.0, high: 7.0, axis: 0 };
+    // Steps of a half from -1.5 to 2; at 0.25 and 0.75 even multiples win.
+    let values: [f32; 8] = [-1.76, -1.74, -1.0, 0.25, 0.75, 1.9, 2.24, 2.26];
+    let rounded = [-1.5, -1.5, -1.0, 0.0, 1.0, 2.0, 2.0, 2.0];
+    check_quantisation(one, &[8], &values, &rounded, &[0.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.0]);
+
+    let two = FakeQuantize { scale: tvec![1.0, 0.1], zero_point: tvec![0.0, 0.0], low: -2.0, high: 1.0, axis: 1 };
+    let values: [f32; 8] = [-3.0, 0.3, 0.14, 0.16, -2.0, 1.6, -0.22, -0.28];
+    let rounded = [-2.0, 0.0, 0.1, 0.1, -2.0, 1.0, -0.2, -0.2];
+    check_quantisation(two, &[2, 2, 2], &values, &rounded, &[0.0, 1.0, 1.0, 0.0, 1.0, 0.0, 1.0, 0.0]);
+}
+
+fn check_quantisation(op: FakeQuantize, shape: &[usize], at: &[f32], values: &[f64], expected: &[f64]) {
+    let mut graph = Graph::new(DatumType::F32);
+    let input = graph.input(shape);
+    let output = graph.op(op, &[input]);
+    let model = graph.finish(output);
+    let point = Tensor::from_shape(shape, at).unwrap();
+    let ones = Tensor::from_shape(shape, &vec![1f32; at.len()]).unwrap();
+    let found = numbers(&run(&model, Level::Optimised, std::slice::from_ref(&point))[0]);
+    assert!(found.iter().zip(values).all(|(found, value)| (found - value).abs() < 1e-6), "{found:?}, not {values:?}");
+    for (level, found) in gradients(&model, &[point], &ones) {
+        assert_eq!(found[0], expected, "{level:?}");
     }
 }
 

@@ -22,6 +22,7 @@ mod loading;
 mod mcunet;
 mod methods;
 mod network;
+mod operators;
 mod perturbations;
 mod preprocessing;
 mod protocols;

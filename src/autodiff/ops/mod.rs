@@ -15,6 +15,7 @@ mod max_pool;
 mod pullback;
 mod repeat;
 mod resample;
+mod scatter_add;
 mod split;
 mod sum_pool;
 
@@ -32,5 +33,6 @@ pub(super) use pullback::pulled_back;
 pub use pullback::{Pull, Real, pullback};
 pub(super) use repeat::Repeat;
 pub use resample::{Resample, Taps};
+pub(super) use scatter_add::{Places, ScatterAdd};
 pub(super) use split::Split;
 pub(super) use sum_pool::SumPoolGradient;

@@ -1,7 +1,7 @@
 //! Arithmetic of two tensors, with broadcasting.
 
 use tract_onnx::tract_core::internal::*;
-use tract_onnx::tract_core::ops::math::{self, Add, Div, Max, Min, Mul, Pow, Sub};
+use tract_onnx::tract_core::ops::math::{self, Add, Div, Max, Min, Mul, Pow, Rem, Sub};
 
 use super::broadcast::unbroadcast;
 use super::scalar;
@@ -68,6 +68,18 @@ pub(super) fn pow(_op: &Pow, node: &mut Adjoint<'_>) -> RuleResult {
         let log = node.wire("log", math::ln(), &[base])?;
         let slope = node.wire("slope", math::mul(), &[node.output(0), log])?;
         node.wire("scaled", math::mul(), &[gradient, slope])
+    })?;
+    Ok(tvec!(left, right))
+}
+
+/// `y = a - b trunc(a / b)`, so `db = -dy (a - y) / b`.
+pub(super) fn rem(_op: &Rem, node: &mut Adjoint<'_>) -> RuleResult {
+    let gradient = node.output_gradient()?;
+    let left = partial(node, 0, |_| Ok(gradient))?;
+    let right = partial(node, 1, |node| {
+        let whole = node.wire("whole", math::sub(), &[node.output(0), node.input(0)])?;
+        let times = node.wire("times", math::div(), &[whole, node.input(1)])?;
+        node.wire("scaled", math::mul(), &[gradient, times])
     })?;
     Ok(tvec!(left, right))
 }

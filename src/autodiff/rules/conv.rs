@@ -14,7 +14,7 @@ use tract_onnx::tract_core::internal::*;
 use tract_onnx::tract_core::ops::array::Slice;
 use tract_onnx::tract_core::ops::cnn::{Conv, KernelFormat, PaddingSpec, PoolSpec};
 use tract_onnx::tract_core::ops::einsum::EinSum;
-use tract_onnx::tract_core::ops::nn::{Reduce, Reducer};
+use tract_onnx::tract_core::ops::nn::{DataFormat, Reduce, Reducer};
 use tract_onnx::tract_core::tract_data::itertools::Itertools;
 
 use crate::autodiff::ops::{DepthwiseGradient, Fold, Interleave, KernelTaps, TransposedKernel};
@@ -25,7 +25,7 @@ pub(super) fn conv(op: &Conv, node: &mut Adjoint<'_>) -> RuleResult {
     ensure!(op.q_params.is_none(), "a quantised convolution has no gradient");
     ensure!(!node.is_wanted(1), "the gradient with respect to a convolution's kernel is not implemented");
     let data = if node.is_wanted(0) { Some(input_gradient(op, node)?) } else { None };
-    let bias = if node.is_wanted(2) { Some(bias_gradient(op, node)?) } else { None };
+    let bias = if node.is_wanted(2) { Some(bias_gradient(op.pool_spec.data_format, node)?) } else { None };
     Ok(tvec!(data, None, bias))
 }
 
@@ -199,11 +199,11 @@ fn wire_phase(op: &Conv, node: &mut Adjoint<'_>, phase: &[&Phase]) -> TractResul
 }
 
 /// The sum over the images and their pixels.
-fn bias_gradient(op: &Conv, node: &mut Adjoint<'_>) -> TractResult<OutletId> {
+pub(super) fn bias_gradient(format: DataFormat, node: &mut Adjoint<'_>) -> TractResult<OutletId> {
     let gradient = node.output_gradient()?;
     let bias = node.shape(node.input(2))?;
     let shape = node.shape(gradient)?;
-    let c_axis = op.pool_spec.data_format.shape(&shape)?.c_axis();
+    let c_axis = format.shape(&shape)?.c_axis();
     let axes: TVec<usize> = (0..shape.len()).filter(|&axis| axis != c_axis || bias.is_empty()).collect();
     let mut sum = node.wire("bias", Reduce::new(axes.clone(), Reducer::Sum), &[gradient])?;
     for axis in axes.into_iter().rev() {

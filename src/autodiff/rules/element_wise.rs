@@ -2,8 +2,8 @@
 
 use tract_onnx::tract_core::internal::*;
 use tract_onnx::tract_core::ops::math::{
-    self, Abs, Acos, Asin, Atan, Cos, Cosh, Erf, Exp, Ln, Neg, PowConst, Recip, Rsqrt, Sin, Sinh, Sqrt, Square, Tan,
-    Tanh,
+    self, Abs, Acos, Acosh, Asin, Asinh, Atan, Atanh, Cos, Cosh, Erf, Exp, Ln, Neg, PowConst, Recip, Rsqrt, Sin, Sinh,
+    Sqrt, Square, Tan, Tanh,
 };
 use tract_onnx::tract_core::ops::nn::{GeluApproximate, GeluExact, HardSwish, LeakyRelu, Sigmoid, Silu};
 
@@ -51,8 +51,11 @@ macro_rules! smooth {
 smooth! {
     Abs from Input: |_op, g, x| if x == T::zero() { T::zero() } else { g * x.signum() };
     Acos from Input: |_op, g, x| -g / (T::one() - x * x).sqrt();
+    Acosh from Input: |_op, g, x| g / (x * x - T::one()).sqrt();
     Asin from Input: |_op, g, x| g / (T::one() - x * x).sqrt();
+    Asinh from Input: |_op, g, x| g / (x * x + T::one()).sqrt();
     Atan from Input: |_op, g, x| g / (T::one() + x * x);
+    Atanh from Input: |_op, g, x| g / (T::one() - x * x);
     Cos from Input: |_op, g, x| -g * x.sin();
     Cosh from Input: |_op, g, x| g * x.sinh();
     Exp from Output: |_op, g, y| g * y;

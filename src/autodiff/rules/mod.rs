@@ -4,9 +4,11 @@ mod axes;
 mod binary;
 mod broadcast;
 mod conv;
+mod deconv;
 mod einsum;
 mod element_wise;
 mod gather;
+mod linear;
 mod pad;
 mod pool;
 mod quantise;
@@ -27,18 +29,23 @@ pub(super) static ALL: &[&dyn Rule] = &[
     // Products and arithmetic
     &For("EinSum", einsum::einsum),
     &For("Conv", conv::conv),
+    &For("Deconv", deconv::deconv),
     &Binary("Add", binary::add),
     &Binary("Sub", binary::sub),
     &Binary("Mul", binary::mul),
     &Binary("Div", binary::div),
     &Binary("Pow", binary::pow),
+    &Binary("Rem", binary::rem),
     &Binary("Max", binary::max),
     &Binary("Min", binary::min),
     // Functions of one number
     &ElementWise::<math::Abs>("Abs", element_wise::smooth),
     &ElementWise::<math::Acos>("Acos", element_wise::smooth),
+    &ElementWise::<math::Acosh>("Acosh", element_wise::smooth),
     &ElementWise::<math::Asin>("Asin", element_wise::smooth),
+    &ElementWise::<math::Asinh>("Asinh", element_wise::smooth),
     &ElementWise::<math::Atan>("Atan", element_wise::smooth),
+    &ElementWise::<math::Atanh>("Atanh", element_wise::smooth),
     &ElementWise::<math::Cos>("Cos", element_wise::smooth),
     &ElementWise::<math::Cosh>("Cosh", element_wise::smooth),
     &ElementWise::<math::Exp>("Exp", element_wise::smooth),
@@ -73,6 +80,8 @@ pub(super) static ALL: &[&dyn Rule] = &[
     &For("Reduce", reduce::reduce),
     &For("RmsNorm", reduce::rms_norm),
     &For("Softmax", softmax::softmax),
+    &For("CumSum", linear::cum_sum),
+    &For("Fft", linear::fft),
     // Shape
     &For("AxisOp", axes::axis_op),
     &For("FiniteReshape", axes::reshape),
@@ -84,7 +93,14 @@ pub(super) static ALL: &[&dyn Rule] = &[
     &For("StridedSlice", slice_concat::strided_slice),
     &For("Downsample", slice_concat::downsample),
     &For("Gather", gather::gather),
+    &For("GatherElements", gather::gather_elements),
+    &For("GatherNd", gather::gather_nd),
+    &For("ScatterElements", gather::scatter_elements),
+    &For("ScatterNd", gather::scatter_nd),
+    &For("Topk", gather::top_k),
+    &For("OneHot", gather::one_hot),
     &For("Pad", pad::pad),
+    &For("Trilu", linear::trilu),
     // Values passed on
     &For("Identity", select::identity),
     &For("Cast", select::cast),
