@@ -65,8 +65,9 @@ struct Case {
 fn made(input: &Value, dt: DatumType) -> Tensor {
     let shape: Vec<usize> = integers(&input["shape"]).into_iter().map(|side| side as usize).collect();
     let range = floats(&input["range"]);
-    let single = values(&shape, (range[0], range[1]), input["seed"].as_u64().unwrap()).cast_to_dt(DatumType::F32);
-    single.unwrap().cast_to_dt(dt).unwrap().into_owned()
+    let double = values(&shape, (range[0], range[1]), input["seed"].as_u64().unwrap());
+    let single = double.cast_to::<f32>().unwrap();
+    single.cast_to_dt(dt).unwrap().into_owned()
 }
 
 fn dims(tensor: &Tensor) -> Vec<i64> {

@@ -10,8 +10,15 @@ pub(super) struct Along {
     pub(super) scale: f32,
     pub(super) before: usize,
     pub(super) after: usize,
-    /// Start and end of the part that is kept, for [`Coordinates::CropAndResize`].
+    /// Start and end of the part that is enlarged, for [`Coordinates::CropAndResize`].
     pub(super) region: (f32, f32),
+}
+
+impl Along {
+    /// Whether the axis stays as it is: onnxruntime looks at the scale first, and then does not cut a region out either.
+    pub(super) fn is_kept(&self) -> bool {
+        self.scale == 1.0 && self.before == self.after
+    }
 }
 
 /// Which formula takes a position after to one before.
@@ -48,7 +55,7 @@ impl Coordinates {
             Coordinates::HalfPixel => half_pixel,
             Coordinates::HalfPixelSymmetric => {
                 let adjustment = after / (scale * before);
-                before / 2.0 * (1.0 - adjustment) + half_pixel
+                before / 2.0 * (1.0 - adjustment) + (position + 0.5) / scale - 0.5
             }
             Coordinates::PytorchHalfPixel if along.after > 1 => half_pixel,
             Coordinates::AlignCorners if along.after > 1 => position * (before - 1.0) / (after - 1.0),
@@ -142,12 +149,6 @@ pub(super) struct Interpolation {
 }
 
 impl Interpolation {
-    /// Whether nothing becomes of the axis.
-    pub(super) fn keeps(&self, along: &Along) -> bool {
-        let whole = self.coordinates != Coordinates::CropAndResize || along.region == (0.0, 1.0);
-        along.scale == 1.0 && along.before == along.after && whole
-    }
-
     /// The neighbours and their weights, for each position after. None for those outside of what was there.
     pub(super) fn rows(&self, along: &Along) -> TractResult<Vec<TVec<(usize, f32)>>> {
         ensure!(along.scale > 0.0 && along.before > 0, "an axis of length {} scaled by {}", along.before, along.scale);

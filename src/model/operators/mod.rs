@@ -1,6 +1,7 @@
 //! ONNX operators that the program reads for itself: where tract computes something else than ONNX's reference, or nothing
 //! that a gradient could be taken of.
 
+mod conv_transpose;
 mod grid_sample;
 mod interpolation;
 mod lrn;
@@ -11,6 +12,7 @@ use tract_onnx::Onnx;
 /// tract's reader of ONNX files, with the program's own operators among its own.
 pub fn onnx() -> Onnx {
     let mut onnx = tract_onnx::onnx();
+    onnx.op_register.insert("ConvTranspose", conv_transpose::conv_transpose);
     onnx.op_register.insert("GridSample", grid_sample::grid_sample);
     onnx.op_register.insert("LRN", lrn::lrn);
     onnx.op_register.insert("Resize", resize::resize);

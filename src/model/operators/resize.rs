@@ -182,7 +182,7 @@ impl Resize {
         for request in self.requested(before, value)? {
             let length = before[request.axis];
             let along = Along { scale: request.scale, before: length, after: request.after, region: request.region };
-            if !self.interpolation.keeps(&along) {
+            if !along.is_kept() {
                 taps.push(Taps { axis: request.axis, length, rows: self.interpolation.rows(&along)? });
             }
         }
