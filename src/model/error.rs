@@ -40,9 +40,23 @@ pub enum ModelProblem {
     /// The file ends early.
     #[error("the file is cut off: it ends in the middle of a field")]
     Truncated,
-    /// The file contradicts itself.
+    /// The file can't be read as a message.
     #[error("the file is broken: {0}")]
     Broken(String),
+    /// The graph contradicts itself.
+    #[error("the graph is not sound: {0}")]
+    Malformed(String),
+    /// A network that only makes sense, or runs, elsewhere.
+    #[error("{what}: {remedy}")]
+    Unsuitable {
+        /// What it is, by the operator that shows it.
+        what: String,
+        /// What to export instead.
+        remedy: String,
+    },
+    /// The folder holds several models, or other files than models.
+    #[error("{0}")]
+    Folder(String),
     /// A valid network that does not turn one image into scores of classes.
     #[error("not an image classifier: {0}")]
     NotClassifier(String),

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
+use std::fmt;
 use std::ops::Range;
 
 use anyhow::Context as _;
@@ -39,11 +40,12 @@ pub(super) struct Graph {
 /// Types the graph for an input of one image of this shape. `output` is the name that the user gave, if any; `batch` the
 /// batch size that the file fixes, if any.
 pub(super) fn build(
-    file: OnnxFile,
+    mut file: OnnxFile,
     shape: [usize; 4],
     output: Option<&str>,
     batch: Option<usize>,
 ) -> Result<Graph, ModelProblem> {
+    file.fold_branches(shape)?;
     let outputs = wanted(&file, output)?;
     let nodes = file.nodes();
     let result = translate(file, shape, nodes, &outputs).and_then(|Translated { typed, names, tensors }| {
@@ -179,10 +181,17 @@ fn type_graph(mut model: InferenceModel) -> TractResult<Typed> {
 type Translation = (usize, Range<usize>, TVec<OutletId>);
 
 /// Translates node by node, and writes down which typed nodes each became.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Recorder {
     /// The node, the typed nodes made for it, and where its outputs are.
     record: RefCell<Vec<Translation>>,
+}
+
+/// tract puts this into its messages.
+impl fmt::Debug for Recorder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("to a typed one")
+    }
 }
 
 impl Translate<InferenceFact, Box<dyn InferenceOp>, TypedFact, Box<dyn TypedOp>> for Recorder {

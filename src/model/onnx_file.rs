@@ -1,20 +1,22 @@
 //! The ONNX file as a message: read, checked, and asked what it takes and gives, before tract sees the graph.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{BufReader, Read, Seek};
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
-use tract_onnx::pb::tensor_proto::{DataLocation, DataType};
+use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::pb::tensor_shape_proto::dimension::Value as Dimension;
 use tract_onnx::pb::type_proto::Value as Type;
 use tract_onnx::pb::{AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto, attribute_proto};
 use tract_onnx::prelude::Framework;
 
-use super::error::{ExternalDataProblem, GIT_LFS, MissingOperator, ModelProblem};
+use super::error::{MissingOperator, ModelProblem};
 use super::names::OnnxNode;
+use super::operators::onnx;
 use super::output::{self, OutputSpec};
-use super::wire::{self, NodeMetadata, WireError};
+use super::wire::{self, NodeMetadata, Scan, WireError};
+use super::{file_kind, passes};
 use crate::text::Literal;
 
 /// A model as its file has it.
@@ -47,32 +49,48 @@ impl OnnxFile {
         }
         let mut start = Vec::new();
         file.by_ref().take(64).read_to_end(&mut start)?;
-        if let Some(kind) = looks_like(&start) {
+        if let Some(kind) = file_kind::looks_like(&start, &mut file) {
             return Err(ModelProblem::NotOnnx { looks_like: Some(kind) });
         }
         file.rewind()?;
-        let metadata = wire::scan(&mut BufReader::new(file), status.len())?;
+        let scan = wire::scan(&mut BufReader::new(file), status.len());
+        let scan = scan.map_err(|error| match (ModelProblem::from(error), file_kind::by_name(path)) {
+            (ModelProblem::NotOnnx { looks_like: None }, kind) => ModelProblem::NotOnnx { looks_like: kind },
+            (problem, _) => problem,
+        })?;
         let proto = tract_onnx::onnx().proto_model_for_path(path).map_err(|error| undecodable(&error))?;
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        OnnxFile { proto, folder: Some(parent.to_owned()), metadata }.checked()
+        Self::checked(proto, Some(parent), scan)
     }
 
     /// Reads a model that is in memory.
     pub(super) fn from_bytes(mut bytes: &[u8]) -> Result<OnnxFile, ModelProblem> {
-        let metadata = wire::scan(&mut std::io::Cursor::new(bytes), bytes.len() as u64)?;
+        let scan = wire::scan(&mut std::io::Cursor::new(bytes), bytes.len() as u64)?;
         let proto = tract_onnx::onnx().proto_model_for_read(&mut bytes).map_err(|error| undecodable(&error))?;
-        OnnxFile { proto, folder: None, metadata }.checked()
+        Self::checked(proto, None, scan)
     }
 
-    fn checked(mut self) -> Result<OnnxFile, ModelProblem> {
-        let graph = self.proto.graph.as_mut().ok_or(ModelProblem::NotOnnx { looks_like: None })?;
-        check_structure(graph)?;
-        check_operators(graph)?;
-        check_external_data(graph, self.folder.as_deref())?;
-        for node in &mut graph.node {
-            spell_out_default(node);
+    /// Looks over a message, and makes it simpler.
+    fn checked(mut proto: ModelProto, folder: Option<&Path>, scan: Scan) -> Result<OnnxFile, ModelProblem> {
+        check_structure(proto.graph.as_ref().ok_or(ModelProblem::NotOnnx { looks_like: None })?)?;
+        let mut metadata = passes::flatten(&mut proto, scan)?;
+        let folder = proto.graph.as_mut().map(|graph| passes::locate_external_data(graph, folder)).transpose()?.flatten();
+        passes::lower(&mut proto, &mut metadata, folder.as_deref())?;
+        let mut file = OnnxFile { proto, folder, metadata };
+        if let Some(graph) = &mut file.proto.graph {
+            check_operators(graph)?;
+            graph.node.iter_mut().for_each(spell_out_default);
         }
-        Ok(self)
+        Ok(file)
+    }
+
+    /// Puts branches in the place of every `If` that is decided for an input of this shape.
+    pub(super) fn fold_branches(&mut self, shape: [usize; 4]) -> Result<(), ModelProblem> {
+        let input = self.input()?.name;
+        let folder = self.folder.as_ref().map(|folder| folder.to_string_lossy().into_owned());
+        passes::fold_branches(&mut self.proto, &mut self.metadata, &input, shape, folder.as_deref())?;
+        self.proto.graph.iter_mut().flat_map(|graph| &mut graph.node).for_each(spell_out_default);
+        Ok(())
     }
 
     fn graph(&self) -> &GraphProto {
@@ -184,23 +202,6 @@ fn undecodable(error: &tract_onnx::prelude::TractError) -> ModelProblem {
     ModelProblem::Broken(super::error::reason(error))
 }
 
-/// What a file is that is often mistaken for an ONNX model, by its first bytes.
-fn looks_like(start: &[u8]) -> Option<&'static str> {
-    let kinds: &[(usize, &[u8], &str)] = &[
-        (0, b"version https://git-lfs", GIT_LFS),
-        (0, b"PK\x03\x04", "a zip archive, such as a PyTorch checkpoint"),
-        (0, b"\x80\x02", "a Python pickle, such as an old PyTorch checkpoint"),
-        (0, b"\x89HDF", "an HDF5 file, such as a Keras model"),
-        (4, b"TFL3", "a TensorFlow Lite model"),
-        (8, b"{\"__metadata__\"", "a safetensors file"),
-        (8, b"{\"", "a safetensors file"),
-        (0, b"\x89PNG", "an image"),
-        (0, b"\xff\xd8\xff", "an image"),
-        (0, b"<", "a web page"),
-    ];
-    kinds.iter().find(|(at, bytes, _)| start.get(*at..).is_some_and(|rest| rest.starts_with(bytes))).map(|kind| kind.2)
-}
-
 /// Refuses graphs whose nodes and outputs name tensors that nothing makes.
 fn check_structure(graph: &GraphProto) -> Result<(), ModelProblem> {
     let mut known: HashSet<&str> = graph.input.iter().map(|input| input.name.as_str()).collect();
@@ -210,72 +211,38 @@ fn check_structure(graph: &GraphProto) -> Result<(), ModelProblem> {
     for node in &graph.node {
         // An input that is left out has an empty name.
         if let Some(missing) = node.input.iter().find(|input| !input.is_empty() && !known.contains(input.as_str())) {
-            return Err(ModelProblem::Broken(format!(
+            return Err(ModelProblem::Malformed(format!(
                 "the node {:?} uses {missing:?}, which nothing in the file makes",
                 node.name
             )));
         }
     }
     if let Some(output) = graph.output.iter().find(|output| !known.contains(output.name.as_str())) {
-        return Err(ModelProblem::Broken(format!("nothing in the file makes its output {:?}", output.name)));
+        return Err(ModelProblem::Malformed(format!("nothing in the file makes its output {:?}", output.name)));
     }
     Ok(())
 }
 
-/// Lists the operators that tract lacks.
+/// Lists the operators that tract lacks, those in branches included.
 fn check_operators(graph: &GraphProto) -> Result<(), ModelProblem> {
-    let known = tract_onnx::onnx().op_register.0;
+    let known = onnx().op_register.0;
     let mut missing: Vec<MissingOperator> = Vec::new();
-    for node in graph.node.iter().filter(|node| !known.contains_key(&node.op_type)) {
-        match missing.iter_mut().find(|entry| entry.operator == node.op_type) {
-            Some(entry) => entry.count += 1,
-            None => missing.push(MissingOperator { operator: node.op_type.clone(), node: node.name.clone(), count: 1 }),
+    let mut graphs = vec![graph];
+    while let Some(graph) = graphs.pop() {
+        for node in &graph.node {
+            graphs.extend(node.attribute.iter().flat_map(|attribute| attribute.g.iter().chain(&attribute.graphs)));
+            if known.contains_key(&node.op_type) {
+                continue;
+            }
+            match missing.iter_mut().find(|entry| entry.operator == node.op_type) {
+                Some(entry) => entry.count += 1,
+                None => {
+                    missing.push(MissingOperator { operator: node.op_type.clone(), node: node.name.clone(), count: 1 });
+                }
+            }
         }
     }
     if missing.is_empty() { Ok(()) } else { Err(ModelProblem::Operators(missing)) }
-}
-
-/// Refuses weights in files outside the model's folder, and names those that are missing or too short.
-fn check_external_data(graph: &GraphProto, folder: Option<&Path>) -> Result<(), ModelProblem> {
-    let root = folder.map(Path::canonicalize).transpose()?;
-    let mut lengths: HashMap<&str, Result<u64, ExternalDataProblem>> = HashMap::new();
-    let attributes = graph.node.iter().flat_map(|node| &node.attribute).filter_map(|attribute| attribute.t.as_ref());
-    let external = |tensor: &&TensorProto| tensor.data_location == Some(DataLocation::External as i32);
-    for tensor in graph.initializer.iter().chain(attributes).filter(external) {
-        let entry = |key: &str| tensor.external_data.iter().find(|entry| entry.key == key).map(|e| e.value.as_str());
-        let location = entry("location").unwrap_or_default();
-        let length = lengths.entry(location).or_insert_with(|| length_within(root.as_deref(), location)).clone();
-        let end = || -> Option<u64> {
-            let number = |key| entry(key).map_or(Some(0), |value| value.parse::<u64>().ok());
-            number("offset")?.checked_add(number("length")?)
-        };
-        let checked = length.and_then(|found| match end() {
-            None => Err(ExternalDataProblem::Position),
-            Some(needed) if needed > found => Err(ExternalDataProblem::Short { found, needed }),
-            Some(_) => Ok(()),
-        });
-        checked.map_err(|cause| ModelProblem::ExternalData {
-            tensor: tensor.name.clone(),
-            location: location.to_owned(),
-            cause,
-        })?;
-    }
-    Ok(())
-}
-
-/// The length in bytes of a file that must lie inside the folder, links followed.
-fn length_within(root: Option<&Path>, location: &str) -> Result<u64, ExternalDataProblem> {
-    let inside = |component| matches!(component, Component::Normal(_) | Component::CurDir);
-    if !Path::new(location).components().all(inside) {
-        return Err(ExternalDataProblem::Outside);
-    }
-    let root = root.ok_or(ExternalDataProblem::Missing)?;
-    let path = root.join(location).canonicalize().map_err(|_| ExternalDataProblem::Missing)?;
-    if !path.starts_with(root) {
-        return Err(ExternalDataProblem::Outside);
-    }
-    let status = path.metadata().map_err(|_| ExternalDataProblem::Missing)?;
-    if status.is_file() { Ok(status.len()) } else { Err(ExternalDataProblem::Missing) }
 }
 
 /// ONNX says that `ConstantOfShape` without a value makes float32 zeros; tract 0.23.9 makes float64 ones, which then fit

@@ -3,6 +3,7 @@
 //! They work in f16, f32 and f64, in every memory layout that tract's own spatial operators know, and follow tract when
 //! it changes that layout, so that a gradient does not stop the optimisation of the forward pass.
 
+mod detached;
 mod fake_quantize;
 mod fold;
 mod geometry;
@@ -19,6 +20,7 @@ mod scatter_add;
 mod split;
 mod sum_pool;
 
+pub use detached::Detached;
 pub use fake_quantize::FakeQuantize;
 pub(super) use fake_quantize::StraightThrough;
 pub(super) use fold::{DepthwiseGradient, Fold};

@@ -104,6 +104,7 @@ pub(super) static ALL: &[&dyn Rule] = &[
     // Values passed on
     &For("Identity", select::identity),
     &For("Cast", select::cast),
+    &For("Detached", select::detached),
     &For("Iff", select::iff),
     // Quantisation
     &For("FakeQuantize", quantise::fake_quantize),

@@ -7,7 +7,7 @@ use tract_onnx::tract_core::ops::logic::Iff;
 
 use super::broadcast::unbroadcast;
 use super::scalar;
-use crate::autodiff::{Adjoint, RuleResult};
+use crate::autodiff::{Adjoint, Detached, RuleResult};
 
 pub(super) fn identity(_op: &Identity, node: &mut Adjoint<'_>) -> RuleResult {
     Ok(tvec!(Some(node.output_gradient()?)))
@@ -21,6 +21,11 @@ pub(super) fn cast(_op: &Cast, node: &mut Adjoint<'_>) -> RuleResult {
         return Ok(tvec!(Some(gradient)));
     }
     dt.is_float().then(|| node.wire("cast", cast_to(dt), &[gradient])).transpose().map(|partial| tvec!(partial))
+}
+
+/// Constant by decree.
+pub(super) fn detached(_op: &Detached, _node: &mut Adjoint<'_>) -> RuleResult {
+    Ok(tvec!(None))
 }
 
 /// The chosen operand receives the gradient, the other none; the condition has none.

@@ -3,16 +3,26 @@
 
 mod conv_transpose;
 mod grid_sample;
+mod helpers;
 mod interpolation;
 mod lrn;
+mod quantise;
 mod resize;
+mod slice;
 
 use tract_onnx::Onnx;
+
+pub(in crate::model) use helpers::{ADDITIVE_MASK, DETACHED};
 
 /// tract's reader of ONNX files, with the program's own operators among its own.
 pub fn onnx() -> Onnx {
     let mut onnx = tract_onnx::onnx();
     onnx.op_register.insert("ConvTranspose", conv_transpose::conv_transpose);
+    onnx.op_register.insert("QuantizeLinear", quantise::quantize);
+    onnx.op_register.insert("DequantizeLinear", quantise::dequantize);
+    onnx.op_register.insert("Slice", slice::slice);
+    onnx.op_register.insert(DETACHED, helpers::detached);
+    onnx.op_register.insert(ADDITIVE_MASK, helpers::additive_mask);
     onnx.op_register.insert("GridSample", grid_sample::grid_sample);
     onnx.op_register.insert("LRN", lrn::lrn);
     onnx.op_register.insert("Resize", resize::resize);
