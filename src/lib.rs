@@ -10,7 +10,8 @@
 //! term   triage   explain   terminal graphics | filters, marks | one trait, one registry, a file per method
 //! gallery   model           images on disk | ONNX, preprocessing, labels, plans
 //! raster    autodiff        pixels in, pixels out | reverse mode over a tract graph
-//! text     random           strangers' text, made safe to show | random numbers, the same on any number of threads
+//! text   random   guard     strangers' text, made safe to show | random numbers, the same on any number of threads |
+//!                           strangers' code, whose panics are answers
 //! ```
 
 pub mod app;
@@ -19,6 +20,7 @@ pub mod cli;
 pub mod evidence;
 pub mod explain;
 pub mod gallery;
+pub mod guard;
 pub mod model;
 pub mod random;
 pub mod raster;

@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::io::BufReader;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use image::DynamicImage;
@@ -21,6 +20,7 @@ use super::scores::OutputActivation;
 use super::settings::{Layout, Origin, Overrides, Resize, Setting, Settings, Size};
 use super::source::{Files, ModelSource};
 use super::{Network, builtin, doubts, hub, sidecar};
+use crate::guard;
 use crate::raster::npy::{self, NpyError};
 use crate::text::{Escaped, escape};
 
@@ -132,6 +132,7 @@ impl Classifier {
             let batch = file.input()?.sides[0];
             let graph = graph::build(file, settings.shape(), asked, batch)?;
             let network = self.decision.network(graph.typed, graph.names, (graph.logits, graph.own))?;
+            network.first_run()?;
             Ok(Classifier {
                 source: self.source.clone(),
                 name: self.name.clone(),
@@ -192,7 +193,7 @@ impl Classifier {
         let graph = graph::build(file, settings.shape(), asked_name, input.sides[0])?;
         let mut decision = activation::decide(&graph, &sources)?;
         let mut network = decision.network(graph.typed.clone(), graph.names.clone(), (graph.logits, graph.own))?;
-        let looks = activation::looks_like(&network.trial()?);
+        let looks = activation::looks_like(&network.first_run()?);
         if decision.origin == Origin::Guess && looks == Looks::Probabilities {
             decision.take_logarithms();
             network = decision.network(graph.typed, graph.names, (graph.logits, graph.own))?;
@@ -315,15 +316,14 @@ impl Classifier {
     }
 }
 
-/// Does `load`. tract checks much, but not everything; a strange file must never take the program down.
+/// Does `load`. A strange file must never take the program down.
 fn guarded(
     source: &ModelSource,
     load: impl FnOnce() -> Result<Classifier, ModelProblem>,
 ) -> Result<Classifier, ModelError> {
-    let loaded = catch_unwind(AssertUnwindSafe(load)).unwrap_or_else(|panic| {
-        let text = panic.downcast_ref::<String>().map(String::as_str);
-        let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("unknown");
-        Err(ModelProblem::Broken(format!("tract gave up: {}", escape(text))))
+    let loaded = guard::quietly(load).unwrap_or_else(|panic| {
+        let reason = escape(&panic).into_owned();
+        Err(ModelProblem::Tract { attempt: "tract gave up on the graph", reason })
     });
     loaded.map_err(|problem| ModelError { path: Escaped::from(source.to_string().as_str()), problem })
 }

@@ -76,6 +76,9 @@ pub enum ModelProblem {
         /// The operator.
         operator: &'static str,
     },
+    /// The same, where the network has several outputs.
+    #[error("not an image classifier: {0}")]
+    WrongOutput(String),
     /// tract has no implementation of these operators.
     #[error("tract cannot run {}", list(.0))]
     Operators(Vec<MissingOperator>),
@@ -190,7 +193,7 @@ impl ModelError {
             }
             ModelProblem::Empty | ModelProblem::Truncated => "copy or export the file again",
             ModelProblem::FixedBatch(_) => "export it with a batch of 1, or with a dynamic batch",
-            ModelProblem::NotClassifier(_) => "where one of several outputs holds the scores, name it with --output",
+            ModelProblem::WrongOutput(_) => "where one of several outputs holds the scores, name it with --output",
             ModelProblem::Operators(_) => "export with another opset, or without the layer that needs it",
             _ => return None,
         })
@@ -208,15 +211,60 @@ fn quoted(names: &[String]) -> String {
     names.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ")
 }
 
-/// The most characters of somebody else's error that are worth showing.
-const LONGEST_REASON: usize = 400;
-
-/// tract's error with its causes, on one line, shortened: it quotes whole nodes, weights and all.
+/// tract's error with its causes, on one line. It quotes whole nodes, weights and all, and the cause comes last: so each link
+/// of the chain is shortened, and where there are too many, those in the middle go.
 pub(super) fn reason(error: &tract_onnx::prelude::TractError) -> String {
-    let text = format!("{error:#}").split_whitespace().collect::<Vec<_>>().join(" ");
-    let text = escape(&text);
-    match text.char_indices().nth(LONGEST_REASON) {
+    /// The most characters of a link, of the last one, and the most links.
+    const LONGEST: usize = 120;
+    const LONGEST_CAUSE: usize = 300;
+    const MOST: usize = 4;
+    let mut links: Vec<String> = error.chain().map(|link| without_dumps(&link.to_string())).collect();
+    links.retain(|link| !link.is_empty());
+    links.dedup();
+    let count = links.len();
+    if count > MOST {
+        links.drain(2..count - (MOST - 2));
+    }
+    let last = links.len().saturating_sub(1);
+    let shorten = |(at, link): (usize, &String)| shortened(link, if at == last { LONGEST_CAUSE } else { LONGEST });
+    escape(&links.iter().enumerate().map(shorten).collect::<Vec<_>>().join(": ")).into_owned()
+}
+
+/// A message on one line, up to the first value that is printed with all its fields.
+fn without_dumps(text: &str) -> String {
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let Some(start) = text.find(" { ") else { return text };
+    let before = &text[..start];
+    let kept = before.rfind(' ').map_or("", |word| &before[..word]);
+    kept.trim_end_matches([':', ' ']).to_owned()
+}
+
+fn shortened(text: &str, longest: usize) -> String {
+    match text.char_indices().nth(longest) {
         Some((end, _)) => format!("{}...", &text[..end]),
-        None => text.into_owned(),
+        None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::Context as _;
+
+    use super::*;
+
+    #[test]
+    fn the_cause_is_kept_and_dumps_are_not() {
+        let chain = |links: usize| {
+            let mut error = Err::<(), _>(anyhow::anyhow!("Clashing resolution for expression. 3=5"));
+            for link in 0..links {
+                error = error.context(format!("Translating node #{link} \"/f/If\" If Recorder {{ record: [\n 1, 2 ] }}"));
+            }
+            reason(&error.unwrap_err())
+        };
+        assert_eq!(chain(1), "Translating node #0 \"/f/If\" If: Clashing resolution for expression. 3=5");
+        let long = chain(40);
+        assert!(long.ends_with("Clashing resolution for expression. 3=5") && long.len() < 400, "{long}");
+        let dump = anyhow::anyhow!("x".repeat(5000)).context("reading");
+        assert!(reason(&dump).starts_with("reading: xxx") && reason(&dump).len() < 400);
     }
 }

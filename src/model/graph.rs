@@ -63,11 +63,13 @@ pub(super) fn build(
             names,
         })
     });
+    let others = outputs.len() > 1 || output.is_some();
     match (result, batch) {
         // The graph was made for a batch, and something in it counts on that.
         (Err(ModelProblem::Tract { .. } | ModelProblem::NotClassifier(_)), Some(batch)) if batch > 1 => {
             Err(ModelProblem::FixedBatch(batch))
         }
+        (Err(ModelProblem::NotClassifier(what)), _) if others => Err(ModelProblem::WrongOutput(what)),
         (result, _) => result,
     }
 }

@@ -70,12 +70,61 @@ impl Files {
     }
 }
 
-/// The one model of a folder.
+/// What is behind the name of a graph that was made smaller: quantised, or with half floats.
+const VARIANTS: [&str; 10] =
+    ["_quantized", "_fp16", "_float16", "_bf16", "_int8", "_uint8", "_q4", "_q4f16", "_q8", "_bnb4"];
+
+/// What else a folder may hold, in place of a graph.
+const CHECKPOINTS: [&str; 5] = ["safetensors", "bin", "pt", "pth", "h5"];
+
+/// The one model of a folder, or of the folder that Optimum puts graphs into.
 fn only_model(folder: &Path) -> Result<PathBuf, ModelProblem> {
-    let is_model = |path: &PathBuf| path.extension().is_some_and(|suffix| suffix.eq_ignore_ascii_case("onnx"));
-    let mut models: Vec<PathBuf> = folder.read_dir()?.flatten().map(|entry| entry.path()).filter(is_model).collect();
-    match models.len() {
-        1 => Ok(models.swap_remove(0)),
-        _ => Err(ModelProblem::EmptyFolder),
+    let mut models = files(folder, &["onnx"])?;
+    if models.is_empty() && folder.join("onnx").is_dir() {
+        models = files(&folder.join("onnx"), &["onnx"])?;
     }
+    if let [only] = &models[..] {
+        return Ok(only.clone());
+    }
+    let is_variant = |path: &Path| {
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy().to_lowercase();
+        VARIANTS.iter().any(|suffix| stem.ends_with(suffix) || stem.ends_with(&suffix.replace('_', "-")))
+    };
+    let whole: Vec<&PathBuf> = models.iter().filter(|path| !is_variant(path)).collect();
+    let names = |paths: &[PathBuf]| {
+        let name = |path: &PathBuf| Escaped::from(path.strip_prefix(folder).unwrap_or(path)).to_string();
+        paths.iter().map(name).collect::<Vec<_>>().join(", ")
+    };
+    match whole[..] {
+        [only] => Ok(only.clone()),
+        [] if !models.is_empty() => Err(ModelProblem::Folder(format!(
+            "the folder holds only quantised or half-precision variants of a model, {}: give the file of the one you mean",
+            names(&models)
+        ))),
+        [] => {
+            let checkpoints = files(folder, &CHECKPOINTS)?;
+            if checkpoints.is_empty() {
+                return Err(ModelProblem::EmptyFolder);
+            }
+            Err(ModelProblem::Folder(format!(
+                "the folder holds no .onnx file, but weights without a graph, {}: export them to ONNX first, for instance \
+                 with `optimum-cli export onnx`",
+                names(&checkpoints)
+            )))
+        }
+        _ => Err(ModelProblem::Folder(format!(
+            "the folder holds several models, {}: give the file of the one you mean",
+            names(&models)
+        ))),
+    }
+}
+
+/// The files of a folder with one of these suffixes, in the order of their names.
+fn files(folder: &Path, suffixes: &[&str]) -> Result<Vec<PathBuf>, ModelProblem> {
+    let fits = |path: &PathBuf| {
+        path.extension().is_some_and(|found| suffixes.iter().any(|suffix| found.eq_ignore_ascii_case(suffix)))
+    };
+    let mut files: Vec<PathBuf> = folder.read_dir()?.flatten().map(|entry| entry.path()).filter(fits).collect();
+    files.sort();
+    Ok(files)
 }

@@ -18,6 +18,8 @@ use crossbeam_channel::{Receiver, Sender};
 use crossterm::terminal;
 use thiserror::Error;
 
+use crate::guard;
+
 /// Alternate screen, cursor hidden, clicks and wheel reported with decimal coordinates, pastes bracketed.
 const ENTER: &str = "\x1b[?1049h\x1b[2J\x1b[H\x1b[?25l\x1b[?1000h\x1b[?1006h\x1b[?2004h";
 /// The reverse. It begins with the end of any string sequence or synchronized update that was cut short.
@@ -177,6 +179,9 @@ fn leave() {
 fn install_panic_hook() {
     let previous = panic::take_hook();
     panic::set_hook(Box::new(move |info| {
+        if guard::is_quiet() {
+            return;
+        }
         if OWNER.get() {
             leave();
         } else if ACTIVE.load(Ordering::SeqCst) {

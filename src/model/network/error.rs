@@ -4,6 +4,7 @@ use thiserror::Error;
 use tract_onnx::prelude::TractError;
 
 use crate::autodiff;
+use crate::model::error::reason;
 
 /// Why a network could not be built or run.
 #[derive(Debug, Error)]
@@ -19,7 +20,7 @@ pub enum NetworkError {
         all: bool,
     },
     /// tract refused.
-    #[error("{attempt}: {source:#}")]
+    #[error("{attempt}: {}", reason(source))]
     Tract {
         /// What was attempted, on which node.
         attempt: String,

@@ -127,7 +127,7 @@ fn layer(model: &TypedModel, outlet: OutletId, grids: &Grids, names: &NodeNames)
     let fact = model.outlet_fact(outlet).ok()?;
     let shape = fact.shape.as_concrete()?;
     let (node, tensor) = names.output(outlet)?;
-    if fact.datum_type != f32::datum_type() || shape[0] != 1 || MOVERS.contains(&node.operator.as_str()) {
+    if fact.datum_type != f32::datum_type() || shape.first() != Some(&1) || MOVERS.contains(&node.operator.as_str()) {
         return None;
     }
     let grid = *grids.get(&outlet).filter(|_| !grid::is_identity_window(model.node(outlet.node)))?;

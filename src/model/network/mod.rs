@@ -286,15 +286,15 @@ impl Network {
         Ok(Pass { input, logits, kept })
     }
 
-    /// The scores of an input made up for the purpose, with values between 0 and 1, finite or not: what cannot run fails
-    /// here.
+    /// Runs the network once, on noise between 0 and 1 that is always the same, with the plan that every image will need:
+    /// what fails at an image fails here already. The scores need not be finite.
     ///
     /// # Errors
-    /// As [`Network::forward`].
-    pub fn trial(&self) -> Result<Scores, NetworkError> {
+    /// When tract fails.
+    pub fn first_run(&self) -> Result<Scores, NetworkError> {
         let mut random = random(0, 0);
-        let input = ArrayD::from_shape_simple_fn(&self.input_shape[..], || random.random::<f32>());
-        Ok(self.run(Arc::new(input))?.logits)
+        let noise = ArrayD::from_shape_simple_fn(self.input_shape.clone(), || random.random::<f32>());
+        Ok(self.run(Arc::new(noise))?.logits)
     }
 
     /// The logits of one input, and nothing else: for methods that ask about many inputs, on one thread for each call.

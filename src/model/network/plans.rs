@@ -8,6 +8,7 @@ use tract_onnx::prelude::*;
 use tract_onnx::tract_core::ops::konst::Const;
 
 use super::{NetworkError, dense};
+use crate::guard;
 
 /// An optimised graph that runs. Shared between threads: every run has its own state.
 pub(super) struct Plan {
@@ -18,7 +19,8 @@ pub(super) struct Plan {
 impl Plan {
     /// Optimises `graph`. `purpose` completes "could not ...", for messages.
     pub(super) fn build(purpose: String, mut graph: TypedModel) -> Result<Plan, NetworkError> {
-        let optimised = dense::read_in_place(&mut graph).and_then(|()| {
+        let optimised = guarded(|| {
+            dense::read_in_place(&mut graph)?;
             own_constants(&mut graph)?;
             TypedRunnableModel::new(graph.into_optimized()?)
         });
@@ -31,8 +33,13 @@ impl Plan {
     /// Runs the plan.
     pub(super) fn run(&self, inputs: TVec<TValue>) -> Result<TVec<TValue>, NetworkError> {
         let failed = |source| NetworkError::Tract { attempt: format!("could not {}", self.purpose), source };
-        self.runnable.run(inputs).map_err(failed)
+        guarded(|| self.runnable.run(inputs)).map_err(failed)
     }
+}
+
+/// Does what tract might panic at.
+fn guarded<T>(work: impl FnOnce() -> TractResult<T>) -> TractResult<T> {
+    guard::quietly(work).unwrap_or_else(|panic| Err(anyhow::anyhow!("tract gave up: {panic}")))
 }
 
 /// Gives every reader of a constant a node of its own (the numbers stay shared). tract prepares a constant for its reader
