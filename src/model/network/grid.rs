@@ -1,20 +1,24 @@
 //! Where the image's rows and columns are in each tensor of a network.
 //!
 //! Shapes alone do not tell: `[1, 24, 49, 49]` may be 24 channels of 49 x 49 or the attention among 49 tokens. So the
-//! two axes are followed through the graph, from the input and from every convolution, through moves and reshapes.
-//! Where they are lost (a window partition, a flattened head), a layer has no grid, and no map can be made of it.
+//! two axes are followed through the graph, from the input and from every convolution, through moves and reshapes, digit
+//! by digit (see [`super::digits`]). Where they are not whole (within windows, in a flattened head), a layer has no grid,
+//! and no map can be made of it.
 
 use std::collections::{HashMap, HashSet};
 
 use ndarray::ArrayD;
 use tract_onnx::prelude::*;
 use tract_onnx::tract_core::internal::DimLike;
-use tract_onnx::tract_core::ops::array::{Gather, Pad, Slice, StridedSlice, TypedConcat};
+use tract_onnx::tract_core::ops::array::{FiniteReshape, Gather, Pad, Slice, StridedSlice, TypedConcat};
 use tract_onnx::tract_core::ops::change_axes::{AxisOp, InOut};
 use tract_onnx::tract_core::ops::cnn::{Conv, Deconv, MaxPool, PoolSpec, SumPool};
 use tract_onnx::tract_core::ops::downsample::Downsample;
 use tract_onnx::tract_core::ops::einsum::EinSum;
 use tract_onnx::tract_core::ops::nn::{DataFormat, Reduce, Softmax};
+
+use super::digits::Digits;
+use crate::autodiff::Resample;
 
 /// The place of the image's rows and columns among a tensor's axes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,23 +43,53 @@ pub(super) enum Grid {
     },
 }
 
-/// The grid of every outlet that has one.
-pub(super) type Grids = HashMap<OutletId, Grid>;
+/// Where rows and columns are in every outlet in which anything of them is left.
+pub(super) struct Grids(HashMap<OutletId, Digits>);
+
+impl Grids {
+    /// The grid of an outlet that has one.
+    pub(super) fn get(&self, outlet: OutletId) -> Option<Grid> {
+        self.0.get(&outlet).and_then(grid)
+    }
+}
+
+/// The grid of a tensor: all rows and all columns, or all but their last digits, on axes of their own or on one.
+fn grid(digits: &Digits) -> Option<Grid> {
+    let (mut row, mut column, mut both) = (vec![], vec![], vec![]);
+    for (index, axis) in digits.axes.iter().enumerate() {
+        match digits.chain(&axis.digits) {
+            Some((Some(_), None)) if axis.prefix == 0 => row.push(index),
+            Some((None, Some(_))) if axis.prefix == 0 => column.push(index),
+            Some((Some(rows), Some(columns))) => {
+                both.push(Grid::Tokens { axis: index, prefix: axis.prefix, rows, columns });
+            }
+            _ => {}
+        }
+    }
+    match (&row[..], &column[..], &both[..]) {
+        (&[row], &[column], []) => Some(Grid::Split { row, column }),
+        ([], [], &[tokens]) => Some(tokens),
+        _ => None,
+    }
+}
 
 /// Follows rows and columns from the input through the graph.
 pub(super) fn grids(model: &TypedModel, input: OutletId, order: &[usize]) -> TractResult<Grids> {
-    let mut grids = Grids::new();
-    if let Some(&[_, first, _, last]) = model.outlet_fact(input)?.shape.as_concrete() {
+    let mut grids = Grids(HashMap::new());
+    if let Some(sides @ &[_, first, _, last]) = model.outlet_fact(input)?.shape.as_concrete() {
         let last_is_channels = last < first && last <= 4;
         let row = if last_is_channels { 1 } else { 2 };
-        grids.insert(input, Grid::Split { row, column: row + 1 });
+        grids.0.insert(input, Digits::split(sides, row, row + 1));
     }
     for &id in order {
         let node = model.node(id);
-        let grid = through(model, node, &grids);
-        if let Some(grid) = grid.filter(|grid| fits(*grid, &shape(model, OutletId::new(id, 0)))) {
+        if let Some(digits) = through(model, node, &grids).filter(Digits::is_placed) {
+            let sides = shape(model, OutletId::new(id, 0));
             for slot in 0..node.outputs.len() {
-                grids.insert(OutletId::new(id, slot), grid);
+                let outlet = OutletId::new(id, slot);
+                if shape(model, outlet) == sides {
+                    grids.0.insert(outlet, digits.clone());
+                }
             }
         }
     }
@@ -73,11 +107,11 @@ pub(super) fn edges_that_matter(model: &TypedModel, order: &[usize], grids: &Gri
         let node = model.node(id);
         let output = OutletId::new(id, 0);
         for (slot, input) in node.inputs.iter().enumerate() {
-            let used = match grids.get(input) {
-                Some(grid @ Grid::Tokens { .. }) if reads_prefix_only(model, node, *grid) => false,
-                Some(grid @ Grid::Tokens { .. }) => {
-                    let token_by_token =
-                        through_one(model, node, slot, *grid).is_some_and(|to| grids.get(&output) == Some(&to));
+            let used = match grids.get(*input) {
+                Some(grid @ Grid::Tokens { .. }) if reads_prefix_only(model, node, grid) => false,
+                Some(Grid::Tokens { .. }) => {
+                    let passed_on = through_one(model, node, slot, &grids.0[input]).as_ref().and_then(self::grid);
+                    let token_by_token = passed_on.is_some() && passed_on == grids.get(output);
                     !token_by_token || matters.contains(&output)
                 }
                 _ => true,
@@ -115,23 +149,37 @@ fn shape(model: &TypedModel, outlet: OutletId) -> TVec<usize> {
     fact.and_then(|fact| fact.shape.as_concrete().map(TVec::from)).unwrap_or_default()
 }
 
-fn fits(grid: Grid, shape: &[usize]) -> bool {
-    match grid {
-        Grid::Split { row, column } => row < shape.len() && column < shape.len(),
-        Grid::Tokens { axis, prefix, rows, columns } => axis < shape.len() && shape[axis] >= prefix + rows * columns,
-    }
-}
-
-/// The grid of a node's output.
-fn through(model: &TypedModel, node: &TypedNode, grids: &Grids) -> Option<Grid> {
+/// Where rows and columns are in a node's output.
+fn through(model: &TypedModel, node: &TypedNode, grids: &Grids) -> Option<Digits> {
+    let after = shape(model, OutletId::new(node.id, 0));
     if let Some(spec) = window(node) {
-        return Some(spatial_axes(spec.data_format));
+        let row = match spec.data_format {
+            DataFormat::NCHW => 2,
+            DataFormat::NHWC | DataFormat::CHW => 1,
+            DataFormat::HWC => 0,
+        };
+        return (row + 1 < after.len()).then(|| Digits::split(&after, row, row + 1));
     }
     if let Some(concat) = node.op_as::<TypedConcat>() {
         return through_concat(model, node, concat.axis, grids);
     }
-    let mut tracked = node.inputs.iter().enumerate().filter_map(|(slot, input)| Some((slot, *grids.get(input)?)));
-    tracked.find_map(|(slot, grid)| through_one(model, node, slot, grid))
+    let tracked = node.inputs.iter().enumerate().filter_map(|(slot, input)| Some((slot, grids.0.get(input)?)));
+    let mut found: Option<Digits> = None;
+    for digits in tracked.filter_map(|(slot, digits)| through_one(model, node, slot, digits)) {
+        match &mut found {
+            None => found = Some(digits),
+            // Queries bring one axis to their product with the keys, windows another.
+            Some(found) if (found.rows, found.columns) == (digits.rows, digits.columns) => {
+                for (axis, other) in found.axes.iter_mut().zip(digits.axes) {
+                    if !axis.is_placed() {
+                        *axis = other;
+                    }
+                }
+            }
+            Some(_) => {}
+        }
+    }
+    found
 }
 
 /// The window of a convolution or pooling operator.
@@ -151,60 +199,59 @@ pub(super) fn is_identity_window(node: &TypedNode) -> bool {
     !node.op_is::<Conv>() && !node.op_is::<Deconv>() && window(node).is_some_and(one)
 }
 
-fn spatial_axes(format: DataFormat) -> Grid {
-    let row = match format {
-        DataFormat::NCHW => 2,
-        DataFormat::NHWC | DataFormat::CHW => 1,
-        DataFormat::HWC => 0,
-    };
-    Grid::Split { row, column: row + 1 }
-}
-
 /// A class token set before the patches becomes a prefix.
-fn through_concat(model: &TypedModel, node: &TypedNode, axis: usize, grids: &Grids) -> Option<Grid> {
-    let first = node.inputs.iter().position(|input| grids.contains_key(input))?;
-    let grid = grids[&node.inputs[first]];
-    let before: usize =
-        node.inputs[..first].iter().map(|input| shape(model, *input).get(axis).copied().unwrap_or(0)).sum();
-    match grid {
-        Grid::Tokens { axis: tokens, prefix, rows, columns } if tokens == axis => {
-            Some(Grid::Tokens { axis, prefix: prefix + before, rows, columns })
+fn through_concat(model: &TypedModel, node: &TypedNode, axis: usize, grids: &Grids) -> Option<Digits> {
+    let first = node.inputs.iter().position(|input| grids.0.contains_key(input))?;
+    let mut digits = grids.0[&node.inputs[first]].clone();
+    let length = |input: &OutletId| shape(model, *input).get(axis).copied().unwrap_or(0);
+    let before: usize = node.inputs[..first].iter().map(length).sum();
+    match grid(&digits) {
+        Some(Grid::Tokens { axis: tokens, .. }) if tokens == axis => {
+            digits.axes[axis].prefix += before;
+            Some(digits)
         }
-        Grid::Split { row, column } if row == axis || column == axis => None,
-        grid => Some(grid),
+        _ => Some(digits.without(axis, node.inputs.iter().map(length).sum())),
     }
 }
 
-/// Where the grid of input `slot` lies in the output of `node`, if its positions are still those of the image.
-fn through_one(model: &TypedModel, node: &TypedNode, slot: usize, grid: Grid) -> Option<Grid> {
+/// Where the rows and columns of input `slot` are in the output of `node`, as far as its positions are still theirs.
+fn through_one(model: &TypedModel, node: &TypedNode, slot: usize, digits: &Digits) -> Option<Digits> {
     let before = shape(model, node.inputs[slot]);
     let after = shape(model, OutletId::new(node.id, 0));
+    let same = |axis: usize| Some(axis);
     if let Some(op) = node.op_as::<AxisOp>() {
-        return through_axes(op, grid, &before);
+        return through_axes(op, digits, &before, &after);
+    }
+    if node.op_is::<FiniteReshape>() {
+        return Some(digits.reshaped(0, &before, &after));
     }
     if let Some(op) = node.op_as::<EinSum>() {
-        return moved(grid, |axis| op.axes.axis((InOut::In(slot), axis)).ok()?.outputs[0].first().copied());
+        let place = |to: usize| op.axes.axis((InOut::Out(0), to)).ok()?.inputs.get(slot)?.first().copied();
+        return Some(digits.moved(&after, place, &before));
     }
     if let Some(op) = node.op_as::<Slice>() {
-        return through_slice(op, grid, before[op.axis]);
+        return Some(through_slice(op, digits.clone(), before[op.axis]));
     }
     if let Some(op) = node.op_as::<Gather>() {
-        return (slot == 0 && before.len() == after.len() && !axes(grid).contains(&op.axis)).then_some(grid);
+        return if slot == 0 { through_gather(model, node, op.axis, digits) } else { None };
     }
-    if let Some(op) = node.op_as::<Softmax>()
-        && axes(grid).iter().any(|axis| op.axes.contains(axis))
-    {
+    let lost = node.op_as::<Softmax>().map(|op| &op.axes).or(node.op_as::<Reduce>().map(|op| &op.axes));
+    if let Some(lost) = lost {
+        return Some(lost.iter().fold(digits.clone(), |digits, axis| digits.without(*axis, after[*axis])));
+    }
+    if before.len() != after.len() {
         return None;
     }
-    if let Some(op) = node.op_as::<Reduce>()
-        && axes(grid).iter().any(|axis| op.axes.contains(axis))
-    {
-        return None;
+    let resizes = node.op_is::<Pad>()
+        || node.op_is::<Downsample>()
+        || node.op_is::<Resample>()
+        || takes_every_nth(model, node);
+    let mut digits = digits.clone();
+    for axis in (0..after.len()).filter(|axis| before[*axis] != after[*axis]) {
+        let resized = if resizes { digits.clone().resized(axis, after[axis]) } else { None };
+        digits = resized.unwrap_or_else(|| digits.without(axis, after[axis]));
     }
-    let resizes = node.op_is::<Pad>() || node.op_is::<Downsample>() || takes_every_nth(model, node);
-    let keeps = before.len() == after.len() && axes(grid).iter().all(|&axis| resizes || before[axis] == after[axis]);
-    let is_split = matches!(grid, Grid::Split { .. });
-    (keeps && (is_split || !resizes)).then_some(grid)
+    Some(digits.moved(&after, same, &after))
 }
 
 /// Whether a node keeps one row or column of every few, as a merge of patches does.
@@ -219,126 +266,146 @@ fn constant(model: &TypedModel, outlet: OutletId) -> Option<ArrayD<i64>> {
     value.cast_to::<i64>().ok()?.into_owned().into_plain_array().ok()
 }
 
-fn through_slice(op: &Slice, grid: Grid, length: usize) -> Option<Grid> {
-    let (start, end) = (op.start.to_usize().ok()?, op.end.to_usize().ok()?);
-    match grid {
-        grid if (start, end) == (0, length) => Some(grid),
-        Grid::Tokens { axis, prefix, rows, columns } if axis == op.axis => {
-            let whole = start <= prefix && end >= prefix + rows * columns;
-            whole.then(|| Grid::Tokens { axis, prefix: prefix - start, rows, columns })
+/// What is picked along an axis keeps all others; every second row or so is still a row.
+fn through_gather(model: &TypedModel, node: &TypedNode, axis: usize, digits: &Digits) -> Option<Digits> {
+    let (before, after) = (shape(model, node.inputs[0]), shape(model, OutletId::new(node.id, 0)));
+    let indices = constant(model, node.inputs[1]).map(|indices| indices.into_iter().collect::<Vec<_>>());
+    if let Some(indices @ [first, second, ..]) = indices.as_deref()
+        && after.len() == before.len()
+        && digits.axes[axis].is_placed()
+    {
+        let (step, length) = (second - first, before[axis] as i64);
+        let last = first + step * (after[axis] as i64 - 1);
+        let evenly = indices.iter().zip(0..).all(|(index, at)| *index == first + step * at);
+        if evenly && step > 0 && *first < step && last + step >= length {
+            return digits.clone().resized(axis, after[axis]);
+        }
+    }
+    let picked = (after.len() + 1).checked_sub(before.len())?;
+    let place = |to: usize| match to {
+        to if to < axis => Some(to),
+        to if to >= axis + picked => Some(to + 1 - picked),
+        _ => None,
+    };
+    Some(digits.moved(&after, place, &before))
+}
+
+fn through_slice(op: &Slice, mut digits: Digits, length: usize) -> Digits {
+    let (Ok(start), Ok(end)) = (op.start.to_usize(), op.end.to_usize()) else { return digits.without(op.axis, length) };
+    if (start, end) == (0, length) {
+        return digits;
+    }
+    match grid(&digits) {
+        Some(Grid::Tokens { axis, prefix, rows, columns })
+            if axis == op.axis && start <= prefix && end >= prefix + rows * columns =>
+        {
+            digits.axes[axis].prefix -= start;
+            digits
         }
         // A crop, or one half of a cyclic shift: its positions are no longer those of the image.
-        Grid::Split { row, column } if row == op.axis || column == op.axis => None,
-        grid => Some(grid),
+        _ => digits.without(op.axis, end.saturating_sub(start)),
     }
 }
 
-fn through_axes(op: &AxisOp, grid: Grid, before: &[usize]) -> Option<Grid> {
+fn through_axes(op: &AxisOp, digits: &Digits, before: &[usize], after: &[usize]) -> Option<Digits> {
+    let moved = |place: &dyn Fn(usize) -> Option<usize>| Some(digits.moved(after, place, before));
     match op {
-        AxisOp::Add(at) => moved(grid, |axis| Some(axis + usize::from(axis >= *at))),
-        AxisOp::Rm(at) => moved(grid, |axis| if axis == *at { None } else { Some(axis - usize::from(axis > *at)) }),
-        AxisOp::Move(from, to) => moved(grid, |axis| {
+        AxisOp::Add(at) => moved(&|to| if to == *at { None } else { Some(to - usize::from(to > *at)) }),
+        AxisOp::Rm(at) => moved(&|to| Some(to + usize::from(to >= *at))),
+        AxisOp::Move(from, to) => moved(&|axis| {
             Some(match axis {
-                axis if axis == *from => *to,
-                axis if *from < axis && axis <= *to => axis - 1,
-                axis if *to <= axis && axis < *from => axis + 1,
+                axis if axis == *to => *from,
+                axis if *from <= axis && axis < *to => axis + 1,
+                axis if *to < axis && axis <= *from => axis - 1,
                 axis => axis,
             })
         }),
         AxisOp::Reshape(at, from, to) => {
             let concrete = |dims: &[TDim]| dims.iter().map(|dim| dim.to_usize().ok()).collect::<Option<Vec<_>>>();
-            through_reshape(grid, before, *at, &concrete(from)?, &concrete(to)?)
+            Some(digits.reshaped(*at, &concrete(from)?, &concrete(to)?))
         }
     }
-}
-
-/// A reshape keeps the grid where it leaves its axes alone, joins exactly rows and columns, or splits them again.
-fn through_reshape(grid: Grid, before: &[usize], at: usize, from: &[usize], to: &[usize]) -> Option<Grid> {
-    let head = from.iter().zip(to).take_while(|(a, b)| a == b).count();
-    let (at, from, to) = (at + head, &from[head..], &to[head..]);
-    let tail = from.iter().rev().zip(to.iter().rev()).take_while(|(a, b)| a == b).count();
-    let (from, to) = (&from[..from.len() - tail], &to[..to.len() - tail]);
-    match grid {
-        Grid::Split { row, column }
-            if column == row + 1 && from.len() >= 2 && row >= at && column < at + from.len() =>
-        {
-            let (rows, columns) = (before[row], before[column]);
-            let others = |dims: &[usize]| dims.iter().copied().filter(|dim| *dim != 1).collect::<Vec<_>>();
-            let joined = to.iter().position(|dim| *dim == rows * columns)?;
-            (others(from) == others(&[rows, columns]) && others(to) == [rows * columns]).then_some(Grid::Tokens {
-                axis: at + joined,
-                prefix: 0,
-                rows,
-                columns,
-            })
-        }
-        Grid::Tokens { axis, prefix: 0, rows, columns }
-            if from == [rows * columns] && axis == at && to == [rows, columns] =>
-        {
-            Some(Grid::Split { row: at, column: at + 1 })
-        }
-        grid => moved(grid, |axis| match axis {
-            axis if axis < at => Some(axis),
-            axis if axis >= at + from.len() => Some(axis + to.len() - from.len()),
-            _ => None,
-        }),
-    }
-}
-
-fn axes(grid: Grid) -> TVec<usize> {
-    match grid {
-        Grid::Split { row, column } => tvec![row, column],
-        Grid::Tokens { axis, .. } => tvec![axis],
-    }
-}
-
-fn moved(grid: Grid, place: impl Fn(usize) -> Option<usize>) -> Option<Grid> {
-    Some(match grid {
-        Grid::Split { row, column } => Grid::Split { row: place(row)?, column: place(column)? },
-        Grid::Tokens { axis, prefix, rows, columns } => Grid::Tokens { axis: place(axis)?, prefix, rows, columns },
-    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const IMAGE: Grid = Grid::Split { row: 2, column: 3 };
-
-    fn tokens(axis: usize) -> Grid {
-        Grid::Tokens { axis, prefix: 0, rows: 6, columns: 8 }
+    fn image() -> Digits {
+        Digits::split(&[1, 10, 6, 8], 2, 3)
     }
 
-    fn split(row: usize) -> Grid {
-        Grid::Split { row, column: row + 1 }
+    fn tokens() -> Digits {
+        image().reshaped(2, &[6, 8], &[48])
+    }
+
+    fn split(row: usize) -> Option<Grid> {
+        Some(Grid::Split { row, column: row + 1 })
     }
 
     #[test]
     fn reshapes_keep_join_split_or_lose_the_grid() {
-        let reshape =
-            |grid, before: &[usize], at, from: &[usize], to: &[usize]| through_reshape(grid, before, at, from, to);
-        let joined = tokens(2);
-        assert_eq!(reshape(IMAGE, &[1, 10, 6, 8], 2, &[6, 8], &[48]), Some(tokens(2)), "an embedding's patches");
-        assert_eq!(
-            reshape(IMAGE, &[1, 10, 6, 8], 1, &[10, 6, 8], &[10, 48]),
-            Some(tokens(2)),
-            "the same, said at length"
-        );
-        assert_eq!(reshape(joined, &[1, 10, 48], 2, &[48], &[6, 8]), Some(split(2)), "and back");
-        assert_eq!(reshape(joined, &[1, 10, 48], 2, &[48], &[8, 6]), None, "but not as another picture");
-        assert_eq!(reshape(IMAGE, &[1, 10, 6, 8], 1, &[10], &[2, 5]), Some(split(3)), "a shuffle of channels");
-        assert_eq!(reshape(IMAGE, &[1, 10, 6, 8], 1, &[10, 6, 8], &[480]), None, "a flattened head");
-        assert_eq!(reshape(IMAGE, &[1, 10, 6, 8], 2, &[6], &[3, 2]), None, "windows");
+        let reshape = |digits: Digits, at, from: &[usize], to: &[usize]| grid(&digits.reshaped(at, from, to));
+        let row_after_row = Some(Grid::Tokens { axis: 2, prefix: 0, rows: 6, columns: 8 });
+        assert_eq!(reshape(image(), 2, &[6, 8], &[48]), row_after_row, "an embedding's patches");
+        assert_eq!(reshape(image(), 1, &[10, 6, 8], &[10, 48]), row_after_row, "the same, said at length");
+        assert_eq!(reshape(tokens(), 2, &[48], &[6, 8]), split(2), "and back");
+        assert_eq!(reshape(tokens(), 2, &[48], &[8, 6]), None, "but not as another picture");
+        assert_eq!(reshape(image(), 1, &[10], &[2, 5]), split(3), "a shuffle of channels");
+        assert_eq!(reshape(image(), 1, &[10, 6, 8], &[480]), None, "a flattened head");
+        assert_eq!(reshape(image(), 2, &[6], &[3, 2]), None, "windows");
+    }
+
+    /// Rows and columns `[1, 6, 8, C]` as `[1, 3, 2, 4, 2, C]`, with the axes in another order.
+    fn cut(order: &[usize]) -> Digits {
+        let last = Digits::split(&[1, 6, 8, 10], 1, 2).reshaped(1, &[6, 8], &[3, 2, 4, 2]);
+        let sides = [1, 3, 2, 4, 2, 10];
+        let after: Vec<usize> = order.iter().map(|axis| sides[*axis]).collect();
+        last.moved(&after, |to| Some(order[to]), &sides)
+    }
+
+    #[test]
+    fn what_is_cut_off_the_rows_may_join_the_channels_and_come_back() {
+        let merged = cut(&[0, 1, 3, 2, 4, 5]).reshaped(3, &[2, 2, 10], &[40]);
+        assert_eq!(grid(&merged), split(1), "a merge of patches has half the rows");
+        let apart = merged.reshaped(3, &[40], &[2, 2, 10]);
+        let back = apart.moved(&[1, 3, 2, 4, 2, 10], |to| Some([0, 1, 3, 2, 4, 5][to]), &[1, 3, 4, 2, 2, 10]);
+        assert_eq!(grid(&back.reshaped(1, &[3, 2, 4, 2], &[6, 8])), split(1));
+
+        let windows = cut(&[0, 1, 3, 2, 4, 5]).reshaped(0, &[1, 3, 4], &[12]);
+        assert_eq!(grid(&windows), Some(Grid::Tokens { axis: 0, prefix: 0, rows: 3, columns: 4 }));
+        let sorted = cut(&[0, 2, 4, 1, 3, 5]).reshaped(1, &[2, 2, 3, 4], &[48]);
+        assert_eq!(grid(&sorted), None, "tokens in another order");
+        let pooled = sorted.reshaped(1, &[48], &[4, 12]).without(1, 1);
+        let pooled = pooled.moved(&[1, 12, 10], |to| Some(to + usize::from(to > 0)), &[1, 1, 12, 10]);
+        assert_eq!(grid(&pooled), Some(Grid::Tokens { axis: 1, prefix: 0, rows: 3, columns: 4 }), "pooled among windows");
+        let within = cut(&[0, 1, 3, 2, 4, 5]).without(1, 1).without(2, 1);
+        assert_eq!(grid(&within), None, "the mean of all windows is no picture");
+    }
+
+    #[test]
+    fn a_single_row_is_a_grid_too() {
+        let strip = Digits::split(&[1, 10, 1, 8], 2, 3);
+        assert_eq!(grid(&strip), split(2));
+        let joined = strip.reshaped(2, &[1, 8], &[8]);
+        assert_eq!(grid(&joined), Some(Grid::Tokens { axis: 2, prefix: 0, rows: 1, columns: 8 }));
+        assert_eq!(grid(&joined.reshaped(2, &[8], &[1, 8])), split(2));
     }
 
     #[test]
     fn moves_take_the_grid_along() {
-        let moved = |op| through_axes(&op, IMAGE, &[1, 10, 6, 8]);
-        assert_eq!(moved(AxisOp::Move(1, 3)), Some(split(1)), "channels last");
-        assert_eq!(through_axes(&AxisOp::Move(3, 1), split(1), &[1, 6, 8, 10]), Some(IMAGE), "channels first");
-        assert_eq!(moved(AxisOp::Rm(0)), Some(split(1)));
-        assert_eq!(moved(AxisOp::Add(0)), Some(split(3)));
-        assert_eq!(moved(AxisOp::Rm(2)), None);
+        let moved = |op: AxisOp, digits: &Digits, before: &[usize]| {
+            let mut after: TVec<usize> = before.into();
+            op.change_shape_array(&mut after, false).unwrap();
+            through_axes(&op, digits, before, &after).as_ref().and_then(grid)
+        };
+        let sides = [1, 10, 6, 8];
+        assert_eq!(moved(AxisOp::Move(1, 3), &image(), &sides), split(1), "channels last");
+        let last = Digits::split(&[1, 6, 8, 10], 1, 2);
+        assert_eq!(moved(AxisOp::Move(3, 1), &last, &[1, 6, 8, 10]), split(2), "channels first");
+        assert_eq!(moved(AxisOp::Rm(0), &image(), &sides), split(1));
+        assert_eq!(moved(AxisOp::Add(0), &image(), &sides), split(3));
+        assert_eq!(moved(AxisOp::Move(2, 3), &image(), &sides), Some(Grid::Split { row: 3, column: 2 }));
     }
 
     #[test]
@@ -346,7 +413,7 @@ mod tests {
         for (shape, row) in [([1, 3, 6, 8], 2), ([1, 6, 8, 3], 1), ([1, 1, 28, 28], 2), ([1, 28, 28, 1], 1)] {
             let mut model = TypedModel::default();
             let input = model.add_source("input", f32::fact(shape)).unwrap();
-            assert_eq!(grids(&model, input, &[]).unwrap().get(&input).copied(), Some(split(row)), "{shape:?}");
+            assert_eq!(grids(&model, input, &[]).unwrap().get(input), split(row), "{shape:?}");
         }
     }
 }

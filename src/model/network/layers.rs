@@ -86,7 +86,7 @@ pub(super) fn find(model: &TypedModel, input: OutletId, names: &NodeNames) -> Tr
         layers.list.push(layer);
         layers.outlets.push(outlet);
     }
-    layers.auto = last_before_head(&layers.list, &trunk, &auto);
+    layers.auto = last_before_head(model, &layers, &trunk, &auto, &order);
     for index in representatives(model, &layers, &trunk, &order) {
         layers.list[index].trunk = true;
     }
@@ -130,7 +130,7 @@ fn layer(model: &TypedModel, outlet: OutletId, grids: &Grids, names: &NodeNames)
     if fact.datum_type != f32::datum_type() || shape.first() != Some(&1) || MOVERS.contains(&node.operator.as_str()) {
         return None;
     }
-    let grid = *grids.get(&outlet).filter(|_| !grid::is_identity_window(model.node(outlet.node)))?;
+    let grid = grids.get(outlet).filter(|_| !grid::is_identity_window(model.node(outlet.node)))?;
     let (rows, columns) = grid::extent(grid, shape);
     let (channels, layout) = match (grid, shape.len()) {
         (Grid::Split { row: 2, column: 3 }, 4) => (shape[1], LayerLayout::ChannelsFirst),
@@ -151,14 +151,36 @@ fn layer(model: &TypedModel, outlet: OutletId, grids: &Grids, names: &NodeNames)
 
 /// The layer that `auto` means: the last that all evidence from the image passes through, as in pytorch-grad-cam. Among
 /// tokens it must also have the trunk's width, so that it is a block's normalised input and not the queries, keys and
-/// values made of it.
-fn last_before_head(list: &[Layer], trunk: &[usize], auto: &[usize]) -> Option<usize> {
+/// values made of it. Where the last block's output is laid out anew and then only normalised, that is the head's doing,
+/// and the block's output is meant.
+fn last_before_head(
+    model: &TypedModel,
+    layers: &Layers,
+    trunk: &[usize],
+    auto: &[usize],
+    order: &[usize],
+) -> Option<usize> {
+    let list = &layers.list;
     let width = trunk.last().map(|index| list[*index].shape[0]);
     let fits = |index: &&usize| {
         let layer = &list[**index];
         !matches!(layer.layout, LayerLayout::Tokens { .. }) || Some(layer.shape[0]) == width
     };
-    auto.iter().rev().find(fits).copied().or_else(|| list.len().checked_sub(1))
+    let mut candidates = auto.iter().rev().filter(fits).copied();
+    let Some(last) = candidates.next() else { return list.len().checked_sub(1) };
+    let position = |index: usize| order.iter().position(|id| *id == layers.outlets[index].node);
+    let same_values = |block: usize| {
+        let between = position(block).zip(position(last)).map(|(from, to)| &order[from + 1..=to]);
+        between.is_some_and(|nodes| nodes.iter().all(|id| !mixes(&model.node(*id).op.name())))
+    };
+    let block = candidates.find(|index| list[*index].layout != list[last].layout);
+    let block = block.filter(|block| list[*block].shape == list[last].shape && same_values(*block));
+    Some(block.unwrap_or(last))
+}
+
+/// Whether an operator, in tract's words, brings positions or channels together with weights.
+fn mixes(operator: &str) -> bool {
+    ["Conv", "EinSum", "Pool", "Concat", "Softmax"].iter().any(|mixing| operator.contains(mixing))
 }
 
 /// One layer for each stretch of the trunk: what an activation or a normalisation follows is left out in favour of it, and

@@ -6,6 +6,7 @@
 //! a layer's gradient starts from the nearest kept value before it.
 
 mod dense;
+mod digits;
 mod error;
 mod extract;
 mod grid;
