@@ -8,7 +8,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::evidence::MEASURES;
 use crate::explain::{METHODS, Param};
-use crate::model::{ChannelOrder, LabelSource, Layout, OutputActivation, Overrides, Resize, Size};
+use crate::model::{ChannelOrder, LabelSource, Layout, OutputActivation, Overrides, Range, Resize, Size};
+use crate::raster::resize::Filter;
 
 /// See why an image classifier said so, without leaving the terminal.
 #[derive(Debug, Parser)]
@@ -134,7 +135,10 @@ pub(super) struct CommonArgs {
     /// Input size in pixels
     #[arg(long, global = true, value_name = "WxH", help_heading = "Preprocessing")]
     input_size: Option<Size>,
-    /// Mean subtracted from values in [0, 1]: one number or one per channel
+    /// To what pixels are scaled, before mean and deviation if those are given: 0..1, 0..255 or -1..1
+    #[arg(long, global = true, value_name = "FROM..TO", allow_hyphen_values = true, help_heading = "Preprocessing")]
+    range: Option<Range>,
+    /// Mean subtracted from the values of that range: one number or one per channel
     #[arg(
         long,
         global = true,
@@ -147,12 +151,15 @@ pub(super) struct CommonArgs {
     /// Standard deviation to divide by: one number or one per channel
     #[arg(long, global = true, value_name = "R,G,B", value_delimiter = ',', help_heading = "Preprocessing")]
     std: Option<Vec<f32>>,
-    /// How an image is brought to size: shortest:N, squash, letterbox or none
+    /// How an image is brought to size: shortest:N, squash, letterbox, inside:WxH, cover:WxH, centre:KEPT/OF or none
     #[arg(long, global = true, value_name = "HOW", help_heading = "Preprocessing")]
     resize: Option<Resize>,
     /// Centre crop after resizing
     #[arg(long, global = true, value_name = "WxH", help_heading = "Preprocessing")]
     crop: Option<Size>,
+    /// Kernel of the resize: bilinear, bicubic, lanczos or nearest
+    #[arg(long, global = true, value_name = "KERNEL", help_heading = "Preprocessing")]
+    interpolation: Option<Filter>,
     /// Channel order: rgb or bgr
     #[arg(long, global = true, value_name = "ORDER", help_heading = "Preprocessing")]
     channel_order: Option<ChannelOrder>,
@@ -211,6 +218,8 @@ impl CommonArgs {
             input_size: self.input_size,
             resize: self.resize,
             crop: self.crop,
+            interpolation: self.interpolation,
+            range: self.range,
             mean: self.mean.clone(),
             std: self.std.clone(),
             channel_order: self.channel_order,

@@ -63,7 +63,7 @@ pub(super) fn find(paths: &[PathBuf]) -> anyhow::Result<Vec<Entry>> {
 pub(super) fn tensor(classifier: &Classifier, entry: &Entry) -> anyhow::Result<ArrayD<f32>> {
     let prepared = match entry.kind {
         Kind::Tensor => classifier.read_npy(&entry.path)?,
-        _ => classifier.preprocess(&gallery::decode(&entry.path)?),
+        _ => classifier.preprocess(&gallery::decode(&entry.path)?)?,
     };
     Ok(prepared.tensor)
 }
@@ -89,7 +89,7 @@ pub(super) fn look(classifier: &Classifier, entry: &Entry, threads: usize) -> an
         (prepared, picture)
     } else {
         let image = gallery::decode(&entry.path)?;
-        let prepared = classifier.preprocess(&image);
+        let prepared = classifier.preprocess(&image)?;
         (prepared, reduced(image))
     };
     let input = Arc::new(prepared.tensor);

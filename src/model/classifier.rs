@@ -15,11 +15,11 @@ use super::error::{ModelError, ModelProblem};
 use super::graph;
 use super::labels::{self, Labels};
 use super::onnx_file::OnnxFile;
-use super::preprocess::{CropGeometry, Prepared};
+use super::preprocess::{CropGeometry, NotForPictures, Prepared};
 use super::scores::OutputActivation;
 use super::settings::{Layout, Origin, Overrides, Resize, Setting, Settings, Size};
 use super::source::{Files, ModelSource};
-use super::{Network, builtin, doubts, hub, sidecar};
+use super::{Network, builtin, doubts, hub, properties, sidecar};
 use crate::guard;
 use crate::raster::npy::{self, NpyError};
 use crate::text::{Escaped, escape};
@@ -185,9 +185,10 @@ impl Classifier {
         mut sources: Vec<Source>,
         files: Option<&Files>,
     ) -> Result<Classifier, ModelProblem> {
-        sources.push(Source { origin: Origin::Metadata, says: hub::metadata(&file)? });
+        sources.push(Source { origin: Origin::Metadata, says: properties::metadata(&file)? });
         let input = file.input()?;
-        let settings = decide::decide(&input, &sources)?;
+        let opening = file.opening(&input);
+        let settings = decide::decide(&input, &opening, &sources)?;
         let asked = decide::first(&sources, |says| says.output.clone());
         let asked_name = asked.as_ref().map(|asked| asked.value.as_str());
         let graph = graph::build(file, settings.shape(), asked_name, input.sides[0])?;
@@ -203,7 +204,10 @@ impl Classifier {
         let named =
             if decision.single { labels::of_one(&sources, files)? } else { labels::decide(&sources, files, classes)? };
         let doubts = doubts::about(&network, &decision, looks, &output, named.labels.names());
-        let notices = [settings.notices(), named.notices, doubts].concat();
+        let contradiction = decide::contradiction(&settings, &opening);
+        let prepared =
+            settings.notices().into_iter().chain(contradiction).chain(sources.iter().filter_map(Source::notice));
+        let notices = [prepared.collect(), named.notices, doubts].concat();
         Ok(Classifier {
             source,
             name,
@@ -274,7 +278,10 @@ impl Classifier {
     }
 
     /// Prepares an image that is already upright.
-    pub fn preprocess(&self, image: &DynamicImage) -> Prepared {
+    ///
+    /// # Errors
+    /// When the input has another number of channels than pictures have.
+    pub fn preprocess(&self, image: &DynamicImage) -> Result<Prepared, NotForPictures> {
         self.settings.prepare(image)
     }
 
@@ -332,8 +339,11 @@ fn guarded(
 type ReadConfig = fn(&Value) -> Overrides;
 
 /// The files that Hugging Face and timm write, the one that is closer to the input first.
-const CONFIGS: [(&str, ReadConfig); 2] =
-    [("preprocessor_config.json", hub::preprocessor), ("config.json", hub::config)];
+const CONFIGS: [(&str, ReadConfig); 3] = [
+    ("preprocessor_config.json", hub::preprocessor),
+    ("processor_config.json", hub::processors),
+    ("config.json", hub::config),
+];
 
 fn json(path: &Path) -> Result<Value, ModelProblem> {
     let text = labels::read_text(path, LONGEST_CONFIG)?;

@@ -257,7 +257,8 @@ mod tests {
         let chain = |links: usize| {
             let mut error = Err::<(), _>(anyhow::anyhow!("Clashing resolution for expression. 3=5"));
             for link in 0..links {
-                error = error.context(format!("Translating node #{link} \"/f/If\" If Recorder {{ record: [\n 1, 2 ] }}"));
+                error =
+                    error.context(format!("Translating node #{link} \"/f/If\" If Recorder {{ record: [\n 1, 2 ] }}"));
             }
             reason(&error.unwrap_err())
         };

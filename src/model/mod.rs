@@ -1,13 +1,16 @@
 //! ONNX classifiers: loading them, what they expect as input, what their outputs are called, and running them.
 //!
 //! `source` finds the files of a model; `wire` and `onnx_file` read the graph as a message, `graph` makes tract's typed graph
-//! of it and `names` remembers what became what. `sidecar` and `hub` read the files beside it, `settings` says what there is
+//! of it and `names` remembers what became what. `opening` reads with the help of
+//! `constants` what the graph does to its input; `sidecar`, `hub`, `processor` and `properties` read the files beside it and
+//! the metadata in it, `settings` says what there is
 //! to set, `decide` settles it and remembers who said so. `preprocess` turns an image into the input tensor, `labels` names
 //! the outputs, and `network` runs the graph: forward, layer to logit, gradients. `classifier` is all of it together.
 
 mod activation;
 mod builtin;
 mod classifier;
+mod constants;
 mod decide;
 mod doubts;
 mod error;
@@ -18,10 +21,13 @@ mod labels;
 mod names;
 mod network;
 mod onnx_file;
+mod opening;
 mod operators;
 mod output;
 mod passes;
 mod preprocess;
+mod processor;
+mod properties;
 mod scores;
 mod settings;
 mod sidecar;
@@ -40,9 +46,11 @@ pub use network::{
     Propagation, RegionalRuns, with_threads,
 };
 pub use operators::onnx;
-pub use preprocess::{CropGeometry, Prepared};
+pub use preprocess::{CropGeometry, NotForPictures, Prepared};
 pub use scores::{OutputActivation, Prediction, Scores, Scoring, agree};
-pub use settings::{ChannelOrder, LabelSource, Layout, Origin, Overrides, Resize, Setting, Settings, Size};
+pub use settings::{
+    ChannelOrder, LabelSource, Layout, Middle, Origin, Overrides, Range, Resize, Setting, Settings, Size,
+};
 pub use source::ModelSource;
 pub use target::{Target, TargetError};
 pub use wish::{ClassWish, TargetWish, TargetWishError};

@@ -13,6 +13,7 @@ use tract_onnx::prelude::Framework;
 
 use super::error::{MissingOperator, ModelProblem};
 use super::names::OnnxNode;
+use super::opening::{self, Opening};
 use super::operators::onnx;
 use super::output::{self, OutputSpec};
 use super::wire::{self, NodeMetadata, Scan, WireError};
@@ -34,6 +35,8 @@ pub(super) struct InputSpec {
     pub(super) name: String,
     /// Its four sides; None where they are left open.
     pub(super) sides: [Option<usize>; 4],
+    /// Whether it holds bytes rather than floats.
+    pub(super) bytes: bool,
 }
 
 impl OnnxFile {
@@ -74,7 +77,8 @@ impl OnnxFile {
     fn checked(mut proto: ModelProto, folder: Option<&Path>, scan: Scan) -> Result<OnnxFile, ModelProblem> {
         check_structure(proto.graph.as_ref().ok_or(ModelProblem::NotOnnx { looks_like: None })?)?;
         let mut metadata = passes::flatten(&mut proto, scan)?;
-        let folder = proto.graph.as_mut().map(|graph| passes::locate_external_data(graph, folder)).transpose()?.flatten();
+        let folder =
+            proto.graph.as_mut().map(|graph| passes::locate_external_data(graph, folder)).transpose()?.flatten();
         passes::lower(&mut proto, &mut metadata, folder.as_deref())?;
         let mut file = OnnxFile { proto, folder, metadata };
         if let Some(graph) = &mut file.proto.graph {
@@ -98,6 +102,12 @@ impl OnnxFile {
         self.proto.graph.as_ref().unwrap_or(&NONE)
     }
 
+    /// What the graph does to its input before the network begins.
+    pub(super) fn opening(&self, input: &InputSpec) -> Opening {
+        let folder = self.folder.as_ref().map(|folder| folder.to_string_lossy());
+        opening::read(self.graph(), input, folder.as_deref())
+    }
+
     /// A value of the model's own metadata.
     pub(super) fn property(&self, key: &str) -> Option<&str> {
         self.proto.metadata_props.iter().find(|entry| entry.key == key).map(|entry| entry.value.as_str())
@@ -118,12 +128,13 @@ impl OnnxFile {
             return not_an_image(format!("its input {:?} is no tensor", input.name));
         };
         let kind = DataType::try_from(tensor.elem_type).unwrap_or(DataType::Undefined);
-        if kind != DataType::Float {
+        if !matches!(kind, DataType::Float | DataType::Uint8) {
             let kind = kind.as_str_name().to_lowercase();
-            return not_an_image(format!("its input {:?} holds {kind}, not float32", input.name));
+            return not_an_image(format!("its input {:?} holds {kind}, not float32 or uint8", input.name));
         }
+        let bytes = kind == DataType::Uint8;
         let Some(shape) = &tensor.shape else {
-            return Ok(InputSpec { name: input.name.clone(), sides: [None; 4] });
+            return Ok(InputSpec { name: input.name.clone(), sides: [None; 4], bytes });
         };
         let sides: Vec<Option<usize>> = shape
             .dim
@@ -134,7 +145,7 @@ impl OnnxFile {
             })
             .collect();
         match <[Option<usize>; 4]>::try_from(sides) {
-            Ok(sides) => Ok(InputSpec { name: input.name.clone(), sides }),
+            Ok(sides) => Ok(InputSpec { name: input.name.clone(), sides, bytes }),
             Err(sides) => not_an_image(format!(
                 "its input {:?} has {} dimensions, a batch of images has 4",
                 input.name,

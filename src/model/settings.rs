@@ -3,7 +3,7 @@
 //! Wrong preprocessing is the most common reason for wrong predictions, and nothing in a picture shows it. So every setting
 //! keeps its [`Origin`], and what nobody says is a guess that is announced as one. Settings are looked for in this order:
 //! flags, the sidecar, the files that Hugging Face, timm or Ultralytics put beside the model, the metadata of the ONNX file,
-//! and last the defaults of ImageNet classifiers.
+//! what the graph itself does to its input, and last the defaults of ImageNet classifiers.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -66,6 +66,17 @@ pub enum Resize {
     Squash(Option<Size>),
     /// The image becomes as large as fits into the input; its proportions stay, and the rest is grey.
     Letterbox,
+    /// The image becomes as large as fits into this size; its proportions stay, and the rest has the colour of the mean.
+    Inside(Size),
+    /// The image becomes as small as covers this size; its proportions stay.
+    Cover(Size),
+    /// The square in its middle, that share of its shorter side, is cut out and becomes as large as the input.
+    Centre {
+        /// So many parts are kept,
+        kept: u32,
+        /// of so many.
+        of: u32,
+    },
     /// It stays as it is.
     Keep,
 }
@@ -77,6 +88,9 @@ impl fmt::Display for Resize {
             Resize::Squash(Some(size)) => write!(f, "squash:{size}"),
             Resize::Squash(None) => write!(f, "squash"),
             Resize::Letterbox => write!(f, "letterbox"),
+            Resize::Inside(size) => write!(f, "inside:{size}"),
+            Resize::Cover(size) => write!(f, "cover:{size}"),
+            Resize::Centre { kept, of } => write!(f, "centre:{kept}/{of}"),
             Resize::Keep => write!(f, "none"),
         }
     }
@@ -91,8 +105,50 @@ impl FromStr for Resize {
             ("shortest", Some(side)) => Ok(Resize::Shortest(Size::from_str(side).map(|size| size.width)?)),
             ("squash", argument) => Ok(Resize::Squash(argument.map(Size::from_str).transpose()?)),
             ("letterbox", None) => Ok(Resize::Letterbox),
+            ("inside", Some(size)) => Size::from_str(size).map(Resize::Inside),
+            ("cover", Some(size)) => Size::from_str(size).map(Resize::Cover),
+            ("centre", Some(share)) => {
+                let parts = share.split_once('/').and_then(|(kept, of)| kept.parse().ok().zip(of.parse().ok()));
+                let parts = parts.filter(|(kept, of)| 0 < *kept && kept <= of);
+                let (kept, of) = parts.ok_or_else(|| format!("{share:?} is no share; write KEPT/OF, such as 7/8"))?;
+                Ok(Resize::Centre { kept, of })
+            }
             ("none", None) => Ok(Resize::Keep),
-            _ => Err(format!("{text:?} is no way to resize; write shortest:N, squash, letterbox or none")),
+            _ => Err(format!(
+                "{text:?} is no way to resize; write shortest:N, squash, letterbox, inside:WxH, cover:WxH, centre:KEPT/OF \
+                 or none"
+            )),
+        }
+    }
+}
+
+/// The interval to which the values of a pixel, 0 to 255, are brought before the mean is subtracted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Range {
+    /// `[0, 1]`: divided by 255.
+    Unit,
+    /// `[0, 255]`: as they are.
+    Bytes,
+    /// `[-1, 1]`: divided by 127.5, less 1.
+    Signed,
+}
+
+impl Range {
+    /// The value of a pixel.
+    pub fn value(self, pixel: f32) -> f32 {
+        match self {
+            Range::Unit => pixel / 255.0,
+            Range::Bytes => pixel,
+            Range::Signed => pixel / 127.5 - 1.0,
+        }
+    }
+
+    /// The pixel that has this value; the inverse of [`Range::value`].
+    pub fn pixel(self, value: f32) -> f32 {
+        match self {
+            Range::Unit => value * 255.0,
+            Range::Bytes => value,
+            Range::Signed => (value + 1.0) * 127.5,
         }
     }
 }
@@ -113,6 +169,16 @@ pub enum Layout {
     Nchw,
     /// Batch, height, width, channels.
     Nhwc,
+}
+
+/// Whose arithmetic finds the middle where a margin is odd.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Middle {
+    /// torchvision's: to an even number when cutting, down when padding.
+    #[default]
+    Torchvision,
+    /// That of transformers: down when cutting, up when padding.
+    Transformers,
 }
 
 /// Gives a type whose values are a few words its `Display` and `FromStr`.
@@ -138,6 +204,7 @@ macro_rules! words {
 }
 
 words!(ChannelOrder, "channel order": "rgb" = ChannelOrder::Rgb, "bgr" = ChannelOrder::Bgr);
+words!(Range, "range": "0..1" = Range::Unit, "0..255" = Range::Bytes, "-1..1" = Range::Signed);
 words!(Layout, "layout": "nchw" = Layout::Nchw, "nhwc" = Layout::Nhwc);
 words!(Filter, "interpolation": "nearest" = Filter::Nearest, "bilinear" = Filter::Bilinear,
     "bicubic" = Filter::Bicubic, "lanczos" = Filter::Lanczos);
@@ -161,9 +228,15 @@ pub struct Overrides {
     pub resize: Option<Resize>,
     /// The part of the resized image, from its centre, that is kept.
     pub crop: Option<Size>,
+    /// The grey of what a letterboxed image leaves free.
+    pub pad: Option<u8>,
+    /// How the middle of the crop is found.
+    pub middle: Option<Middle>,
     /// The kernel of the resize.
     pub interpolation: Option<Filter>,
-    /// What is subtracted from the values in `[0, 1]`: one number, or one a channel, red first.
+    /// The interval to which pixels are brought before mean and deviation.
+    pub range: Option<Range>,
+    /// What is subtracted from the values of that range: one number, or one a channel, red first.
     pub mean: Option<Vec<f32>>,
     /// What the difference is divided by: one number, or one a channel, red first.
     pub std: Option<Vec<f32>>,
@@ -184,6 +257,8 @@ pub struct Overrides {
     pub threshold: Option<f32>,
     /// Name i of the labels is that of class i plus this.
     pub labels_offset: Option<i64>,
+    /// What the source says about the input that is not obeyed, because nobody here knows how: fields by their names.
+    pub ignored: Vec<String>,
 }
 
 /// Who decided a setting.
@@ -195,13 +270,13 @@ pub enum Origin {
     File(PathBuf),
     /// The metadata in the ONNX file.
     Metadata,
-    /// What the ONNX file computes.
+    /// What the ONNX file computes: its shapes, or the first operators of its graph.
     Graph,
     /// The values that came out of a first run.
     Values,
     /// Nobody: the classes are named after the folders here.
     Folders(PathBuf),
-    /// Nobody: what most ImageNet classifiers expect.
+    /// Nobody: what most ImageNet classifiers expect, or most networks for small images.
     Guess,
 }
 
@@ -214,7 +289,7 @@ impl fmt::Display for Origin {
             Origin::Graph => f.write_str("ONNX graph"),
             Origin::Values => f.write_str("the values of a first run"),
             Origin::Folders(path) => write!(f, "a guess: the folders of {}", Escaped::from(path.as_path())),
-            Origin::Guess => f.write_str("a guess: ImageNet's default"),
+            Origin::Guess => f.write_str("a guess"),
         }
     }
 }
@@ -237,13 +312,19 @@ pub struct Settings {
     pub resize: Setting<Resize>,
     /// The part that is kept after resizing. None: all of it.
     pub crop: Setting<Option<Size>>,
+    /// The grey of what a letterboxed image leaves free, where somebody says so.
+    pub pad: Option<u8>,
+    /// How the middle of the crop is found.
+    pub middle: Middle,
     /// The kernel of the resize.
     pub interpolation: Setting<Filter>,
-    /// What is subtracted from the values in `[0, 1]`, one a channel, red first.
+    /// The interval to which pixels are brought.
+    pub range: Setting<Range>,
+    /// What is subtracted from the values of that range, one a channel, red first.
     pub mean: Setting<Vec<f32>>,
     /// What the difference is divided by, one a channel, red first.
     pub std: Setting<Vec<f32>>,
-    /// 1 or 3.
+    /// 1 for grey, 3 for colour, 4 with transparency. Others take tensors alone, no pictures.
     pub channels: Setting<usize>,
     /// The order of the channels.
     pub channel_order: Setting<ChannelOrder>,
@@ -261,6 +342,7 @@ impl Settings {
             ("resize", self.resize.value.to_string(), &self.resize.origin),
             ("crop", crop, &self.crop.origin),
             ("interpolation", self.interpolation.value.to_string(), &self.interpolation.origin),
+            ("range", self.range.value.to_string(), &self.range.origin),
             ("mean", numbers(&self.mean.value), &self.mean.origin),
             ("std", numbers(&self.std.value), &self.std.origin),
             ("channels", self.channels.value.to_string(), &self.channels.origin),
@@ -271,7 +353,7 @@ impl Settings {
 
     /// The settings that nobody decided and that change the prediction when the guess is wrong.
     pub fn guesses(&self) -> Vec<&'static str> {
-        let matter = ["input_size", "resize", "crop", "mean", "std"];
+        let matter = ["input_size", "resize", "crop", "range", "mean", "std"];
         let guessed =
             |(name, _, origin): &(&'static str, String, &Origin)| matter.contains(name) && **origin == Origin::Guess;
         self.rows().into_iter().filter(guessed).map(|(name, ..)| name).collect()
@@ -303,12 +385,18 @@ mod tests {
 
     #[test]
     fn what_is_shown_can_be_written() {
-        for text in ["shortest:256", "squash", "squash:256x128", "letterbox", "none"] {
+        for text in
+            ["shortest:256", "squash", "squash:256x128", "letterbox", "inside:32x16", "cover:8x8", "centre:7/8", "none"]
+        {
             assert_eq!(text.parse::<Resize>().unwrap().to_string(), text);
         }
         assert_eq!("224".parse::<Size>(), Ok(Size { width: 224, height: 224 }));
         assert_eq!("BGR".parse::<ChannelOrder>(), Ok(ChannelOrder::Bgr));
-        for text in ["shortest", "shortest:0", "crop", "squash:-1"] {
+        for range in [Range::Unit, Range::Bytes, Range::Signed] {
+            assert_eq!(range.to_string().parse(), Ok(range));
+            assert_eq!(range.pixel(range.value(51.0)).round(), 51.0);
+        }
+        for text in ["shortest", "shortest:0", "crop", "squash:-1", "centre:9/8", "centre:1/0", "inside"] {
             assert!(text.parse::<Resize>().is_err(), "{text}");
         }
         for text in ["", "0x5", "224x", "99999", "224*224"] {

@@ -2,10 +2,11 @@
 //!
 //! ```toml
 //! input_size = "224x224"       # WIDTHxHEIGHT, or one number for a square
-//! resize = "shortest:256"      # shortest:N, squash, squash:WxH, letterbox or none
+//! resize = "shortest:256"      # shortest:N, squash, squash:WxH, letterbox, inside:WxH, cover:WxH, centre:KEPT/OF or none
 //! crop = "224x224"             # the centre that is kept after resizing
 //! interpolation = "bilinear"   # nearest, bilinear, bicubic or lanczos, antialiased as in Pillow
-//! mean = [0.485, 0.456, 0.406] # subtracted from values in [0, 1]; red, green, blue, or one number
+//! range = "0..1"               # to what pixels are scaled: 0..1, 0..255 or -1..1
+//! mean = [0.485, 0.456, 0.406] # subtracted from these values; red, green, blue, or one number
 //! std = [0.229, 0.224, 0.225]  # then divided by this
 //! channel_order = "rgb"        # or bgr
 //! layout = "nchw"              # or nhwc; found from the shapes where left out
@@ -39,6 +40,7 @@ struct Keys {
     resize: Option<Word>,
     crop: Option<Sides>,
     interpolation: Option<Word>,
+    range: Option<Word>,
     mean: Option<Numbers>,
     std: Option<Numbers>,
     #[serde(alias = "channel-order")]
@@ -152,6 +154,7 @@ pub(super) fn parse(text: &str, folder: &Path) -> Result<Overrides, String> {
         resize: word("resize", keys.resize)?,
         crop: keys.crop.map(|sides| sides.0),
         interpolation: word("interpolation", keys.interpolation)?,
+        range: word("range", keys.range)?,
         mean: keys.mean.map(Into::into),
         std: keys.std.map(Into::into),
         channel_order: word("channel_order", keys.channel_order)?,
@@ -162,6 +165,7 @@ pub(super) fn parse(text: &str, folder: &Path) -> Result<Overrides, String> {
         activation: word("activation", keys.activation)?,
         threshold: keys.threshold.map(threshold).transpose()?,
         labels_offset: keys.labels_offset,
+        ..Overrides::default()
     })
 }
 

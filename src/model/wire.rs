@@ -317,7 +317,8 @@ mod tests {
             write_field(&mut bytes, field, value);
             bytes
         };
-        let node = [field(4, b"Relu"), field(8, b"fast"), field(9, &[field(1, b"k"), field(2, b"v")].concat())].concat();
+        let node =
+            [field(4, b"Relu"), field(8, b"fast"), field(9, &[field(1, b"k"), field(2, b"v")].concat())].concat();
         let function = [
             field(FUNCTION_NAME, b"Block"),
             field(FUNCTION_DOMAIN, b"mine"),

@@ -61,12 +61,15 @@ fn taps(filter: Filter, from: usize, to: usize, window: std::ops::Range<usize>) 
     let scale = from as f64 / to as f64;
     let stretch = scale.max(1.0);
     let support = filter.support() * stretch;
+    if filter == Filter::Nearest {
+        // Pillow adds up step by step, which counts where a centre falls between two pixels.
+        let centres = std::iter::successors(Some(0.5 * scale), |centre| Some(centre + scale));
+        let tap = |centre: f64| Taps { first: (centre as usize).min(from - 1), coefficients: vec![1 << PRECISION] };
+        return centres.skip(window.start).take(window.len()).map(tap).collect();
+    }
     window
         .map(|target| {
             let centre = (target as f64 + 0.5) * scale;
-            if filter == Filter::Nearest {
-                return Taps { first: (centre as usize).min(from - 1), coefficients: vec![1 << PRECISION] };
-            }
             let first = (centre - support + 0.5).max(0.0) as usize;
             let end = ((centre + support + 0.5) as usize).min(from);
             let weights: Vec<f64> = (first..end).map(|x| filter.weight((x as f64 - centre + 0.5) / stretch)).collect();

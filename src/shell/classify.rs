@@ -90,7 +90,7 @@ impl ClassifierEngine {
 
     fn prepare(&self, path: &Path, image: Option<&DynamicImage>) -> Result<Prepared, String> {
         match image {
-            Some(image) => Ok(self.classifier.preprocess(image)),
+            Some(image) => self.classifier.preprocess(image).map_err(|error| error.to_string()),
             None => self.classifier.read_npy(path).map_err(|error| error.to_string()),
         }
     }

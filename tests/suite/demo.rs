@@ -16,7 +16,7 @@ fn builtin() -> Classifier {
 }
 
 fn look(model: &Classifier, picture: &Picture) -> (Prepared, Pass) {
-    let prepared = model.preprocess(&image::load_from_memory(picture.jpeg).unwrap());
+    let prepared = model.preprocess(&image::load_from_memory(picture.jpeg).unwrap()).unwrap();
     let pass = model.network().forward(Arc::new(prepared.tensor.clone())).unwrap();
     (prepared, pass)
 }

@@ -273,7 +273,7 @@ fn guided_backprop_stays_while_the_network_forgets_and_honest_maps_do_not() {
     let mut sums = [[0.0; 2]; 4];
     let pictures = PICTURES_OF_THE_DEMO.iter().step_by(3).take(PICTURES);
     for picture in pictures {
-        let input = Arc::new(classifier.preprocess(&image::load_from_memory(picture.jpeg).unwrap()).tensor);
+        let input = Arc::new(classifier.preprocess(&image::load_from_memory(picture.jpeg).unwrap()).unwrap().tensor);
         let pass = network.forward(Arc::clone(&input)).unwrap();
         let class = Target::Top(0).class(&pass.logits).unwrap();
         for (explainer, sums) in explainers.iter().zip(&mut sums) {

@@ -34,7 +34,7 @@ fn a_real_model_predicts_what_it_does_under_python() {
         let fields: Vec<&str> = line.split(',').collect();
         let (index, label, probability) = (fields[10], fields[11], fields[12].parse::<f32>().unwrap());
         let image = image::open(data.join(fields[1])).unwrap();
-        let logits = classifier.network().logits(classifier.preprocess(&image).tensor.view()).unwrap();
+        let logits = classifier.network().logits(classifier.preprocess(&image).unwrap().tensor.view()).unwrap();
         let top = &logits.top(1)[0];
         images += 1;
         if top.index == index.parse::<usize>().unwrap() {
@@ -56,7 +56,7 @@ fn the_model_in_the_binary_is_ready() {
     assert_eq!(classifier.labels().get(3), "cat");
     assert_eq!(classifier.settings().guesses(), [""; 0]);
     let image = image::DynamicImage::ImageRgb8(image::RgbImage::from_pixel(64, 48, image::Rgb([90, 160, 220])));
-    let prepared = classifier.preprocess(&image);
+    let prepared = classifier.preprocess(&image).unwrap();
     assert_eq!(prepared.tensor.shape(), classifier.network().input_shape());
     assert_eq!(classifier.network().logits(prepared.tensor.view()).unwrap().len(), 10);
 }
@@ -68,8 +68,15 @@ fn overrides(toml: &str) -> (tempfile::TempDir, Overrides) {
     (folder, overrides)
 }
 
+/// A model whose input is prepared as for ImageNet, unless it is said otherwise.
 fn load(model: &str, toml: &str) -> Classifier {
-    let (_folder, overrides) = overrides(toml);
+    let usual = Overrides {
+        mean: Some(vec![0.485, 0.456, 0.406]),
+        std: Some(vec![0.229, 0.224, 0.225]),
+        ..Overrides::default()
+    };
+    let (_folder, says) = overrides(toml);
+    let overrides = Overrides { mean: says.mean.clone().or(usual.mean), std: says.std.clone().or(usual.std), ..says };
     Classifier::load(&ModelSource::Path(fixture(model)), &overrides).unwrap()
 }
 
@@ -96,11 +103,11 @@ fn tensors_are_those_of_torchvision() {
         ("squash", "resize = 'squash'"),
         ("no-resize", "resize = 'none'"),
     ] {
-        let prepared = load("loading/plain.onnx", settings).preprocess(&source);
+        let prepared = load("loading/plain.onnx", settings).preprocess(&source).unwrap();
         let difference = largest_difference(&prepared.tensor, &golden(&format!("{name}.npy")));
         assert!(difference < ROUNDING, "{name}: {difference}");
     }
-    let grey = load("loading/grey.onnx", "resize = 'shortest:24'\nmean = 0.5\nstd = 0.25").preprocess(&source);
+    let grey = load("loading/grey.onnx", "resize = 'shortest:24'\nmean = 0.5\nstd = 0.25").preprocess(&source).unwrap();
     assert_eq!(grey.tensor.shape(), [1, 1, 12, 12]);
     assert!(largest_difference(&grey.tensor, &golden("grey.npy")) < ROUNDING);
 }
@@ -109,11 +116,11 @@ fn tensors_are_those_of_torchvision() {
 fn channel_order_and_layout_move_the_same_numbers() {
     let source = image::open(fixture("resize/source.png")).unwrap();
     let expected = golden("shortest-24.npy");
-    let bgr = load("loading/plain.onnx", "resize = 'shortest:24'\nchannel_order = 'bgr'").preprocess(&source);
+    let bgr = load("loading/plain.onnx", "resize = 'shortest:24'\nchannel_order = 'bgr'").preprocess(&source).unwrap();
     let mut reversed = bgr.tensor.index_axis(Axis(0), 0).to_owned();
     reversed.invert_axis(Axis(0));
     assert!(largest_difference(&reversed, &expected) < ROUNDING);
-    let last = load("loading/channels-last.onnx", "resize = 'shortest:24'").preprocess(&source);
+    let last = load("loading/channels-last.onnx", "resize = 'shortest:24'").preprocess(&source).unwrap();
     assert_eq!(last.tensor.shape(), [1, 12, 12, 3]);
     let first = last.tensor.index_axis(Axis(0), 0).permuted_axes(vec![2, 0, 1]).as_standard_layout().into_owned();
     assert!(largest_difference(&first, &expected) < ROUNDING);
@@ -123,7 +130,7 @@ fn channel_order_and_layout_move_the_same_numbers() {
 fn the_crop_is_known_in_pixels_of_the_image() {
     let image = image::DynamicImage::ImageRgb8(image::RgbImage::new(400, 200));
     let crop = |settings: &str| {
-        let crop = load("loading/plain.onnx", settings).preprocess(&image).crop;
+        let crop = load("loading/plain.onnx", settings).preprocess(&image).unwrap().crop;
         assert_eq!(crop.image, (400, 200));
         [crop.x, crop.y, crop.width, crop.height].map(|side| side.round() as i32)
     };
@@ -144,7 +151,7 @@ fn what_the_model_saw_is_recovered_from_its_tensor() {
         ("loading/grey.onnx", "mean = 0.1\nstd = 0.9"),
     ] {
         let classifier = load(model, settings);
-        let prepared = classifier.preprocess(&source);
+        let prepared = classifier.preprocess(&source).unwrap();
         assert_eq!(classifier.settings().see(prepared.tensor.view()), prepared.seen, "{model}");
     }
 }

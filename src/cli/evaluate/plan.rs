@@ -156,7 +156,7 @@ impl<'a> Plan<'a> {
             "the mask of {} has another size than the image",
             image.entry.shown()
         );
-        let seen = self.classifier.preprocess(&mask).seen;
+        let seen = self.classifier.preprocess(&mask)?.seen;
         let (height, width) = self.classifier.network().input_extent();
         let mask = Mask::from_shape_fn((height, width), |(y, x)| seen.get_pixel(x as u32, y as u32).0[0] > 127);
         Ok(mask.iter().any(|inside| *inside).then_some(mask))

@@ -242,10 +242,8 @@ fn through_one(model: &TypedModel, node: &TypedNode, slot: usize, digits: &Digit
     if before.len() != after.len() {
         return None;
     }
-    let resizes = node.op_is::<Pad>()
-        || node.op_is::<Downsample>()
-        || node.op_is::<Resample>()
-        || takes_every_nth(model, node);
+    let resizes =
+        node.op_is::<Pad>() || node.op_is::<Downsample>() || node.op_is::<Resample>() || takes_every_nth(model, node);
     let mut digits = digits.clone();
     for axis in (0..after.len()).filter(|axis| before[*axis] != after[*axis]) {
         let resized = if resizes { digits.clone().resized(axis, after[axis]) } else { None };
@@ -378,7 +376,11 @@ mod tests {
         assert_eq!(grid(&sorted), None, "tokens in another order");
         let pooled = sorted.reshaped(1, &[48], &[4, 12]).without(1, 1);
         let pooled = pooled.moved(&[1, 12, 10], |to| Some(to + usize::from(to > 0)), &[1, 1, 12, 10]);
-        assert_eq!(grid(&pooled), Some(Grid::Tokens { axis: 1, prefix: 0, rows: 3, columns: 4 }), "pooled among windows");
+        assert_eq!(
+            grid(&pooled),
+            Some(Grid::Tokens { axis: 1, prefix: 0, rows: 3, columns: 4 }),
+            "pooled among windows"
+        );
         let within = cut(&[0, 1, 3, 2, 4, 5]).without(1, 1).without(2, 1);
         assert_eq!(grid(&within), None, "the mean of all windows is no picture");
     }

@@ -20,7 +20,10 @@ struct Pass;
 #[derive(Debug, Clone)]
 struct AdditiveMask;
 
-pub(super) fn detached(_context: &ParsingContext, _node: &NodeProto) -> TractResult<(Box<dyn InferenceOp>, Vec<String>)> {
+pub(super) fn detached(
+    _context: &ParsingContext,
+    _node: &NodeProto,
+) -> TractResult<(Box<dyn InferenceOp>, Vec<String>)> {
     Ok((expand(Pass), vec![]))
 }
 

@@ -24,7 +24,10 @@ struct Dequantize {
     axis: i64,
 }
 
-pub(super) fn quantize(_context: &ParsingContext, node: &NodeProto) -> TractResult<(Box<dyn InferenceOp>, Vec<String>)> {
+pub(super) fn quantize(
+    _context: &ParsingContext,
+    node: &NodeProto,
+) -> TractResult<(Box<dyn InferenceOp>, Vec<String>)> {
     let output = match node.get_attr_opt::<i64>("output_dtype")?.unwrap_or(0) {
         0 => None,
         kind => Some(DataType::try_from(i32::try_from(kind)?)?.try_into()?),
@@ -54,13 +57,7 @@ fn rules(solver: &mut Solver<'_>, inputs: &[TensorProxy], outputs: &[TensorProxy
 
 /// A scale or zero point as a float32 that broadcasts to a tensor of `rank`: one number, or one for each position along the
 /// axis.
-fn parameter(
-    prefix: &str,
-    model: &mut TypedModel,
-    outlet: OutletId,
-    axis: i64,
-    rank: usize,
-) -> TractResult<OutletId> {
+fn parameter(prefix: &str, model: &mut TypedModel, outlet: OutletId, axis: i64, rank: usize) -> TractResult<OutletId> {
     let mut wire = model.wire_node(prefix, cast(f32::datum_type()), &[outlet])?[0];
     let fact = model.outlet_fact(outlet)?;
     ensure!(fact.rank() <= 1, "its scales are of rank {}", fact.rank());

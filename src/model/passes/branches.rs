@@ -101,7 +101,8 @@ fn decide(
         model.select_output_outlets(&known.iter().map(|(_, outlet)| *outlet).collect::<Vec<_>>())?;
         // What fails here is told when the whole graph is read.
         let _ = model.analyse(true);
-        let value = |outlet: OutletId| model.outlet_fact(outlet).ok()?.value.concretize()?.cast_to_scalar::<bool>().ok();
+        let value =
+            |outlet: OutletId| model.outlet_fact(outlet).ok()?.value.concretize()?.cast_to_scalar::<bool>().ok();
         Ok(known.into_iter().filter_map(|(name, outlet)| Some((name.clone(), value(outlet)?))).collect())
     };
     facts().unwrap_or_default()
@@ -138,12 +139,7 @@ fn free<'a>(graph: &'a GraphProto, names: &mut HashSet<&'a str>) {
 }
 
 /// The nodes of the branch that is taken, giving the outputs of the `If`.
-fn branch(
-    node: Node,
-    taken: bool,
-    names: &mut Names,
-    weights: &mut Vec<tract_onnx::pb::TensorProto>,
-) -> Vec<Node> {
+fn branch(node: Node, taken: bool, names: &mut Names, weights: &mut Vec<tract_onnx::pb::TensorProto>) -> Vec<Node> {
     let name = if taken { "then_branch" } else { "else_branch" };
     let Some(AttributeProto { g: Some(graph), .. }) = attribute(&node.proto, name) else { return vec![node] };
     let graph = graph.clone();

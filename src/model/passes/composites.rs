@@ -180,7 +180,10 @@ impl Writer<'_> {
             || self.of.proto.output.iter().skip(1).any(|output| !output.is_empty());
         if others {
             return Err(ModelProblem::Unsuitable {
-                what: format!("the operator \"Attention\" of the node {:?} keeps keys and values", called(&self.of.proto)),
+                what: format!(
+                    "the operator \"Attention\" of the node {:?} keeps keys and values",
+                    called(&self.of.proto)
+                ),
                 remedy: "export the model without a cache (use_cache=False)".into(),
             });
         }

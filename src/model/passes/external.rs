@@ -23,7 +23,8 @@ pub(in crate::model) fn locate(graph: &mut GraphProto, folder: Option<&Path>) ->
         places.check(tensor)?;
     }
     // The repository's folder in the cache holds both, snapshots and blobs.
-    let links = places.known.values().flatten().any(|place| places.root.is_none_or(|root| !place.file.starts_with(root)));
+    let links =
+        places.known.values().flatten().any(|place| places.root.is_none_or(|root| !place.file.starts_with(root)));
     let folder = if links { places.cache } else { places.root }.map(Path::to_owned);
     if let Some(folder) = &folder {
         for tensor in tensors {
@@ -104,9 +105,7 @@ impl Places<'_> {
         let end = end.and_then(|(offset, length)| offset.unwrap_or(0).checked_add(length.unwrap_or(0)));
         let checked = place.and_then(|place| match end {
             None => Err(ExternalDataProblem::Position),
-            Some(needed) if needed > place.length => {
-                Err(ExternalDataProblem::Short { found: place.length, needed })
-            }
+            Some(needed) if needed > place.length => Err(ExternalDataProblem::Short { found: place.length, needed }),
             Some(_) => Ok(()),
         });
         checked.map_err(|cause| ModelProblem::ExternalData { tensor: tensor.name.clone(), location, cause })

@@ -1,0 +1,391 @@
+//! What a graph does to its input before the network proper begins.
+//!
+//! Some exports scale their own input: they divide by 255, subtract means, turn the axes, resize. Whoever does that a second
+//! time gets wrong predictions, and nothing shows it. So the first operators are read, from the input on to whatever is no
+//! longer arithmetic on single pixels, and from what they do to the values follows which values they expect.
+
+use std::collections::{HashMap, HashSet};
+
+use tract_onnx::pb::{GraphProto, NodeProto};
+
+use super::constants::{Constants, attribute};
+use super::onnx_file::InputSpec;
+use super::settings::{ChannelOrder, Layout, Range};
+
+/// What the first operators say about the input.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Opening {
+    /// The range of the pixels that they prepare; None where they prepare none.
+    pub(super) range: Option<Range>,
+    /// The order of the channels, where the means that are subtracted tell.
+    pub(super) channel_order: Option<ChannelOrder>,
+    /// The order of the axes, where a transposition tells.
+    pub(super) layout: Option<Layout>,
+    /// Whether they resize the picture.
+    pub(super) resizes: bool,
+}
+
+/// A tensor that still is the input's picture.
+#[derive(Debug, Clone, PartialEq)]
+struct Picture {
+    channels: Vec<Channel>,
+    /// Which axis the channels lie along; None where they have none.
+    axis: Option<usize>,
+    /// Whether its own statistics were taken off.
+    standardised: bool,
+    /// Whether a BatchNormalization scaled it, whose statistics were learned.
+    learned: bool,
+    resized: bool,
+}
+
+/// A channel of the picture: `scale * x + shift`, where `x` is that channel of the input.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Channel {
+    source: usize,
+    scale: f64,
+    shift: f64,
+}
+
+/// Reads the first operators of a graph.
+pub(super) fn read(graph: &GraphProto, input: &InputSpec, folder: Option<&str>) -> Opening {
+    let (axis, channels) = match (input.sides[1], input.sides[3]) {
+        (Some(channels @ (1 | 3 | 4)), _) => (Some(1), channels),
+        (_, Some(channels @ (1 | 3 | 4))) => (Some(3), channels),
+        _ => (None, 3),
+    };
+    let untouched = |source| Channel { source, scale: 1.0, shift: 0.0 };
+    let picture = Picture {
+        channels: (0..channels).map(untouched).collect(),
+        axis,
+        standardised: false,
+        learned: false,
+        resized: false,
+    };
+    let constants = Constants::of(graph, folder);
+    let mut walk =
+        Walk { constants, pictures: HashMap::new(), statistics: HashSet::new(), layout: None, last: picture.clone() };
+    walk.pictures.insert(&input.name, picture);
+    for node in &graph.node {
+        if !walk.step(node) {
+            break;
+        }
+    }
+    let (last, layout) = (walk.last, walk.layout);
+    let range = if input.bytes { Some(Range::Bytes) } else { last.range() };
+    let channel_order = range.and_then(|range| last.order(range));
+    Opening { range, channel_order, layout, resizes: last.resized }
+}
+
+struct Walk<'a> {
+    constants: Constants<'a>,
+    pictures: HashMap<&'a str, Picture>,
+    /// Tensors that hold sums or means over the picture.
+    statistics: HashSet<&'a str>,
+    layout: Option<Layout>,
+    /// The picture as it was last.
+    last: Picture,
+}
+
+impl<'a> Walk<'a> {
+    /// Follows one node. False where the network proper begins.
+    fn step(&mut self, node: &'a NodeProto) -> bool {
+        let is_statistic = node.input.iter().any(|input| self.statistics.contains(input.as_str()));
+        let Some((slot, picture)) = self.picture(node) else {
+            if is_statistic {
+                self.statistics.extend(node.output.iter().map(String::as_str));
+            }
+            return true;
+        };
+        let made = match node.op_type.as_str() {
+            "Shape" | "Size" => return true,
+            "ReduceMean" | "ReduceSum" | "ReduceMax" | "ReduceMin" | "ReduceL2" | "ReduceSumSquare"
+            | "GlobalAveragePool" | "Pow" => None,
+            "Mul" if node.input.iter().all(|input| self.pictures.contains_key(input.as_str())) => None,
+            _ if is_statistic => Some(vec![Picture { standardised: true, ..picture.clone() }]),
+            _ => match self.follow(node, slot, &picture) {
+                Some(made) => Some(made),
+                None => {
+                    self.last = picture;
+                    return false;
+                }
+            },
+        };
+        match made {
+            None => self.statistics.extend(node.output.iter().map(String::as_str)),
+            Some(made) => {
+                self.last = made.last().cloned().unwrap_or(picture);
+                self.pictures.extend(node.output.iter().map(String::as_str).zip(made));
+            }
+        }
+        true
+    }
+
+    /// The first picture that a node takes.
+    fn picture(&self, node: &NodeProto) -> Option<(usize, Picture)> {
+        let mut inputs = node.input.iter().enumerate();
+        inputs.find_map(|(slot, input)| Some((slot, self.pictures.get(input.as_str())?.clone())))
+    }
+
+    /// The pictures that a node makes of one; None where they are none any more.
+    fn follow(&mut self, node: &NodeProto, slot: usize, picture: &Picture) -> Option<Vec<Picture>> {
+        let one = |picture: Picture| Some(vec![picture]);
+        let constant = |index: usize| self.constants.values(node.input.get(index)?);
+        match node.op_type.as_str() {
+            "Identity" | "Cast" | "CastLike" | "Dropout" | "Clip" | "Pad" => one(picture.clone()),
+            "Resize" | "Upsample" => one(Picture { resized: true, ..picture.clone() }),
+            "InstanceNormalization" | "MeanVarianceNormalization" => {
+                one(Picture { standardised: true, ..picture.clone() })
+            }
+            "Transpose" => self.transpose(node, picture).and_then(one),
+            "Unsqueeze" | "Squeeze" => self.reshape(node, picture).and_then(one),
+            // Where there is one channel, it is found again whatever the axes.
+            "Reshape" if picture.channels.len() == 1 => one(picture.clone()),
+            "Add" => one(picture.map(&constant(1 - slot)?, |channel, value| channel.plus(value))?),
+            "Sub" if slot == 0 => one(picture.map(&constant(1)?, |channel, value| channel.plus(-value))?),
+            "Sub" => one(picture.map(&constant(0)?, |channel, value| channel.times(-1.0).plus(value))?),
+            "Mul" => one(picture.map(&constant(1 - slot)?, Channel::times)?),
+            "Div" if slot == 0 => one(picture.map(&constant(1)?, |channel, value| channel.times(value.recip()))?),
+            "BatchNormalization" => {
+                let deviation: Vec<f64> = constant(4)?.iter().map(|variance| variance.max(1e-12).sqrt()).collect();
+                let centred = picture.map(&constant(3)?, |channel, mean| channel.plus(-mean))?;
+                let scaled = centred.map(&deviation, |channel, deviation| channel.times(deviation.recip()))?;
+                one(Picture { learned: true, ..scaled })
+            }
+            "Slice" => one(self.slice(node, picture)?),
+            "Gather" => one(self.gather(node, picture)?),
+            "Split" => self.split(node, picture),
+            "Concat" => one(self.concat(node)?),
+            "Conv" => one(self.mix(node, picture)?),
+            _ => None,
+        }
+    }
+
+    fn transpose(&mut self, node: &NodeProto, picture: &Picture) -> Option<Picture> {
+        let order = &attribute(node, "perm")?.ints;
+        let axis = match (picture.axis, order.as_slice()) {
+            (Some(axis), order) => order.iter().position(|from| *from == axis as i64)?,
+            (None, [0, 3, 1, 2]) => {
+                self.layout = Some(Layout::Nhwc);
+                1
+            }
+            (None, [0, 2, 3, 1]) => {
+                self.layout = Some(Layout::Nchw);
+                3
+            }
+            _ => return None,
+        };
+        Some(Picture { axis: Some(axis), ..picture.clone() })
+    }
+
+    /// One axis more or less.
+    fn reshape(&self, node: &NodeProto, picture: &Picture) -> Option<Picture> {
+        let axes = self.list(node, "axes", 1)?;
+        let [axis] = axes[..] else { return None };
+        let axis = usize::try_from(axis).ok()?;
+        let moved = match (picture.axis, node.op_type.as_str()) {
+            (Some(at), "Unsqueeze") if axis <= at => at + 1,
+            (Some(at), "Squeeze") if axis < at => at - 1,
+            (Some(at), "Squeeze") if axis == at => return None,
+            (Some(at), _) => at,
+            // A channel that was picked out gets its axis back.
+            (None, _) => axis,
+        };
+        Some(Picture { axis: Some(moved), ..picture.clone() })
+    }
+
+    /// A list of whole numbers that older graphs have as an attribute and newer ones as an input.
+    fn list(&self, node: &NodeProto, name: &str, slot: usize) -> Option<Vec<i64>> {
+        if let Some(attribute) = attribute(node, name) {
+            return Some(attribute.ints.clone());
+        }
+        let name = node.input.get(slot).filter(|name| !name.is_empty())?;
+        self.constants.values(name).map(|values| values.into_iter().map(|value| value as i64).collect())
+    }
+
+    /// Slices of the channels, backwards too, and of rows and columns.
+    fn slice(&self, node: &NodeProto, picture: &Picture) -> Option<Picture> {
+        let (starts, ends) = (self.list(node, "starts", 1)?, self.list(node, "ends", 2)?);
+        let axes = self.list(node, "axes", 3).unwrap_or_else(|| (0..starts.len() as i64).collect());
+        let steps = self.list(node, "steps", 4).unwrap_or_else(|| vec![1; starts.len()]);
+        let mut picture = picture.clone();
+        for (((start, end), axis), step) in starts.into_iter().zip(ends).zip(axes).zip(steps) {
+            if picture.is_axis_of_channels(axis) {
+                picture.channels = sliced(&picture.channels, start, end, step)?;
+            }
+        }
+        Some(picture)
+    }
+
+    fn gather(&self, node: &NodeProto, picture: &Picture) -> Option<Picture> {
+        let axis = attribute(node, "axis").map_or(0, |axis| axis.i);
+        if !picture.is_axis_of_channels(axis) {
+            return None;
+        }
+        let indices = node.input.get(1)?;
+        let count = picture.channels.len() as i64;
+        let channel = |index: f64| {
+            let index = index as i64;
+            picture.channels.get(usize::try_from(if index < 0 { index + count } else { index }).ok()?).copied()
+        };
+        let channels: Option<Vec<Channel>> = self.constants.values(indices)?.into_iter().map(channel).collect();
+        let axis = picture.axis.filter(|_| !self.constants.is_scalar(indices));
+        Some(Picture { channels: channels?, axis, ..picture.clone() })
+    }
+
+    fn split(&self, node: &NodeProto, picture: &Picture) -> Option<Vec<Picture>> {
+        let axis = attribute(node, "axis").map_or(0, |axis| axis.i);
+        let (count, parts) = (picture.channels.len(), node.output.len());
+        if !picture.is_axis_of_channels(axis) || parts == 0 {
+            return None;
+        }
+        let sizes = self.list(node, "split", 1).unwrap_or_else(|| vec![count.div_ceil(parts) as i64; parts]);
+        let mut rest = picture.channels.as_slice();
+        let mut made = vec![];
+        for size in sizes {
+            let (part, after) = rest.split_at_checked(usize::try_from(size).ok()?)?;
+            made.push(Picture { channels: part.to_vec(), ..picture.clone() });
+            rest = after;
+        }
+        Some(made)
+    }
+
+    fn concat(&self, node: &NodeProto) -> Option<Picture> {
+        let axis = attribute(node, "axis")?.i;
+        let parts: Option<Vec<&Picture>> = node.input.iter().map(|input| self.pictures.get(input.as_str())).collect();
+        let parts = parts?;
+        let first = *parts.first()?;
+        if !parts.iter().all(|part| part.is_axis_of_channels(axis)) {
+            return None;
+        }
+        let channels = parts.iter().flat_map(|part| part.channels.iter().copied()).collect();
+        Some(Picture { channels, ..first.clone() })
+    }
+
+    /// A convolution that only scales or moves channels: one pixel wide, one weight that is not 0 for each channel.
+    fn mix(&self, node: &NodeProto, picture: &Picture) -> Option<Picture> {
+        let count = picture.channels.len();
+        let [out, each, 1, 1] = *self.constants.sides(node.input.get(1)?)? else { return None };
+        let whole = usize::try_from(each).ok()? == count;
+        if usize::try_from(out).ok()? != count || !(whole || each == 1) {
+            return None;
+        }
+        let weights = self.constants.values(&node.input[1])?;
+        let bias = match node.input.get(2).filter(|name| !name.is_empty()) {
+            Some(bias) => self.constants.values(bias)?,
+            None => vec![0.0; count],
+        };
+        let rows = weights.chunks_exact(usize::try_from(each).ok()?);
+        let channel = |(index, (row, bias)): (usize, (&[f64], &f64))| {
+            let mut taken = row.iter().enumerate().filter(|(_, weight)| **weight != 0.0);
+            let (at, weight) = taken.next()?;
+            let from = picture.channels[if whole { at } else { index }];
+            taken.next().is_none().then(|| from.times(*weight).plus(*bias))
+        };
+        let channels: Option<Vec<Channel>> = rows.zip(&bias).enumerate().map(channel).collect();
+        Some(Picture { channels: channels?, ..picture.clone() })
+    }
+}
+
+/// The items of Python's `list[start:end:step]`.
+fn sliced(channels: &[Channel], start: i64, end: i64, step: i64) -> Option<Vec<Channel>> {
+    let count = channels.len() as i64;
+    let within = |index: i64, low: i64, high: i64| if index < 0 { index + count } else { index }.clamp(low, high);
+    let picked: Vec<Channel> = match step {
+        1.. => {
+            let (start, end) = (within(start, 0, count), within(end, 0, count));
+            (start..end).step_by(usize::try_from(step).ok()?).map(|index| channels[index as usize]).collect()
+        }
+        0 => return None,
+        _ => {
+            let end = if end < -count { -1 } else { within(end, -1, count - 1) };
+            let start = within(start, -1, count - 1);
+            let step = usize::try_from(step.unsigned_abs()).ok()?;
+            (end + 1..=start).rev().step_by(step).map(|index| channels[index as usize]).collect()
+        }
+    };
+    (!picked.is_empty()).then_some(picked)
+}
+
+impl Channel {
+    fn plus(self, value: f64) -> Channel {
+        Channel { shift: self.shift + value, ..self }
+    }
+
+    fn times(self, value: f64) -> Channel {
+        Channel { scale: self.scale * value, shift: self.shift * value, ..self }
+    }
+
+    /// The value of the input that becomes 0.
+    fn zero(self) -> f64 {
+        -self.shift / self.scale
+    }
+}
+
+impl Picture {
+    fn is_axis_of_channels(&self, axis: i64) -> bool {
+        let rank = if self.axis.is_some() { 4 } else { 3 };
+        let axis = if axis < 0 { axis + rank } else { axis };
+        self.axis.is_some_and(|at| at as i64 == axis)
+    }
+
+    /// Changes each channel by a number of its own, or all by the same; a whole image of numbers counts by its mean.
+    fn map(&self, values: &[f64], change: impl Fn(Channel, f64) -> Channel) -> Option<Picture> {
+        let mean = || values.iter().sum::<f64>() / values.len() as f64;
+        let values = if values.len() == self.channels.len() { values.to_vec() } else { vec![mean()] };
+        let value = |index: usize| values.get(index).or(values.first()).copied().filter(|value| value.is_finite());
+        let changed = |(index, channel): (usize, &Channel)| Some(change(*channel, value(index)?));
+        let channels: Option<Vec<Channel>> = self.channels.iter().enumerate().map(changed).collect();
+        Some(Picture { channels: channels?, ..self.clone() })
+    }
+
+    /// The range of the input's values, as far as what is done to them tells. Networks want values of about -1 to 1, or what
+    /// is left of 0 to 255 when a mean is taken off.
+    fn range(&self) -> Option<Range> {
+        let count = self.channels.len().max(1) as f64;
+        let mean = |of: fn(&Channel) -> f64| self.channels.iter().map(of).sum::<f64>() / count;
+        let (scale, shift) = (mean(|channel| channel.scale.abs()), mean(|channel| channel.shift));
+        let zero = mean(|channel| channel.zero());
+        let near = |value: f64, wanted: f64| (value - wanted).abs() < 0.1;
+        let found = if scale < 0.05 {
+            Some(Range::Bytes)
+        } else if scale < 0.9 {
+            (near(scale, 0.5) && near(shift, 0.5)).then_some(Range::Signed)
+        } else if scale < 1.1 {
+            match shift {
+                ..-2.0 => Some(Range::Bytes),
+                -0.7..-0.3 => Some(Range::Unit),
+                _ => None,
+            }
+        } else if (0.1..0.9).contains(&zero) || (scale > 100.0 && near(zero, 0.0) && shift.abs() < 1.0) {
+            Some(Range::Unit)
+        } else if near(zero, -1.0) || (-0.35..0.05).contains(&zero) && shift != 0.0 {
+            Some(Range::Signed)
+        } else {
+            None
+        };
+        // What a BatchNormalization has learned of images that were normalised before looks like a little of everything.
+        let found = found.filter(|range| match range {
+            Range::Bytes => true,
+            Range::Unit => !self.learned || scale > 2.5,
+            Range::Signed => !self.learned,
+        });
+        found.or(self.standardised.then_some(Range::Bytes))
+    }
+
+    /// The order of the input's channels, where ImageNet's means are taken off: that of blue is the least.
+    fn order(&self, range: Range) -> Option<ChannelOrder> {
+        let mean = |source: usize| {
+            let channel = self.channels.iter().find(|channel| channel.source == source)?;
+            Some(f64::from(range.pixel(channel.zero() as f32)) / 255.0)
+        };
+        let near = |value: f64, wanted: f64| (value - wanted).abs() < 0.02;
+        let (first, last) = (mean(0)?, mean(2)?);
+        if near(first, 0.406) && near(last, 0.485) {
+            Some(ChannelOrder::Bgr)
+        } else if near(first, 0.485) && near(last, 0.406) {
+            Some(ChannelOrder::Rgb)
+        } else {
+            None
+        }
+    }
+}
