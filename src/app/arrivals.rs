@@ -1,6 +1,6 @@
 //! What comes in: images that were found, the model, and the results of work.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::jobs::{ImageId, Report};
@@ -73,8 +73,7 @@ impl State {
             }
             Report::Surveyed(image, layer, peaks) => self.surveyed(image, layer, peaks),
             Report::Exported(Ok(files)) => {
-                let names = files.iter().map(|file| escape(&file.to_string_lossy()).into_owned());
-                self.notice = Some(Notice::Done(format!("wrote {}", names.collect::<Vec<_>>().join(", "))));
+                self.notice = Some(Notice::Done(format!("wrote {}", listed(&files))));
             }
             Report::Exported(Err(reason)) => self.notice = Some(Notice::Failed(escape(&reason).into_owned())),
         }
@@ -123,6 +122,22 @@ impl State {
             self.maps.insert(key.clone(), map, bytes);
         }
     }
+}
+
+/// Files that were written, safe to print: the whole path of the first, and of the others what is not the same.
+fn listed(files: &[PathBuf]) -> String {
+    let shown = |file: &Path| {
+        let first = files.first().filter(|first| *first != file && first.parent() == file.parent());
+        let text = match (first, file.extension()) {
+            (Some(first), Some(suffix)) if first.file_stem() == file.file_stem() => {
+                format!(".{}", suffix.to_string_lossy())
+            }
+            (Some(_), _) => file.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+            (None, _) => file.to_string_lossy().into_owned(),
+        };
+        escape(&text).into_owned()
+    };
+    files.iter().map(|file| shown(file)).collect::<Vec<_>>().join(", ")
 }
 
 /// The file's path below `base`, safe to print.

@@ -307,6 +307,10 @@ pub(super) struct ExplainArgs {
     /// Folder for the files, made where it is missing; without it, only the lines are printed
     #[arg(long, value_name = "DIR")]
     pub(super) out: Option<PathBuf>,
+    /// Where a file is there already, that is an error; without this, files of the same request are replaced, and others
+    /// stay: the new ones get longer names
+    #[arg(long, requires = "out")]
+    pub(super) no_clobber: bool,
     /// Files to write, separated by commas [default: png,npy when --out is given]
     #[arg(long, value_enum, value_delimiter = ',', requires = "out")]
     pub(super) format: Vec<FileFormat>,

@@ -12,9 +12,9 @@ use super::classify::ErrorLine;
 use super::inputs::{self, Seen};
 use super::output::Output;
 use super::wanted::Wanted;
-use super::{Ending, load_model, truth};
+use super::{Ending, load_model, truth, warn};
 use crate::explain::export::{
-    self, Destination, Files, Record, SCHEMA, ScoredClass, Summary, TargetRecord, unique_stems,
+    self, Circumstances, Destination, Files, Identity, Record, SCHEMA, ScoredClass, Summary, TargetRecord, unique_stems,
 };
 use crate::explain::{
     self, Attribution, BankCache, ExplainError, LayerChoice, MethodInfo, Monitor, Request, Subject, Values,
@@ -89,13 +89,13 @@ pub(super) fn run(args: &ExplainArgs, common: &CommonArgs) -> anyhow::Result<End
     let job = if is_single { Job { threads: common.threads(), calls: progress_of_calls(), ..job } } else { job };
     let bar = if is_single { job.calls.clone() } else { progress(entries.len(), "explaining") };
     let mut output = Output::new();
-    let (mut failed, mut done) = (false, 0);
+    let (mut failed, mut done, mut renamed) = (false, 0, 0);
     in_order(
         &named,
         common.threads(),
         &|| interrupt.is_set(),
-        |(entry, stem)| (*entry, job.explain(entry, stem)),
-        |(entry, results)| {
+        |(entry, stem)| (*entry, stem, job.explain(entry, stem)),
+        |(entry, stem, results)| {
             if !is_single {
                 bar.inc(1);
             }
@@ -103,7 +103,10 @@ pub(super) fn run(args: &ExplainArgs, common: &CommonArgs) -> anyhow::Result<End
             bar.suspend(|| {
                 for result in results {
                     match result {
-                        Ok(record) => output.json(&record)?,
+                        Ok(record) => {
+                            renamed += usize::from(record.is_called_otherwise(stem));
+                            output.json(&record)?;
+                        }
                         Err(error) if is_cancelled(&error) => {}
                         Err(error) => {
                             failed = true;
@@ -116,6 +119,11 @@ pub(super) fn run(args: &ExplainArgs, common: &CommonArgs) -> anyhow::Result<End
         },
     )?;
     bar.finish_and_clear();
+    if renamed > 0 {
+        warn(&format!(
+            "{renamed} maps have longer names, since theirs are taken by others: see `files` in their lines"
+        ));
+    }
     Ok(match (done < entries.len() || interrupt.is_set(), failed) {
         (true, _) => Ending::Interrupted,
         (false, false) => Ending::Done,
@@ -186,6 +194,10 @@ impl Job<'_> {
     fn record(&self, case: &Case<'_>, method: &'static MethodInfo, values: &Values) -> anyhow::Result<Record> {
         let start = Instant::now();
         let Case { entry, seen, .. } = case;
+        let destination = self.destination(case.stem);
+        if let Some(destination) = destination.as_ref().filter(|to| !to.clobber) {
+            export::refuse_existing(destination, method.name)?;
+        }
         let logits = &seen.pass.logits;
         let request = Request {
             target: self.target.resolve(logits)?,
@@ -202,6 +214,10 @@ impl Job<'_> {
         });
         let attribution = with_threads(self.threads, || method.method.explain(subject, &request, &monitor))?;
         let labels = self.classifier.labels();
+        let layer = (!attribution.layers.is_empty()).then(|| attribution.layers.join(","));
+        let Request { seed, tolerance, .. } = request;
+        let circumstances = Circumstances { method, values, seed, tolerance, raw: self.args.raw };
+        let identity = Identity::of_map(&entry.path, self.classifier, request.target, layer.as_deref(), &circumstances);
         let mut record = Record {
             schema: SCHEMA,
             image: entry.path.to_string_lossy().into_owned(),
@@ -209,7 +225,8 @@ impl Job<'_> {
             top: ScoredClass::top(logits, labels, self.common.top as usize),
             method: method.name.into(),
             target: TargetRecord::new(request.target, logits, labels),
-            layer: (!attribution.layers.is_empty()).then(|| attribution.layers.join(",")),
+            layer,
+            request: identity,
             files: Files::default(),
             map: Summary::of(if self.args.raw { attribution.raw.view() } else { attribution.values.view() }),
             raw: Summary::of(attribution.raw.view()),
@@ -219,7 +236,7 @@ impl Job<'_> {
             caution: method.caution,
             elapsed_ms: (case.looked + start.elapsed().as_secs_f64()) * 1e3,
         };
-        if let Some(destination) = self.destination(case.stem) {
+        if let Some(destination) = destination {
             let overlay = overlay(seen, &attribution);
             export::export(&destination, &attribution, &overlay, Colormap::default(), &mut record)?;
         }
@@ -238,6 +255,7 @@ impl Job<'_> {
             npy: wants(FileFormat::Npy),
             json: wants(FileFormat::Json),
             raw: self.args.raw,
+            clobber: !self.args.no_clobber,
         })
     }
 }

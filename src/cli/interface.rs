@@ -12,7 +12,7 @@ use super::{Ending, marks, truth};
 use crate::app::{ChannelExport, Export, MapExport, Selection};
 use crate::explain;
 use crate::explain::export::{
-    self, Destination, Files, Record, SCHEMA, ScoredClass, Summary, TargetRecord, unique_stems,
+    self, Circumstances, Destination, Files, Identity, Record, SCHEMA, ScoredClass, Summary, TargetRecord, unique_stems,
 };
 use crate::gallery::{self, PathList};
 use crate::model::{Classifier, ModelSource};
@@ -129,8 +129,8 @@ fn loader(common: &CommonArgs, tolerance: Option<f64>, images: Vec<PathBuf>) -> 
         classifier.guess_labels(&images);
         let truths = truth::truths(&classifier, truth.as_deref())?;
         let write = move |classifier: &Classifier, what: &Export| match what {
-            Export::Map(map) => write_map(classifier, map),
-            Export::Channel(channel) => write_channel(channel),
+            Export::Map(map) => write_map(classifier, map, (seed, tolerance)),
+            Export::Channel(channel) => write_channel(classifier, channel),
         };
         let engine = ClassifierEngine::new(classifier, truths, Settings { threads, seed, tolerance }, Box::new(write));
         Ok(Arc::new(engine) as Arc<dyn Engine>)
@@ -148,11 +148,24 @@ pub(super) fn protocol(choice: GraphicsChoice) -> Option<Protocol> {
     })
 }
 
+/// The folder where `w` writes, as its whole path: who works in several windows wants to know which.
+fn export_folder() -> Result<PathBuf, String> {
+    std::path::absolute(EXPORT_FOLDER).map_err(|error| format!("cannot tell the current directory: {error}"))
+}
+
 /// Writes the map, the overlay and the record, as `seewhy explain` would.
-fn write_map(classifier: &Classifier, what: &MapExport) -> Result<Vec<PathBuf>, String> {
+fn write_map(
+    classifier: &Classifier,
+    what: &MapExport,
+    (seed, tolerance): (u64, Option<f64>),
+) -> Result<Vec<PathBuf>, String> {
     let attribution = &what.explained.attribution;
     let logits = &what.predicted.logits;
     let labels = classifier.labels();
+    let layer = (!attribution.layers.is_empty()).then(|| attribution.layers.join(","));
+    let method = explain::find(what.key.method).ok_or_else(|| format!("there is no method {}", what.key.method))?;
+    let target = what.key.target.resolve(logits).map_err(|error| error.to_string())?;
+    let circumstances = Circumstances { method, values: &what.key.values, seed, tolerance, raw: false };
     let mut record = Record {
         schema: SCHEMA,
         image: what.path.to_string_lossy().into_owned(),
@@ -160,24 +173,26 @@ fn write_map(classifier: &Classifier, what: &MapExport) -> Result<Vec<PathBuf>, 
         top: ScoredClass::top(logits, labels, 5),
         method: what.key.method.into(),
         target: TargetRecord::new(what.key.target, logits, labels),
-        layer: (!attribution.layers.is_empty()).then(|| attribution.layers.join(",")),
+        request: Identity::of_map(&what.path, classifier, target, layer.as_deref(), &circumstances),
+        layer,
         files: Files::default(),
         map: Summary::of(attribution.values.view()),
         raw: Summary::of(attribution.raw.view()),
         evidence: attribution.evidence.iter().map(Into::into).collect(),
         statement: attribution.statement.clone(),
         warnings: export::warnings(attribution),
-        caution: explain::find(what.key.method).and_then(|method| method.caution),
+        caution: method.caution,
         elapsed_ms: (what.predicted.elapsed + what.explained.elapsed).as_secs_f64() * 1e3,
     };
     let path = what.path.to_path_buf();
     let destination = Destination {
-        folder: PathBuf::from(EXPORT_FOLDER),
+        folder: export_folder()?,
         stem: unique_stems(&[path]).remove(0),
         png: true,
         npy: true,
         json: true,
         raw: false,
+        clobber: true,
     };
     let picture = &what.overlay.composition;
     let (width, height) = picture.written_size();
@@ -189,15 +204,18 @@ fn write_map(classifier: &Classifier, what: &MapExport) -> Result<Vec<PathBuf>, 
 }
 
 /// Writes the pictures of a channel that are on screen.
-fn write_channel(what: &ChannelExport) -> Result<Vec<PathBuf>, String> {
+fn write_channel(classifier: &Classifier, what: &ChannelExport) -> Result<Vec<PathBuf>, String> {
     let stem = unique_stems(&[what.path.to_path_buf()]).remove(0);
     let is_plain = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_');
+    let (folder, model) = (export_folder()?, classifier.source().to_string());
     let layer = what.layer.trim_start_matches('/').replace(|c| !is_plain(c), "-");
     let written = what.pictures.iter().map(|(kind, picture, said)| {
-        let name = format!("{stem}.{layer}.channel-{}.{kind}", what.channel);
+        let name = format!("{layer}.channel-{}.{kind}", what.channel);
         let (width, height) = picture.composition.written_size();
         let page = picture.composition.render(width, height);
-        export::picture(EXPORT_FOLDER.as_ref(), &name, &page, std::slice::from_ref(said))
+        let request = Identity::of_picture(&what.path, classifier, &what.layer, &name);
+        let asked = (what.path.as_ref(), model.as_str(), &request);
+        export::picture(&folder, (&stem, &name), &page, std::slice::from_ref(said), asked)
     });
     written.collect::<Result<_, _>>().map_err(|error| error.to_string())
 }

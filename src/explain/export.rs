@@ -5,10 +5,12 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use image::{ImageFormat, RgbImage};
+use image::RgbImage;
 use serde::Serialize;
 use thiserror::Error;
 
+pub use super::naming::{Circumstances, Identity};
+use super::naming::{Name, Names, Owner, owner, png};
 use super::{Attribution, Evidence, Segments, Sign};
 use crate::model::{Labels, Prediction, Scores, Target};
 use crate::raster::caption::{Bar, caption};
@@ -145,6 +147,8 @@ pub struct Record {
     pub target: TargetRecord,
     /// The layer; several are joined by commas; null for methods without one.
     pub layer: Option<String>,
+    /// What was asked for, as a number: the same request has the same one.
+    pub request: Identity,
     /// What was written.
     pub files: Files,
     /// The values as written to `.npy`.
@@ -165,6 +169,16 @@ pub struct Record {
     pub caution: Option<&'static str>,
     /// Decoding, preprocessing, forward pass and method, without writing.
     pub elapsed_ms: f64,
+}
+
+impl Record {
+    /// Whether its files are called otherwise than `<stem>.<method>`, because something else is.
+    pub fn is_called_otherwise(&self, stem: &str) -> bool {
+        let Files { png, npy, json } = &self.files;
+        let plain = format!("{stem}.{}", self.method);
+        let file = png.as_ref().or(npy.as_ref()).or(json.as_ref());
+        file.is_some_and(|file| file.file_stem().is_none_or(|stem| stem.to_string_lossy() != plain))
+    }
 }
 
 /// What to know before trusting a map: what its method warns of, and that it is flat where the method does not say so.
@@ -246,6 +260,8 @@ pub struct Destination {
     pub json: bool,
     /// Write the map before post-processing in place of the values.
     pub raw: bool,
+    /// Whether a file of the same request is replaced, and others get a longer name; else what is there is an error.
+    pub clobber: bool,
 }
 
 /// A file that could not be written.
@@ -268,7 +284,7 @@ pub fn prepare(folder: &Path) -> Result<(), ExportError> {
 }
 
 /// Writes what `to` asks for and notes the files in `record`. `overlay` is the picture with its heat, at any size.
-/// Each file appears whole or not at all.
+/// Each file appears whole or not at all. Files that another request wrote are not replaced: the name gets longer.
 ///
 /// # Errors
 /// The first file that cannot be written.
@@ -279,46 +295,111 @@ pub fn export(
     colormap: Colormap,
     record: &mut Record,
 ) -> Result<(), ExportError> {
-    let path = |ending: &str| to.folder.join(format!("{}.{}.{ending}", to.stem, record.method));
-    let (png, npy, json) = (path("png"), path("npy"), path("json"));
-    fs::create_dir_all(&to.folder).map_err(|source| ExportError { path: to.folder.clone(), source })?;
-    if to.npy {
-        let values = if to.raw { &attribution.raw } else { &attribution.values };
-        write_whole(&npy, |file| npy::write(file, values.view()))?;
-        record.files.npy = Some(npy);
-    }
-    if to.png {
-        write_png(&png, &annotate(overlay, attribution.sign, colormap, record))?;
-        record.files.png = Some(png);
-    }
-    if to.json {
-        record.files.json = Some(json.clone());
-        write_whole(&json, |mut file| {
-            let segments = attribution.segments.as_ref().map(SegmentRecord::all).unwrap_or_default();
-            serde_json::to_writer_pretty(&mut file, &WholeRecord { record, segments }).map_err(io::Error::other)?;
-            file.write_all(b"\n")
-        })?;
+    let values = if to.raw { &attribution.raw } else { &attribution.values };
+    let mut npy = vec![];
+    npy::write(&mut npy, values.view()).map_err(|source| ExportError { path: to.folder.clone(), source })?;
+    let name = Name {
+        target: record.target.title(),
+        layer: record.layer.clone().unwrap_or_default(),
+        ..Name::of(&to.stem, &record.method, &record.image, &record.model)
+    };
+    let request = record.request;
+    place(&to.folder, name, &request, Some(&npy), to.clobber, |path, replace| {
+        let wanted = |is_wanted: bool, suffix: &str| is_wanted.then(|| path(suffix));
+        record.files = Files { png: wanted(to.png, "png"), npy: wanted(to.npy, "npy"), json: wanted(to.json, "json") };
+        if let Some(path) = &record.files.npy {
+            write_whole(path, replace, |file| file.write_all(&npy))?;
+        }
+        if let Some(path) = &record.files.png {
+            write_png(path, replace, &annotate(overlay, attribution.sign, colormap, record), &request)?;
+        }
+        if let Some(path) = &record.files.json {
+            write_whole(path, replace, |mut file| {
+                let segments = attribution.segments.as_ref().map(SegmentRecord::all).unwrap_or_default();
+                let whole = WholeRecord { record, segments };
+                serde_json::to_writer_pretty(&mut file, &whole).map_err(io::Error::other)?;
+                file.write_all(b"\n")
+            })?;
+        }
+        Ok(())
+    })
+}
+
+/// Writes a picture with lines of text under it, called `<stem>.<what>.png` where that is not taken; returns the file. It
+/// appears whole or not at all. `record` says of which image it is, and what was asked for.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn picture(
+    folder: &Path,
+    (stem, what): (&str, &str),
+    picture: &RgbImage,
+    lines: &[String],
+    (image, model, request): (&Path, &str, &Identity),
+) -> Result<PathBuf, ExportError> {
+    let page = caption(picture, lines, None);
+    let name = Name::of(stem, what, &image.to_string_lossy(), model);
+    let mut written = PathBuf::new();
+    place(folder, name, request, None, true, |path, replace| {
+        written = path("png");
+        write_png(&written, replace, &page, request)
+    })?;
+    Ok(written)
+}
+
+/// Refuses where one of the files to be written is there already.
+///
+/// # Errors
+/// The file.
+pub fn refuse_existing(to: &Destination, method: &str) -> Result<(), ExportError> {
+    for (is_wanted, suffix) in [(to.npy, "npy"), (to.png, "png"), (to.json, "json")] {
+        let path = to.folder.join(format!("{}.{method}.{suffix}", to.stem));
+        if is_wanted && path.symlink_metadata().is_ok() {
+            return Err(exists(path));
+        }
     }
     Ok(())
 }
 
-/// Writes a picture with lines of text under it as `<folder>/<name>.png`; returns the file. It appears whole or not at all.
-///
-/// # Errors
-/// When it cannot be written.
-pub fn picture(folder: &Path, name: &str, picture: &RgbImage, lines: &[String]) -> Result<PathBuf, ExportError> {
-    fs::create_dir_all(folder).map_err(|source| ExportError { path: folder.into(), source })?;
-    let path = folder.join(format!("{name}.png"));
-    write_png(&path, &caption(picture, lines, None))?;
-    Ok(path)
+fn exists(path: PathBuf) -> ExportError {
+    let source = io::Error::new(io::ErrorKind::AlreadyExists, "it is there already, and --no-clobber keeps it");
+    ExportError { path, source }
 }
 
-fn write_png(path: &Path, page: &RgbImage) -> Result<(), ExportError> {
-    write_whole(path, |file| {
-        let mut bytes = io::Cursor::new(vec![]);
-        page.write_to(&mut bytes, ImageFormat::Png).map_err(io::Error::other)?;
-        file.write_all(bytes.get_ref())
-    })
+/// Finds the name that a request's files may have and has them written: `write` gets the path for a suffix, and whether a
+/// file that is there may be replaced.
+fn place(
+    folder: &Path,
+    name: Name,
+    request: &Identity,
+    npy: Option<&[u8]>,
+    clobber: bool,
+    mut write: impl FnMut(&dyn Fn(&str) -> PathBuf, bool) -> Result<(), ExportError>,
+) -> Result<(), ExportError> {
+    fs::create_dir_all(folder).map_err(|source| ExportError { path: folder.into(), source })?;
+    let mut names = Names::new(name);
+    let mut name = names.current();
+    loop {
+        let path = |suffix: &str| folder.join(format!("{name}.{suffix}"));
+        let other = match owner(folder, &name, request, npy) {
+            Owner::Nobody => match write(&path, false) {
+                // Somebody was quicker.
+                Err(error) if clobber && error.source.kind() == io::ErrorKind::AlreadyExists => None,
+                result => return result,
+            },
+            Owner::Same if clobber => return write(&path, true),
+            Owner::Same => return Err(exists(path("*"))),
+            Owner::Other(other) => other,
+        };
+        match names.lengthen(request, other).filter(|_| clobber) {
+            Some(longer) => name = longer,
+            None => return Err(exists(path("*"))),
+        }
+    }
+}
+
+fn write_png(path: &Path, replace: bool, page: &RgbImage, request: &Identity) -> Result<(), ExportError> {
+    write_whole(path, replace, |file| file.write_all(&png(page, request).map_err(io::Error::other)?))
 }
 
 /// The overlay with the method, the target, what the method says and the labelled scale under it.
@@ -342,8 +423,13 @@ fn annotate(overlay: &RgbImage, sign: Sign, colormap: Colormap, record: &Record)
     caption(overlay, &lines, Some(&Bar { low, high, colour: &colour }))
 }
 
-/// Writes to a temporary name in the same folder and renames when all is there.
-fn write_whole(path: &Path, write: impl FnOnce(&mut fs::File) -> io::Result<()>) -> Result<(), ExportError> {
+/// Writes to a temporary name in the same folder and renames when all is there. Only with `replace` may that be another file's
+/// name.
+fn write_whole(
+    path: &Path,
+    replace: bool,
+    write: impl FnOnce(&mut fs::File) -> io::Result<()>,
+) -> Result<(), ExportError> {
     let attempt = || -> io::Result<()> {
         let folder = path.parent().unwrap_or(Path::new("."));
         let mut builder = tempfile::Builder::new();
@@ -352,7 +438,8 @@ fn write_whole(path: &Path, write: impl FnOnce(&mut fs::File) -> io::Result<()>)
         builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
         let mut file = builder.prefix(".seewhy-").tempfile_in(folder)?;
         write(file.as_file_mut())?;
-        file.persist(path).map_err(|error| error.error)?;
+        let kept = if replace { file.persist(path) } else { file.persist_noclobber(path) };
+        kept.map_err(|error| error.error)?;
         Ok(())
     };
     attempt().map_err(|source| ExportError { path: path.into(), source })
@@ -399,7 +486,7 @@ mod tests {
     #[test]
     fn a_failed_write_leaves_nothing() {
         let folder = tempfile::tempdir().unwrap();
-        let result = write_whole(&folder.path().join("map.npy"), |file| {
+        let result = write_whole(&folder.path().join("map.npy"), false, |file| {
             file.write_all(b"half")?;
             Err(io::Error::other("disk full"))
         });

@@ -32,6 +32,7 @@ mod linear;
 mod lrp;
 mod methods;
 mod monitor;
+mod naming;
 mod occlusion;
 mod params;
 mod projection;

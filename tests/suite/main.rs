@@ -21,6 +21,7 @@ mod layering;
 mod loading;
 mod mcunet;
 mod methods;
+mod names;
 mod network;
 mod operators;
 mod perturbations;
@@ -33,6 +34,7 @@ mod superpixels;
 mod support;
 mod terminal;
 mod triage;
+mod written;
 
 /// Every file beside this one is declared above: a test that is not compiled proves nothing.
 #[test]

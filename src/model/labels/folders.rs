@@ -61,13 +61,12 @@ pub(super) fn numbered(names: &[String]) -> Option<String> {
     let numbers: Option<Vec<usize>> = names.iter().map(|name| name.parse().ok()).collect();
     let numbers = numbers.filter(|numbers| numbers.len() > 1)?;
     let (first, last) = (&names[0], names.len() - 1);
-    let odd = numbers.iter().enumerate().find(|(index, number)| index != *number);
-    let (index, _) = odd?;
-    let reading = if numbers.is_sorted() { "sorted" } else { "sorted as text (1, 10, 2, ...)" };
+    numbers.iter().enumerate().find(|(index, number)| index != *number)?;
+    let order = if numbers.is_sorted() { "sorted" } else { "sorted as text (1, 10, 2, ...)" };
     Some(format!(
-        "its folders are named by numbers and {reading}, as torchvision and Keras do it: folder {first} is class 0, \
-         folder {} is class {index}, folder {} is class {last}",
-        names[index], names[last]
+        "its folders are named by numbers and {order}, as torchvision and Keras do it: folder {first} is class 0, folder {} \
+         class 1, folder {} class {last}",
+        names[1], names[last]
     ))
 }
 

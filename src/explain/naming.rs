@@ -1,0 +1,345 @@
+//! What the files of an explanation are called, so that none is lost: a file is replaced by the same request only, any other
+//! gets a longer name.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use serde::{Serialize, Serializer};
+
+use super::{MethodInfo, Values};
+use crate::model::{Classifier, ModelSource, Target};
+
+/// The key of the text that a PNG carries.
+const CHUNK: &str = "seewhy";
+/// A record that is longer, in bytes, is none of ours.
+const LONGEST: u64 = 1 << 26;
+/// The longest word in a name, in characters.
+const LONGEST_WORD: usize = 40;
+/// More files than that are not called the same.
+const MOST: usize = 100_000;
+
+/// What was asked for, so short that every file can carry it: a number each for the image, the model, the target, the layer,
+/// and the rest. Two requests are the same where all five are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Identity([u32; 5]);
+
+/// What is asked besides image, target and layer.
+#[derive(Clone, Copy)]
+pub struct Circumstances<'a> {
+    /// The method.
+    pub method: &'static MethodInfo,
+    /// Its parameters, where they differ from the defaults.
+    pub values: &'a Values,
+    /// The seed of the random numbers.
+    pub seed: u64,
+    /// When sampling stops.
+    pub tolerance: Option<f64>,
+    /// Whether the map before post-processing is written.
+    pub raw: bool,
+}
+
+impl Identity {
+    /// The identity of a map. The target is resolved for the image, the layer as the map names it.
+    pub fn of_map(
+        image: &Path,
+        classifier: &Classifier,
+        target: Target,
+        layer: Option<&str>,
+        circumstances: &Circumstances<'_>,
+    ) -> Identity {
+        let Circumstances { method, values, seed, tolerance, raw } = circumstances;
+        let value = |param: &super::Param| values.get(param.name).cloned().unwrap_or_else(|| param.default_value());
+        let params: Vec<String> = method.params().map(|param| format!("{}={}", param.name, value(param))).collect();
+        let settings: Vec<String> =
+            classifier.settings().rows().iter().map(|(name, value, _)| format!("{name}={value}")).collect();
+        let output = &classifier.output().name;
+        let rest = format!("{} {params:?} {seed} {tolerance:?} {raw} {settings:?} {output}", method.name);
+        Identity::new(image, classifier.source(), &format!("{target:?}"), layer.unwrap_or_default(), &rest)
+    }
+
+    /// The identity of a picture of an image that shows `what` of a layer.
+    pub fn of_picture(image: &Path, classifier: &Classifier, layer: &str, what: &str) -> Identity {
+        Identity::new(image, classifier.source(), "", layer, what)
+    }
+
+    fn new(image: &Path, model: &ModelSource, target: &str, layer: &str, rest: &str) -> Identity {
+        let real = |path: &Path| {
+            let absolute = || std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
+            let real = path.canonicalize().unwrap_or_else(|_| absolute());
+            real.as_os_str().as_encoded_bytes().to_vec()
+        };
+        let model = match model {
+            ModelSource::Builtin => b"builtin".to_vec(),
+            ModelSource::Path(path) => real(path),
+        };
+        Identity([&real(image), &model, target.as_bytes(), layer.as_bytes(), rest.as_bytes()].map(hash))
+    }
+
+    fn differences(&self, other: &Identity) -> Longer {
+        let [folder, model, target, layer, _] = [0, 1, 2, 3, 4].map(|part| self.0[part] != other.0[part]);
+        Longer { folder, model, target, layer, number: 0 }
+    }
+}
+
+/// FNV-1a, folded to 32 bits: the same in every version and on every machine.
+fn hash(bytes: &[u8]) -> u32 {
+    let hash = bytes
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3));
+    (hash ^ (hash >> 32)) as u32
+}
+
+/// `1f2e3d4c-...`, eight hexadecimal digits a part.
+impl fmt::Display for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.map(|part| format!("{part:08x}")).join("-"))
+    }
+}
+
+impl FromStr for Identity {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let parts: Result<Vec<u32>, _> = text.split('-').map(|part| u32::from_str_radix(part, 16)).collect();
+        Ok(Identity(parts.map_err(|_| ())?.try_into().map_err(|_| ())?))
+    }
+}
+
+impl Serialize for Identity {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// What a name is made of.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Name {
+    /// What it starts with.
+    pub(super) stem: String,
+    /// What it ends with: the method.
+    pub(super) end: String,
+    /// Words for what it may say besides; empty for none.
+    pub(super) folder: String,
+    pub(super) target: String,
+    pub(super) layer: String,
+    pub(super) model: String,
+}
+
+/// What of that is said besides stem and end.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Longer {
+    folder: bool,
+    target: bool,
+    layer: bool,
+    model: bool,
+    /// From 2 on.
+    number: usize,
+}
+
+impl Name {
+    /// The words for a file of this image and model.
+    pub(super) fn of(stem: &str, end: &str, image: &str, model: &str) -> Name {
+        let last = |path: Option<&Path>| path?.file_name().map(|name| name.to_string_lossy().into_owned());
+        let image = std::path::absolute(image).unwrap_or_else(|_| PathBuf::from(image));
+        let model = Path::new(model);
+        let stem_of_model = model.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+        // `resnet50/model.onnx` is called by its folder.
+        let model = stem_of_model.filter(|stem| stem != "model").or_else(|| last(model.parent()));
+        Name {
+            stem: stem.to_owned(),
+            end: end.to_owned(),
+            folder: last(image.parent()).unwrap_or_default(),
+            model: model.unwrap_or_default(),
+            ..Name::default()
+        }
+    }
+
+    fn with(&self, longer: Longer) -> String {
+        let number = (longer.number > 1).then(|| longer.number.to_string());
+        let said = [(longer.target, &self.target), (longer.layer, &self.layer), (longer.model, &self.model)];
+        let said = said.into_iter().filter(|(is_said, _)| *is_said).map(|(_, text)| word(text));
+        let folder = if longer.folder { word(&self.folder) } else { String::new() };
+        let stem = if folder.is_empty() { self.stem.clone() } else { format!("{folder}_{}", self.stem) };
+        let parts = [stem].into_iter().chain(said).chain(number).chain([self.end.clone()]);
+        parts.filter(|part| !part.is_empty()).collect::<Vec<_>>().join(".")
+    }
+}
+
+/// A text as a part of a file's name.
+fn word(text: &str) -> String {
+    let plain = text.trim_matches('/').chars().take(LONGEST_WORD);
+    let plain: String = plain.map(|c| if c.is_alphanumeric() || c == '_' { c } else { '-' }).collect();
+    plain.split('-').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("-")
+}
+
+/// Names to try, one after the other, each longer than the last.
+#[derive(Debug)]
+pub(super) struct Names {
+    name: Name,
+    longer: Longer,
+    tried: usize,
+}
+
+impl Names {
+    pub(super) fn new(name: Name) -> Names {
+        Names { name, longer: Longer::default(), tried: 0 }
+    }
+
+    pub(super) fn current(&self) -> String {
+        self.name.with(self.longer)
+    }
+
+    /// The next name, now that the last one is taken, by that request where it is known; none when there are too many.
+    pub(super) fn lengthen(&mut self, ours: &Identity, other: Option<Identity>) -> Option<String> {
+        let all = Longer { folder: true, target: true, layer: true, model: true, number: 0 };
+        let says = other.map_or(all, |other| ours.differences(&other));
+        let old = self.longer;
+        let wordier = Longer {
+            folder: old.folder || says.folder,
+            target: old.target || says.target,
+            layer: old.layer || says.layer,
+            model: old.model || says.model,
+            number: old.number,
+        };
+        let is_new = self.name.with(wordier) != self.current();
+        self.longer = if is_new { wordier } else { Longer { number: old.number.max(1) + 1, ..old } };
+        self.tried += 1;
+        (self.tried < MOST).then(|| self.current())
+    }
+}
+
+/// Who a name belongs to.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Owner {
+    Nobody,
+    /// The same request: its files may be replaced.
+    Same,
+    /// Another request, where that is known.
+    Other(Option<Identity>),
+}
+
+/// Finds out who wrote the files of a name: by the record beside them, by what the picture carries, or else by whether the
+/// values are `npy`, byte for byte.
+pub(super) fn owner(folder: &Path, name: &str, ours: &Identity, npy: Option<&[u8]>) -> Owner {
+    let path = |suffix: &str| folder.join(format!("{name}.{suffix}"));
+    let files = ["json", "png", "npy"].map(path);
+    let is_there = files.each_ref().map(|path| path.symlink_metadata().is_ok());
+    if !is_there.contains(&true) {
+        return Owner::Nobody;
+    }
+    let [json, png, values] = &files;
+    let recorded = [is_there[0].then(|| identity_in_record(json)), is_there[1].then(|| identity_in_png(png))];
+    let known: Vec<Identity> = recorded.iter().flatten().copied().flatten().collect();
+    if let Some(other) = known.iter().find(|known| *known != ours) {
+        return Owner::Other(Some(*other));
+    }
+    // A file without a word of where it comes from is somebody's.
+    let is_strange = recorded.iter().flatten().any(Option::is_none);
+    let is_same = || is_there[2] && npy.is_some_and(|npy| holds(values, npy));
+    match (is_strange, known.is_empty()) {
+        (false, false) => Owner::Same,
+        (false, true) if is_same() => Owner::Same,
+        _ => Owner::Other(None),
+    }
+}
+
+fn holds(path: &Path, bytes: &[u8]) -> bool {
+    let is_long = |file: &File| file.metadata().is_ok_and(|there| there.is_file() && there.len() == bytes.len() as u64);
+    let read = |file: File| {
+        let mut found = vec![];
+        file.take(bytes.len() as u64 + 1).read_to_end(&mut found).is_ok_and(|_| found == bytes)
+    };
+    path.is_file() && File::open(path).is_ok_and(|file| is_long(&file) && read(file))
+}
+
+fn identity_in_record(path: &Path) -> Option<Identity> {
+    #[derive(serde::Deserialize)]
+    struct Record {
+        request: String,
+    }
+    let file = File::open(path).ok().filter(|file| file.metadata().is_ok_and(|there| there.is_file()))?;
+    let record: Record = serde_json::from_reader(BufReader::new(file.take(LONGEST))).ok()?;
+    record.request.parse().ok()
+}
+
+fn identity_in_png(path: &Path) -> Option<Identity> {
+    let file = File::open(path).ok().filter(|file| file.metadata().is_ok_and(|there| there.is_file()))?;
+    let reader = png::Decoder::new(BufReader::new(file)).read_info().ok()?;
+    let texts = &reader.info().uncompressed_latin1_text;
+    texts.iter().find(|text| text.keyword == CHUNK)?.text.parse().ok()
+}
+
+/// A picture as a PNG that carries what was asked for.
+pub(super) fn png(picture: &image::RgbImage, identity: &Identity) -> Result<Vec<u8>, png::EncodingError> {
+    let mut bytes = vec![];
+    let mut encoder = png::Encoder::new(&mut bytes, picture.width(), picture.height());
+    encoder.set_color(png::ColorType::Rgb);
+    encoder.set_depth(png::BitDepth::Eight);
+    encoder.add_text_chunk(CHUNK.to_owned(), identity.to_string())?;
+    let mut writer = encoder.write_header()?;
+    writer.write_image_data(picture.as_raw())?;
+    writer.finish()?;
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names() -> Names {
+        let name = Name::of("1", "grad-cam", "/data/val/dog/1.jpg", "/models/net.onnx");
+        Names::new(Name { target: "tabby, tabby cat".into(), layer: "/layer4/relu".into(), ..name })
+    }
+
+    #[test]
+    fn a_longer_name_says_what_differs_and_then_counts() {
+        let ours = Identity([1, 2, 3, 4, 5]);
+        let mut names = names();
+        assert_eq!(names.current(), "1.grad-cam");
+        let mut next = |other: Option<[u32; 5]>| names.lengthen(&ours, other.map(Identity)).unwrap();
+        assert_eq!(next(Some([1, 2, 9, 4, 5])), "1.tabby-tabby-cat.grad-cam");
+        assert_eq!(next(Some([9, 2, 9, 4, 5])), "dog_1.tabby-tabby-cat.grad-cam");
+        assert_eq!(next(Some([1, 2, 3, 4, 9])), "dog_1.tabby-tabby-cat.2.grad-cam");
+        assert_eq!(next(None), "dog_1.tabby-tabby-cat.layer4-relu.net.2.grad-cam");
+        assert_eq!(next(None), "dog_1.tabby-tabby-cat.layer4-relu.net.3.grad-cam");
+    }
+
+    #[test]
+    fn an_identity_is_read_as_it_is_written() {
+        let identity = Identity([0, 1, 0xffff_ffff, 7, 0x1234_5678]);
+        assert_eq!(identity.to_string().parse(), Ok(identity));
+        for text in ["", "1-2-3-4", "1-2-3-4-5-6", "x-1-2-3-4"] {
+            assert!(text.parse::<Identity>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_name_belongs_to_whoever_wrote_its_files() {
+        let folder = tempfile::tempdir().unwrap();
+        let (ours, other) = (Identity([1; 5]), Identity([1, 1, 2, 1, 1]));
+        let owner = |name: &str| owner(folder.path(), name, &ours, Some(b"values"));
+        let write = |name: &str, bytes: &[u8]| std::fs::write(folder.path().join(name), bytes).unwrap();
+        let picture = image::RgbImage::new(2, 2);
+        assert_eq!(owner("a"), Owner::Nobody);
+        write("a.npy", b"values");
+        assert_eq!(owner("a"), Owner::Same, "the same values");
+        write("a.npy", b"other!");
+        assert_eq!(owner("a"), Owner::Other(None));
+        write("a.png", &png(&picture, &ours).unwrap());
+        assert_eq!(owner("a"), Owner::Same, "the picture says so");
+        write("a.json", format!("{{\"request\":\"{other}\"}}").as_bytes());
+        assert_eq!(owner("a"), Owner::Other(Some(other)));
+        write("b.png", &png(&picture, &other).unwrap());
+        assert_eq!(owner("b"), Owner::Other(Some(other)));
+        write("c.png", b"somebody's");
+        write("d.json", b"{}");
+        write("d.npy", b"values");
+        assert_eq!([owner("c"), owner("d")], [Owner::Other(None), Owner::Other(None)]);
+        std::fs::create_dir(folder.path().join("e.npy")).unwrap();
+        std::os::unix::fs::symlink("nowhere", folder.path().join("f.png")).unwrap();
+        assert_eq!([owner("e"), owner("f")], [Owner::Other(None), Owner::Other(None)]);
+    }
+}
