@@ -108,6 +108,8 @@ pub struct Predicted {
     pub seen: Arc<RgbImage>,
     /// Which part of the image that was, in pixels of the file's upright image.
     pub region: Region,
+    /// What must be known about the image before what is said of it is trusted, a sentence each, safe to print.
+    pub warnings: Vec<String>,
     /// Preprocessing and forward pass.
     pub elapsed: Duration,
 }

@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::evidence::MEASURES;
 use crate::explain::{METHODS, Param};
+use crate::gallery::{Alpha, DecodeOptions, Depth, Exif};
 use crate::model::{ChannelOrder, LabelSource, Layout, OutputActivation, Overrides, Range, Resize, Size};
 use crate::raster::resize::Filter;
 
@@ -166,6 +167,15 @@ pub(super) struct CommonArgs {
     /// Axis order: nchw or nhwc
     #[arg(long, global = true, value_name = "LAYOUT", help_heading = "Preprocessing")]
     layout: Option<Layout>,
+    /// Transparent pixels: laid on white or black, or drop, to keep their colour as Pillow does [default: white]
+    #[arg(long, global = true, value_name = "HOW", help_heading = "Pictures")]
+    alpha: Option<Alpha>,
+    /// Bits that deep images (16-bit, float) use: 8, 10, 12, 14, 16, or auto for the fewest that hold each [default: all]
+    #[arg(long, global = true, value_name = "BITS", help_heading = "Pictures")]
+    depth: Option<Depth>,
+    /// The orientation that a camera noted: apply or ignore [default: apply]
+    #[arg(long, global = true, value_name = "HOW", help_heading = "Pictures")]
+    exif: Option<Exif>,
     /// The output that holds the class scores
     #[arg(long, global = true, value_name = "NAME")]
     output: Option<String>,
@@ -231,6 +241,11 @@ impl CommonArgs {
             threshold: self.threshold,
             ..Overrides::default()
         }
+    }
+
+    /// How files become pixels.
+    pub(super) fn decoding(&self) -> DecodeOptions {
+        DecodeOptions { alpha: self.alpha, depth: self.depth, exif: self.exif.unwrap_or_default() }
     }
 
     /// The file that says the classes of images.

@@ -29,6 +29,9 @@ struct Line {
     /// The class that the image is of, where its folder or a file says so.
     #[serde(skip_serializing_if = "Option::is_none")]
     truth: Option<Truth>,
+    /// What must be known about the image before its prediction is trusted.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<String>,
     elapsed_ms: f64,
 }
 
@@ -79,7 +82,7 @@ pub(super) fn run(args: &ClassifyArgs, common: &CommonArgs) -> anyhow::Result<En
     let needs_truth = common.verbose > 0 || wanted.as_ref().is_some_and(Wanted::asks_for_truth);
     truth::announce(&truths, &entries, needs_truth);
 
-    let threads = common.threads();
+    let (threads, decoding) = (common.threads(), common.decoding());
     let each = if entries.len() == 1 { threads } else { 1 };
     let bar = progress(entries.len(), "classifying");
     let mut printer = Printer::new(args.format, common.top as usize, !classifier.network().scoring().exclusive)?;
@@ -90,7 +93,7 @@ pub(super) fn run(args: &ClassifyArgs, common: &CommonArgs) -> anyhow::Result<En
         &|| interrupt.is_set(),
         |entry| {
             let start = Instant::now();
-            let looked = inputs::look(&classifier, entry, each).map(|seen| {
+            let looked = inputs::look(&classifier, entry, &decoding, each).map(|seen| {
                 let is_wanted = wanted.as_ref().is_none_or(|wanted| wanted.holds(entry, &seen.pass.logits));
                 is_wanted.then(|| line(&classifier, &truths, &source, entry, &seen, common.top as usize, start))
             });
@@ -155,6 +158,7 @@ fn line(
         top,
         said: ScoredClass::said(&seen.pass.logits, classifier.labels()),
         truth,
+        warnings: seen.warnings.clone(),
         elapsed_ms: start.elapsed().as_secs_f64() * 1e3,
     }
 }
@@ -180,7 +184,11 @@ impl Printer {
         Ok(Printer { format, output })
     }
 
+    /// Prints a line; what a table has no column for goes to standard error, as its errors do.
     fn line(&mut self, line: &Line) -> anyhow::Result<()> {
+        if self.format != TableFormat::Jsonl {
+            line.warnings.iter().for_each(|warning| warn(&format!("{}: {warning}", escape(&line.image))));
+        }
         match self.format {
             TableFormat::Jsonl => self.output.json(line),
             TableFormat::Csv => {

@@ -180,7 +180,7 @@ impl Job<'_> {
     /// The records of one image, one for each method, none where it does not meet the conditions; a failure of the image itself is a single error.
     fn explain(&self, entry: &Entry, stem: &str) -> Vec<anyhow::Result<Record>> {
         let start = Instant::now();
-        match inputs::look(self.classifier, entry, self.threads) {
+        match inputs::look(self.classifier, entry, &self.common.decoding(), self.threads) {
             Ok(seen) if self.wanted.as_ref().is_some_and(|wanted| !wanted.holds(entry, &seen.pass.logits)) => vec![],
             Ok(seen) => {
                 let looked = start.elapsed().as_secs_f64();
@@ -232,7 +232,7 @@ impl Job<'_> {
             raw: Summary::of(attribution.raw.view()),
             evidence: attribution.evidence.iter().map(Into::into).collect(),
             statement: attribution.statement.clone(),
-            warnings: export::warnings(&attribution),
+            warnings: seen.warnings.iter().cloned().chain(export::warnings(&attribution)).collect(),
             caution: method.caution,
             elapsed_ms: (case.looked + start.elapsed().as_secs_f64()) * 1e3,
         };

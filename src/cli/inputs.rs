@@ -9,7 +9,7 @@ use image::{DynamicImage, RgbImage};
 use ndarray::ArrayD;
 
 use super::warn;
-use crate::gallery::{self, Entry, Kind, PathList};
+use crate::gallery::{self, DecodeOptions, Decoded, Entry, Kind, PathList};
 use crate::model::{Classifier, Pass, with_threads};
 use crate::raster::Region;
 
@@ -56,16 +56,20 @@ pub(super) fn find(paths: &[PathBuf]) -> anyhow::Result<Vec<Entry>> {
     Ok(entries)
 }
 
-/// One image as the network takes it.
+/// One image as the network takes it, and what must be known about it.
 ///
 /// # Errors
 /// What was attempted, on which file, and why it failed.
-pub(super) fn tensor(classifier: &Classifier, entry: &Entry) -> anyhow::Result<ArrayD<f32>> {
-    let prepared = match entry.kind {
-        Kind::Tensor => classifier.read_npy(&entry.path)?,
-        _ => classifier.preprocess(&gallery::decode(&entry.path)?)?,
-    };
-    Ok(prepared.tensor)
+pub(super) fn tensor(
+    classifier: &Classifier,
+    entry: &Entry,
+    options: &DecodeOptions,
+) -> anyhow::Result<(ArrayD<f32>, Vec<String>)> {
+    if entry.kind == Kind::Tensor {
+        return Ok((classifier.read_npy(&entry.path)?.tensor, vec![]));
+    }
+    let Decoded { image, warnings } = gallery::decode(&entry.path, options)?;
+    Ok((classifier.preprocess(&image)?.tensor, warnings))
 }
 
 /// One image, gone through the network.
@@ -76,21 +80,28 @@ pub(super) struct Seen {
     pub(super) picture: Arc<RgbImage>,
     /// Where the network's input lies in `picture`.
     pub(super) region: Region,
+    /// What must be known about the image before what is said of it is trusted, a sentence each.
+    pub(super) warnings: Vec<String>,
 }
 
 /// Decodes, prepares and runs one image on `threads` threads.
 ///
 /// # Errors
 /// What was attempted, on which file, and why it failed.
-pub(super) fn look(classifier: &Classifier, entry: &Entry, threads: usize) -> anyhow::Result<Seen> {
-    let (prepared, picture) = if entry.kind == Kind::Tensor {
+pub(super) fn look(
+    classifier: &Classifier,
+    entry: &Entry,
+    options: &DecodeOptions,
+    threads: usize,
+) -> anyhow::Result<Seen> {
+    let (prepared, picture, warnings) = if entry.kind == Kind::Tensor {
         let prepared = classifier.read_npy(&entry.path)?;
         let picture = prepared.seen.clone();
-        (prepared, picture)
+        (prepared, picture, vec![])
     } else {
-        let image = gallery::decode(&entry.path)?;
+        let Decoded { image, warnings } = gallery::decode(&entry.path, options)?;
         let prepared = classifier.preprocess(&image)?;
-        (prepared, reduced(image))
+        (prepared, reduced(image), warnings)
     };
     let input = Arc::new(prepared.tensor);
     let pass = with_threads(threads, || classifier.network().forward(input))
@@ -98,7 +109,7 @@ pub(super) fn look(classifier: &Classifier, entry: &Entry, threads: usize) -> an
     let scale = picture.width() as f32 / prepared.crop.image.0.max(1) as f32;
     let crop = prepared.crop;
     let region = Region { x: crop.x as f32, y: crop.y as f32, width: crop.width as f32, height: crop.height as f32 };
-    Ok(Seen { pass, picture: Arc::new(picture), region: region.scaled(scale, scale) })
+    Ok(Seen { pass, picture: Arc::new(picture), region: region.scaled(scale, scale), warnings })
 }
 
 /// The image at a size that a report needs.

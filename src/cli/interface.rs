@@ -89,11 +89,12 @@ fn open(
     if let Some(method) = screen.method.as_deref().and_then(explain::find) {
         selection.method = method.name;
     }
+    let decoding = common.decoding();
     shell::run(Options {
         root,
         base,
         find: finder(named.clone()),
-        decode: Box::new(|path| gallery::decode(path).map_err(|error| error.to_string())),
+        decode: Box::new(move |path| gallery::decode(path, &decoding).map_err(|error| error.to_string())),
         load: loader(common, screen.tolerance, named.clone()),
         graphics: Wishes { protocol: protocol(screen.graphics), cell: None },
         journal: marks::journal(screen.marks.as_deref()).map_err(|error| error.to_string()),
@@ -180,7 +181,7 @@ fn write_map(
         raw: Summary::of(attribution.raw.view()),
         evidence: attribution.evidence.iter().map(Into::into).collect(),
         statement: attribution.statement.clone(),
-        warnings: export::warnings(attribution),
+        warnings: what.predicted.warnings.iter().cloned().chain(export::warnings(attribution)).collect(),
         caution: method.caution,
         elapsed_ms: (what.predicted.elapsed + what.explained.elapsed).as_secs_f64() * 1e3,
     };

@@ -10,7 +10,7 @@ pub mod masks;
 mod truth_file;
 mod truths;
 
-pub use decode::{DecodeError, DecodeProblem, decode};
+pub use decode::{Alpha, DecodeError, DecodeOptions, DecodeProblem, Decoded, Depth, Exif, decode, is_tensor};
 pub use find::{Entry, Find, FindError, Kind, find};
 pub use folders::FolderLabels;
 pub use list::PathList;

@@ -8,13 +8,12 @@ use image::{DynamicImage, RgbImage};
 use ndarray::ArrayD;
 
 use super::engine::{Engine, EngineError};
-use super::pool::is_tensor;
 use crate::app::{Cache, ChannelsKey, Export, LayerRow, MapKey, MethodRow, ModelSummary, Predicted};
 use crate::explain::{
     Attribution, BankCache, LayerChannels, LayerChoice, METHODS, Monitor, Request, Subject, find, layer_channels,
     obstacle,
 };
-use crate::gallery::Truths;
+use crate::gallery::{Truths, is_tensor};
 use crate::model::{Activation, Classifier, CropGeometry, NetworkError, Pass, Prepared, with_threads};
 use crate::raster::Region;
 use crate::text::escape;
@@ -104,6 +103,7 @@ fn predicted(seen: RgbImage, crop: &CropGeometry, pass: &Pass, begun: Instant) -
         probabilities: pass.logits.probabilities().into(),
         seen: Arc::new(seen),
         region: Region { x: crop.x as f32, y: crop.y as f32, width: crop.width as f32, height: crop.height as f32 },
+        warnings: Vec::new(),
         elapsed: begun.elapsed(),
     }
 }

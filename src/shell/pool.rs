@@ -15,14 +15,15 @@ use image::imageops::FilterType;
 
 use super::crash::caught;
 use super::engine::{Engine, EngineError};
-use crate::app::{Channels, Decoded, Explained, Job, MapKey, Peaks, Plan, Priority, Report, Task};
+use crate::app::{Channels, Decoded, Explained, Job, MapKey, Peaks, Plan, Predicted, Priority, Report, Task};
 use crate::explain::{Cancel, ExplainError, Monitor};
+use crate::gallery::{self, is_tensor};
 
 /// Longest side of a decoded picture that is kept, in pixels: as much as a screen shows.
 const KEPT_SIDE: u32 = 2048;
 
-/// Decodes a file, upright; the error is one line for people.
-pub type Decode = dyn Fn(&Path) -> Result<DynamicImage, String> + Send + Sync;
+/// Decodes a file; the error is one line for people.
+pub type Decode = dyn Fn(&Path) -> Result<gallery::Decoded, String> + Send + Sync;
 
 /// The workers' side of the shell.
 pub(super) struct Pool {
@@ -209,8 +210,8 @@ impl Shared {
                 if is_tensor(&task.path) {
                     return self.open_tensor(*id, task, urgent);
                 }
-                let image = match (self.decode)(&task.path) {
-                    Ok(image) => image,
+                let gallery::Decoded { image, warnings } = match (self.decode)(&task.path) {
+                    Ok(decoded) => decoded,
                     Err(reason) => return Some(Report::Decoded(*id, Err(reason))),
                 };
                 let size = (image.width(), image.height());
@@ -220,25 +221,29 @@ impl Shared {
                 if cancel.is_cancelled() {
                     return None;
                 }
-                Some(Report::Predicted(*id, engine.predict(&task.path, Some(&image), urgent).map(Arc::new)))
+                let predicted = engine.predict(&task.path, Some(&image), urgent);
+                Some(Report::Predicted(*id, predicted.map(|predicted| Arc::new(warned(predicted, warnings)))))
             }
             Job::Classify(id) => {
                 let engine = self.engine()?;
                 let predicted = if is_tensor(&task.path) {
                     engine.predict(&task.path, None, urgent)
                 } else {
-                    let image = (self.decode)(&task.path);
+                    let decoded = (self.decode)(&task.path);
                     if cancel.is_cancelled() {
                         return None;
                     }
-                    image.and_then(|image| engine.predict(&task.path, Some(&image), urgent))
+                    decoded.and_then(|gallery::Decoded { image, warnings }| {
+                        let predicted = engine.predict(&task.path, Some(&image), urgent)?;
+                        Ok(warned(predicted, warnings))
+                    })
                 };
                 Some(Report::Predicted(*id, predicted.map(Arc::new)))
             }
             Job::Explain(key) => self.explain(task, key, cancel),
             Job::Channels(key) => {
                 let begun = Instant::now();
-                let decode = || (self.decode)(&task.path);
+                let decode = || Ok((self.decode)(&task.path)?.image);
                 let monitor = Monitor::new(cancel.clone(), |_| {});
                 let channels = match self.engine()?.channels(&task.path, key, &decode, &monitor) {
                     Err(EngineError::Explain(ExplainError::Cancelled)) => return None,
@@ -249,8 +254,13 @@ impl Shared {
             }
             Job::Survey(image, layer) => {
                 let engine = self.engine()?;
-                let pixels = if is_tensor(&task.path) { Ok(None) } else { (self.decode)(&task.path).map(Some) };
-                let surveyed = pixels.and_then(|pixels| engine.survey(&task.path, *layer, pixels.as_ref()));
+                let decoded = if is_tensor(&task.path) { Ok(None) } else { (self.decode)(&task.path).map(Some) };
+                let surveyed = decoded.and_then(|decoded| {
+                    let image = decoded.as_ref().map(|decoded| &decoded.image);
+                    let (predicted, activation) = engine.survey(&task.path, *layer, image)?;
+                    let warnings = decoded.map(|decoded| decoded.warnings).unwrap_or_default();
+                    Ok((warned(predicted, warnings), activation))
+                });
                 // What it took to know is said, too: nobody has to find it out again.
                 let peaks = surveyed.map(|(predicted, activation)| {
                     let peaks = Peaks::new(&activation, &predicted.seen);
@@ -282,7 +292,7 @@ impl Shared {
                 .map(|map| Arc::new(Explained::new(map.as_ref().clone(), begun.elapsed(), Some(progress))));
             let _ = self.reports.send(Report::Partial(key.clone(), progress, map));
         });
-        let decode = || (self.decode)(&task.path);
+        let decode = || Ok((self.decode)(&task.path)?.image);
         let result = match self.engine()?.explain(&task.path, key, &decode, &monitor) {
             Err(EngineError::Explain(ExplainError::Cancelled)) => return None,
             Ok(attribution) => Ok(Arc::new(Explained::new(attribution, begun.elapsed(), None))),
@@ -292,9 +302,10 @@ impl Shared {
     }
 }
 
-/// Whether the file is a tensor rather than an image.
-pub(super) fn is_tensor(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("npy"))
+/// A prediction, and what was said when the image was decoded.
+fn warned(predicted: Predicted, mut warnings: Vec<String>) -> Predicted {
+    warnings.extend(predicted.warnings);
+    Predicted { warnings, ..predicted }
 }
 
 /// The picture, small enough to keep many.

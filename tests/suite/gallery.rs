@@ -4,7 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use image::DynamicImage;
-use seewhy::gallery::{DecodeProblem, Kind, Truths, decode, find};
+use seewhy::gallery::{
+    Alpha, DecodeError, DecodeOptions, DecodeProblem, Decoded, Depth, Exif, Kind, Truths, decode, find,
+};
 use seewhy::raster::npy;
 
 use crate::support::fixture;
@@ -100,8 +102,12 @@ fn a_class_is_read_off_the_folder() {
     assert_eq!(labels.of(Path::new("/data/val/x.JPEG")), None);
 }
 
+fn plainly(path: &Path) -> Result<Decoded, DecodeError> {
+    decode(path, &DecodeOptions::default())
+}
+
 fn decoded(name: &str) -> DynamicImage {
-    decode(&fixture("images").join(name)).unwrap()
+    plainly(&fixture("images").join(name)).unwrap().image
 }
 
 /// The colours in the middle of the four quarters.
@@ -151,7 +157,7 @@ fn grey_deep_and_transparent_images_become_plain_colour() {
 
 #[test]
 fn a_bad_image_is_an_error_that_says_why() {
-    let problem = |path: PathBuf| decode(&path).unwrap_err();
+    let problem = |path: PathBuf| plainly(&path).unwrap_err();
     let fixture = |name: &str| problem(fixture("images").join(name));
     assert!(matches!(fixture("bomb.png").problem, DecodeProblem::TooLarge));
     assert!(matches!(fixture("cut-off.png").problem, DecodeProblem::Broken(_)));
@@ -173,6 +179,70 @@ fn a_name_cannot_speak_to_the_terminal() {
     let path = folder.path().join(name);
     let entry = find([path.clone()]).next().unwrap().unwrap();
     assert_eq!(entry.name(), "evil\\u{1b}[2J.png");
-    let message = decode(&path).unwrap_err().to_string();
+    let message = plainly(&path).unwrap_err().to_string();
     assert!(!message.contains('\u{1b}'), "{message:?}");
+}
+
+fn warnings(path: &Path, options: DecodeOptions) -> String {
+    decode(path, &options).unwrap().warnings.join("; ")
+}
+
+#[test]
+fn transparent_pixels_are_laid_on_white_and_said_or_as_a_person_says() {
+    let path = fixture("images/alpha.png");
+    let first = |alpha| {
+        let options = DecodeOptions { alpha, ..DecodeOptions::default() };
+        decode(&path, &options).unwrap().image.to_rgb8().get_pixel(0, 0).0
+    };
+    assert!(warnings(&path, DecodeOptions::default()).contains("transparent"));
+    assert_eq!(first(None), [244, 212, 212]);
+    assert_eq!(first(Some(Alpha::White)), [244, 212, 212]);
+    assert_eq!(first(Some(Alpha::Black)), [40, 8, 8]);
+    assert_eq!(first(Some(Alpha::Drop)), [200, 40, 40]);
+    assert_eq!(warnings(&path, DecodeOptions { alpha: Some(Alpha::White), ..DecodeOptions::default() }), "");
+}
+
+#[test]
+fn opaque_pictures_of_all_depths_are_nothing_to_warn_of() {
+    for name in ["grey.png", "grey16.png", "orientation-6.png", "palette.gif", "cmyk.jpg", "orientation-6.webp"] {
+        let said = warnings(&fixture("images").join(name), DecodeOptions::default());
+        assert_eq!(said, "", "{name}");
+    }
+}
+
+#[test]
+fn deep_values_are_brought_to_eight_bits_as_their_range_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("deep.png");
+    let of = |values: [u16; 2], depth: Option<Depth>| {
+        let pixels: Vec<u16> = values.to_vec();
+        image::ImageBuffer::<image::Luma<u16>, _>::from_raw(2, 1, pixels).unwrap().save(&path).unwrap();
+        let options = DecodeOptions { depth, ..DecodeOptions::default() };
+        let decoded = decode(&path, &options).unwrap();
+        let image = decoded.image.to_rgb8();
+        ([image.get_pixel(0, 0).0[0], image.get_pixel(1, 0).0[0]], decoded.warnings.join("; "))
+    };
+    let (values, said) = of([0, 65535], None);
+    assert_eq!((values, said.as_str()), ([0, 255], ""));
+    let (values, said) = of([2048, 4095], None);
+    assert_eq!(values, [8, 16]);
+    assert!(said.contains("6 % of the range of its 16 bits") && said.contains("--depth 12"), "{said}");
+    assert_eq!(of([2048, 4095], Some(Depth::Bits(12))), ([128, 255], String::new()));
+    for (largest, expected) in [(200, 8), (255, 8), (256, 10), (1023, 10), (4000, 12), (5000, 16)] {
+        let (values, said) = of([0, largest], Some(Depth::Auto));
+        let white = f32::from((1_u32 << expected).wrapping_sub(1) as u16);
+        assert_eq!(values[1], (255.0 * f32::from(largest) / white).round() as u8, "{largest}");
+        assert_eq!(said, "");
+    }
+    let (values, said) = of([300, 100], Some(Depth::Bits(8)));
+    assert_eq!(values, [255, 100]);
+    assert!(said.contains("300"), "{said}");
+    assert_eq!(of([0, 0], None).1, "");
+}
+
+#[test]
+fn what_a_camera_noted_can_be_ignored() {
+    let options = DecodeOptions { exif: Exif::Ignore, ..DecodeOptions::default() };
+    let image = decode(&fixture("images/orientation-6.jpg"), &options).unwrap().image;
+    assert_eq!((image.width(), image.height()), (24, 32));
 }

@@ -8,7 +8,7 @@ use std::sync::{Arc, LazyLock};
 
 use ndarray::{Array4, ArrayD, Axis, Slice};
 use seewhy::explain::{Attribution, Family, LayerChoice, Monitor, Request, Subject, Values, find};
-use seewhy::gallery;
+use seewhy::gallery::{self, DecodeOptions};
 use seewhy::model::{Classifier, ModelSource, Overrides, Pass, Prepared, Target};
 use seewhy::raster::npy;
 use serde_json::Value as Json;
@@ -150,7 +150,8 @@ fn inputs(classifier: &Classifier, goldens: &Json, data: &Path) -> Vec<(String, 
             inputs.push((name.clone(), formula()));
             continue;
         };
-        let Prepared { tensor, seen, .. } = classifier.preprocess(&gallery::decode(&data.join(file)).unwrap()).unwrap();
+        let image = gallery::decode(&data.join(file), &DecodeOptions::default()).unwrap().image;
+        let Prepared { tensor, seen, .. } = classifier.preprocess(&image).unwrap();
         if golden["adler32"].as_u64() != Some(adler32(seen.as_raw())) {
             others.push(name.as_str());
         }

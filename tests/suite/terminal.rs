@@ -6,6 +6,7 @@ use std::sync::Arc;
 use image::{DynamicImage, Rgb, RgbImage};
 use seewhy::app::{ChannelsKey, Export, MapKey, ModelSummary, Predicted, Selection};
 use seewhy::explain::{Attribution, LayerChannels, Monitor};
+use seewhy::gallery;
 use seewhy::model::Activation;
 use seewhy::shell::{self, Engine, EngineError, Options};
 use seewhy::term::Wishes;
@@ -318,7 +319,10 @@ fn open_with(engine: Panicking) {
             hand_over(paths.to_vec());
             Vec::new()
         }),
-        decode: Box::new(|path| image::open(path).map_err(|error| error.to_string())),
+        decode: Box::new(|path| {
+            let image = image::open(path).map_err(|error| error.to_string())?;
+            Ok(gallery::Decoded { image, warnings: Vec::new() })
+        }),
         load: Box::new(move || Ok(Arc::new(engine) as Arc<dyn Engine>)),
         journal: Err("these tests mark nothing".to_owned()),
         graphics: Wishes::default(),

@@ -7,7 +7,7 @@ use crate::cli::args::{CommonArgs, EvaluateArgs};
 use crate::cli::{explain, inputs, truth, warn};
 use crate::evidence::{self, BASELINES, Explainer, MEASURES, Mask, Measure, Setting};
 use crate::explain::{LayerChoice, obstacle};
-use crate::gallery::{self, Entry, Kind, Truths, masks};
+use crate::gallery::{self, DecodeOptions, Entry, Kind, Truths, masks};
 use crate::model::{Classifier, Target};
 use crate::random::random;
 
@@ -36,6 +36,7 @@ pub(super) struct Plan<'a> {
     pub(super) mosaic: Option<(Classifier, usize)>,
     pub(super) threads: usize,
     pub(super) seed: u64,
+    pub(super) decoding: DecodeOptions,
     /// The classes of images.
     pub(super) truths: std::sync::Arc<Truths>,
     masks: Option<std::path::PathBuf>,
@@ -55,6 +56,7 @@ impl<'a> Plan<'a> {
             mosaic: None,
             threads: common.threads(),
             seed: common.seed,
+            decoding: common.decoding(),
             truths: truth::truths(classifier, common.truth())?,
             masks: args.masks.clone(),
         };
@@ -121,7 +123,9 @@ impl<'a> Plan<'a> {
 
     /// The best class of an image, and whether the image is of it.
     pub(super) fn look(&self, entry: &Entry) -> anyhow::Result<(usize, bool)> {
-        let logits = self.classifier.network().logits(inputs::tensor(self.classifier, entry)?.view())?;
+        let (tensor, warnings) = inputs::tensor(self.classifier, entry, &self.decoding)?;
+        warnings.iter().for_each(|warning| warn(&format!("{}: {warning}", entry.shown())));
+        let logits = self.classifier.network().logits(tensor.view())?;
         if !logits.are_finite() {
             bail!("the scores of {} are not finite", entry.shown());
         }
@@ -150,7 +154,8 @@ impl<'a> Plan<'a> {
     /// When the mask cannot be read, or has another size than the image.
     pub(super) fn mask(&self, image: &Image<'_>) -> anyhow::Result<Option<Mask>> {
         let Some(file) = self.mask_file(image) else { return Ok(None) };
-        let (mask, picture) = (gallery::decode(&file)?, gallery::decode(&image.entry.path)?);
+        let decode = |path| gallery::decode(path, &self.decoding).map(|decoded| decoded.image);
+        let (mask, picture) = (decode(&file)?, decode(&image.entry.path)?);
         ensure!(
             (mask.width(), mask.height()) == (picture.width(), picture.height()),
             "the mask of {} has another size than the image",

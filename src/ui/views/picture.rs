@@ -156,6 +156,8 @@ fn words(area: Rect, state: &State, map: Option<&MapKey>) -> Vec<(String, bool)>
         lines.push((format!(" {}", strongest_in(state, exemplars)), false));
     }
     let mut warnings: Vec<&str> = Vec::new();
+    let predicted = state.current().and_then(|image| state.predictions.get(&image));
+    warnings.extend(predicted.iter().flat_map(|predicted| &predicted.warnings).map(String::as_str));
     if shows_channels {
         warnings.extend(state.channels().and_then(Channels::unknown));
     } else {

@@ -177,6 +177,7 @@ pub(crate) fn predicted(image: ImageId) -> Arc<Predicted> {
         logits: scores,
         seen: Arc::new(RgbImage::from_pixel(28, 28, Rgb([90, 120, 60]))),
         region: Region { x: 80.0, y: 0.0, width: 480.0, height: 480.0 },
+        warnings: Vec::new(),
         elapsed: Duration::from_millis(60),
     })
 }

@@ -1,14 +1,19 @@
 //! Decodes an image as it is meant to be seen, and never more than memory allows.
 
+mod options;
+mod pixels;
+
 use std::fs::File;
 use std::io::{self, BufReader};
 use std::panic::catch_unwind;
 use std::path::Path;
 
 use image::error::{LimitErrorKind, UnsupportedErrorKind};
-use image::{DynamicImage, ImageDecoder, ImageError, ImageReader, Limits, Rgb, RgbImage};
+use image::metadata::Orientation;
+use image::{DynamicImage, ImageDecoder, ImageError, ImageReader, Limits};
 use thiserror::Error;
 
+pub use self::options::{Alpha, DecodeOptions, Depth, Exif};
 use crate::raster::npy;
 use crate::text::{Escaped, escape};
 
@@ -17,9 +22,6 @@ const MOST_MEMORY: u64 = 512 << 20;
 
 /// The longest side, in pixels.
 const LONGEST_SIDE: u32 = 1 << 16;
-
-/// What shines through transparent pixels.
-const BACKGROUND: u8 = 255;
 
 /// An image that could not be decoded. The others go on.
 #[derive(Debug, Error)]
@@ -61,18 +63,33 @@ pub enum DecodeProblem {
     Broken(String),
 }
 
-/// Decodes an image: upright as its EXIF orientation says, the first frame of an animation, 8 bits a channel, transparent
-/// pixels on white. The result is always RGB.
+/// A decoded image.
+#[derive(Debug, Clone)]
+pub struct Decoded {
+    /// The pixels, always RGB of 8 bits a channel.
+    pub image: DynamicImage,
+    /// What must be known about them before what a model says of them is trusted, a sentence each, safe to print.
+    pub warnings: Vec<String>,
+}
+
+/// Decodes an image: the first frame of an animation, 8 bits a channel, and for the rest as the options say: upright as its
+/// EXIF orientation says, transparent pixels on white.
 ///
 /// # Errors
 /// When the file is no image, broken, too large, or in an unsupported format.
-pub fn decode(path: &Path) -> Result<DynamicImage, DecodeError> {
-    let decoded =
-        catch_unwind(|| read(path)).unwrap_or_else(|_| Err(DecodeProblem::Broken("the decoder gave up".into())));
+pub fn decode(path: &Path, options: &DecodeOptions) -> Result<Decoded, DecodeError> {
+    let decoded = catch_unwind(|| read(path, options))
+        .unwrap_or_else(|_| Err(DecodeProblem::Broken("the decoder gave up".into())));
     decoded.map_err(|problem| DecodeError { path: Escaped::from(path), problem })
 }
 
-fn read(path: &Path) -> Result<DynamicImage, DecodeProblem> {
+/// Whether a file is a tensor in NumPy's format rather than an image.
+pub fn is_tensor(path: &Path) -> bool {
+    // A pipe would be waited for.
+    path.is_file() && starts_as_tensor(path).unwrap_or(false)
+}
+
+fn read(path: &Path, options: &DecodeOptions) -> Result<Decoded, DecodeProblem> {
     // Asked before opening: to open a pipe is to wait for its other end.
     let status = path.metadata()?;
     if !status.is_file() {
@@ -83,7 +100,7 @@ fn read(path: &Path) -> Result<DynamicImage, DecodeProblem> {
     }
     let mut reader = ImageReader::new(BufReader::new(File::open(path)?)).with_guessed_format()?;
     let Some(format) = reader.format() else {
-        return Err(if is_tensor(path)? { DecodeProblem::Tensor } else { DecodeProblem::NotAnImage });
+        return Err(if starts_as_tensor(path)? { DecodeProblem::Tensor } else { DecodeProblem::NotAnImage });
     };
     if !format.reading_enabled() {
         return Err(DecodeProblem::Unsupported(format!("{format:?}").to_uppercase()));
@@ -94,36 +111,23 @@ fn read(path: &Path) -> Result<DynamicImage, DecodeProblem> {
     limits.max_image_height = Some(LONGEST_SIDE);
     reader.limits(limits);
     let mut decoder = reader.into_decoder().map_err(problem)?;
-    let orientation = decoder.orientation().unwrap_or(image::metadata::Orientation::NoTransforms);
+    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     if decoder.total_bytes() > MOST_MEMORY {
         return Err(DecodeProblem::TooLarge);
     }
     let image = DynamicImage::from_decoder(decoder).map_err(problem)?;
-    let mut image = DynamicImage::ImageRgb8(opaque(image));
-    image.apply_orientation(orientation);
-    Ok(image)
+    let mut warnings = vec![];
+    let mut image = DynamicImage::ImageRgb8(pixels::plain(image, options, &mut warnings));
+    if options.exif == Exif::Apply {
+        image.apply_orientation(orientation);
+    }
+    Ok(Decoded { image, warnings })
 }
 
-fn is_tensor(path: &Path) -> io::Result<bool> {
+fn starts_as_tensor(path: &Path) -> io::Result<bool> {
     let mut start = [0; npy::MAGIC.len()];
     let read = io::Read::read(&mut File::open(path)?, &mut start)?;
     Ok(start[..read] == npy::MAGIC[..])
-}
-
-/// 8-bit RGB, with what is transparent on a plain background.
-fn opaque(image: DynamicImage) -> RgbImage {
-    if !image.color().has_alpha() {
-        return image.into_rgb8();
-    }
-    let image = image.into_rgba8();
-    RgbImage::from_fn(image.width(), image.height(), |x, y| {
-        let [r, g, b, alpha] = image.get_pixel(x, y).0;
-        let mix = |value: u8| {
-            let sum = u32::from(value) * u32::from(alpha) + u32::from(BACKGROUND) * u32::from(255 - alpha);
-            ((sum + 127) / 255) as u8
-        };
-        Rgb([mix(r), mix(g), mix(b)])
-    })
 }
 
 fn problem(error: ImageError) -> DecodeProblem {
