@@ -16,6 +16,7 @@ mod gradients_graphs;
 mod gradients_torch;
 mod incremental;
 mod interface;
+mod jpeg;
 mod keys;
 mod layering;
 mod loading;

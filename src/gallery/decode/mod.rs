@@ -1,16 +1,17 @@
 //! Decodes an image as it is meant to be seen, and never more than memory allows.
 
+mod jpeg;
 mod options;
 mod pixels;
 
 use std::fs::File;
-use std::io::{self, BufReader};
+use std::io::{self, BufReader, Read as _};
 use std::panic::catch_unwind;
 use std::path::Path;
 
 use image::error::{LimitErrorKind, UnsupportedErrorKind};
 use image::metadata::Orientation;
-use image::{DynamicImage, ImageDecoder, ImageError, ImageReader, Limits};
+use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
 use thiserror::Error;
 
 pub use self::options::{Alpha, DecodeOptions, Depth, Exif};
@@ -105,18 +106,19 @@ fn read(path: &Path, options: &DecodeOptions) -> Result<Decoded, DecodeProblem> 
     if !format.reading_enabled() {
         return Err(DecodeProblem::Unsupported(format!("{format:?}").to_uppercase()));
     }
-    let mut limits = Limits::default();
-    limits.max_alloc = Some(MOST_MEMORY);
-    limits.max_image_width = Some(LONGEST_SIDE);
-    limits.max_image_height = Some(LONGEST_SIDE);
-    reader.limits(limits);
-    let mut decoder = reader.into_decoder().map_err(problem)?;
-    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
-    if decoder.total_bytes() > MOST_MEMORY {
-        return Err(DecodeProblem::TooLarge);
-    }
-    let image = DynamicImage::from_decoder(decoder).map_err(problem)?;
     let mut warnings = vec![];
+    let (image, orientation) = match format {
+        ImageFormat::Jpeg => jpeg::decode(&whole(path)?, &mut warnings)?,
+        _ => {
+            reader.limits(limits());
+            let mut decoder = reader.into_decoder().map_err(problem)?;
+            let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+            if decoder.total_bytes() > MOST_MEMORY {
+                return Err(DecodeProblem::TooLarge);
+            }
+            (DynamicImage::from_decoder(decoder).map_err(problem)?, orientation)
+        }
+    };
     let mut image = DynamicImage::ImageRgb8(pixels::plain(image, options, &mut warnings));
     if options.exif == Exif::Apply {
         image.apply_orientation(orientation);
@@ -124,9 +126,25 @@ fn read(path: &Path, options: &DecodeOptions) -> Result<Decoded, DecodeProblem> 
     Ok(Decoded { image, warnings })
 }
 
+/// All bytes of a file, if they are no more than decoding may take.
+fn whole(path: &Path) -> Result<Vec<u8>, DecodeProblem> {
+    let mut bytes = vec![];
+    File::open(path)?.take(MOST_MEMORY + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MOST_MEMORY { Err(DecodeProblem::TooLarge) } else { Ok(bytes) }
+}
+
+/// What decoding may take.
+fn limits() -> Limits {
+    let mut limits = Limits::default();
+    limits.max_alloc = Some(MOST_MEMORY);
+    limits.max_image_width = Some(LONGEST_SIDE);
+    limits.max_image_height = Some(LONGEST_SIDE);
+    limits
+}
+
 fn starts_as_tensor(path: &Path) -> io::Result<bool> {
     let mut start = [0; npy::MAGIC.len()];
-    let read = io::Read::read(&mut File::open(path)?, &mut start)?;
+    let read = File::open(path)?.read(&mut start)?;
     Ok(start[..read] == npy::MAGIC[..])
 }
 

@@ -1,0 +1,220 @@
+//! The bits of a JPEG's scans, and the Huffman codes in them.
+
+/// Bits of the longest Huffman code.
+const LONGEST: u32 = 16;
+
+/// A Huffman table.
+pub(super) struct Table {
+    /// By the next 16 bits: the symbol and the length of its code, 0 where there is none.
+    symbols: Vec<(u8, u8)>,
+    /// Each code, its length, and its symbol.
+    codes: Vec<(u16, u8, u8)>,
+}
+
+impl Table {
+    /// The table of a DHT segment: how many codes there are of each length, and the symbols by length; none where the counts
+    /// contradict each other.
+    pub(super) fn new(counts: &[u8], symbols: &[u8]) -> Option<Table> {
+        let mut table = Table { symbols: vec![(0, 0); 1 << LONGEST], codes: vec![] };
+        let (mut code, mut next) = (0_u32, symbols.iter());
+        for (length, count) in (1..=LONGEST).zip(counts) {
+            for _ in 0..*count {
+                let symbol = *next.next()?;
+                let first = (code << (LONGEST - length)) as usize;
+                let last = first + (1 << (LONGEST - length));
+                table.symbols.get_mut(first..last)?.fill((symbol, length as u8));
+                table.codes.push((code as u16, length as u8, symbol));
+                code += 1;
+            }
+            code <<= 1;
+        }
+        Some(table)
+    }
+
+    /// The code of a symbol and its length.
+    fn code(&self, symbol: u8) -> Option<(u16, u8)> {
+        self.codes.iter().find(|(.., other)| *other == symbol).map(|(code, length, _)| (*code, *length))
+    }
+}
+
+/// Why there are no more bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Broken {
+    /// The file ends.
+    Ended,
+    /// A marker comes too early, or there is no such code.
+    Damaged,
+}
+
+/// Reads bits up to the next marker.
+pub(super) struct Reader<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    /// Bits that were taken from the bytes, the next one highest.
+    held: u64,
+    count: u32,
+    /// Where the bits that are read are written again.
+    pub(super) copy: Option<Writer>,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(bytes: &'a [u8], at: usize) -> Reader<'a> {
+        Reader { bytes, at, held: 0, count: 0, copy: None }
+    }
+
+    /// Takes bytes until there are enough bits for a code or a value, or a marker is next.
+    fn fill(&mut self) {
+        while self.count <= 56 {
+            let byte = match self.bytes.get(self.at..) {
+                Some([0xff, 0, ..]) => {
+                    self.at += 2;
+                    0xff
+                }
+                Some([byte, ..]) if *byte != 0xff => {
+                    self.at += 1;
+                    *byte
+                }
+                _ => return,
+            };
+            self.held |= u64::from(byte) << (56 - self.count);
+            self.count += 8;
+        }
+    }
+
+    /// Passes over bits.
+    fn skip(&mut self, bits: u32) -> Result<(), Broken> {
+        if self.count < bits {
+            self.fill();
+            if self.count < bits {
+                // A file may end within a marker, or be ended by who cut it.
+                let ended = self.bytes.get(self.at + 1).is_none_or(|marker| *marker == 0xd9);
+                return Err(if ended { Broken::Ended } else { Broken::Damaged });
+            }
+        }
+        if bits > 0 {
+            if let Some(copy) = &mut self.copy {
+                copy.write((self.held >> (64 - bits)) as u16, bits as u8);
+            }
+            self.held <<= bits;
+            self.count -= bits;
+        }
+        Ok(())
+    }
+
+    /// The next bits as a number; 16 at most.
+    pub(super) fn bits(&mut self, bits: u32) -> Result<u32, Broken> {
+        if self.count < bits {
+            self.fill();
+        }
+        let value = if bits == 0 { 0 } else { self.held >> (64 - bits) };
+        self.skip(bits)?;
+        Ok(value as u32)
+    }
+
+    /// The next symbol.
+    pub(super) fn symbol(&mut self, table: &Table) -> Result<u8, Broken> {
+        if self.count < LONGEST {
+            self.fill();
+        }
+        match table.symbols[(self.held >> (64 - LONGEST)) as usize] {
+            // Beyond the end there are zeros.
+            (_, 0) if self.count < LONGEST => {
+                self.skip(LONGEST)?;
+                Err(Broken::Damaged)
+            }
+            (_, 0) => Err(Broken::Damaged),
+            (symbol, length) => {
+                self.skip(length.into())?;
+                Ok(symbol)
+            }
+        }
+    }
+
+    /// Forgets what is left of the last byte; whether a marker is next, or nothing but padding before it.
+    pub(super) fn finish(&mut self) -> bool {
+        self.fill();
+        let whole = self.count / 8;
+        let rest = if whole == 0 { 0 } else { self.held << (self.count % 8) };
+        let padded = (0..whole).all(|k| matches!((rest >> (56 - 8 * k)) as u8, 0 | 0xff));
+        (self.held, self.count) = (0, 0);
+        let left = &self.bytes[self.at..];
+        let next = left.iter().position(|byte| *byte == 0xff).unwrap_or(left.len());
+        padded && left[..next].iter().all(|byte| *byte == 0)
+    }
+
+    /// The byte after those that were taken.
+    pub(super) fn position(&self) -> usize {
+        self.at
+    }
+
+    /// Goes on elsewhere.
+    pub(super) fn go_to(&mut self, at: usize) {
+        (self.at, self.held, self.count) = (at, 0, 0);
+    }
+}
+
+/// A place in what is written.
+pub(super) type Mark = (usize, u8, u8);
+
+/// Writes bits as a scan holds them.
+#[derive(Clone, Default)]
+pub(super) struct Writer {
+    bytes: Vec<u8>,
+    held: u8,
+    count: u8,
+}
+
+impl Writer {
+    /// Writes the lowest bits of a value.
+    fn write(&mut self, value: u16, bits: u8) {
+        for bit in (0..bits).rev() {
+            self.held = self.held << 1 | (value >> bit & 1) as u8;
+            self.count += 1;
+            if self.count == 8 {
+                self.byte();
+            }
+        }
+    }
+
+    fn byte(&mut self) {
+        self.bytes.push(self.held);
+        if self.held == 0xff {
+            self.bytes.push(0);
+        }
+        (self.held, self.count) = (0, 0);
+    }
+
+    /// Writes a symbol, if it has a code.
+    pub(super) fn symbol(&mut self, table: &Table, symbol: u8) -> Option<()> {
+        let (code, length) = table.code(symbol)?;
+        self.write(code, length);
+        Some(())
+    }
+
+    /// Fills the last byte, and puts a marker behind it.
+    pub(super) fn marker(&mut self, marker: u8) {
+        while self.count > 0 {
+            self.write(1, 1);
+        }
+        self.bytes.extend([0xff, marker]);
+    }
+
+    /// Where it is.
+    pub(super) fn mark(&self) -> Mark {
+        (self.bytes.len(), self.held, self.count)
+    }
+
+    /// Forgets what was written since.
+    pub(super) fn back_to(&mut self, (length, held, count): Mark) {
+        self.bytes.truncate(length);
+        (self.held, self.count) = (held, count);
+    }
+
+    /// What was written.
+    pub(super) fn into_bytes(mut self) -> Vec<u8> {
+        while self.count > 0 {
+            self.write(1, 1);
+        }
+        self.bytes
+    }
+}
