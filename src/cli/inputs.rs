@@ -33,7 +33,8 @@ pub(super) fn find(paths: &[PathBuf]) -> anyhow::Result<Vec<Entry>> {
         }
     }
     let (mut entries, mut errors) = (vec![], vec![]);
-    for found in gallery::find(named) {
+    let mut finding = gallery::find(named);
+    for found in finding.by_ref() {
         match found {
             Ok(entry) => entries.push(entry),
             Err(error) => {
@@ -45,6 +46,9 @@ pub(super) fn find(paths: &[PathBuf]) -> anyhow::Result<Vec<Entry>> {
                 }
             }
         }
+    }
+    if let Some(formats) = finding.left_out() {
+        warn(&format!("left out: {formats}; not supported"));
     }
     if errors.len() == entries.len() {
         let Some(last) = errors.pop() else {

@@ -107,7 +107,8 @@ fn open(
 fn finder(named: Vec<PathBuf>) -> Find {
     Box::new(move |hand_over| {
         let (mut portion, mut problems) = (vec![], vec![]);
-        for found in gallery::find(named) {
+        let mut finding = gallery::find(named);
+        for found in finding.by_ref() {
             match found {
                 Ok(entry) => portion.push(Arc::from(entry.path)),
                 Err(error) => problems.push(error.to_string()),
@@ -117,6 +118,7 @@ fn finder(named: Vec<PathBuf>) -> Find {
             }
         }
         hand_over(portion);
+        problems.extend(finding.left_out().map(|formats| format!("left out: {formats}; not supported")));
         problems
     })
 }

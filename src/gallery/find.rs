@@ -4,15 +4,14 @@
 //! since data sets are full of PNGs called `.jpg` and files without a suffix. Hidden files and folders are passed over,
 //! links are followed, and no folder is entered twice.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::ffi::OsStr;
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use crate::raster::npy;
+use super::format::{Format, format_of, is_named_as_image};
 use crate::text::{Escaped, escape};
 
 /// What a file holds, by its first bytes.
@@ -22,7 +21,7 @@ pub enum Kind {
     Image,
     /// A tensor in NumPy's format.
     Tensor,
-    /// Something else, which a person named all the same; decoding it says what is wrong.
+    /// Something else, which a person named all the same, or which is called as images are; decoding it says what is wrong.
     Unknown,
 }
 
@@ -59,11 +58,12 @@ pub struct FindError {
 }
 
 /// Looks for images in these files and folders, in their order; in folders by natural order (`img2` before `img10`), files
-/// and folders mixed, depth first. Files that are named themselves are always among the results.
+/// and folders mixed, depth first. Files that are named themselves are always among the results; so is what is called as
+/// images are and is none.
 pub fn find(paths: impl IntoIterator<Item = PathBuf>) -> Find {
     let mut pending: Vec<Pending> = paths.into_iter().map(|path| Pending { path, named: true }).collect();
     pending.reverse();
-    Find { pending, entered: HashSet::new() }
+    Find { pending, entered: HashSet::new(), left_out: BTreeMap::new() }
 }
 
 /// The images that [`find`] finds.
@@ -73,6 +73,8 @@ pub struct Find {
     pending: Vec<Pending>,
     /// The folders that were entered, links resolved.
     entered: HashSet<PathBuf>,
+    /// How many images of each format that is not decoded were found in folders.
+    left_out: BTreeMap<&'static str, usize>,
 }
 
 #[derive(Debug)]
@@ -100,6 +102,14 @@ impl Iterator for Find {
 }
 
 impl Find {
+    /// What was found in folders so far and cannot be decoded, by format: `11 HEIC, 1 DICOM`; none where that is nothing.
+    pub fn left_out(&self) -> Option<String> {
+        let mut formats: Vec<(&str, usize)> = self.left_out.iter().map(|(name, count)| (*name, *count)).collect();
+        formats.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        let formats: Vec<String> = formats.iter().map(|(name, count)| format!("{count} {name}")).collect();
+        (!formats.is_empty()).then(|| formats.join(", "))
+    }
+
     /// The kind of a file, if it is one to show. A folder's contents are put in line instead.
     fn look(&mut self, path: &Path, named: bool) -> io::Result<Option<Kind>> {
         let status = path.metadata()?;
@@ -111,8 +121,16 @@ impl Find {
             return Ok(None);
         }
         // Opening a pipe or a device could wait forever.
-        let kind = if status.is_file() { kind(path)? } else { Kind::Unknown };
-        Ok((named || kind != Kind::Unknown).then_some(kind))
+        let format = if status.is_file() { format_of(path)? } else { Format::Other(None) };
+        if let (Format::Foreign(foreign), false) = (format, named) {
+            *self.left_out.entry(foreign.name).or_default() += 1;
+        }
+        Ok(match format {
+            Format::Image(_) => Some(Kind::Image),
+            Format::Tensor => Some(Kind::Tensor),
+            Format::Foreign(foreign) => (named || !foreign.is_document).then_some(Kind::Image),
+            Format::Other(_) => (named || status.is_file() && is_named_as_image(path)).then_some(Kind::Unknown),
+        })
     }
 
     fn enter(&mut self, folder: &Path) -> io::Result<()> {
@@ -130,27 +148,4 @@ impl Find {
         self.pending.extend(pending);
         Ok(())
     }
-}
-
-/// Recognises a regular file by its first bytes.
-fn kind(path: &Path) -> io::Result<Kind> {
-    let mut start = Vec::with_capacity(32);
-    File::open(path)?.take(32).read_to_end(&mut start)?;
-    Ok(kind_of(&start))
-}
-
-/// Recognises the first bytes of a file.
-fn kind_of(start: &[u8]) -> Kind {
-    if start.starts_with(npy::MAGIC) {
-        return Kind::Tensor;
-    }
-    // The portable anymap's magic is two letters, with which prose may begin too; a size or a comment follows.
-    let prose = match start {
-        [b'P', b'7', rest @ ..] => !rest.starts_with(b"\n"),
-        [b'P', _, space, next, ..] => {
-            !space.is_ascii_whitespace() || !(next.is_ascii_digit() || b"# \t\r\n".contains(next))
-        }
-        _ => false,
-    };
-    if image::guess_format(start).is_ok() && !prose { Kind::Image } else { Kind::Unknown }
 }

@@ -36,10 +36,11 @@ pub(super) struct Foreign {
     starts: &'static [(usize, &'static [u8])],
     /// Suffixes that make a file one even where the bytes do not tell, in lower case.
     suffixes: &'static [&'static str],
-    /// Whether it is a document or a film rather than a picture: then it is passed over in folders, and counted.
-    is_document: bool,
+    /// Whether it is a document rather than a picture: then it is passed over in folders.
+    pub(super) is_document: bool,
 }
 
+const VIDEO: &str = "a video, not an image";
 const MAGICK: &str = "magick IN OUT.png";
 const RAW: &str = "darktable-cli IN OUT.png";
 
@@ -57,18 +58,18 @@ static FOREIGN: &[Foreign] = &[
     picture("JPEG XR", "JxrDecApp -i IN -o OUT.bmp", &[(0, b"II\xbc\x01")], &["jxr", "wdp", "hdp"]),
     picture("DICOM", "dcm2img IN OUT.png", &[(128, b"DICM")], &["dcm", "dicom"]),
     picture("OpenEXR", MAGICK, &[(0, b"\x76\x2f\x31\x01")], &["exr"]),
-    picture("Radiance HDR", MAGICK, &[(0, b"#?RADIANCE"), (0, b"#?RGBE")], &["hdr"]),
+    picture("Radiance HDR", MAGICK, &[(0, b"#?RADIANCE"), (0, b"#?RGBE")], &[]),
     picture("Photoshop (PSD)", MAGICK, &[(0, b"8BPS")], &["psd", "psb"]),
     picture("GIMP (XCF)", MAGICK, &[(0, b"gimp xcf")], &["xcf"]),
     picture("QOI", MAGICK, &[(0, b"qoif")], &["qoi"]),
     picture("DDS", MAGICK, &[(0, b"DDS ")], &["dds"]),
-    picture("farbfeld", MAGICK, &[(0, b"farbfeld")], &["ff"]),
+    picture("farbfeld", MAGICK, &[(0, b"farbfeld")], &[]),
     picture("ICO", MAGICK, &[(0, b"\0\0\x01\0"), (0, b"\0\0\x02\0")], &["ico", "cur"]),
     picture("ICNS", MAGICK, &[(0, b"icns")], &["icns"]),
     picture("PCX", MAGICK, &[(0, b"\x0a\x05\x01\x08"), (0, b"\x0a\x05\x01\x01")], &["pcx"]),
     picture("TGA", MAGICK, &[], &["tga"]),
-    picture("SVG", "rsvg-convert IN -o OUT.png", &[], &["svg", "svgz"]),
-    picture("FITS", MAGICK, &[(0, b"SIMPLE  =")], &["fits", "fit", "fts"]),
+    picture("SVG", "rsvg-convert IN -o OUT.png", &[], &["svg"]),
+    picture("FITS", MAGICK, &[(0, b"SIMPLE  =")], &["fits"]),
     picture("NIfTI", "med2image -i IN -o OUT.png", &[(344, b"n+1\0"), (344, b"ni1\0")], &["nii"]),
     picture("BPG", "bpgdec -o OUT.png IN", &[(0, b"BPG\xfb")], &["bpg"]),
     picture("FLIF", "flif -d IN OUT.png", &[(0, b"FLIF")], &["flif"]),
@@ -88,11 +89,18 @@ static FOREIGN: &[Foreign] = &[
             (0, b"\0MRM"),
             (6, b"HEAPCCDR"),
         ],
-        &["cr2", "cr3", "crw", "nef", "nrw", "arw", "srf", "sr2", "dng", "raf", "orf", "rw2", "pef", "srw", "x3f", "3fr"],
+        &[
+            "cr2", "cr3", "crw", "nef", "nrw", "arw", "srf", "sr2", "dng", "raf", "orf", "rw2", "pef", "srw", "x3f",
+            "3fr",
+        ],
     ),
-    document("PDF", "pdftoppm -png IN OUT", &[(0, b"%PDF-")]),
-    document("PostScript", MAGICK, &[(0, b"%!PS"), (0, b"\xc5\xd0\xd3\xc6")]),
-    document("video", "ffmpeg -i IN OUT-%05d.png", &[(0, b"\x1a\x45\xdf\xa3"), (8, b"AVI LIST")]),
+    Foreign {
+        name: "PDF",
+        converter: "pdftoppm -png IN OUT",
+        starts: &[(0, b"%PDF-")],
+        suffixes: &[],
+        is_document: true,
+    },
 ];
 
 const fn picture(
@@ -104,29 +112,14 @@ const fn picture(
     Foreign { name, converter, starts, suffixes, is_document: false }
 }
 
-const fn document(
-    name: &'static str,
-    converter: &'static str,
-    starts: &'static [(usize, &'static [u8])],
-) -> Foreign {
-    Foreign { name, converter, starts, suffixes: &[], is_document: true }
-}
-
-impl Foreign {
-    /// Whether it is passed over in folders.
-    pub(super) fn is_document(&self) -> bool {
-        self.is_document
-    }
-}
-
 fn foreign(name: &str) -> Option<Format> {
     FOREIGN.iter().find(|foreign| foreign.name == name).map(Format::Foreign)
 }
 
 /// Suffixes of files that are images in formats that we decode, in lower case, and of tensors.
 const SUFFIXES: &[&str] = &[
-    "jpg", "jpeg", "jpe", "jfif", "png", "apng", "gif", "webp", "bmp", "dib", "tif", "tiff", "btf", "pbm", "pgm", "ppm",
-    "pnm", "pam", "npy",
+    "jpg", "jpeg", "jpe", "jfif", "png", "apng", "gif", "webp", "bmp", "dib", "tif", "tiff", "btf", "pbm", "pgm",
+    "ppm", "pnm", "pam", "npy",
 ];
 
 fn suffix(path: &Path) -> String {
@@ -201,7 +194,7 @@ fn media(start: &[u8]) -> Option<Format> {
     } else if has(&[b"crx "]) {
         foreign("camera RAW")
     } else {
-        foreign("video")
+        Some(Format::Other(Some(VIDEO)))
     }
 }
 
@@ -256,10 +249,18 @@ fn instead(start: &[u8]) -> Option<&'static str> {
         });
     }
     Some(match start {
-        _ if start.iter().all(|byte| *byte == 0) => "nothing but zeros, not an image: a download or copy was not finished",
+        _ if start.iter().all(|byte| *byte == 0) => {
+            "nothing but zeros, not an image: a download or copy was not finished"
+        }
+        _ if begins(b"\x1a\x45\xdf\xa3") || start.get(8..12) == Some(b"AVI ") => VIDEO,
         _ if begins(b"PK\x03\x04") => "a ZIP archive, not an image",
         _ if begins(b"\x1f\x8b") => "a gzip archive, not an image",
-        _ if begins(b"BZh") || begins(b"\xfd7zXZ\0") || begins(b"7z\xbc\xaf") || begins(b"Rar!") || begins(b"\x28\xb5\x2f\xfd") => {
+        _ if begins(b"BZh")
+            || begins(b"\xfd7zXZ\0")
+            || begins(b"7z\xbc\xaf")
+            || begins(b"Rar!")
+            || begins(b"\x28\xb5\x2f\xfd") =>
+        {
             "an archive, not an image"
         }
         _ if begins(b"\x89HDF") => "HDF5, not an image",
@@ -294,7 +295,7 @@ mod tests {
             (b"\0\0\0\x1cftypmif1\0\0\0\0mif1avifmiaf", "AVIF"),
             (b"\0\0\0\x1cftypavif\0\0\0\0", "AVIF"),
             (b"\0\0\0\x18ftypcrx \0\0\0\x01crx isom", "camera RAW"),
-            (b"\0\0\0\x18ftypisom\0\0\x02\0isommp42", "video"),
+            (b"\0\0\0\x18ftypisom\0\0\x02\0isommp42", "a video, not an image"),
             (b"\xff\x0a\x80\x52", "JPEG XL"),
             (b"\0\0\0\x0cJXL \r\n\x87\n\0\0\0\x14ftypjxl ", "JPEG XL"),
             (b"\0\0\0\x0cjP  \r\n\x87\n\0\0\0\x14ftypjp2 ", "JPEG 2000"),

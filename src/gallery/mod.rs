@@ -5,6 +5,7 @@ mod decode;
 pub mod demo;
 mod find;
 mod folders;
+mod format;
 mod list;
 pub mod masks;
 mod truth_file;

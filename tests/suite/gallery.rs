@@ -51,7 +51,14 @@ fn files_are_known_by_their_content_not_by_their_suffix() {
     write(folder.path(), "7.png", b"");
     let entries: Vec<_> = find([folder.path().to_owned()]).map(Result::unwrap).collect();
     let kinds: Vec<(String, Kind)> = entries.iter().map(|entry| (entry.name(), entry.kind)).collect();
-    let expected = [("1", Kind::Image), ("2.png", Kind::Image), ("3.dat", Kind::Tensor)];
+    let expected = [
+        ("1", Kind::Image),
+        ("2.png", Kind::Image),
+        ("3.dat", Kind::Tensor),
+        // These are called images, and to pass over them would hide that they are none.
+        ("4.jpg", Kind::Unknown),
+        ("7.png", Kind::Unknown),
+    ];
     assert_eq!(kinds, expected.map(|(name, kind)| (name.to_owned(), kind)));
 }
 
@@ -162,13 +169,14 @@ fn a_bad_image_is_an_error_that_says_why() {
     assert!(matches!(fixture("bomb.png").problem, DecodeProblem::TooLarge));
     assert!(matches!(fixture("cut-off.png").problem, DecodeProblem::Broken(_)));
     assert!(matches!(fixture("cut-off.jpg").problem, DecodeProblem::Broken(_)));
-    assert!(matches!(fixture("make.py").problem, DecodeProblem::NotAnImage));
+    assert!(matches!(fixture("make.py").problem, DecodeProblem::NotAnImage(_)));
     let folder = tempfile::tempdir().unwrap();
     assert!(matches!(problem(folder.path().to_owned()).problem, DecodeProblem::NotAFile));
     write(folder.path(), "empty.png", b"");
     assert!(matches!(problem(folder.path().join("empty.png")).problem, DecodeProblem::Empty));
     write(folder.path(), "x.avif", b"\0\0\0\x1cftypavif\0\0\0\0");
-    assert_eq!(problem(folder.path().join("x.avif")).problem.to_string(), "AVIF is not supported");
+    let avif = problem(folder.path().join("x.avif")).problem.to_string();
+    assert!(avif.starts_with("AVIF is not supported: convert it first, for instance with `avifdec"), "{avif}");
 }
 
 #[test]
@@ -245,4 +253,128 @@ fn what_a_camera_noted_can_be_ignored() {
     let options = DecodeOptions { exif: Exif::Ignore, ..DecodeOptions::default() };
     let image = decode(&fixture("images/orientation-6.jpg"), &options).unwrap().image;
     assert_eq!((image.width(), image.height()), (24, 32));
+}
+
+/// Bytes of a little-endian TIFF of 3 by 2 pixels: how many bits, what samples mean, their format, their palette, the pixels.
+fn tiff(big: bool, [bits, meaning, format]: [u16; 3], palette: &[u16], pixels: &[u8]) -> Vec<u8> {
+    let short = |value: u16| value.to_le_bytes().to_vec();
+    let shorts = |values: &[u16]| values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>();
+    let mut tags = vec![
+        (256, 3, 1, short(3)),
+        (257, 3, 1, short(2)),
+        (258, 3, 1, short(bits)),
+        (259, 3, 1, short(1)),
+        (262, 3, 1, short(meaning)),
+        (273, 4, 1, vec![]),
+        (277, 3, 1, short(1)),
+        (278, 3, 1, short(2)),
+        (279, 4, 1, (pixels.len() as u32).to_le_bytes().to_vec()),
+        (339, 3, 1, short(format)),
+    ];
+    if !palette.is_empty() {
+        tags.insert(9, (320, 3, palette.len() as u64, shorts(palette)));
+    }
+    let (header, counted, entry, inline) = if big { (16, 8, 20, 8) } else { (8, 2, 12, 4) };
+    let start = header + counted + tags.len() * entry + inline;
+    let (mut file, mut data) = (vec![], pixels.to_vec());
+    let number = |value: u64, length: usize| value.to_le_bytes()[..length].to_vec();
+    file.extend(if big { b"II+\0\x08\0\0\0\x10\0\0\0\0\0\0\0".to_vec() } else { b"II*\0\x08\0\0\0".to_vec() });
+    file.extend(number(tags.len() as u64, counted));
+    for (tag, kind, count, mut value) in tags {
+        if tag == 273 {
+            value = number(start as u64, 4);
+        }
+        if value.len() > inline {
+            let at = start + data.len();
+            data.extend(value);
+            value = number(at as u64, inline);
+        }
+        value.resize(inline, 0);
+        file.extend([short(tag), short(kind), number(count, inline), value].concat());
+    }
+    file.extend(vec![0; inline]);
+    file.extend(data);
+    file
+}
+
+#[test]
+fn tiffs_as_scientific_programs_write_them_are_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.tif");
+    let red = |bytes: &[u8]| {
+        fs::write(&path, bytes).unwrap();
+        let Decoded { image, warnings } = plainly(&path).unwrap();
+        (image.to_rgb8().pixels().map(|pixel| pixel.0).collect::<Vec<_>>(), warnings.join("; "))
+    };
+    let grey = |values: [u8; 6]| values.map(|value| [value; 3]).to_vec();
+    let floats = |values: [f32; 6]| values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>();
+    for big in [false, true] {
+        let plain = tiff(big, [8, 1, 1], &[], &[0, 50, 100, 150, 200, 255]);
+        assert_eq!(red(&plain), (grey([0, 50, 100, 150, 200, 255]), String::new()));
+        // Three rows of a palette: reds, greens, blues.
+        let mut palette = vec![0_u16; 48];
+        (palette[1], palette[17], palette[33], palette[18]) = (0xffff, 0x8080, 0x0101, 0xffff);
+        let (pixels, said) = red(&tiff(big, [4, 3, 1], &palette, &[0x01, 0x20, 0x21, 0x00]));
+        let [black, orange, green] = [[0, 0, 0], [255, 128, 1], [0, 255, 0]];
+        assert_eq!((pixels, said.as_str()), (vec![black, orange, green, green, orange, black], ""));
+        assert_eq!(red(&tiff(big, [2, 1, 1], &[], &[0b0001_1011, 0b1110_0100])).0, grey([0, 85, 170, 255, 170, 85]));
+        assert_eq!(red(&tiff(big, [2, 0, 1], &[], &[0b0001_1011, 0b1110_0100])).0, grey([255, 170, 85, 0, 85, 170]));
+        let (pixels, said) = red(&tiff(big, [32, 1, 3], &[], &floats([0.0, 0.2, 0.4, 0.6, 0.8, 1.0])));
+        assert_eq!((pixels, said.as_str()), (grey([0, 51, 102, 153, 204, 255]), ""));
+    }
+    let (pixels, said) = red(&tiff(false, [32, 1, 3], &[], &floats([0.0, 51.0, 102.0, 153.0, 204.0, 250.0])));
+    assert_eq!(pixels, grey([0, 51, 102, 153, 204, 250]));
+    assert!(said.contains("range of 0 to 1") && said.contains("0 to 255"), "{said}");
+    let (pixels, said) = red(&tiff(false, [32, 1, 3], &[], &floats([-3.0, 0.0, 0.2, 0.4, 1.0, f32::NAN])));
+    assert_eq!(pixels, grey([0, 0, 51, 102, 255, 0]));
+    assert!(said.contains("down to -3") && said.contains("not finite"), "{said}");
+}
+
+#[test]
+fn other_tiffs_are_named_in_words() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.tif");
+    let mut zstandard = tiff(false, [8, 1, 1], &[], &[0; 6]);
+    let at = zstandard.windows(2).position(|bytes| bytes == 259_u16.to_le_bytes()).unwrap();
+    zstandard[at + 8..at + 10].copy_from_slice(&50_000_u16.to_le_bytes());
+    for (bytes, expected) in [
+        (tiff(false, [16, 1, 2], &[], &[0; 12]), "TIFF of grey in 16-bit signed integers is not supported"),
+        (tiff(false, [32, 1, 1], &[], &[0; 24]), "TIFF of grey in 32-bit integers is not supported"),
+        (tiff(false, [8, 9, 1], &[], &[0; 6]), "TIFF of Lab"),
+        (zstandard, "TIFF compressed by Zstandard is not supported"),
+    ] {
+        fs::write(&path, bytes).unwrap();
+        let error = plainly(&path).unwrap_err().to_string();
+        assert!(error.contains(expected) && !error.contains("Unknown("), "{error}");
+    }
+}
+
+#[test]
+fn what_cannot_be_decoded_in_a_folder_is_listed_and_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let heic = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic";
+    write(folder.path(), "1.heic", heic);
+    write(folder.path(), "2.jpg", heic);
+    write(folder.path(), "3", &[&[0; 128][..], b"DICM"].concat());
+    write(folder.path(), "4.jpg", b"<!DOCTYPE html><title>404</title>");
+    write(folder.path(), "5.ppm", PIXEL);
+    write(folder.path(), "paper.pdf", b"%PDF-1.7\n");
+    for (name, bytes) in [
+        ("labels.csv", &b"a,b\n"[..]),
+        ("a.json", b"{}"),
+        ("a.xml", b"<?xml version='1.0'?><annotation/>"),
+        ("a.txt", b"x"),
+    ] {
+        write(folder.path(), name, bytes);
+    }
+    let mut finding = find([folder.path().to_owned()]);
+    let names: Vec<String> = finding.by_ref().map(|entry| entry.unwrap().name()).collect();
+    assert_eq!(names, ["1.heic", "2.jpg", "3", "4.jpg", "5.ppm"]);
+    assert_eq!(finding.left_out().unwrap(), "2 HEIC, 1 DICOM, 1 PDF");
+    let problem = |name: &str| plainly(&folder.path().join(name)).unwrap_err().problem.to_string();
+    assert!(problem("2.jpg").starts_with("HEIC is not supported: convert it first"), "{}", problem("2.jpg"));
+    assert!(problem("4.jpg").contains("a web page (HTML), not an image"), "{}", problem("4.jpg"));
+    // What a person names is no surprise.
+    let mut finding = find([folder.path().join("1.heic")]);
+    assert_eq!((finding.by_ref().count(), finding.left_out()), (1, None));
 }

@@ -3,20 +3,22 @@
 mod jpeg;
 mod options;
 mod pixels;
+mod tiff;
+mod words;
 
 use std::fs::File;
 use std::io::{self, BufReader, Read as _};
 use std::panic::catch_unwind;
 use std::path::Path;
 
-use image::error::{LimitErrorKind, UnsupportedErrorKind};
 use image::metadata::Orientation;
-use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
+use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
 use thiserror::Error;
 
 pub use self::options::{Alpha, DecodeOptions, Depth, Exif};
-use crate::raster::npy;
-use crate::text::{Escaped, escape};
+use self::words::problem;
+use super::format::{Format, format_of};
+use crate::text::Escaped;
 
 /// The most memory that decoding one image may take, in bytes: about 170 million pixels.
 const MOST_MEMORY: u64 = 512 << 20;
@@ -47,14 +49,17 @@ pub enum DecodeProblem {
     /// No bytes.
     #[error("the file is empty (0 bytes)")]
     Empty,
-    /// No format that we know.
-    #[error("not an image: its first bytes are those of no image format")]
-    NotAnImage,
+    /// No format that we know, and what it is instead, where that can be told.
+    #[error("it is {}", .0.unwrap_or("not an image: its first bytes are those of no image format"))]
+    NotAnImage(Option<&'static str>),
     /// A tensor, which is an input by itself.
     #[error("a tensor, not an image")]
     Tensor,
-    /// A format, or a variety of one, that we cannot decode.
-    #[error("{0} is not supported")]
+    /// A format that we cannot decode, and a program that converts it.
+    #[error("{0} is not supported: convert it first, for instance with `{1}`")]
+    Foreign(&'static str, &'static str),
+    /// A variety of a format that we cannot decode.
+    #[error("{0} is not supported: convert it first, for instance to a PNG of 8 bits a channel")]
     Unsupported(String),
     /// Too many pixels.
     #[error("the image is too large: decoding it would take more than {} MiB", MOST_MEMORY >> 20)]
@@ -87,7 +92,7 @@ pub fn decode(path: &Path, options: &DecodeOptions) -> Result<Decoded, DecodeErr
 /// Whether a file is a tensor in NumPy's format rather than an image.
 pub fn is_tensor(path: &Path) -> bool {
     // A pipe would be waited for.
-    path.is_file() && starts_as_tensor(path).unwrap_or(false)
+    path.is_file() && format_of(path).is_ok_and(|format| format == Format::Tensor)
 }
 
 fn read(path: &Path, options: &DecodeOptions) -> Result<Decoded, DecodeProblem> {
@@ -99,31 +104,38 @@ fn read(path: &Path, options: &DecodeOptions) -> Result<Decoded, DecodeProblem> 
     if status.len() == 0 {
         return Err(DecodeProblem::Empty);
     }
-    let mut reader = ImageReader::new(BufReader::new(File::open(path)?)).with_guessed_format()?;
-    let Some(format) = reader.format() else {
-        return Err(if starts_as_tensor(path)? { DecodeProblem::Tensor } else { DecodeProblem::NotAnImage });
+    let format = match format_of(path)? {
+        Format::Image(format) => format,
+        Format::Foreign(foreign) => return Err(DecodeProblem::Foreign(foreign.name, foreign.converter)),
+        Format::Tensor => return Err(DecodeProblem::Tensor),
+        Format::Other(what) => return Err(DecodeProblem::NotAnImage(what)),
     };
-    if !format.reading_enabled() {
-        return Err(DecodeProblem::Unsupported(format!("{format:?}").to_uppercase()));
-    }
     let mut warnings = vec![];
     let (image, orientation) = match format {
         ImageFormat::Jpeg => jpeg::decode(&whole(path)?, &mut warnings)?,
-        _ => {
-            reader.limits(limits());
-            let mut decoder = reader.into_decoder().map_err(problem)?;
-            let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
-            if decoder.total_bytes() > MOST_MEMORY {
-                return Err(DecodeProblem::TooLarge);
-            }
-            (DynamicImage::from_decoder(decoder).map_err(problem)?, orientation)
-        }
+        ImageFormat::Tiff => match tiff::decode(&whole(path)?)? {
+            Some(decoded) => decoded,
+            None => general(path, format)?,
+        },
+        _ => general(path, format)?,
     };
     let mut image = DynamicImage::ImageRgb8(pixels::plain(image, options, &mut warnings));
     if options.exif == Exif::Apply {
         image.apply_orientation(orientation);
     }
     Ok(Decoded { image, warnings })
+}
+
+/// Decodes what needs no care: the pixels as they are stored, and how they are to be turned.
+fn general(path: &Path, format: ImageFormat) -> Result<(DynamicImage, Orientation), DecodeProblem> {
+    let mut reader = ImageReader::with_format(BufReader::new(File::open(path)?), format);
+    reader.limits(limits());
+    let mut decoder = reader.into_decoder().map_err(problem)?;
+    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    if decoder.total_bytes() > MOST_MEMORY {
+        return Err(DecodeProblem::TooLarge);
+    }
+    Ok((DynamicImage::from_decoder(decoder).map_err(problem)?, orientation))
 }
 
 /// All bytes of a file, if they are no more than decoding may take.
@@ -140,31 +152,4 @@ fn limits() -> Limits {
     limits.max_image_width = Some(LONGEST_SIDE);
     limits.max_image_height = Some(LONGEST_SIDE);
     limits
-}
-
-fn starts_as_tensor(path: &Path) -> io::Result<bool> {
-    let mut start = [0; npy::MAGIC.len()];
-    let read = File::open(path)?.read(&mut start)?;
-    Ok(start[..read] == npy::MAGIC[..])
-}
-
-fn problem(error: ImageError) -> DecodeProblem {
-    let text = |error: &dyn std::fmt::Display| escape(error.to_string().trim()).into_owned();
-    match error {
-        ImageError::Limits(limit) => match limit.kind() {
-            LimitErrorKind::DimensionError | LimitErrorKind::InsufficientMemory => DecodeProblem::TooLarge,
-            _ => DecodeProblem::Broken(text(&limit)),
-        },
-        ImageError::Unsupported(error) => DecodeProblem::Unsupported(match error.kind() {
-            UnsupportedErrorKind::Color(colour) => format!("the colour type {colour:?}"),
-            UnsupportedErrorKind::Format(format) => text(&format),
-            UnsupportedErrorKind::GenericFeature(feature) => text(&feature),
-            _ => text(&error),
-        }),
-        ImageError::IoError(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-            DecodeProblem::Broken("it ends early".into())
-        }
-        ImageError::IoError(error) => DecodeProblem::Io(error),
-        other => DecodeProblem::Broken(text(&other)),
-    }
 }

@@ -12,7 +12,8 @@ use image::{DynamicImage, GrayImage, ImageDecoder as _, RgbImage};
 use jpeg_decoder::PixelFormat;
 
 use self::follow::{Followed, Trouble, follow};
-use super::{DecodeProblem, MOST_MEMORY, limits, problem};
+use super::words::{broken, problem};
+use super::{DecodeProblem, MOST_MEMORY, limits};
 
 /// Decodes a JPEG: its pixels as they are stored, and how they are to be turned.
 pub(super) fn decode(bytes: &[u8], warnings: &mut Vec<String>) -> Result<(DynamicImage, Orientation), DecodeProblem> {
@@ -62,7 +63,7 @@ fn usual(bytes: &[u8]) -> Result<(DynamicImage, Orientation), DecodeProblem> {
 /// Decodes what zune-jpeg, up to 0.5.15 at least, makes garbage of without a word: sequential JPEGs whose scans hold fewer
 /// components than the frame, if one is sampled more than once down an MCU, and those whose luma is coarser than a chroma.
 fn unusual(bytes: &[u8], followed: &Followed) -> Result<(DynamicImage, Orientation), DecodeProblem> {
-    let broken = |error: jpeg_decoder::Error| DecodeProblem::Broken(error.to_string());
+    let broken = |error: jpeg_decoder::Error| broken(&error);
     // This decoder takes whole files only.
     let mended = followed.trouble.and_then(|_| follow(bytes, true)).and_then(|followed| followed.mended);
     let mut decoder = jpeg_decoder::Decoder::new(mended.as_deref().unwrap_or(bytes));
