@@ -88,6 +88,7 @@ impl State {
         let Some(entry) = self.entries.get_mut(image) else { return };
         let scores = &predicted.logits;
         entry.outcome = Outcome::Classified(Answer::of(scores, KEPT_PREDICTIONS));
+        entry.is_doubtful = !predicted.warnings.is_empty();
         entry.loss = entry.truth.as_ref().and_then(|truth| scores.loss(truth.indices()));
         self.pending.remove(&image);
         self.relist(image);

@@ -167,10 +167,11 @@ pub(super) struct CommonArgs {
     /// Axis order: nchw or nhwc
     #[arg(long, global = true, value_name = "LAYOUT", help_heading = "Preprocessing")]
     layout: Option<Layout>,
-    /// Transparent pixels: laid on white or black, or drop, to keep their colour as Pillow does [default: white]
+    /// Transparent pixels: laid on white or black, or drop, to keep their colour as Pillow does [default: white, and a warning]
     #[arg(long, global = true, value_name = "HOW", help_heading = "Pictures")]
     alpha: Option<Alpha>,
-    /// Bits that deep images (16-bit, float) use: 8, 10, 12, 14, 16, or auto for the fewest that hold each [default: all]
+    /// Bits that deep images (16-bit, float) use: 8, 10, 12, 14, 16, or auto for the fewest that
+    /// hold each [default: all, and a warning where few are used]
     #[arg(long, global = true, value_name = "BITS", help_heading = "Pictures")]
     depth: Option<Depth>,
     /// The orientation that a camera noted: apply or ignore [default: apply]

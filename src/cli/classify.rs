@@ -93,7 +93,7 @@ pub(super) fn run(args: &ClassifyArgs, common: &CommonArgs) -> anyhow::Result<En
         &|| interrupt.is_set(),
         |entry| {
             let start = Instant::now();
-            let looked = inputs::look(&classifier, entry, &decoding, each).map(|seen| {
+            let looked = inputs::look(&classifier, entry, decoding, each).map(|seen| {
                 let is_wanted = wanted.as_ref().is_none_or(|wanted| wanted.holds(entry, &seen.pass.logits));
                 is_wanted.then(|| line(&classifier, &truths, &source, entry, &seen, common.top as usize, start))
             });

@@ -180,7 +180,7 @@ impl Job<'_> {
     /// The records of one image, one for each method, none where it does not meet the conditions; a failure of the image itself is a single error.
     fn explain(&self, entry: &Entry, stem: &str) -> Vec<anyhow::Result<Record>> {
         let start = Instant::now();
-        match inputs::look(self.classifier, entry, &self.common.decoding(), self.threads) {
+        match inputs::look(self.classifier, entry, self.common.decoding(), self.threads) {
             Ok(seen) if self.wanted.as_ref().is_some_and(|wanted| !wanted.holds(entry, &seen.pass.logits)) => vec![],
             Ok(seen) => {
                 let looked = start.elapsed().as_secs_f64();

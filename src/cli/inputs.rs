@@ -67,7 +67,7 @@ pub(super) fn find(paths: &[PathBuf]) -> anyhow::Result<Vec<Entry>> {
 pub(super) fn tensor(
     classifier: &Classifier,
     entry: &Entry,
-    options: &DecodeOptions,
+    options: DecodeOptions,
 ) -> anyhow::Result<(ArrayD<f32>, Vec<String>)> {
     if entry.kind == Kind::Tensor {
         return Ok((classifier.read_npy(&entry.path)?.tensor, vec![]));
@@ -95,7 +95,7 @@ pub(super) struct Seen {
 pub(super) fn look(
     classifier: &Classifier,
     entry: &Entry,
-    options: &DecodeOptions,
+    options: DecodeOptions,
     threads: usize,
 ) -> anyhow::Result<Seen> {
     let (prepared, picture, warnings) = if entry.kind == Kind::Tensor {

@@ -94,7 +94,7 @@ fn open(
         root,
         base,
         find: finder(named.clone()),
-        decode: Box::new(move |path| gallery::decode(path, &decoding).map_err(|error| error.to_string())),
+        decode: Box::new(move |path| gallery::decode(path, decoding).map_err(|error| error.to_string())),
         load: loader(common, screen.tolerance, named.clone()),
         graphics: Wishes { protocol: protocol(screen.graphics), cell: None },
         journal: marks::journal(screen.marks.as_deref()).map_err(|error| error.to_string()),

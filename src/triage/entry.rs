@@ -48,6 +48,8 @@ pub struct Entry {
     pub outcome: Outcome,
     /// The cross-entropy with what is true, in nats, where both are known.
     pub loss: Option<f32>,
+    /// Whether something must be known of the image before what the model says is trusted.
+    pub is_doubtful: bool,
     /// Whether the user marked it.
     pub is_marked: bool,
 }
@@ -55,7 +57,8 @@ pub struct Entry {
 impl Entry {
     /// An image of which nothing is known but its name.
     pub fn new(path: Arc<Path>, name: String) -> Entry {
-        Entry { path, name, truth: None, outcome: Outcome::Pending, loss: None, is_marked: false }
+        let outcome = Outcome::Pending;
+        Entry { path, name, truth: None, outcome, loss: None, is_doubtful: false, is_marked: false }
     }
 
     /// What the model says, where it is known.

@@ -96,6 +96,49 @@ fn a_bad_image_is_one_error_line_and_the_rest_goes_on() {
     assert!(lines[0]["top"][0]["probability"].as_f64() >= lines[0]["top"][1]["probability"].as_f64());
 }
 
+/// What is not seen in a table: it was decoded, but not as the network's makers did.
+#[test]
+fn a_doubtful_image_is_said_to_be_one_on_its_line_and_options_decide_the_doubt() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("glass.png");
+    image::RgbaImage::from_pixel(40, 40, image::Rgba([200, 40, 40, 90])).save(&path).unwrap();
+    let warnings = |arguments: &[&str]| {
+        let output = with_model(arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{}", errors(&output));
+        (String::from_utf8(output.stdout.clone()).unwrap(), errors(&output))
+    };
+    let path = text(&path);
+    for command in ["classify", "explain"] {
+        let (said, _) = warnings(&[command, path]);
+        assert!(said.contains("\"warnings\":[\"") && said.contains("transparent"), "{said}");
+    }
+    for alpha in ["white", "black", "drop"] {
+        assert!(!warnings(&["classify", path, "--alpha", alpha]).0.contains("warnings"));
+    }
+    for format in ["csv", "table"] {
+        let (_, said) = warnings(&["classify", path, "--format", format]);
+        assert!(said.contains("glass.png: ") && said.contains("transparent"), "{said}");
+    }
+    assert!(warnings(&["evaluate", path, "--measure", "deletion"]).1.contains("transparent"));
+}
+
+#[test]
+fn formats_that_are_not_decoded_are_lines_with_errors_and_a_count() {
+    let folder = tempfile::tempdir().unwrap();
+    picture(&folder.path().join("1.png"), 1);
+    fs::write(folder.path().join("2.heic"), b"\0\0\0\x18ftypheic\0\0\0\0mif1heic").unwrap();
+    fs::write(folder.path().join("3.jpg"), b"version https://git-lfs.github.com/spec/v1\noid sha256:00\n").unwrap();
+    fs::write(folder.path().join("labels.json"), b"{}").unwrap();
+    let output = with_model(&["classify", text(folder.path())]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", errors(&output));
+    let lines = lines(&output);
+    let error = |line: usize| lines[line]["error"].as_str().unwrap().to_owned();
+    assert_eq!(lines.len(), 3);
+    assert!(error(1).contains("HEIC is not supported: convert it first"), "{}", error(1));
+    assert!(error(2).contains("git lfs pull"), "{}", error(2));
+    assert!(errors(&output).contains("left out: 1 HEIC"), "{}", errors(&output));
+}
+
 /// What the interface says beside a map, a script can read: what is known against the method, and against this map.
 #[test]
 fn a_line_says_what_to_know_before_trusting_the_map() {

@@ -110,7 +110,7 @@ fn a_class_is_read_off_the_folder() {
 }
 
 fn plainly(path: &Path) -> Result<Decoded, DecodeError> {
-    decode(path, &DecodeOptions::default())
+    decode(path, DecodeOptions::default())
 }
 
 fn decoded(name: &str) -> DynamicImage {
@@ -192,7 +192,7 @@ fn a_name_cannot_speak_to_the_terminal() {
 }
 
 fn warnings(path: &Path, options: DecodeOptions) -> String {
-    decode(path, &options).unwrap().warnings.join("; ")
+    decode(path, options).unwrap().warnings.join("; ")
 }
 
 #[test]
@@ -200,7 +200,7 @@ fn transparent_pixels_are_laid_on_white_and_said_or_as_a_person_says() {
     let path = fixture("images/alpha.png");
     let first = |alpha| {
         let options = DecodeOptions { alpha, ..DecodeOptions::default() };
-        decode(&path, &options).unwrap().image.to_rgb8().get_pixel(0, 0).0
+        decode(&path, options).unwrap().image.to_rgb8().get_pixel(0, 0).0
     };
     assert!(warnings(&path, DecodeOptions::default()).contains("transparent"));
     assert_eq!(first(None), [244, 212, 212]);
@@ -226,7 +226,7 @@ fn deep_values_are_brought_to_eight_bits_as_their_range_says() {
         let pixels: Vec<u16> = values.to_vec();
         image::ImageBuffer::<image::Luma<u16>, _>::from_raw(2, 1, pixels).unwrap().save(&path).unwrap();
         let options = DecodeOptions { depth, ..DecodeOptions::default() };
-        let decoded = decode(&path, &options).unwrap();
+        let decoded = decode(&path, options).unwrap();
         let image = decoded.image.to_rgb8();
         ([image.get_pixel(0, 0).0[0], image.get_pixel(1, 0).0[0]], decoded.warnings.join("; "))
     };
@@ -251,7 +251,7 @@ fn deep_values_are_brought_to_eight_bits_as_their_range_says() {
 #[test]
 fn what_a_camera_noted_can_be_ignored() {
     let options = DecodeOptions { exif: Exif::Ignore, ..DecodeOptions::default() };
-    let image = decode(&fixture("images/orientation-6.jpg"), &options).unwrap().image;
+    let image = decode(&fixture("images/orientation-6.jpg"), options).unwrap().image;
     assert_eq!((image.width(), image.height()), (24, 32));
 }
 

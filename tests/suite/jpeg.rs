@@ -12,7 +12,7 @@ use crate::support::fixture;
 const NEAR: f64 = 6.0;
 
 fn plainly(path: &Path) -> Result<Decoded, DecodeError> {
-    decode(path, &DecodeOptions::default())
+    decode(path, DecodeOptions::default())
 }
 
 fn picture() -> RgbImage {

@@ -150,7 +150,7 @@ fn inputs(classifier: &Classifier, goldens: &Json, data: &Path) -> Vec<(String, 
             inputs.push((name.clone(), formula()));
             continue;
         };
-        let image = gallery::decode(&data.join(file), &DecodeOptions::default()).unwrap().image;
+        let image = gallery::decode(&data.join(file), DecodeOptions::default()).unwrap().image;
         let Prepared { tensor, seen, .. } = classifier.preprocess(&image).unwrap();
         if golden["adler32"].as_u64() != Some(adler32(seen.as_raw())) {
             others.push(name.as_str());

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use seewhy::app::{Action, Command, ModelSummary, Report, State, update};
+use seewhy::app::{Action, Command, ModelSummary, Predicted, Report, State, update};
 use seewhy::explain::Evidence;
 
 use crate::support::interface::{
-    current_key, draw, explained, finished, model, opened, press, screen, terminal, type_text, with_superpixels, work,
+    current_key, draw, explained, finished, model, opened, predicted, press, screen, terminal, type_text,
+    with_superpixels, work,
 };
 
 /// Compares a screen with the one that was approved.
@@ -308,6 +309,17 @@ fn guesses_and_cautions_are_said_above_the_picture() {
     assert!(screen(&state).contains("! mean and deviation are ImageNet's: a guess"));
     press(&mut state, &[Command::ChooseMethod, Command::Next, Command::Accept]);
     assert!(screen(&state).contains("! fails the model-randomisation check"));
+}
+
+#[test]
+fn what_must_be_known_of_an_image_is_said_above_it_and_marked_in_the_list() {
+    let mut state = finished((100, 24));
+    let warnings = vec!["the JPEG file ends early".to_owned()];
+    let cut = Predicted { warnings, ..Predicted::clone(&predicted(0)) };
+    assert!(!screen(&state).contains("ends early"));
+    update(&mut state, Action::Report(Report::Predicted(0, Ok(Arc::new(cut)))));
+    let text = screen(&state);
+    assert!(text.contains("! the JPEG file ends early") && text.contains("▸ ✓!"), "{text}");
 }
 
 #[test]

@@ -8,10 +8,12 @@ use seewhy::app::{ChannelsKey, Export, MapKey, ModelSummary, Predicted, Selectio
 use seewhy::explain::{Attribution, LayerChannels, Monitor};
 use seewhy::gallery;
 use seewhy::model::Activation;
+use seewhy::raster::npy;
 use seewhy::shell::{self, Engine, EngineError, Options};
 use seewhy::term::Wishes;
 use tempfile::TempDir;
 
+use crate::support::fixture;
 use crate::support::interface::{model, predicted};
 use crate::support::pty::{Answers, Pty};
 
@@ -102,6 +104,28 @@ fn what_is_shown_of_a_channel_is_written_as_pictures() {
         assert!(picture.width() >= 320 && picture.height() >= 320, "{}: {:?}", file.display(), picture.color());
     }
     pty.keys("qq");
+    assert!(pty.wait().success());
+}
+
+/// What is not quite an image, and what is one under another name.
+#[test]
+fn what_is_cut_left_out_or_called_otherwise_is_said() {
+    let folder = pictures();
+    let jpeg = std::fs::read(fixture("images/jpeg/2x2_together.jpg")).unwrap();
+    std::fs::write(folder.path().join("1-cut.jpg"), &jpeg[..jpeg.len() * 9 / 10]).unwrap();
+    let mut tensor = Vec::new();
+    npy::write(&mut tensor, ndarray::ArrayD::zeros(vec![1, 3, 32, 32]).view()).unwrap();
+    std::fs::write(folder.path().join("2-tensor"), tensor).unwrap();
+    std::fs::write(folder.path().join("photo.heic"), b"\0\0\0\x18ftypheic\0\0\0\0mif1heic").unwrap();
+    let mut pty = Pty::run(SEEWHY, &["."], folder.path(), Answers::PLAIN);
+    pty.wait_for("left out: 1 HEIC");
+    pty.wait_for("! the JPEG file ends early");
+    pty.keys("/is:failed\r");
+    pty.wait_for("1 of 1");
+    pty.wait_for("HEIC is not supported");
+    pty.keys("\x1b");
+    pty.wait_for("of 6");
+    pty.keys("q");
     assert!(pty.wait().success());
 }
 

@@ -123,7 +123,7 @@ impl<'a> Plan<'a> {
 
     /// The best class of an image, and whether the image is of it.
     pub(super) fn look(&self, entry: &Entry) -> anyhow::Result<(usize, bool)> {
-        let (tensor, warnings) = inputs::tensor(self.classifier, entry, &self.decoding)?;
+        let (tensor, warnings) = inputs::tensor(self.classifier, entry, self.decoding)?;
         warnings.iter().for_each(|warning| warn(&format!("{}: {warning}", entry.shown())));
         let logits = self.classifier.network().logits(tensor.view())?;
         if !logits.are_finite() {
@@ -154,7 +154,7 @@ impl<'a> Plan<'a> {
     /// When the mask cannot be read, or has another size than the image.
     pub(super) fn mask(&self, image: &Image<'_>) -> anyhow::Result<Option<Mask>> {
         let Some(file) = self.mask_file(image) else { return Ok(None) };
-        let decode = |path| gallery::decode(path, &self.decoding).map(|decoded| decoded.image);
+        let decode = |path| gallery::decode(path, self.decoding).map(|decoded| decoded.image);
         let (mask, picture) = (decode(&file)?, decode(&image.entry.path)?);
         ensure!(
             (mask.width(), mask.height()) == (picture.width(), picture.height()),

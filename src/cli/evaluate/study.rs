@@ -185,7 +185,7 @@ fn figures(
     let (class, seed) = (image.class, image.seed);
     let mut figures = vec![];
     if plan.measures_images() {
-        let pass = forward(plan.classifier.network(), inputs::tensor(plan.classifier, image.entry, &plan.decoding)?.0)?;
+        let pass = forward(plan.classifier.network(), inputs::tensor(plan.classifier, image.entry, plan.decoding)?.0)?;
         let mask = plan.mask(image)?;
         let subject = Subject::of(plan.classifier, &pass);
         let case = Case { subject, class, mask: mask.as_ref(), original: None, seed, monitor };
@@ -198,7 +198,7 @@ fn figures(
     let Some(game) = game.filter(|game| game.in_mosaic.contains(&number)) else { return Ok(figures) };
     if let Some(mosaic) = Mosaic::draw(&game.classes, number, game.side, seed) {
         let tensor = |number: &usize| {
-            inputs::tensor(plan.classifier, images[*number].entry, &plan.decoding).map(|(tensor, _)| tensor)
+            inputs::tensor(plan.classifier, images[*number].entry, plan.decoding).map(|(tensor, _)| tensor)
         };
         let tensors: Vec<_> = mosaic.images.iter().map(tensor).collect::<anyhow::Result<_>>()?;
         let whole = mosaic.tensor(&tensors, plan.classifier.settings().layout.value);
@@ -237,7 +237,7 @@ fn explained<R>(
     monitor: &Monitor<'_>,
     each: impl Fn(usize, Subject<'_>, Result<Attribution, ExplainError>) -> R,
 ) -> anyhow::Result<Vec<R>> {
-    let tensor = inputs::tensor(plan.classifier, image.entry, &plan.decoding)?.0;
+    let tensor = inputs::tensor(plan.classifier, image.entry, plan.decoding)?.0;
     let pass = with_threads(1, || network.forward(Arc::new(tensor)))?;
     let subject = Subject { network, pass: &pass, settings: plan.classifier.settings(), banks: None };
     let explain = |explainer: usize| {

@@ -83,7 +83,7 @@ pub struct Decoded {
 ///
 /// # Errors
 /// When the file is no image, broken, too large, or in an unsupported format.
-pub fn decode(path: &Path, options: &DecodeOptions) -> Result<Decoded, DecodeError> {
+pub fn decode(path: &Path, options: DecodeOptions) -> Result<Decoded, DecodeError> {
     let decoded = catch_unwind(|| read(path, options))
         .unwrap_or_else(|_| Err(DecodeProblem::Broken("the decoder gave up".into())));
     decoded.map_err(|problem| DecodeError { path: Escaped::from(path), problem })
@@ -95,7 +95,7 @@ pub fn is_tensor(path: &Path) -> bool {
     path.is_file() && format_of(path).is_ok_and(|format| format == Format::Tensor)
 }
 
-fn read(path: &Path, options: &DecodeOptions) -> Result<Decoded, DecodeProblem> {
+fn read(path: &Path, options: DecodeOptions) -> Result<Decoded, DecodeProblem> {
     // Asked before opening: to open a pipe is to wait for its other end.
     let status = path.metadata()?;
     if !status.is_file() {

@@ -12,7 +12,7 @@ const UNUSED: u8 = 14;
 const EXCESS: f32 = 2.0;
 
 /// 8-bit RGB, with what is transparent on a plain background.
-pub(super) fn plain(image: DynamicImage, options: &DecodeOptions, warnings: &mut Vec<String>) -> RgbImage {
+pub(super) fn plain(image: DynamicImage, options: DecodeOptions, warnings: &mut Vec<String>) -> RgbImage {
     let image = shallow(image, options.depth, warnings);
     if image.color().has_alpha() { opaque(&image.into_rgba8(), options.alpha, warnings) } else { image.into_rgb8() }
 }

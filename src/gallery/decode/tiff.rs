@@ -107,7 +107,7 @@ impl Header {
         match (self.meaning, self.bits) {
             _ if self.is_signed => false,
             (WHITE_IS_ZERO | BLACK_IS_ZERO, 1 | 8 | 16) => self.samples == 1 && !self.is_float,
-            (RGB, 8 | 16) | (CMYK, 8 | 16) => !self.is_float,
+            (RGB | CMYK, 8 | 16) => !self.is_float,
             (RGB, 32) => self.is_float,
             _ => false,
         }

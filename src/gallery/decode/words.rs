@@ -58,10 +58,10 @@ fn name_of_chunk(text: &str) -> Option<String> {
 /// A message without what is meant for programmers: prefixes, the fields of structures, quotes.
 fn plain(text: &str) -> String {
     let mut text = text.trim().trim_end_matches('.').to_owned();
-    if let Some(name) = name_of_chunk(&text) {
-        if let (Some(start), Some(end)) = (text.find("ChunkType {"), text.find('}')) {
-            text.replace_range(start..=end.max(start), &name);
-        }
+    if let (Some(name), Some(start), Some(end)) = (name_of_chunk(&text), text.find("ChunkType {"), text.find('}'))
+        && start < end
+    {
+        text.replace_range(start..=end, &name);
     }
     let prefixes = ["Format error decoding ", "format error: ", "usage error: ", "unsupported error: "];
     for prefix in prefixes {
@@ -74,10 +74,10 @@ fn plain(text: &str) -> String {
         text = text.strip_suffix(suffix).unwrap_or(&text).to_owned();
     }
     for (open, close) in [('{', '}'), ('[', ']')] {
-        if let (Some(start), Some(end)) = (text.find(open), text.rfind(close)) {
-            if start < end {
-                text.replace_range(start..=end, "");
-            }
+        if let (Some(start), Some(end)) = (text.find(open), text.rfind(close))
+            && start < end
+        {
+            text.replace_range(start..=end, "");
         }
     }
     let kept = |c: char| !matches!(c, '"' | '`' | '\u{201c}' | '\u{201d}');

@@ -64,7 +64,7 @@ fn hint() -> String {
     CONDITIONS.join(" ")
 }
 
-/// `*▸ ✗ pelican: goose   41.2 %`, with a star where it is marked.
+/// `*▸ ✗ pelican: goose   41.2 %`, with a star where it is marked, and `✗!` where there is a warning.
 fn line<'a>(entry: &Entry, is_current: bool, width: usize, state: &State, theme: Theme) -> Line<'a> {
     let (sign, sign_style) = sign(entry, theme);
     let emphasis = if is_current { theme.strong() } else { Style::new() };
@@ -75,8 +75,12 @@ fn line<'a>(entry: &Entry, is_current: bool, width: usize, state: &State, theme:
     let filtering = state.looks_for_names();
     let named = matches!(entry.outcome, Outcome::Classified(_)) && !filtering;
     let star = if entry.is_marked { "*" } else { " " };
-    let mut spans =
-        vec![Span::styled(format!("{star}{marker} "), theme.accent()), Span::styled(sign, sign_style), Span::raw(" ")];
+    let doubt = if entry.is_doubtful { "!" } else { " " };
+    let mut spans = vec![
+        Span::styled(format!("{star}{marker} "), theme.accent()),
+        Span::styled(sign, sign_style),
+        Span::styled(doubt, theme.warning()),
+    ];
     let quiet = if is_current { emphasis } else { theme.quiet() };
     if width >= WIDE {
         spans.push(Span::styled(pad(&cut_start(&entry.name, name_width), name_width) + "  ", quiet));

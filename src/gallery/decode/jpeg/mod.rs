@@ -18,10 +18,9 @@ use super::{DecodeProblem, MOST_MEMORY, limits};
 /// Decodes a JPEG: its pixels as they are stored, and how they are to be turned.
 pub(super) fn decode(bytes: &[u8], warnings: &mut Vec<String>) -> Result<(DynamicImage, Orientation), DecodeProblem> {
     let followed = follow(bytes, false);
-    if let Some(Followed { frame, .. }) = &followed {
-        if let Some(obstacle) = frame.process.obstacle(frame.precision) {
-            return Err(DecodeProblem::Unsupported(obstacle.into()));
-        }
+    let obstacle = followed.as_ref().and_then(|followed| followed.frame.process.obstacle(followed.frame.precision));
+    if let Some(obstacle) = obstacle {
+        return Err(DecodeProblem::Unsupported(obstacle.into()));
     }
     let trouble = followed.as_ref().and_then(|followed| followed.trouble);
     let decoded = match &followed {
