@@ -133,9 +133,14 @@ fn every_method_stops_when_told() {
 
 /// A classifier without any spatial layer: the pixels times a matrix.
 fn linear(shape: &[usize], classes: usize) -> Network {
+    linear_within(shape, classes, 0.1)
+}
+
+/// The same, with weights up to `most`.
+fn linear_within(shape: &[usize], classes: usize, most: f64) -> Network {
     let mut graph = Graph::new(f32::datum_type());
     let input = graph.input(shape);
-    let weights = graph.constant(&[shape[1], shape[2], shape[3], classes], (-0.1, 0.1));
+    let weights = graph.constant(&[shape[1], shape[2], shape[3], classes], (-most, most));
     let operator = EinSum::new("nchw,chwk->nk".parse().unwrap(), f32::datum_type());
     let logits = graph.op(operator, &[input, weights]);
     Network::new(graph.finish(logits), logits, NodeNames::default()).unwrap()
@@ -162,7 +167,11 @@ fn a_model_without_layers_is_explained_or_refused_in_words() {
 fn scores_that_are_not_numbers_are_refused_in_words() {
     let (classifier, pass) = classifier();
     let network = linear(pass.input.shape(), 5);
-    let pass = network.forward(Arc::new(ArrayD::from_elem(pass.input.shape(), f32::NAN))).unwrap();
+    let refused = network.forward(Arc::new(ArrayD::from_elem(pass.input.shape(), f32::NAN))).unwrap_err();
+    assert!(refused.to_string().contains("not finite"), "{refused}");
+    // What is said of changed images may be no numbers although what is said of the image is.
+    let pass = network.forward(Arc::clone(&pass.input)).unwrap();
+    let network = linear_within(pass.input.shape(), 5, f64::NAN);
     let subject = Subject { network: &network, pass: &pass, settings: classifier.settings(), banks: None };
     let asks = METHODS.iter().filter(|method| matches!(method.family, Family::Perturbation | Family::Rule));
     for method in asks {

@@ -67,7 +67,7 @@ fn what_differs_is_said_by_the_name() {
         "another run, a folder with the same name in it"
     );
     assert_eq!(name(&images[1], &["--target", "1"]), "dog_1.grad-cam.png");
-    assert_eq!(name(&images[0], &["--target", "1", "--resize", "squash"]), "1.2.grad-cam.png", "prepared otherwise");
+    assert_eq!(name(&images[0], &["--target", "1", "--resize", "letterbox"]), "1.2.grad-cam.png", "prepared otherwise");
     assert_eq!(name(&images[0], &["--target", "p:1"]), "1.class-1.grad-cam.png", "the probability, not the logit");
     assert_eq!(name(&images[0], &["--target", "1", "--raw"]), "1.3.grad-cam.png");
 }
