@@ -43,8 +43,8 @@ pub(super) fn names(folder: &Path) -> io::Result<Vec<String>> {
 /// a data set that it holds. With where they are.
 pub(super) fn of_classes(root: &Path, classes: usize) -> Option<(PathBuf, Vec<String>)> {
     let found = names(root).ok()?;
-    let is_split = |name: &&str| found.iter().any(|folder| plain(folder) == **name);
-    let splits: Vec<&str> = SPLITS.into_iter().filter(|name| is_split(&name)).collect();
+    let is_split = |name: &&'static str| found.iter().any(|folder| plain(folder) == **name);
+    let splits: Vec<&str> = SPLITS.into_iter().filter(is_split).collect();
     if splits.is_empty() {
         return Some((root.to_owned(), found)).filter(|(_, names)| names.len() == classes);
     }

@@ -14,10 +14,8 @@ pub(super) fn read(text: &str, wanted: usize) -> Result<List, String> {
         !rest.is_empty() && first.split_whitespace().all(is_heading) && rest.iter().all(|line| numbered(line).is_some())
     });
     let numbered_lines = headed.map_or(&lines[..], |(_, rest)| rest);
-    if let Some(rows) = all(numbered_lines, numbered) {
-        if is_meant(&rows) || headed.is_some() {
-            return arrange(rows);
-        }
+    if let Some(rows) = all(numbered_lines, numbered).filter(|rows| is_meant(rows) || headed.is_some()) {
+        return arrange(rows);
     }
     if let Some(list) = table::read_if_clear(text, wanted) {
         return list;

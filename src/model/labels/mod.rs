@@ -98,7 +98,9 @@ fn load(setting: &Setting<LabelSource>, classes: usize, offset: i64) -> Result<L
 fn read(path: &Path, wanted: usize) -> Result<List, ModelProblem> {
     let wrong = |message| ModelProblem::Setting { origin: path.display().to_string(), message };
     if path.is_dir() {
-        return folders::names(path).map(List::from).map_err(|error| wrong(format!("cannot be read: {error}")));
+        let own = || folders::names(path).map_err(|error| wrong(format!("cannot be read: {error}")));
+        let of_classes = folders::of_classes(path, wanted).map(|(_, names)| names);
+        return of_classes.map_or_else(own, Ok).map(List::from);
     }
     let suffix = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
     parse(&read_text(path, LONGEST)?, &suffix, wanted).map_err(wrong)

@@ -58,6 +58,10 @@ fn the_same_names_come_in_every_usual_form() {
             r#"{"info": {"year": 2017}, "categories": [{"id": 2, "name": "dog"}, {"id": 1, "name": "cat", "supercategory": "animal"},
             {"id": 3, "name": "house, home"}, {"id": 5, "name": "été"}, {"id": 4, "name": "naïve café"}]}"#,
         ),
+        (
+            "json",
+            r#"{"0": {"name": "cat", "labels": ["x"]}, "1": {"label": "dog"}, "2": {"name": "house, home"}, "3": {"name": "naïve café"}, "4": {"id": "4", "name": "été"}}"#,
+        ),
         ("json", r#"[["n1", "cat"], ["n2", "dog"], ["n3", "house, home"], ["n4", "naïve café"], ["n5", "été"]]"#),
         ("txt", "{0: 'cat',\n 1: 'dog',\n 2: 'house, home',\n 3: 'naïve café',\n 4: 'été'}"),
         (
@@ -198,4 +202,6 @@ fn folders_number_the_classes_by_their_sorted_names() {
         |classes| folders::of_classes(folder.path(), classes).map(|(part, names)| (part.ends_with("val"), names.len()));
     assert_eq!((of(4), of(3)), (Some((false, 4)), Some((true, 3))));
     assert_eq!(of(2), None, "train and val are no classes");
+    let read = |classes| read(folder.path(), classes).unwrap().names.len();
+    assert_eq!((read(3), read(4), read(7)), (3, 4, 2));
 }

@@ -31,7 +31,10 @@ const DEEPEST: usize = 4;
 
 /// Reads the names of a tree.
 pub(super) fn read(tree: &Literal) -> Result<List, String> {
-    let inner = wrapped(tree, DEEPEST);
+    // What is listed by index is a class, whatever else it holds.
+    let is_by_index = |(key, _): &(Literal, Literal)| index(key).is_some();
+    let is_list = tree.entries().is_some_and(|entries| entries.iter().all(is_by_index));
+    let inner = if is_list { None } else { wrapped(tree, DEEPEST) };
     match inner.unwrap_or(tree) {
         Literal::List(items) => {
             let rows: Option<Vec<Row>> = items.iter().map(item).collect();
@@ -40,6 +43,12 @@ pub(super) fn read(tree: &Literal) -> Result<List, String> {
         Literal::Dict(entries) => dictionary(entries),
         _ => Err(expected()),
     }
+}
+
+/// A number, written as one or as text.
+fn index(value: &Literal) -> Option<usize> {
+    let number = |text: &str| text.parse().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()));
+    value.index().or_else(|| number(value.text()?))
 }
 
 fn expected() -> String {
@@ -87,8 +96,6 @@ fn item(value: &Literal) -> Option<Row> {
 }
 
 fn dictionary(entries: &[(Literal, Literal)]) -> Result<List, String> {
-    let number = |text: &str| text.parse().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()));
-    let index = |value: &Literal| value.index().or_else(|| number(value.text()?));
     let word = |value: &Literal| match value {
         Literal::Text(text) => Some(text.clone()),
         Literal::Integer(number) => Some(number.to_string()),
