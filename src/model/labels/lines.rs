@@ -40,9 +40,10 @@ fn plain(text: &str, lines: &[&str], wanted: usize) -> Vec<Row> {
     let headless = || lines.iter().copied().skip(usize::from(lines.first().is_some_and(|line| is_heading(line))));
     let found = [lines.to_vec(), whole(), uncommented(), headless().collect()];
     let chosen = found.iter().find(|lines| lines.len() == wanted).unwrap_or(&found[0]);
-    let inner = |line: &&str| unquoted(line.trim_end_matches(',')).map(ToOwned::to_owned);
-    let unquoted: Option<Vec<String>> = chosen.iter().map(inner).collect();
-    match unquoted {
+    let quoted = |line: &&str| unquoted(line.trim_end_matches(',')).map(ToOwned::to_owned);
+    let bulleted = |line: &&str| line.strip_prefix("- ").or(line.strip_prefix("* ")).map(|name| name.trim().to_owned());
+    let quoted: Option<Vec<String>> = chosen.iter().map(quoted).collect();
+    match quoted.or_else(|| chosen.iter().map(bulleted).collect()) {
         Some(names) => names.into_iter().map(Row::named).collect(),
         None => chosen.iter().map(|line| Row::named(*line)).collect(),
     }
@@ -66,13 +67,18 @@ fn is_meant(rows: &[Row]) -> bool {
     let indices = indices(rows);
     let near: HashSet<&usize> = indices.iter().filter(|index| **index <= rows.len()).collect();
     let begins_well = indices.iter().min().is_some_and(|first| *first <= 1);
-    begins_well && are_different(rows) && (is_permutation(&indices) || 2 * near.len() > rows.len())
+    // `1 seater` and `4 seater` differ by nothing else, and are no list with a gap.
+    let has_gap = || 2 * near.len() > rows.len() && 10 * count_different(rows) >= 9 * rows.len();
+    begins_well && are_different(rows) && (is_permutation(&indices) || has_gap())
 }
 
 /// Whether most names differ without their numbers; those of ImageNet do, but for two pairs.
 fn are_different(rows: &[Row]) -> bool {
-    let different: HashSet<&str> = rows.iter().map(|row| row.name.as_str()).collect();
-    2 * different.len() > rows.len()
+    2 * count_different(rows) > rows.len()
+}
+
+fn count_different(rows: &[Row]) -> usize {
+    rows.iter().map(|row| row.name.as_str()).collect::<HashSet<_>>().len()
 }
 
 /// `0 cat`, `0: cat`, `0, cat`, `0. cat`, `0 - cat` and the like.

@@ -161,7 +161,7 @@ fn parse(text: &str, suffix: &str, wanted: usize) -> Result<List, String> {
     let begins_as_tree = || {
         let value = text.split_once('=').filter(|(name, _)| !name.trim().is_empty() && !name.contains(['\n', ',']));
         let values = [Some(text), value.map(|(_, value)| value)];
-        values.into_iter().flatten().any(|text| text.trim_start().starts_with(['[', '{']))
+        values.into_iter().flatten().any(|text| text.trim_start().starts_with(['[', '{', '(']))
     };
     match suffix {
         "yaml" | "yml" => yaml::parse(text).and_then(|tree| tree::read(&tree)),
