@@ -450,4 +450,17 @@ mod tests {
         assert!(notices("a.jpg,1\nb.jpg,2\n").contains("from 0"));
         assert_eq!(notices("a.jpg,0\nb.jpg,2\n"), "");
     }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig { failure_persistence: None, ..proptest::prelude::ProptestConfig::default() })]
+
+        /// Whatever a file holds, it is a list or an error.
+        #[test]
+        fn no_text_is_too_strange(text in "[\\[\\]{}:,;+./'\"0-3a-cé \n\t\\\\-]{0,48}") {
+            for before in ["", "image,label\n", "{\"image\":", "[{\"a.jpg\": ["] {
+                let found = file(&format!("{before}{text}"));
+                let _ = found.map(|file| file.find(Path::new("/x/a.jpg")));
+            }
+        }
+    }
 }

@@ -164,6 +164,24 @@ fn without_labelled_folders_nothing_is_sorted_by_what_is_wrong() {
         press(&mut state, &[command]);
         assert!(screen(&state).contains("! no folder is named after a class"), "{}", screen(&state));
     }
+    filtered(&mut state, "is:wrong");
+    assert!(screen(&state).contains("no folder is named after a class"), "{}", screen(&state));
+}
+
+#[test]
+fn how_folders_named_by_numbers_are_read_is_said_beside_the_picture() {
+    let folder = tempfile::tempdir().unwrap();
+    let images = ["1", "2"].map(|name| folder.path().join(name).join("1.jpg"));
+    images.iter().for_each(|image| std::fs::create_dir_all(image.parent().unwrap()).unwrap());
+    let mut state = State::new("val/".to_owned(), None);
+    update(&mut state, terminal(SIZE));
+    update(&mut state, Action::Found(images.iter().map(|image| Arc::from(image.as_path())).collect()));
+    update(&mut state, Action::ModelReady(model()));
+    update(&mut state, Action::FoundAll(Vec::new()));
+    assert!(state.entries.iter().all(|entry| entry.truth.is_none()));
+    let [notice] = &state.truth_notices[..] else { panic!("{:?}", state.truth_notices) };
+    assert!(notice.contains("folders 1 to 2") && notice.contains("not taken for classes"), "{notice}");
+    assert!(screen(&state).contains("! folders 1 to 2"), "{}", screen(&state));
 }
 
 #[test]

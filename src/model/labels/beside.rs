@@ -31,7 +31,7 @@ pub(super) fn find(files: &Files, classes: usize, offset: i64) -> Beside {
         let Some(path) = files.beside(&name) else { continue };
         let wanted = usize::try_from((classes as i64).saturating_sub(offset)).unwrap_or(0);
         let shown = Escaped::from(path.as_path());
-        match read(&path, wanted).map(|list| list.checked(classes, offset)) {
+        match read(&path, wanted).map(|list| list.checked(classes, offset, "label")) {
             Ok(Ok(list)) => match &beside.found {
                 None => beside.found = Some((path, list)),
                 Some((taken, other)) if other.names != list.names => {

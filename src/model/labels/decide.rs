@@ -91,7 +91,7 @@ pub(in crate::model) fn guess_from_folders(roots: &[PathBuf], classes: usize) ->
         "nothing names the classes; the {classes} folders of {shown} in the order of their names are taken for them, a \
          guess{numbered}: --labels-from {shown} confirms it, --labels FILE says otherwise"
     );
-    let list = List::from(names).checked(classes, 0).ok()?;
+    let list = List::from(names).checked(classes, 0, "folder").ok()?;
     let labels = Labels::new(list.names, list.folders, classes);
     Some(Named { labels, origin: Some(Origin::Folders(folder)), notices: vec![notice] })
 }

@@ -91,7 +91,8 @@ fn load(setting: &Setting<LabelSource>, classes: usize, offset: i64) -> Result<L
         LabelSource::File(path) => (read(path, wanted)?, Origin::File(path.clone()).to_string()),
         LabelSource::Names(names) => (names.clone().into(), setting.origin.to_string()),
     };
-    list.checked(classes, offset).map_err(|message| ModelProblem::Setting { origin, message })
+    let of = if matches!(&setting.value, LabelSource::File(path) if path.is_dir()) { "folder" } else { "label" };
+    list.checked(classes, offset, of).map_err(|message| ModelProblem::Setting { origin, message })
 }
 
 /// Reads the names in a file; those of its folders, where it is one. `wanted` is how many there should be.
@@ -107,14 +108,13 @@ fn read(path: &Path, wanted: usize) -> Result<List, ModelProblem> {
 }
 
 impl List {
-    /// The list with a name for each class, escaped.
+    /// The list with a name for each class, escaped; they are names `of` what a message is to call them.
     ///
     /// # Errors
     /// When there are more names or fewer.
-    fn checked(self, classes: usize, offset: i64) -> Result<List, String> {
+    fn checked(self, classes: usize, offset: i64, of: &str) -> Result<List, String> {
         let count = self.names.len();
         if (count as i64).saturating_add(offset) != classes as i64 {
-            let counted = |count: usize, of: &str| format!("{count} {of}{}", if count == 1 { "" } else { "s" });
             let shifted = if offset == 0 { String::new() } else { format!(" and an offset of {offset}") };
             let hint = match classes as i64 - count as i64 {
                 1 if offset == 0 => {
@@ -126,8 +126,8 @@ impl List {
                 }
                 _ => "",
             };
-            let had = counted(count, "label");
-            return Err(format!("{had}{shifted}, but the model has {classes} classes{hint}"));
+            let plural = if count == 1 { "" } else { "s" };
+            return Err(format!("{count} {of}{plural}{shifted}, but the model has {classes} classes{hint}"));
         }
         let moved = |names: Vec<String>, blank: fn(usize) -> String| -> Vec<String> {
             let names = names.into_iter().skip(usize::try_from(offset.saturating_neg()).unwrap_or(0));

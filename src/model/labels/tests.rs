@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 
 const NAMES: [&str; 5] = ["cat", "dog", "house, home", "naïve café", "été"];
@@ -165,7 +167,7 @@ fn synsets_name_the_folders_too() {
 #[test]
 fn an_offset_moves_the_names() {
     let list = || List::from(vec!["background".to_owned(), "cat".into(), "dog".into()]);
-    let offset = |classes, offset| list().checked(classes, offset).map(|list| list.names);
+    let offset = |classes, offset| list().checked(classes, offset, "label").map(|list| list.names);
     assert_eq!(offset(4, 1).unwrap(), ["class 0", "background", "cat", "dog"]);
     assert_eq!(offset(2, -1).unwrap(), ["cat", "dog"]);
     assert!(
@@ -207,4 +209,18 @@ fn folders_number_the_classes_by_their_sorted_names() {
     assert_eq!(of(2), None, "train and val are no classes");
     let read = |classes| read(folder.path(), classes).unwrap().names.len();
     assert_eq!((read(3), read(4), read(7)), (3, 4, 2));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Whatever a file holds, it is a list or an error.
+    #[test]
+    fn no_text_is_too_strange(text in "[\\[\\]{}():,;'\"#|>=*&~0-3a-cé \n\t\\\\-]{0,48}") {
+        for suffix in ["txt", "csv", "json", "yaml", "pbtxt"] {
+            let _ = names(&text, suffix);
+            let _ = names(&format!("names:{text}"), suffix);
+            let _ = names(&format!("item {{ {text}"), suffix);
+        }
+    }
 }
