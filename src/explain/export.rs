@@ -307,11 +307,12 @@ pub fn export(
     place(&to.folder, name, &request, Some(&npy), to.clobber, |path, replace| {
         let wanted = |is_wanted: bool, suffix: &str| is_wanted.then(|| path(suffix));
         record.files = Files { png: wanted(to.png, "png"), npy: wanted(to.npy, "npy"), json: wanted(to.json, "json") };
-        if let Some(path) = &record.files.npy {
-            write_whole(path, replace, |file| file.write_all(&npy))?;
-        }
+        // The picture first: it says whose the name is now.
         if let Some(path) = &record.files.png {
             write_png(path, replace, &annotate(overlay, attribution.sign, colormap, record), &request)?;
+        }
+        if let Some(path) = &record.files.npy {
+            write_whole(path, replace, |file| file.write_all(&npy))?;
         }
         if let Some(path) = &record.files.json {
             write_whole(path, replace, |mut file| {
