@@ -127,12 +127,14 @@ fn loader(common: &CommonArgs, tolerance: Option<f64>, images: Vec<PathBuf>) -> 
     let source = ModelSource::from(common.model.as_path());
     let (overrides, threads, seed) = (common.overrides(), common.threads(), common.seed);
     let truth = common.truth().map(Path::to_path_buf);
+    let decoding = format!("{:?}", common.decoding());
     Box::new(move || {
         let mut classifier = Classifier::load(&source, &overrides)?;
         classifier.guess_labels(&images);
         let truths = truth::truths(&classifier, truth.as_deref())?;
+        let asked = Asked { seed, tolerance, decoding };
         let write = move |classifier: &Classifier, what: &Export| match what {
-            Export::Map(map) => write_map(classifier, map, (seed, tolerance)),
+            Export::Map(map) => write_map(classifier, map, &asked),
             Export::Channel(channel) => write_channel(classifier, channel),
         };
         let engine = ClassifierEngine::new(classifier, truths, Settings { threads, seed, tolerance }, Box::new(write));
@@ -151,24 +153,29 @@ pub(super) fn protocol(choice: GraphicsChoice) -> Option<Protocol> {
     })
 }
 
+/// What was asked for on the command line and makes a map another one.
+struct Asked {
+    seed: u64,
+    tolerance: Option<f64>,
+    decoding: String,
+}
+
 /// The folder where `w` writes, as its whole path: who works in several windows wants to know which.
 fn export_folder() -> Result<PathBuf, String> {
     std::path::absolute(EXPORT_FOLDER).map_err(|error| format!("cannot tell the current directory: {error}"))
 }
 
 /// Writes the map, the overlay and the record, as `seewhy explain` would.
-fn write_map(
-    classifier: &Classifier,
-    what: &MapExport,
-    (seed, tolerance): (u64, Option<f64>),
-) -> Result<Vec<PathBuf>, String> {
+fn write_map(classifier: &Classifier, what: &MapExport, asked: &Asked) -> Result<Vec<PathBuf>, String> {
     let attribution = &what.explained.attribution;
     let logits = &what.predicted.logits;
     let labels = classifier.labels();
     let layer = (!attribution.layers.is_empty()).then(|| attribution.layers.join(","));
     let method = explain::find(what.key.method).ok_or_else(|| format!("there is no method {}", what.key.method))?;
     let target = what.key.target.resolve(logits).map_err(|error| error.to_string())?;
-    let circumstances = Circumstances { method, values: &what.key.values, seed, tolerance, raw: false };
+    let Asked { seed, tolerance, decoding } = asked;
+    let (seed, tolerance, values) = (*seed, *tolerance, &what.key.values);
+    let circumstances = Circumstances { method, values, seed, tolerance, raw: false, decoding };
     let mut record = Record {
         schema: SCHEMA,
         image: what.path.to_string_lossy().into_owned(),

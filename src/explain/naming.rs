@@ -39,6 +39,8 @@ pub struct Circumstances<'a> {
     pub tolerance: Option<f64>,
     /// Whether the map before post-processing is written.
     pub raw: bool,
+    /// How pictures are decoded, in any words.
+    pub decoding: &'a str,
 }
 
 impl Identity {
@@ -50,13 +52,13 @@ impl Identity {
         layer: Option<&str>,
         circumstances: &Circumstances<'_>,
     ) -> Identity {
-        let Circumstances { method, values, seed, tolerance, raw } = circumstances;
+        let Circumstances { method, values, seed, tolerance, raw, decoding } = circumstances;
         let value = |param: &super::Param| values.get(param.name).cloned().unwrap_or_else(|| param.default_value());
         let params: Vec<String> = method.params().map(|param| format!("{}={}", param.name, value(param))).collect();
         let settings: Vec<String> =
             classifier.settings().rows().iter().map(|(name, value, _)| format!("{name}={value}")).collect();
         let output = &classifier.output().name;
-        let rest = format!("{} {params:?} {seed} {tolerance:?} {raw} {settings:?} {output}", method.name);
+        let rest = format!("{} {params:?} {seed} {tolerance:?} {raw} {decoding} {settings:?} {output}", method.name);
         Identity::new(image, classifier.source(), &format!("{target:?}"), layer.unwrap_or_default(), &rest)
     }
 
