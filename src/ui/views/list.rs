@@ -9,7 +9,7 @@ use crate::app::{CONDITIONS, Entry, Order, Outcome, Panel, State};
 use crate::ui::Theme;
 use crate::ui::canvas::Canvas;
 use crate::ui::layout::Areas;
-use crate::ui::words::{cut, cut_start, mistake, number, pad, percent};
+use crate::ui::words::{cut, cut_start, mistake, number, pad, percent, wrap};
 
 /// Width from which a row has room for the file's name beside the prediction.
 const WIDE: usize = 44;
@@ -30,7 +30,10 @@ pub(in crate::ui) fn draw_rows(canvas: &mut Canvas<'_>, area: Rect, state: &Stat
         canvas.row(area, row, line(entry, is_current, width, state, theme));
     }
     if state.visible.is_empty() && !state.entries.is_empty() {
-        canvas.row(area, 0, Span::styled(format!("   {}", state.why_none()), theme.quiet()));
+        let lines = wrap(&state.why_none(), width.saturating_sub(4));
+        for (row, line) in lines.into_iter().take(usize::from(area.height)).enumerate() {
+            canvas.row(area, row, Span::styled(format!("   {line}"), theme.quiet()));
+        }
     }
 }
 
