@@ -1,7 +1,7 @@
 //! Every gradient rule against finite differences, and the kinks by expected value. Convolution and pooling have their own
 //! file, `gradients_conv`.
 
-use seewhy::autodiff::{self, FakeQuantize};
+use seewhy::autodiff::{self, Activation, FakeQuantize};
 use tract_onnx::prelude::*;
 use tract_onnx::tract_core::internal::{AxesMapping, AxisOp, IntoArcTensor, ShapeFact};
 use tract_onnx::tract_core::ops::Downsample;
@@ -261,6 +261,11 @@ fn functions() -> Vec<Case> {
         case("Square", "anywhere", ROW, |g, x| g.op(math::square(), x)),
         case("Tan", "between poles", ROW, |g, x| g.op(math::tan(), x)).within(-1.0, 1.0),
         case("Tanh", "anywhere", ROW, |g, x| g.op(math::tanh(), x)),
+        case("Activation", "CELU", &[&[2, 9]], |g, x| g.op(Activation::Celu(0.4).operator(), x)),
+        case("Activation", "ELU", &[&[2, 9]], |g, x| g.op(Activation::Elu(0.4).operator(), x)),
+        case("Activation", "SELU", &[&[2, 9]], |g, x| g.op(Activation::Selu(1.7, 1.05).operator(), x)),
+        case("Activation", "softplus", &[&[2, 9]], |g, x| g.op(Activation::Softplus.operator(), x)),
+        case("Activation", "Mish", &[&[2, 9]], |g, x| g.op(Activation::Mish.operator(), x)),
         case("Erf", "anywhere", ROW, |g, x| g.op(math::erf(), x)).single(),
         case("GeluExact", "anywhere", ROW, |g, x| g.op(nn::gelu_exact::gelu_exact(), x)).single(),
         case("GeluApproximate", "cubic", ROW, |g, x| g.op(nn::gelu_approximate::gelu_approximate(false), x)).single(),

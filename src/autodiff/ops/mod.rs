@@ -4,6 +4,7 @@
 //! it changes that layout, so that a gradient does not stop the optimisation of the forward pass.
 
 mod detached;
+mod activation;
 mod fake_quantize;
 mod fold;
 mod geometry;
@@ -21,6 +22,7 @@ mod split;
 mod sum_pool;
 
 pub use detached::Detached;
+pub use activation::Activation;
 pub use fake_quantize::FakeQuantize;
 pub(super) use fake_quantize::StraightThrough;
 pub(super) use fold::{DepthwiseGradient, Fold};

@@ -8,7 +8,7 @@ use tract_onnx::tract_core::ops::math::{
 use tract_onnx::tract_core::ops::nn::{GeluApproximate, GeluExact, HardSwish, LeakyRelu, Sigmoid, Silu};
 
 use super::scalar;
-use crate::autodiff::ops::{Pull, Real, pullback};
+use crate::autodiff::ops::{Activation, Pull, Real, pullback};
 use crate::autodiff::{Adjoint, RuleResult};
 
 /// Which value the derivative of a function is cheapest to compute from.
@@ -20,6 +20,10 @@ pub(super) enum From {
 /// A function whose gradient is one formula.
 pub(super) trait Smooth: Pull {
     const FROM: From;
+}
+
+impl Smooth for Activation {
+    const FROM: From = From::Input;
 }
 
 /// The rule of every [`Smooth`] function.
@@ -71,7 +75,8 @@ smooth! {
     Silu from Input: |_op, g, x| g * silu_slope(x);
     Sin from Input: |_op, g, x| g * x.cos();
     Sinh from Input: |_op, g, x| g * x.cosh();
-    Sqrt from Output: |_op, g, y| T::of(0.5) * g / y;
+    // The length of a vector of zeros, clipped from below, asks for nothing here: that must not become 0 / 0.
+    Sqrt from Output: |_op, g, y| if g == T::zero() { g } else { T::of(0.5) * g / y };
     Square from Input: |_op, g, x| (g + g) * x;
     Tan from Output: |_op, g, y| g * (T::one() + y * y);
     Tanh from Output: |_op, g, y| g * (T::one() - y * y);

@@ -21,6 +21,7 @@ mod softmax;
 use tract_onnx::tract_core::internal::*;
 use tract_onnx::tract_core::ops::{math, nn};
 
+use super::ops::Activation;
 use super::registry::{Binary, ElementWise, For};
 use super::{Adjoint, Rule};
 
@@ -65,6 +66,7 @@ pub(super) static ALL: &[&dyn Rule] = &[
     &ElementWise::<nn::LeakyRelu>("LeakyRelu", element_wise::smooth),
     &ElementWise::<nn::Sigmoid>("Sigmoid", element_wise::smooth),
     &ElementWise::<nn::Silu>("Silu", element_wise::smooth),
+    &ElementWise::<Activation>("Activation", element_wise::smooth),
     &ElementWise("Erf", element_wise::erf),
     &ElementWise("GeluExact", element_wise::gelu_exact),
     &ElementWise::<math::Ceil>("Ceil", element_wise::flat),

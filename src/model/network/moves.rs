@@ -3,7 +3,7 @@
 use tract_onnx::tract_core::internal::{AxisOp, TypedOp};
 use tract_onnx::tract_core::ops::Downsample;
 use tract_onnx::tract_core::ops::array::{
-    FiniteReshape, Gather, MultiBroadcastTo, Pad, Slice, StridedSlice, Tile, TypedConcat,
+    FiniteReshape, Gather, MultiBroadcastTo, Pad, Slice, StridedSlice, Tile, Trilu, TypedConcat,
 };
 use tract_onnx::tract_core::ops::cast::Cast;
 use tract_onnx::tract_core::ops::identity::Identity;
@@ -22,6 +22,7 @@ pub(super) fn only_moves_values(op: &dyn TypedOp) -> bool {
         || op.is::<Downsample>()
         || op.is::<Gather>()
         || op.is::<Pad>()
+        || op.is::<Trilu>()
         || op.is::<Identity>()
         || op.is::<Cast>()
 }

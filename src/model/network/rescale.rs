@@ -13,10 +13,12 @@
 use ndarray::{ArrayD, ArrayViewD};
 use tract_onnx::prelude::*;
 use tract_onnx::tract_core::internal::TypedOp;
+use tract_onnx::tract_core::ops::array::CumSum;
 use tract_onnx::tract_core::ops::binary::TypedBinOp;
-use tract_onnx::tract_core::ops::cnn::{Conv, MaxPool, SumPool};
+use tract_onnx::tract_core::ops::cnn::{Conv, Deconv, MaxPool, SumPool};
 use tract_onnx::tract_core::ops::einsum::EinSum;
 use tract_onnx::tract_core::ops::element_wise::ElementWiseOp;
+use tract_onnx::tract_core::ops::fft::Fft;
 use tract_onnx::tract_core::ops::logic::{Iff, comp_gt};
 use tract_onnx::tract_core::ops::math::{self, Add, Div, Mul, Sub};
 use tract_onnx::tract_core::ops::nn::{Reduce, Reducer};
@@ -25,7 +27,7 @@ use super::super::scores::Scores;
 use super::moves::only_moves_values;
 use super::plans::Kind;
 use super::{Network, NetworkError, Plan, extract, tract, without_weights};
-use crate::autodiff::{self, Adjoint, Partials, Rule, RuleResult, Rules, Unsupported};
+use crate::autodiff::{self, Adjoint, GridSample, Partials, Resample, Rule, RuleResult, Rules, Unsupported};
 
 /// What carries the difference of two inputs to the difference of their scores.
 #[derive(Debug, Clone)]
@@ -121,7 +123,9 @@ fn way(op: &dyn TypedOp, node: &Adjoint<'_>) -> Way {
         };
     }
     match () {
-        () if only_moves_values(op) || op.is::<Conv>() || op.is::<SumPool>() => Way::Gradient,
+        () if only_moves_values(op) || op.is::<Conv>() || op.is::<Deconv>() || op.is::<SumPool>() => Way::Gradient,
+        () if op.is::<Resample>() || op.is::<CumSum>() || op.is::<Fft>() => Way::Gradient,
+        () if op.is::<GridSample>() && *wanted == [0] => Way::Gradient,
         () if op.is::<MaxPool>() => Way::Maxima,
         () if op.is::<Iff>() => Way::Chosen,
         () => Way::Exception,

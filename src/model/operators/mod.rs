@@ -1,12 +1,14 @@
 //! ONNX operators that the program reads for itself: where tract computes something else than ONNX's reference, or nothing
 //! that a gradient could be taken of.
 
+mod activations;
 mod conv_transpose;
 mod grid_sample;
 mod helpers;
 mod interpolation;
 mod lrn;
 mod quantise;
+mod pad;
 mod resize;
 mod slice;
 
@@ -17,6 +19,7 @@ pub(in crate::model) use helpers::{ADDITIVE_MASK, DETACHED};
 /// tract's reader of ONNX files, with the program's own operators among its own.
 pub fn onnx() -> Onnx {
     let mut onnx = tract_onnx::onnx();
+    activations::register(&mut onnx.op_register);
     onnx.op_register.insert("ConvTranspose", conv_transpose::conv_transpose);
     onnx.op_register.insert("QuantizeLinear", quantise::quantize);
     onnx.op_register.insert("DequantizeLinear", quantise::dequantize);
@@ -25,6 +28,7 @@ pub fn onnx() -> Onnx {
     onnx.op_register.insert(ADDITIVE_MASK, helpers::additive_mask);
     onnx.op_register.insert("GridSample", grid_sample::grid_sample);
     onnx.op_register.insert("LRN", lrn::lrn);
+    onnx.op_register.insert("Pad", pad::pad);
     onnx.op_register.insert("Resize", resize::resize);
     onnx.op_register.insert("Upsample", resize::upsample);
     onnx

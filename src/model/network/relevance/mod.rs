@@ -18,7 +18,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use ndarray::{ArrayD, ArrayViewD};
 use tract_onnx::prelude::*;
 use tract_onnx::tract_core::internal::TypedOp;
-use tract_onnx::tract_core::ops::array::{Pad, PadMode};
+use tract_onnx::tract_core::ops::array::{GatherElements, GatherNd, Pad, PadMode, Topk};
 use tract_onnx::tract_core::ops::binary::TypedBinOp;
 use tract_onnx::tract_core::ops::cnn::{Conv, MaxPool, SumPool};
 use tract_onnx::tract_core::ops::einsum::EinSum;
@@ -32,7 +32,9 @@ use tract_onnx::tract_core::ops::nn::{
 use super::moves::only_moves_values;
 use super::plans::Kind;
 use super::{Network, NetworkError, Plan, extract, tract, without_weights};
-use crate::autodiff::{self, Adjoint, Pull, Real, Rule, RuleResult, Rules, Unsupported, pullback};
+use crate::autodiff::{
+    self, Activation, Adjoint, FakeQuantize, Pull, Real, Resample, Rule, RuleResult, Rules, Unsupported, pullback,
+};
 use linear::{LayerRule, Linear};
 
 /// Which rules the layers with weights follow, by zennit's names. Dense layers always follow epsilon.
@@ -170,6 +172,7 @@ fn treatment(op: &dyn TypedOp, node: &Adjoint<'_>) -> Treatment {
             || op.0.is::<Silu>()
             || op.0.is::<GeluExact>()
             || op.0.is::<GeluApproximate>()
+            || op.0.is::<Activation>()
             // What exporters and tract make others of: GELU, ELU, softplus.
             || op.0.is::<Erf>()
             || op.0.is::<Exp>()
@@ -186,7 +189,9 @@ fn treatment(op: &dyn TypedOp, node: &Adjoint<'_>) -> Treatment {
     }
     let pads_with_copies = op.downcast_ref::<Pad>().is_some_and(|pad| !matches!(pad.mode, PadMode::Constant(_)));
     match () {
-        () if op.is::<SumPool>() || pads_with_copies => Treatment::Share,
+        () if op.is::<SumPool>() || op.is::<Resample>() || pads_with_copies => Treatment::Share,
+        () if op.is::<FakeQuantize>() => Treatment::Pass,
+        () if op.is::<Topk>() || op.is::<GatherElements>() || op.is::<GatherNd>() => Treatment::Route,
         () if only_moves_values(op) || op.is::<Iff>() || op.is::<MaxPool>() => Treatment::Route,
         () => Treatment::None,
     }
