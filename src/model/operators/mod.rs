@@ -3,12 +3,15 @@
 
 mod activations;
 mod conv_transpose;
+mod cum_sum;
 mod grid_sample;
 mod helpers;
+mod indices;
 mod interpolation;
 mod lrn;
 mod quantise;
 mod pad;
+mod reductions;
 mod resize;
 mod slice;
 
@@ -26,10 +29,16 @@ pub fn onnx() -> Onnx {
     onnx.op_register.insert("Slice", slice::slice);
     onnx.op_register.insert(DETACHED, helpers::detached);
     onnx.op_register.insert(ADDITIVE_MASK, helpers::additive_mask);
+    onnx.op_register.insert("CumSum", cum_sum::cum_sum);
+    onnx.op_register.insert("GatherND", indices::gather_nd);
+    onnx.op_register.insert("GlobalLpPool", reductions::global_norm);
     onnx.op_register.insert("GridSample", grid_sample::grid_sample);
     onnx.op_register.insert("LRN", lrn::lrn);
+    onnx.op_register.insert("LogSoftmax", reductions::log_softmax);
     onnx.op_register.insert("Pad", pad::pad);
+    onnx.op_register.insert("ReduceLogSumExp", reductions::log_sum_exp);
     onnx.op_register.insert("Resize", resize::resize);
+    onnx.op_register.insert("ScatterND", indices::scatter_nd);
     onnx.op_register.insert("Upsample", resize::upsample);
     onnx
 }

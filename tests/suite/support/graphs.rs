@@ -2,6 +2,7 @@
 //! finite differences.
 
 use seewhy::autodiff::vjp;
+use seewhy::model::onnx;
 use tract_onnx::prelude::*;
 use tract_onnx::tract_core::internal::{IntoArcTensor, TypedOp};
 
@@ -142,7 +143,7 @@ pub(crate) fn relative_distance(found: &[f64], expected: &[f64]) -> f64 {
 /// An ONNX classifier for one image of `shape`, as `into_typed()` leaves it.
 pub(crate) fn typed_onnx(path: &std::path::Path, shape: &[usize]) -> TypedModel {
     let load = || {
-        let model = tract_onnx::onnx().model_for_path(path)?;
+        let model = onnx().model_for_path(path)?;
         model.with_input_fact(0, f32::fact(shape).into())?.into_typed()
     };
     load().unwrap_or_else(|error: TractError| panic!("{}: {error:#}", path.display()))
