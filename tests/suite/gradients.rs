@@ -294,6 +294,8 @@ fn along_axes() -> Vec<Case> {
         case("Reduce", "maximum over the image", IMAGE, |g, x| reduce(g, x[0], Reducer::Max, &[2, 3])),
         case("Reduce", "minimum over channels", IMAGE, |g, x| reduce(g, x[0], Reducer::Min, &[1])),
         case("Reduce", "mean of squares", ROW, |g, x| reduce(g, x[0], Reducer::MeanOfSquares, &[1])).single(),
+        case("Reduce", "product", &[&[2, 4, 3]], |g, x| reduce(g, x[0], Reducer::Prod, &[1])),
+        case("Reduce", "product along two axes", &[&[2, 4, 3]], |g, x| reduce(g, x[0], Reducer::Prod, &[0, 2])),
         case("RmsNorm", "last axis", &[&[2, 3, 4]], |g, x| g.op(RmsNorm { axis: 2, eps: tensor0(1e-2f32).into() }, x))
             .single(),
         case("RmsNorm", "inner axis", &[&[2, 3, 4]], |g, x| g.op(RmsNorm { axis: 1, eps: tensor0(1e-2f32).into() }, x))
@@ -390,6 +392,18 @@ fn parts() -> Vec<Case> {
         }),
         case("Downsample", "every third from the second", &[&[2, 8]], |g, x| g.op(Downsample::new(1, 3, 1), x)),
         case("Downsample", "backwards", &[&[2, 8]], |g, x| g.op(Downsample::new(1, -3, 0), x)),
+        case("Trilu", "lower", &[&[2, 3, 4]], |g, x| trilu(g, x[0], false, 0)),
+        case("Trilu", "upper, above the diagonal", &[&[3, 4]], |g, x| trilu(g, x[0], true, 1)),
+        case("Pad", "a constant", &[&[2, 3]], |g, x| {
+            pad(g, x[0], &[(1, 0), (2, 1)], PadMode::Constant(tensor0(5f32).into()))
+        }),
+        case("Pad", "mirrored, both axes", &[&[3, 4]], |g, x| pad(g, x[0], &[(2, 1), (3, 2)], PadMode::Reflect)),
+        case("Pad", "the edge repeated", &[&[3, 4]], |g, x| pad(g, x[0], &[(2, 1), (0, 2)], PadMode::Edge)),
+    ]
+}
+
+fn indices() -> Vec<Case> {
+    vec![
         case("Gather", "one index", &[&[2, 4, 3]], |g, x| {
             let index = g.add_const(tensor0(-1i64));
             g.op(Gather::new(1), &[x[0], index])
@@ -463,13 +477,6 @@ fn parts() -> Vec<Case> {
             let hot = g.op(OneHot { axis: 1, dim: 5, off, on }, &[largest]);
             g.op(math::mul(), &[x[0], hot])
         }),
-        case("Trilu", "lower", &[&[2, 3, 4]], |g, x| trilu(g, x[0], false, 0)),
-        case("Trilu", "upper, above the diagonal", &[&[3, 4]], |g, x| trilu(g, x[0], true, 1)),
-        case("Pad", "a constant", &[&[2, 3]], |g, x| {
-            pad(g, x[0], &[(1, 0), (2, 1)], PadMode::Constant(tensor0(5f32).into()))
-        }),
-        case("Pad", "mirrored, both axes", &[&[3, 4]], |g, x| pad(g, x[0], &[(2, 1), (3, 2)], PadMode::Reflect)),
-        case("Pad", "the edge repeated", &[&[3, 4]], |g, x| pad(g, x[0], &[(2, 1), (0, 2)], PadMode::Edge)),
     ]
 }
 
@@ -496,7 +503,7 @@ fn values_passed_on() -> Vec<Case> {
 }
 
 fn cases() -> Vec<Case> {
-    [products_and_arithmetic(), functions(), along_axes(), shapes(), parts(), values_passed_on()]
+    [products_and_arithmetic(), functions(), along_axes(), shapes(), parts(), indices(), values_passed_on()]
         .into_iter()
         .flatten()
         .collect()
@@ -533,6 +540,7 @@ fn kinks_have_torchs_gradient() {
         ("leaky_relu", |g, x| g.op(nn::leaky_relu(0.25), x), &[-1.0, 0.0, 1.0], &[0.25, 0.25, 1.0]),
         ("amax", |g, x| reduce(g, x[0], Reducer::Max, &[0]), &[1.0, 3.0, 3.0], &[0.0, 0.5, 0.5]),
         ("amin", |g, x| reduce(g, x[0], Reducer::Min, &[0]), &[1.0, 1.0, 3.0], &[0.5, 0.5, 0.0]),
+        ("prod", |g, x| reduce(g, x[0], Reducer::Prod, &[0]), &[2.0, 0.0, 3.0], &[0.0, 6.0, 0.0]),
         ("sign", |g, x| g.op(math::sign(), x), &[-1.0, 0.0], &[0.0, 0.0]),
         ("floor", |g, x| g.op(math::floor(), x), &[1.0, 1.5], &[0.0, 0.0]),
         ("x ** 2", |g, x| power(g, x[0], 2.0), &[0.0, -1.0], &[0.0, -2.0]),

@@ -30,6 +30,11 @@ fn floats(list: &Value) -> Vec<f64> {
     list.as_array().unwrap().iter().map(|number| number.as_f64().unwrap()).collect()
 }
 
+/// Whether a number is right; what is not a number never is.
+fn close(found: f64, expected: f64, tolerance: f64) -> bool {
+    (found - expected).abs() <= tolerance * expected.abs().max(1.0)
+}
+
 fn attribute(name: &str, value: &Value) -> pb::AttributeProto {
     let mut attribute = pb::AttributeProto { name: name.into(), ..Default::default() };
     let kind = match value {
@@ -107,7 +112,8 @@ impl Case {
             let mut constant = pb::TensorProto { name: name.clone(), ..Default::default() };
             if input.is_null() {
                 continue;
-            } else if input["variable"] == true {
+            }
+            if input["variable"] == true {
                 let value = made(input, dt);
                 let tensor = pb::type_proto::Tensor { elem_type: elements.into(), shape: None };
                 let value_type =
@@ -115,7 +121,8 @@ impl Case {
                 graph.input.push(pb::ValueInfoProto { name, r#type: Some(value_type), ..Default::default() });
                 point.push(value);
                 continue;
-            } else if input["shape"].is_array() {
+            }
+            if input["shape"].is_array() {
                 let value = made(input, dt);
                 constant.dims = dims(&value);
                 constant.data_type = elements.into();
@@ -167,7 +174,7 @@ impl Case {
                 return Err(format!("{level:?}: the shape is {:?}, not {shape:?}", output.shape()));
             }
             for (element, (found, expected)) in numbers(&output).iter().zip(&expected).enumerate() {
-                if !((found - expected).abs() <= SINGLE * expected.abs().max(1.0)) {
+                if !close(*found, *expected, SINGLE) {
                     return Err(format!("{level:?}: element {element} is {found}, not {expected}"));
                 }
             }
@@ -193,7 +200,7 @@ impl Case {
         for (level, found) in gradients(&self.model, &self.point, &cotangent) {
             for (slot, (found, expected)) in found.iter().zip(&expected).enumerate() {
                 for (element, (found, expected)) in found.iter().zip(expected).enumerate() {
-                    if !((found - expected).abs() <= tolerance * expected.abs().max(1.0)) {
+                    if !close(*found, *expected, tolerance) {
                         return Err(format!(
                             "{level:?}: gradient {slot}, element {element} is {found}, not {expected}"
                         ));
@@ -214,7 +221,6 @@ fn check(fixture_name: &str) {
         let single = Case::new(case, DatumType::F32);
         let double = || Case::new(case, DatumType::F64);
         let checks = match case["precision"].as_str() {
-            Some("values") => vec![single.has_values(case)],
             Some("single") => vec![single.has_values(case), single.has_gradients(LONG_STEP, ROUGH)],
             Some("extreme") => vec![single.has_values(case), single.has_finite_gradients()],
             _ => vec![single.has_values(case), double().has_values(case), double().has_gradients(STEP, DOUBLE)],

@@ -62,6 +62,7 @@ pub(super) fn top_k(op: &Topk, node: &mut Adjoint<'_>) -> RuleResult {
 }
 
 /// Where nothing comes of the values themselves, as with an arg-max.
+#[allow(clippy::unnecessary_wraps, reason = "all rules have this type")]
 pub(super) fn one_hot(_op: &OneHot, _node: &mut Adjoint<'_>) -> RuleResult {
     Ok(tvec!(None))
 }

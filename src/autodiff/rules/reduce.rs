@@ -9,6 +9,7 @@ use tract_onnx::tract_core::ops::nn::{Reduce, Reducer, RmsNorm};
 
 use super::broadcast::broadcast_to;
 use super::scalar;
+use crate::autodiff::ops::OtherFactors;
 use crate::autodiff::{Adjoint, RuleResult};
 
 pub(super) fn reduce(op: &Reduce, node: &mut Adjoint<'_>) -> RuleResult {
@@ -25,9 +26,25 @@ pub(super) fn reduce(op: &Reduce, node: &mut Adjoint<'_>) -> RuleResult {
             node.wire("times_input", math::mul(), &[input, scaled])?
         }
         Reducer::ArgMax(_) | Reducer::ArgMin(_) | Reducer::All | Reducer::Any => return Ok(tvec!(None)),
-        Reducer::Prod => bail!("products along an axis have no rule"),
+        Reducer::Prod => product(op, node, gradient)?,
     };
     Ok(tvec!(Some(partial)))
+}
+
+/// Each element receives the gradient times the product of all others, one axis after the other.
+fn product(op: &Reduce, node: &mut Adjoint<'_>, gradient: OutletId) -> TractResult<OutletId> {
+    let mut steps = vec![];
+    let mut wire = node.input(0);
+    for &axis in &op.axes {
+        steps.push((axis, wire));
+        wire = node.wire("product", Reduce { axes: tvec![axis], reducer: Reducer::Prod }, &[wire])?;
+    }
+    let mut gradient = gradient;
+    for (axis, factors) in steps.into_iter().rev() {
+        let others = node.wire("others", OtherFactors { axis }, &[factors])?;
+        gradient = node.wire("times_others", math::mul(), &[gradient, others])?;
+    }
+    Ok(gradient)
 }
 
 /// Elements that tie for the maximum share its gradient equally, as torch's `amax` has it.

@@ -12,23 +12,23 @@ pub(super) fn register(operators: &mut OnnxOpRegister) {
     operators.insert("Celu", celu);
     operators.insert("Elu", elu);
     operators.insert("Selu", selu);
-    operators.insert("Softplus", |_, _| built(Activation::Softplus));
-    operators.insert("Mish", |_, _| built(Activation::Mish));
+    operators.insert("Softplus", |_, _| Ok(built(Activation::Softplus)));
+    operators.insert("Mish", |_, _| Ok(built(Activation::Mish)));
 }
 
-fn built(function: Activation) -> Built {
-    Ok((function.operator().into_hir(), vec![]))
+fn built(function: Activation) -> (Box<dyn InferenceOp>, Vec<String>) {
+    (function.operator().into_hir(), vec![])
 }
 
 fn celu(_context: &ParsingContext, node: &NodeProto) -> Built {
-    built(Activation::Celu(node.get_attr_opt("alpha")?.unwrap_or(1.0)))
+    Ok(built(Activation::Celu(node.get_attr_opt("alpha")?.unwrap_or(1.0))))
 }
 
 fn elu(_context: &ParsingContext, node: &NodeProto) -> Built {
-    built(Activation::Elu(node.get_attr_opt("alpha")?.unwrap_or(1.0)))
+    Ok(built(Activation::Elu(node.get_attr_opt("alpha")?.unwrap_or(1.0))))
 }
 
 fn selu(_context: &ParsingContext, node: &NodeProto) -> Built {
     let (alpha, gamma) = (node.get_attr_opt("alpha")?, node.get_attr_opt("gamma")?);
-    built(Activation::Selu(alpha.unwrap_or(1.673_263_2), gamma.unwrap_or(1.050_701)))
+    Ok(built(Activation::Selu(alpha.unwrap_or(1.673_263_2), gamma.unwrap_or(1.050_701))))
 }

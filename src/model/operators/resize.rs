@@ -145,7 +145,7 @@ impl Resize {
                 let after = after.collect();
                 (scales, after)
             }
-            (None, Some(sizes)) => self.from_sizes(before, &axes, &integers(sizes)?)?,
+            (None, Some(sizes)) => self.fitted(before, &axes, &integers(sizes)?)?,
             (None, None) => bail!("its scales or sizes are not constant"),
         };
         let region = match given(self.region) {
@@ -163,8 +163,8 @@ impl Resize {
         Ok(axes.iter().copied().enumerate().map(request).collect())
     }
 
-    /// Scales, and the sizes that they lead to.
-    fn from_sizes(&self, before: &[usize], axes: &[usize], sizes: &[usize]) -> TractResult<(Vec<f32>, Vec<usize>)> {
+    /// The scales that sizes ask for, and the sizes that they lead to.
+    fn fitted(&self, before: &[usize], axes: &[usize], sizes: &[usize]) -> TractResult<(Vec<f32>, Vec<usize>)> {
         ensure!(sizes.len() == axes.len(), "{} sizes for {} axes", sizes.len(), axes.len());
         let ratios: Vec<f32> = axes.iter().zip(sizes).map(|(&axis, &size)| size as f32 / before[axis] as f32).collect();
         let common = match self.aspect {
