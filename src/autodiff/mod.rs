@@ -16,8 +16,6 @@ mod sweep;
 
 pub use adjoint::Adjoint;
 pub use error::{Error, Unsupported};
-pub use ops::{
-    Activation, Beyond, Detached, FakeQuantize, GridSample, Pull, Real, Resample, Sampling, Taps, pullback,
-};
+pub use ops::{Activation, Beyond, Detached, FakeQuantize, GridSample, Pull, Real, Resample, Sampling, Taps, pullback};
 pub use registry::{Partials, Rule, RuleResult, Rules, operators};
 pub use sweep::{COTANGENT, unsupported, unsupported_with, vjp, vjp_between, vjp_with};

@@ -3,8 +3,8 @@
 //! They work in f16, f32 and f64, in every memory layout that tract's own spatial operators know, and follow tract when
 //! it changes that layout, so that a gradient does not stop the optimisation of the forward pass.
 
-mod detached;
 mod activation;
+mod detached;
 mod fake_quantize;
 mod fold;
 mod geometry;
@@ -22,8 +22,8 @@ mod scatter_add;
 mod split;
 mod sum_pool;
 
-pub use detached::Detached;
 pub use activation::Activation;
+pub use detached::Detached;
 pub use fake_quantize::FakeQuantize;
 pub(super) use fake_quantize::StraightThrough;
 pub(super) use fold::{DepthwiseGradient, Fold};

@@ -9,8 +9,8 @@ mod helpers;
 mod indices;
 mod interpolation;
 mod lrn;
-mod quantise;
 mod pad;
+mod quantise;
 mod reductions;
 mod resize;
 mod slice;
@@ -24,21 +24,21 @@ pub fn onnx() -> Onnx {
     let mut onnx = tract_onnx::onnx();
     activations::register(&mut onnx.op_register);
     onnx.op_register.insert("ConvTranspose", conv_transpose::conv_transpose);
-    onnx.op_register.insert("QuantizeLinear", quantise::quantize);
-    onnx.op_register.insert("DequantizeLinear", quantise::dequantize);
-    onnx.op_register.insert("Slice", slice::slice);
-    onnx.op_register.insert(DETACHED, helpers::detached);
-    onnx.op_register.insert(ADDITIVE_MASK, helpers::additive_mask);
     onnx.op_register.insert("CumSum", cum_sum::cum_sum);
+    onnx.op_register.insert("DequantizeLinear", quantise::dequantize);
     onnx.op_register.insert("GatherND", indices::gather_nd);
     onnx.op_register.insert("GlobalLpPool", reductions::global_norm);
     onnx.op_register.insert("GridSample", grid_sample::grid_sample);
     onnx.op_register.insert("LRN", lrn::lrn);
     onnx.op_register.insert("LogSoftmax", reductions::log_softmax);
     onnx.op_register.insert("Pad", pad::pad);
+    onnx.op_register.insert("QuantizeLinear", quantise::quantize);
     onnx.op_register.insert("ReduceLogSumExp", reductions::log_sum_exp);
     onnx.op_register.insert("Resize", resize::resize);
     onnx.op_register.insert("ScatterND", indices::scatter_nd);
+    onnx.op_register.insert("Slice", slice::slice);
     onnx.op_register.insert("Upsample", resize::upsample);
+    onnx.op_register.insert(ADDITIVE_MASK, helpers::additive_mask);
+    onnx.op_register.insert(DETACHED, helpers::detached);
     onnx
 }
