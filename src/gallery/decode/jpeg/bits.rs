@@ -2,12 +2,14 @@
 
 /// Bits of the longest Huffman code.
 const LONGEST: u32 = 16;
+/// Codes of so many bits or fewer, nearly all, are looked up at once, in a table that the processor keeps near.
+const QUICK: u32 = 10;
 
 /// A Huffman table.
 pub(super) struct Table {
-    /// By the next 16 bits: the symbol and the length of its code, 0 where there is none.
-    symbols: Vec<(u8, u8)>,
-    /// Each code, its length, and its symbol.
+    /// By the next bits: the symbol and the length of its code, 0 where it is longer or there is none.
+    quick: Vec<(u8, u8)>,
+    /// Each code, its length, and its symbol, in rising order.
     codes: Vec<(u16, u8, u8)>,
 }
 
@@ -15,20 +17,39 @@ impl Table {
     /// The table of a DHT segment: how many codes there are of each length, and the symbols by length; none where the counts
     /// contradict each other.
     pub(super) fn new(counts: &[u8], symbols: &[u8]) -> Option<Table> {
-        let mut table = Table { symbols: vec![(0, 0); 1 << LONGEST], codes: vec![] };
+        let mut table = Table { quick: vec![(0, 0); 1 << QUICK], codes: vec![] };
         let (mut code, mut next) = (0_u32, symbols.iter());
         for (length, count) in (1..=LONGEST).zip(counts) {
             for _ in 0..*count {
                 let symbol = *next.next()?;
-                let first = (code << (LONGEST - length)) as usize;
-                let last = first + (1 << (LONGEST - length));
-                table.symbols.get_mut(first..last)?.fill((symbol, length as u8));
+                if code >> length != 0 {
+                    return None;
+                }
+                if length <= QUICK {
+                    let first = (code << (QUICK - length)) as usize;
+                    table.quick[first..first + (1 << (QUICK - length))].fill((symbol, length as u8));
+                }
                 table.codes.push((code as u16, length as u8, symbol));
                 code += 1;
             }
             code <<= 1;
         }
         Some(table)
+    }
+
+    /// The symbol of the code that 16 bits begin with, and its length; 0 where there is none.
+    fn find(&self, bits: u16) -> (u8, u8) {
+        let (symbol, length) = self.quick[usize::from(bits >> (LONGEST - QUICK))];
+        if length > 0 {
+            return (symbol, length);
+        }
+        let aligned = |(code, length, _): &(u16, u8, u8)| *code << (LONGEST - u32::from(*length));
+        // The last code that is not after the bits.
+        let after = self.codes.partition_point(|code| aligned(code) <= bits);
+        match after.checked_sub(1).map(|at| self.codes[at]) {
+            Some((code, length, symbol)) if bits >> (LONGEST - u32::from(length)) == code => (symbol, length),
+            _ => (0, 0),
+        }
     }
 
     /// The code of a symbol and its length.
@@ -64,6 +85,20 @@ impl<'a> Reader<'a> {
 
     /// Takes bytes until there are enough bits for a code or a value, or a marker is next.
     fn fill(&mut self) {
+        if let Some(next) = self.bytes.get(self.at..self.at + 8)
+            && self.count <= 56
+        {
+            let next = next.iter().fold(0, |word, byte| word << 8 | u64::from(*byte));
+            // No byte of it is 0xff: none of the others is 0.
+            let others = !next;
+            if others.wrapping_sub(0x0101_0101_0101_0101) & next & 0x8080_8080_8080_8080 == 0 {
+                let bits = (64 - self.count) / 8 * 8;
+                self.held |= next >> (64 - bits) << (64 - bits) >> self.count;
+                self.at += bits as usize / 8;
+                self.count += bits;
+                return;
+            }
+        }
         while self.count <= 56 {
             let byte = match self.bytes.get(self.at..) {
                 Some([0xff, 0, ..]) => {
@@ -116,7 +151,7 @@ impl<'a> Reader<'a> {
         if self.count < LONGEST {
             self.fill();
         }
-        match table.symbols[(self.held >> (64 - LONGEST)) as usize] {
+        match table.find((self.held >> (64 - LONGEST)) as u16) {
             // Beyond the end there are zeros.
             (_, 0) if self.count < LONGEST => {
                 self.skip(LONGEST)?;
