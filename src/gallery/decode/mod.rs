@@ -113,7 +113,7 @@ fn read(path: &Path, options: DecodeOptions) -> Result<Decoded, DecodeProblem> {
     let mut warnings = vec![];
     let (image, orientation) = match format {
         ImageFormat::Jpeg => jpeg::decode(&whole(path)?, &mut warnings)?,
-        ImageFormat::Tiff => match tiff::decode(&whole(path)?)? {
+        ImageFormat::Tiff => match tiff::decode(path)? {
             Some(decoded) => decoded,
             None => general(path, format)?,
         },

@@ -1,6 +1,8 @@
 //! The kinds of TIFF that scientific programs write: palettes, few bits, floats, luma with alpha, YCbCr; the others in words.
 
-use std::io::Cursor;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Cursor, Seek};
+use std::path::Path;
 
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageBuffer, LumaA, Rgb, RgbImage};
@@ -9,7 +11,7 @@ use tiff::tags::{ByteOrder, Tag};
 use tiff::{ColorType, TiffError, TiffUnsupportedError};
 
 use super::words::broken;
-use super::{DecodeProblem, MOST_MEMORY};
+use super::{DecodeProblem, MOST_MEMORY, whole};
 
 /// A tag that only cameras' files have.
 const DNG_VERSION: Tag = Tag::Unknown(50706);
@@ -20,8 +22,6 @@ const RGB: u16 = 2;
 const PALETTE: u16 = 3;
 const CMYK: u16 = 5;
 const YCBCR: u16 = 6;
-
-type Reader<'a> = Decoder<Cursor<&'a [u8]>>;
 
 /// What the tags say that matters here.
 struct Header {
@@ -40,8 +40,9 @@ struct Header {
 }
 
 /// Decodes a TIFF of a kind that the general decoder does not know; none where that decoder is to do it.
-pub(super) fn decode(bytes: &[u8]) -> Result<Option<(DynamicImage, Orientation)>, DecodeProblem> {
-    let mut reader = Decoder::new(Cursor::new(bytes)).map_err(problem)?;
+pub(super) fn decode(path: &Path) -> Result<Option<(DynamicImage, Orientation)>, DecodeProblem> {
+    // A file may hold thousands of images, of which the first is read.
+    let mut reader = Decoder::new(BufReader::new(File::open(path)?)).map_err(problem)?;
     let header = header(&mut reader).map_err(problem)?;
     if header.size.0 as u64 * header.size.1 as u64 * 12 > MOST_MEMORY && !header.is_usual() {
         return Err(DecodeProblem::TooLarge);
@@ -56,7 +57,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Option<(DynamicImage, Orientation)>
         }
         header if header.is_usual() => return Ok(None),
         header if header.samples > 1 && header.is_planar => return Err(header.unsupported()),
-        Header { meaning: PALETTE, samples: 1, bits: 1 | 2 | 4 | 8, .. } => palette(bytes, reader, &header)?,
+        Header { meaning: PALETTE, samples: 1, bits: 1 | 2 | 4 | 8, .. } => palette(path, reader, &header)?,
         Header { samples: 1, is_float: true, .. } if is_luma => floats(reader, &header)?,
         Header { meaning: RGB, samples: 3, is_float: true, .. } => floats(reader, &header)?,
         Header { samples: 1, bits: 2 | 4, is_signed: false, .. } if is_luma => {
@@ -74,7 +75,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Option<(DynamicImage, Orientation)>
     Ok(Some((image, header.orientation)))
 }
 
-fn header(reader: &mut Reader<'_>) -> Result<Header, TiffError> {
+fn header(reader: &mut Decoder<impl BufRead + Seek>) -> Result<Header, TiffError> {
     let size = reader.dimensions()?;
     let mut number = |tag, default| reader.find_tag_unsigned::<u16>(tag).map(|value| value.unwrap_or(default));
     let meaning = number(Tag::PhotometricInterpretation, u16::MAX)?;
@@ -138,7 +139,7 @@ impl Header {
 }
 
 /// Reads indices, or values of few bits, a byte each.
-fn indices(mut reader: Reader<'_>, header: &Header) -> Result<Vec<u8>, DecodeProblem> {
+fn indices(mut reader: Decoder<impl BufRead + Seek>, header: &Header) -> Result<Vec<u8>, DecodeProblem> {
     let DecodingResult::U8(packed) = reader.read_image().map_err(problem)? else { return Err(header.unsupported()) };
     let (width, bits) = (header.size.0 as usize, usize::from(header.bits));
     if bits == 8 {
@@ -155,7 +156,11 @@ fn indices(mut reader: Reader<'_>, header: &Header) -> Result<Vec<u8>, DecodePro
 }
 
 /// Looks indices up in the file's palette.
-fn palette(bytes: &[u8], mut reader: Reader<'_>, header: &Header) -> Result<DynamicImage, DecodeProblem> {
+fn palette(
+    path: &Path,
+    mut reader: Decoder<impl BufRead + Seek>,
+    header: &Header,
+) -> Result<DynamicImage, DecodeProblem> {
     let colours = reader.get_tag_u16_vec(Tag::ColorMap).map_err(problem)?;
     let count = 1 << header.bits;
     if colours.len() < 3 * count {
@@ -164,8 +169,8 @@ fn palette(bytes: &[u8], mut reader: Reader<'_>, header: &Header) -> Result<Dyna
     // Some programs write bytes.
     let shift = if colours.iter().all(|value| *value < 256) { 0 } else { 8 };
     // The decoder refuses palettes, and reads the same values as luma.
-    let mut as_luma = bytes.to_vec();
-    let at = entry(bytes, reader.byte_order(), Tag::PhotometricInterpretation.to_u16())
+    let mut as_luma = whole(path)?;
+    let at = entry(&as_luma, reader.byte_order(), Tag::PhotometricInterpretation.to_u16())
         .ok_or_else(|| DecodeProblem::Broken("its directory makes no sense".into()))?;
     let value = match reader.byte_order() {
         ByteOrder::LittleEndian => BLACK_IS_ZERO.to_le_bytes(),
@@ -197,7 +202,7 @@ fn entry(bytes: &[u8], order: ByteOrder, tag: u16) -> Option<usize> {
 }
 
 /// Reads luma or RGB in floats.
-fn floats(mut reader: Reader<'_>, header: &Header) -> Result<DynamicImage, DecodeProblem> {
+fn floats(mut reader: Decoder<impl BufRead + Seek>, header: &Header) -> Result<DynamicImage, DecodeProblem> {
     let values: Vec<f32> = match reader.read_image().map_err(problem)? {
         DecodingResult::F16(values) => values.into_iter().map(f32::from).collect(),
         DecodingResult::F32(values) => values,
@@ -208,7 +213,7 @@ fn floats(mut reader: Reader<'_>, header: &Header) -> Result<DynamicImage, Decod
     picture(ImageBuffer::<Rgb<f32>, _>::from_raw(header.size.0, header.size.1, values).map(DynamicImage::ImageRgb32F))
 }
 
-fn luma_and_alpha(mut reader: Reader<'_>, header: &Header) -> Result<DynamicImage, DecodeProblem> {
+fn luma_and_alpha(mut reader: Decoder<impl BufRead + Seek>, header: &Header) -> Result<DynamicImage, DecodeProblem> {
     let (width, height) = header.size;
     picture(match reader.read_image().map_err(problem)? {
         DecodingResult::U8(values) => {
@@ -222,7 +227,7 @@ fn luma_and_alpha(mut reader: Reader<'_>, header: &Header) -> Result<DynamicImag
 }
 
 /// Reads YCbCr and converts it, as JFIF does.
-fn luma_and_chroma(mut reader: Reader<'_>, header: &Header) -> Result<DynamicImage, DecodeProblem> {
+fn luma_and_chroma(mut reader: Decoder<impl BufRead + Seek>, header: &Header) -> Result<DynamicImage, DecodeProblem> {
     let DecodingResult::U8(values) = reader.read_image().map_err(problem)? else { return Err(header.unsupported()) };
     let convert = |pixel: &[u8]| {
         let [y, cb, cr] = [pixel[0], pixel[1], pixel[2]].map(f32::from);

@@ -31,22 +31,33 @@ pub(super) fn problem(error: ImageError) -> DecodeProblem {
 /// A file that contradicts itself.
 pub(super) fn broken(error: &dyn std::fmt::Display) -> DecodeProblem {
     let text = error.to_string();
-    let lower = text.to_lowercase();
+    let words = plain(&text);
+    let lower = words.to_lowercase();
     let has = |words: &[&str]| words.iter().any(|word| lower.contains(word));
     if lower.contains("crc error") {
         let chunk = name_of_chunk(&text).map_or_else(|| "of a chunk".to_owned(), |name| format!("of its {name} chunk"));
         return DecodeProblem::Broken(format!("the checksum {chunk} is wrong"));
     }
-    if has(&["unexpected end", "truncated", "failed to fill whole buffer", "premature end", "ends early"]) {
+    if has(&[
+        "unexpected end",
+        "truncated",
+        "failed to fill whole buffer",
+        "premature end",
+        "not enough bytes",
+        "exhausted",
+    ]) {
         return DecodeProblem::Broken("it ends early".into());
     }
     if has(&["deflate", "zlib", "filter method", "huffman", "lzw", "corrupt bitstream", "would panic"]) {
         return DecodeProblem::Broken("its compressed data make no sense".into());
     }
+    if has(&["error parsing", "error decoding", "bogus", "stripbytecounts", "in preamble"]) {
+        return DecodeProblem::Broken("its header makes no sense".into());
+    }
     if has(&["soft limit"]) {
         return DecodeProblem::TooLarge;
     }
-    DecodeProblem::Broken(plain(&text))
+    DecodeProblem::Broken(words)
 }
 
 /// The name in `ChunkType { type: IDAT, critical: true, ... }`.
@@ -81,7 +92,7 @@ fn plain(text: &str) -> String {
         }
     }
     let kept = |c: char| !matches!(c, '"' | '`' | '\u{201c}' | '\u{201d}');
-    escape(text.replace(|c| !kept(c), "").trim().trim_end_matches([':', '.'])).into_owned()
+    escape(text.replace("\\n", "").replace(|c| !kept(c), "").trim().trim_end_matches([':', '.'])).into_owned()
 }
 
 #[cfg(test)]
@@ -100,6 +111,10 @@ mod tests {
             (
                 format!("Format error decoding Png: Unrecognized critical chunk: {chunk}"),
                 "the file is broken: Unrecognized critical chunk: IDAT",
+            ),
+            (
+                "Format error decoding Jpeg: \"Error parsing SOS Segment. Reason:Bad SOS length 12\"".to_owned(),
+                "the file is broken: its header makes no sense",
             ),
             ("Format error decoding Gif: Unexpected End of File".to_owned(), "the file is broken: it ends early"),
             (

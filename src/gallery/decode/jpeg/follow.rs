@@ -5,7 +5,8 @@
 
 use std::ops::Range;
 
-use super::bits::{Broken, Reader, Table, Writer};
+use super::bits::{Broken, Reader, Writer};
+use super::coder::Coder;
 use super::frame::{Frame, Scan, Tables};
 
 /// No sensible file has more scans.
@@ -164,7 +165,7 @@ impl Walk<'_> {
             let mut followed = Ok(());
             if restarts {
                 followed = restart(self.bytes, &mut reader, number);
-                coder.run = 0;
+                coder.restart();
             }
             if let Err(broken) = followed.and_then(|()| coder.unit(&mut reader, unit)) {
                 let is_whole = frame.process.is_sequential() && scan.parts.len() == frame.components.len();
@@ -246,161 +247,4 @@ fn fill(
         }
     }
     Some(())
-}
-
-/// Reads the blocks of a scan and forgets them (ITU T.81, annexes F and G).
-struct Coder<'a> {
-    process_is_sequential: bool,
-    scan: &'a Scan,
-    /// Tables and blocks in an MCU of each component.
-    parts: Vec<(Option<&'a Table>, Option<&'a Table>, usize)>,
-    /// Which coefficients of each block are not zero so far, in a scan of one component.
-    set: &'a mut [u64],
-    /// Blocks to come that hold nothing new.
-    run: u32,
-}
-
-impl<'a> Coder<'a> {
-    fn new(tables: &'a Tables, frame: &'a mut Frame, scan: &'a Scan) -> Option<Coder<'a>> {
-        let process_is_sequential = frame.process.is_sequential();
-        let mut parts = vec![];
-        for (component, dc, ac) in &scan.parts {
-            let (across, down) = frame.components[*component].sampling;
-            let (dc, ac) = (tables.dc[*dc].as_ref(), tables.ac[*ac].as_ref());
-            let is_sound = if process_is_sequential {
-                dc.is_some() && ac.is_some()
-            } else if scan.band.0 == 0 {
-                dc.is_some() || scan.refines
-            } else {
-                ac.is_some()
-            };
-            parts.push((is_sound.then_some((dc, ac))?.0, ac, if scan.parts.len() == 1 { 1 } else { across * down }));
-        }
-        let component = &mut frame.components[scan.parts[0].0];
-        if !process_is_sequential && scan.band.0 > 0 && component.set.is_empty() {
-            component.set = vec![0; component.blocks.0 * component.blocks.1];
-        }
-        Some(Coder { process_is_sequential, scan, parts, set: &mut component.set, run: 0 })
-    }
-
-    /// Reads an MCU.
-    fn unit(&mut self, reader: &mut Reader<'_>, unit: usize) -> Result<(), Broken> {
-        if !self.process_is_sequential && self.scan.band.0 > 0 {
-            let Some(table) = self.parts[0].1 else { return Err(Broken::Damaged) };
-            return if self.scan.refines { self.refine(reader, table, unit) } else { self.begin(reader, table, unit) };
-        }
-        for (dc, ac, blocks) in &self.parts {
-            for _ in 0..*blocks {
-                match (dc, ac) {
-                    _ if !self.process_is_sequential && self.scan.refines => {
-                        reader.bits(1)?;
-                    }
-                    (Some(dc), _) if !self.process_is_sequential => mean(reader, dc)?,
-                    (Some(dc), Some(ac)) => {
-                        mean(reader, dc)?;
-                        rest(reader, ac)?;
-                    }
-                    _ => return Err(Broken::Damaged),
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Reads a band of coefficients for the first time.
-    fn begin(&mut self, reader: &mut Reader<'_>, table: &Table, block: usize) -> Result<(), Broken> {
-        if self.run > 0 {
-            self.run -= 1;
-            return Ok(());
-        }
-        let (mut k, end) = self.scan.band;
-        while k <= end {
-            let symbol = reader.symbol(table)?;
-            let (zeros, size) = (u32::from(symbol >> 4), u32::from(symbol & 15));
-            if size == 0 && zeros < 15 {
-                self.run = (1 << zeros) + reader.bits(zeros)? - 1;
-                break;
-            }
-            k += zeros as usize;
-            if k > end {
-                return Err(Broken::Damaged);
-            }
-            if size > 0 {
-                reader.bits(size)?;
-                self.set[block] |= 1 << k;
-            }
-            k += 1;
-        }
-        Ok(())
-    }
-
-    /// Reads another bit of a band of coefficients.
-    fn refine(&mut self, reader: &mut Reader<'_>, table: &Table, block: usize) -> Result<(), Broken> {
-        let (mut k, end) = self.scan.band;
-        if self.run == 0 {
-            while k <= end {
-                let symbol = reader.symbol(table)?;
-                let (mut zeros, size) = (u32::from(symbol >> 4), u32::from(symbol & 15));
-                match size {
-                    0 if zeros < 15 => {
-                        self.run = (1 << zeros) + reader.bits(zeros)?;
-                        break;
-                    }
-                    0 => {}
-                    1 => {
-                        reader.bits(1)?;
-                    }
-                    _ => return Err(Broken::Damaged),
-                }
-                while k <= end {
-                    if self.set[block] >> k & 1 == 1 {
-                        reader.bits(1)?;
-                    } else if zeros == 0 {
-                        self.set[block] |= u64::from(size) << k;
-                        break;
-                    } else {
-                        zeros -= 1;
-                    }
-                    k += 1;
-                }
-                k += 1;
-            }
-        }
-        if self.run > 0 {
-            for k in k..=end {
-                reader.bits((self.set[block] >> k & 1) as u32)?;
-            }
-            self.run -= 1;
-        }
-        Ok(())
-    }
-}
-
-/// Reads the difference of a mean.
-fn mean(reader: &mut Reader<'_>, table: &Table) -> Result<(), Broken> {
-    match reader.symbol(table)? {
-        size @ 0..=15 => reader.bits(size.into()).map(|_| ()),
-        _ => Err(Broken::Damaged),
-    }
-}
-
-/// Reads all other coefficients of a block.
-fn rest(reader: &mut Reader<'_>, table: &Table) -> Result<(), Broken> {
-    let mut k = 1;
-    while k < 64 {
-        let symbol = reader.symbol(table)?;
-        let (zeros, size) = (symbol >> 4, symbol & 15);
-        match (zeros, size) {
-            (15, 0) => k += 16,
-            (_, 0) => return Ok(()),
-            _ => {
-                k += zeros + 1;
-                if k > 64 {
-                    return Err(Broken::Damaged);
-                }
-                reader.bits(size.into())?;
-            }
-        }
-    }
-    Ok(())
 }

@@ -1,6 +1,7 @@
 //! JPEG: one decoder for most files, another for those that it gets wrong, and a look at whether all of the file is there.
 
 mod bits;
+mod coder;
 mod follow;
 mod frame;
 
