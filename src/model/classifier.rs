@@ -12,12 +12,13 @@ use thiserror::Error;
 use super::activation::{self, Decision, Looks, Raw};
 use super::decide::{self, Source};
 use super::error::{ModelError, ModelProblem};
+use super::front::Front;
 use super::graph;
 use super::labels::{self, Labels};
 use super::onnx_file::OnnxFile;
-use super::preprocess::{CropGeometry, NotForPictures, Prepared};
+use super::preprocess::{CropGeometry, PictureError, Prepared};
 use super::scores::OutputActivation;
-use super::settings::{Layout, Origin, Overrides, Resize, Setting, Settings, Size};
+use super::settings::{LabelSource, Layout, Origin, Overrides, Resize, Setting, Settings, Size};
 use super::source::{Files, ModelSource};
 use super::{Network, builtin, doubts, hub, properties, sidecar};
 use crate::guard;
@@ -39,6 +40,8 @@ pub struct Classifier {
     output: Output,
     decision: Decision,
     notices: Vec<String>,
+    /// What brings pictures and tensors of any size to that of the network.
+    front: Option<Front>,
 }
 
 /// The output that holds the scores.
@@ -81,6 +84,9 @@ pub enum TensorProblem {
         /// What the network takes.
         expected: Vec<usize>,
     },
+    /// The part of the graph that resizes it failed.
+    #[error("the graph cannot bring it to its own size: {0}")]
+    Front(String),
     /// Values with which no network can reckon.
     #[error(
         "its value at {index:?} is {value}{}: find out where that comes from, or replace it as `numpy.nan_to_num` does",
@@ -123,6 +129,7 @@ impl Classifier {
                 ModelSource::Builtin => OnnxFile::from_bytes(builtin::ONNX)?,
                 ModelSource::Path(path) => OnnxFile::open(&Files::find(path)?.onnx)?,
             };
+            let mut file = file;
             let mut settings = self.settings.clone();
             let Size { width, height } = settings.input_size.value;
             settings.input_size.value = Size { width: width * factor, height: height * factor };
@@ -130,6 +137,9 @@ impl Classifier {
             settings.crop.value = None;
             let asked = (self.output.origin != Origin::Graph).then_some(self.output.name.as_str());
             let batch = file.input()?.sides[0];
+            if let Some(front) = &self.front {
+                file.split(front.output(), settings.shape());
+            }
             let graph = graph::build(file, settings.shape(), asked, batch)?;
             let network = self.decision.network(graph.typed, graph.names, (graph.logits, graph.own))?;
             network.first_run()?;
@@ -143,6 +153,7 @@ impl Classifier {
                 output: self.output.clone(),
                 decision: self.decision.clone(),
                 notices: self.notices.clone(),
+                front: None,
             })
         })
     }
@@ -181,14 +192,24 @@ impl Classifier {
     fn assemble(
         source: ModelSource,
         name: String,
-        file: OnnxFile,
+        mut file: OnnxFile,
         mut sources: Vec<Source>,
         files: Option<&Files>,
     ) -> Result<Classifier, ModelProblem> {
         sources.push(Source { origin: Origin::Metadata, says: properties::metadata(&file)? });
         let input = file.input()?;
         let opening = file.opening(&input);
-        let settings = decide::decide(&input, &opening, &sources)?;
+        let mut settings = decide::decide(&input, &opening, &sources)?;
+        let contradiction = decide::contradiction(&settings, &opening);
+        let mut front = None;
+        let nobody = |origin: &Origin| matches!(origin, Origin::Guess | Origin::Graph);
+        let is_free = settings.input_size.origin == Origin::Guess && nobody(&settings.resize.origin);
+        if let Some(cut) = opening.cut.as_ref().filter(|_| is_free)
+            && let Some((proto, folder)) = file.split(&cut.tensor, cut.shape(settings.channels.value))
+        {
+            let (made, behind) = Front::new(proto, folder, cut, settings);
+            (front, settings) = (Some(made), behind);
+        }
         let asked = decide::first(&sources, |says| says.output.clone());
         let asked_name = asked.as_ref().map(|asked| asked.value.as_str());
         let graph = graph::build(file, settings.shape(), asked_name, input.sides[0])?;
@@ -201,12 +222,16 @@ impl Classifier {
         }
         let (classes, output, others) = (network.classes(), graph.output, graph.others);
 
+        let misfit = sources.last_mut().and_then(|metadata| misfit(metadata, classes, decision.single));
         let named =
             if decision.single { labels::of_one(&sources, files)? } else { labels::decide(&sources, files, classes)? };
         let doubts = doubts::about(&network, &decision, looks, &output, named.labels.names());
-        let contradiction = decide::contradiction(&settings, &opening);
-        let prepared =
-            settings.notices().into_iter().chain(contradiction).chain(sources.iter().filter_map(Source::notice));
+        let prepared = settings
+            .notices()
+            .into_iter()
+            .chain(contradiction)
+            .chain(sources.iter().filter_map(Source::notice))
+            .chain(misfit);
         let notices = [prepared.collect(), named.notices, doubts].concat();
         Ok(Classifier {
             source,
@@ -214,6 +239,7 @@ impl Classifier {
             notices,
             network,
             settings,
+            front,
             labels: named.labels,
             labels_origin: named.origin,
             output: Output {
@@ -281,8 +307,11 @@ impl Classifier {
     ///
     /// # Errors
     /// When the input has another number of channels than pictures have.
-    pub fn preprocess(&self, image: &DynamicImage) -> Result<Prepared, NotForPictures> {
-        self.settings.prepare(image)
+    pub fn preprocess(&self, image: &DynamicImage) -> Result<Prepared, PictureError> {
+        let Some(front) = &self.front else { return self.settings.prepare(image) };
+        let tensor = front.picture(image)?;
+        let seen = self.settings.see(tensor.view());
+        Ok(Prepared { tensor, crop: CropGeometry::whole((image.width(), image.height())), seen })
     }
 
     /// Reads a tensor that is already prepared: float32, `[C, H, W]` or with a batch of 1; for a network that wants the
@@ -306,6 +335,9 @@ impl Classifier {
             return Err(TensorProblem::NotFinite { index, value: *value, others: strange.count() });
         }
         let mut tensor = if tensor.ndim() == 3 { tensor.insert_axis(Axis(0)) } else { tensor };
+        if let Some(front) = self.front.as_ref().filter(|front| front.takes(tensor.shape())) {
+            tensor = front.tensor(tensor).map_err(TensorProblem::Front)?;
+        }
         let [batch, height, width, channels] = expected;
         let transposed =
             self.settings.layout.value == Layout::Nhwc && tensor.shape() == [batch, channels, height, width];
@@ -316,10 +348,8 @@ impl Classifier {
             return Err(TensorProblem::Shape { found, expected: expected.to_vec() });
         }
         let seen = self.settings.see(tensor.view());
-        let (width, height) = seen.dimensions();
-        let whole =
-            CropGeometry { x: 0.0, y: 0.0, width: f64::from(width), height: f64::from(height), image: (width, height) };
-        Ok(Prepared { tensor, crop: whole, seen })
+        let crop = CropGeometry::whole(seen.dimensions());
+        Ok(Prepared { tensor, crop, seen })
     }
 }
 
@@ -351,6 +381,22 @@ fn json(path: &Path) -> Result<Value, ModelProblem> {
         origin: path.display().to_string(),
         message: format!("not valid JSON: {error}"),
     })
+}
+
+/// Drops names in the metadata that are not as many as the classes, and says so: whoever wrote them may have meant
+/// something else.
+fn misfit(metadata: &mut Source, classes: usize, single: bool) -> Option<String> {
+    let misfits = |names: &mut LabelSource| match names {
+        LabelSource::Names(names) => names.len() != classes && !(single && names.len() == 1),
+        LabelSource::File(_) => false,
+    };
+    match metadata.says.labels.take_if(misfits)? {
+        LabelSource::Names(names) => Some(format!(
+            "the ONNX metadata has {} names, but the model has {classes} classes: they are not used",
+            names.len()
+        )),
+        LabelSource::File(_) => None,
+    }
 }
 
 fn flags(overrides: &Overrides) -> Source {

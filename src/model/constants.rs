@@ -35,6 +35,17 @@ impl<'a> Constants<'a> {
         self.reckon(name, DEEPEST)
     }
 
+    /// The values of a list of which only the last may be known: a shape whose batch is open.
+    pub(super) fn last_values(&self, name: &str) -> Option<Vec<f64>> {
+        let parts = self.nodes.get(name).filter(|node| node.op_type == "Concat");
+        self.values(name).or_else(|| {
+            let known = parts?.input.iter().rev().map_while(|part| self.values(part));
+            let mut values: Vec<f64> = known.flat_map(|part| part.into_iter().rev().collect::<Vec<_>>()).collect();
+            values.reverse();
+            Some(values)
+        })
+    }
+
     /// Whether a constant has no axes.
     pub(super) fn is_scalar(&self, name: &str) -> bool {
         if let Some(tensor) = self.tensors.get(name) {

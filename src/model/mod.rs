@@ -15,6 +15,7 @@ mod decide;
 mod doubts;
 mod error;
 mod file_kind;
+mod front;
 mod graph;
 mod hub;
 mod labels;
@@ -46,7 +47,7 @@ pub use network::{
     Propagation, RegionalRuns, with_threads,
 };
 pub use operators::onnx;
-pub use preprocess::{CropGeometry, NotForPictures, Prepared};
+pub use preprocess::{CropGeometry, PictureError, Prepared};
 pub use scores::{OutputActivation, Prediction, Scores, Scoring, agree};
 pub use settings::{
     ChannelOrder, LabelSource, Layout, Middle, Origin, Overrides, Range, Resize, Setting, Settings, Size,

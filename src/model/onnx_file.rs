@@ -12,6 +12,7 @@ use tract_onnx::pb::{AttributeProto, GraphProto, ModelProto, NodeProto, TensorPr
 use tract_onnx::prelude::Framework;
 
 use super::error::{MissingOperator, ModelProblem};
+use super::front;
 use super::names::OnnxNode;
 use super::opening::{self, Opening};
 use super::operators::onnx;
@@ -106,6 +107,16 @@ impl OnnxFile {
     pub(super) fn opening(&self, input: &InputSpec) -> Opening {
         let folder = self.folder.as_ref().map(|folder| folder.to_string_lossy());
         opening::read(self.graph(), input, folder.as_deref())
+    }
+
+    /// Cuts the graph: gives the part before this tensor, and the tensor becomes the input of the rest. None where the rest
+    /// needs more than that.
+    pub(super) fn split(&mut self, cut: &str, sides: [usize; 4]) -> Option<(ModelProto, Option<String>)> {
+        let input = self.input().ok()?.name;
+        let (front, left) = front::split(&mut self.proto, &input, cut, sides)?;
+        let mut marks = left.iter();
+        self.metadata.retain(|_| marks.next().copied().unwrap_or(true));
+        Some((front, self.folder.as_ref().map(|folder| folder.to_string_lossy().into_owned())))
     }
 
     /// A value of the model's own metadata.

@@ -9,11 +9,12 @@ use std::collections::{HashMap, HashSet};
 use tract_onnx::pb::{GraphProto, NodeProto};
 
 use super::constants::{Constants, attribute};
+use super::front::Cut;
 use super::onnx_file::InputSpec;
-use super::settings::{ChannelOrder, Layout, Range};
+use super::settings::{ChannelOrder, Layout, Range, Size};
 
 /// What the first operators say about the input.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Opening {
     /// The range of the pixels that they prepare; None where they prepare none.
     pub(super) range: Option<Range>,
@@ -21,8 +22,8 @@ pub(super) struct Opening {
     pub(super) channel_order: Option<ChannelOrder>,
     /// The order of the axes, where a transposition tells.
     pub(super) layout: Option<Layout>,
-    /// Whether they resize the picture.
-    pub(super) resizes: bool,
+    /// Where they have brought the picture to a size of their own.
+    pub(super) cut: Option<Cut>,
 }
 
 /// A tensor that still is the input's picture.
@@ -35,7 +36,6 @@ struct Picture {
     standardised: bool,
     /// Whether a BatchNormalization scaled it, whose statistics were learned.
     learned: bool,
-    resized: bool,
 }
 
 /// A channel of the picture: `scale * x + shift`, where `x` is that channel of the input.
@@ -54,26 +54,28 @@ pub(super) fn read(graph: &GraphProto, input: &InputSpec, folder: Option<&str>) 
         _ => (None, 3),
     };
     let untouched = |source| Channel { source, scale: 1.0, shift: 0.0 };
-    let picture = Picture {
-        channels: (0..channels).map(untouched).collect(),
-        axis,
-        standardised: false,
-        learned: false,
-        resized: false,
-    };
+    let picture =
+        Picture { channels: (0..channels).map(untouched).collect(), axis, standardised: false, learned: false };
     let constants = Constants::of(graph, folder);
-    let mut walk =
-        Walk { constants, pictures: HashMap::new(), statistics: HashSet::new(), layout: None, last: picture.clone() };
+    let mut walk = Walk {
+        constants,
+        pictures: HashMap::new(),
+        statistics: HashSet::new(),
+        layout: None,
+        cut: None,
+        last: picture.clone(),
+    };
     walk.pictures.insert(&input.name, picture);
     for node in &graph.node {
         if !walk.step(node) {
             break;
         }
     }
-    let (last, layout) = (walk.last, walk.layout);
+    let Walk { last, layout, cut, .. } = walk;
+    let cut = cut.filter(|cut| cut.channels.len() == channels);
     let range = if input.bytes { Some(Range::Bytes) } else { last.range() };
     let channel_order = range.and_then(|range| last.order(range));
-    Opening { range, channel_order, layout, resizes: last.resized }
+    Opening { range, channel_order, layout, cut }
 }
 
 struct Walk<'a> {
@@ -82,6 +84,7 @@ struct Walk<'a> {
     /// Tensors that hold sums or means over the picture.
     statistics: HashSet<&'a str>,
     layout: Option<Layout>,
+    cut: Option<Cut>,
     /// The picture as it was last.
     last: Picture,
 }
@@ -132,7 +135,10 @@ impl<'a> Walk<'a> {
         let constant = |index: usize| self.constants.values(node.input.get(index)?);
         match node.op_type.as_str() {
             "Identity" | "Cast" | "CastLike" | "Dropout" | "Clip" | "Pad" => one(picture.clone()),
-            "Resize" | "Upsample" => one(Picture { resized: true, ..picture.clone() }),
+            "Resize" | "Upsample" => {
+                self.cut = self.cut_behind(node, picture);
+                one(picture.clone())
+            }
             "InstanceNormalization" | "MeanVarianceNormalization" => {
                 one(Picture { standardised: true, ..picture.clone() })
             }
@@ -158,6 +164,37 @@ impl<'a> Walk<'a> {
             "Conv" => one(self.mix(node, picture)?),
             _ => None,
         }
+    }
+
+    /// The cut behind a Resize to a size that does not depend on the picture's.
+    fn cut_behind(&self, node: &NodeProto, picture: &Picture) -> Option<Cut> {
+        let (layout, rows) = match picture.axis? {
+            1 => (Layout::Nchw, 2),
+            3 => (Layout::Nhwc, 1),
+            _ => return None,
+        };
+        let order: Vec<usize> = picture.channels.iter().map(|channel| channel.source).collect();
+        let straight = order.is_sorted() || order.is_sorted_by(|a, b| a > b);
+        let sizes = self.constants.last_values(node.input.get(3)?)?;
+        let axes = attribute(node, "axes").map(|axes| axes.ints.clone()).filter(|axes| !axes.is_empty());
+        let at = |axis: usize| match &axes {
+            Some(axes) => {
+                axes.iter().position(|it| *it == axis as i64 || *it + 4 == axis as i64).map(|at| axes.len() - at)
+            }
+            None => Some(4 - axis),
+        };
+        // Counted from the end, since the batch and the channels may be open.
+        let side =
+            |axis: usize| sizes.len().checked_sub(at(axis)?).and_then(|at| sizes.get(at)).map(|side| *side as u32);
+        let size = Size::new(side(rows + 1)?, side(rows)?)?;
+        let policy = attribute(node, "keep_aspect_ratio_policy").is_some_and(|policy| policy.s != b"stretch");
+        let known = |channel: &Channel| (channel.source, channel.scale as f32, channel.shift as f32);
+        (straight && !policy && !picture.standardised).then(|| Cut {
+            tensor: node.output.first().cloned().unwrap_or_default(),
+            size,
+            layout,
+            channels: picture.channels.iter().map(known).collect(),
+        })
     }
 
     fn transpose(&mut self, node: &NodeProto, picture: &Picture) -> Option<Picture> {

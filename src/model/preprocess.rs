@@ -34,13 +34,16 @@ pub struct Prepared {
     pub seen: RgbImage,
 }
 
-/// A network that takes no pictures.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("the model's input has {0} channels, a picture has 1, 3 or 4: give it tensors, as .npy files")]
-pub struct NotForPictures(
-    /// How many channels its input has.
-    pub usize,
-);
+/// Why a picture cannot be prepared.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum PictureError {
+    /// The input has so many channels.
+    #[error("the model's input has {0} channels, a picture has 1, 3 or 4: give it tensors, as .npy files")]
+    Channels(usize),
+    /// The part of the graph that resizes pictures failed.
+    #[error("the graph cannot bring it to its own size: {0}")]
+    Front(String),
+}
 
 /// The grey of the bars beside an image that was letterboxed, as in YOLO's training.
 const BARS: u8 = 114;
@@ -56,10 +59,10 @@ impl Settings {
     ///
     /// # Errors
     /// When the input has another number of channels than pictures have.
-    pub fn prepare(&self, image: &DynamicImage) -> Result<Prepared, NotForPictures> {
+    pub fn prepare(&self, image: &DynamicImage) -> Result<Prepared, PictureError> {
         let channels = self.channels.value;
         if !matches!(channels, 1 | 3 | 4) {
-            return Err(NotForPictures(channels));
+            return Err(PictureError::Channels(channels));
         }
         let rgb = match image {
             DynamicImage::ImageRgb8(rgb) => std::borrow::Cow::Borrowed(rgb),
@@ -152,7 +155,7 @@ impl Settings {
     }
 
     /// The colour, red first, that a plane of the tensor holds.
-    fn channel(&self, plane: usize) -> usize {
+    pub(super) fn channel(&self, plane: usize) -> usize {
         match self.channel_order.value {
             ChannelOrder::Bgr if self.channels.value >= 3 && plane < 3 => 2 - plane,
             _ => plane,
@@ -280,6 +283,13 @@ struct Plan {
     canvas: (u32, u32),
     /// What the canvas shows elsewhere.
     fill: [u8; 3],
+}
+
+impl CropGeometry {
+    /// All of an image of this size.
+    pub(super) fn whole((width, height): (u32, u32)) -> CropGeometry {
+        CropGeometry { x: 0.0, y: 0.0, width: f64::from(width), height: f64::from(height), image: (width, height) }
+    }
 }
 
 impl Plan {
