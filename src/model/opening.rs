@@ -151,6 +151,11 @@ impl<'a> Walk<'a> {
             "Sub" => one(picture.map(&constant(0)?, |channel, value| channel.times(-1.0).plus(value))?),
             "Mul" => one(picture.map(&constant(1 - slot)?, Channel::times)?),
             "Div" if slot == 0 => one(picture.map(&constant(1)?, |channel, value| channel.times(value.recip()))?),
+            "DequantizeLinear" if slot == 0 => {
+                let zero = constant(2).unwrap_or_else(|| vec![0.0]);
+                let centred = picture.map(&zero, |channel, value| channel.plus(-value))?;
+                one(centred.map(&constant(1)?, Channel::times)?)
+            }
             "BatchNormalization" => {
                 let deviation: Vec<f64> = constant(4)?.iter().map(|variance| variance.max(1e-12).sqrt()).collect();
                 let centred = picture.map(&constant(3)?, |channel, mean| channel.plus(-mean))?;
