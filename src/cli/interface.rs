@@ -129,7 +129,7 @@ fn loader(common: &CommonArgs, tolerance: Option<f64>, images: Vec<PathBuf>) -> 
     let truth = common.truth().map(Path::to_path_buf);
     let decoding = format!("{:?}", common.decoding());
     Box::new(move || {
-        let mut classifier = Classifier::load(&source, &overrides)?;
+        let mut classifier = Classifier::load(&source, &overrides)?.fitted(&overrides, &images)?;
         classifier.guess_labels(&images);
         let truths = truth::truths(&classifier, truth.as_deref())?;
         let asked = Asked { seed, tolerance, decoding };

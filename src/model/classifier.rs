@@ -42,6 +42,8 @@ pub struct Classifier {
     notices: Vec<String>,
     /// What brings pictures and tensors of any size to that of the network.
     front: Option<Front>,
+    /// Whether the file's input holds bytes.
+    bytes: bool,
 }
 
 /// The output that holds the scores.
@@ -77,12 +79,14 @@ pub enum TensorProblem {
     #[error(transparent)]
     Npy(#[from] NpyError),
     /// The shape.
-    #[error("its shape is {found:?}, the model takes {expected:?}")]
+    #[error("its shape is {found:?}, the model takes {expected:?}{}", if *.open { "; its height and width are open: --input-size WIDTHxHEIGHT" } else { "" })]
     Shape {
         /// What the file holds.
         found: Vec<usize>,
         /// What the network takes.
         expected: Vec<usize>,
+        /// Whether it could take another height and width.
+        open: bool,
     },
     /// The part of the graph that resizes it failed.
     #[error("the graph cannot bring it to its own size: {0}")]
@@ -114,8 +118,31 @@ impl Classifier {
     pub fn load(source: &ModelSource, overrides: &Overrides) -> Result<Classifier, ModelError> {
         guarded(source, || match source {
             ModelSource::Builtin => Self::load_builtin(overrides),
-            ModelSource::Path(path) => Self::load_path(path, overrides),
+            ModelSource::Path(path) => Self::load_path(path, overrides, None),
         })
+    }
+
+    /// The same classifier with an input as large as the first tensor among these paths, where the file leaves the size open
+    /// and nobody says any; the model is read again then. Otherwise the classifier as it is.
+    ///
+    /// # Errors
+    /// As [`Classifier::load`].
+    pub fn fitted(self, overrides: &Overrides, paths: &[PathBuf]) -> Result<Classifier, ModelError> {
+        let is_open = self.settings.input_size.origin == Origin::Guess && self.front.is_none();
+        let mut tensors = paths.iter().filter(|path| path.extension().is_some_and(|suffix| suffix == "npy"));
+        let size = |path: &PathBuf| {
+            let shape = npy::read_shape(BufReader::new(File::open(path).ok()?)).ok()?;
+            let [height, width] = self.settings.sides_of(&shape)?.map(|side| u32::try_from(side).unwrap_or(0));
+            Some((Size::new(width, height)?, path.clone()))
+        };
+        let (size, tensor) = match tensors.find_map(size) {
+            Some((size, tensor)) if is_open && size != self.settings.input_size.value => (size, tensor),
+            _ => return Ok(self),
+        };
+        let ModelSource::Path(path) = &self.source else { return Ok(self) };
+        let says = Overrides { input_size: Some(size), ..Overrides::default() };
+        let source = Source { origin: Origin::File(tensor), says };
+        guarded(&self.source, || Self::load_path(path, overrides, Some(source)))
     }
 
     /// The same classifier for an input that is `factor` times as high and as wide, whatever size the file fixes; images
@@ -146,7 +173,7 @@ impl Classifier {
             Ok(Classifier {
                 source: self.source.clone(),
                 name: self.name.clone(),
-                network,
+                network: network.laid_out(settings.layout.value),
                 settings,
                 labels: self.labels.clone(),
                 labels_origin: self.labels_origin.clone(),
@@ -154,6 +181,7 @@ impl Classifier {
                 decision: self.decision.clone(),
                 notices: self.notices.clone(),
                 front: None,
+                bytes: self.bytes,
             })
         })
     }
@@ -172,7 +200,7 @@ impl Classifier {
         )
     }
 
-    fn load_path(path: &Path, overrides: &Overrides) -> Result<Classifier, ModelProblem> {
+    fn load_path(path: &Path, overrides: &Overrides, last: Option<Source>) -> Result<Classifier, ModelProblem> {
         let files = Files::find(path)?;
         let file = OnnxFile::open(&files.onnx)?;
         let mut sources = vec![flags(overrides)];
@@ -186,6 +214,7 @@ impl Classifier {
         }
         let name = path.file_name().unwrap_or(files.onnx.as_os_str()).to_string_lossy();
         let name = escape(&name).into_owned();
+        sources.extend(last);
         Self::assemble(ModelSource::Path(path.to_owned()), name, file, sources, Some(&files))
     }
 
@@ -237,9 +266,10 @@ impl Classifier {
             source,
             name,
             notices,
-            network,
+            network: network.laid_out(settings.layout.value),
             settings,
             front,
+            bytes: input.bytes,
             labels: named.labels,
             labels_origin: named.origin,
             output: Output {
@@ -322,7 +352,8 @@ impl Classifier {
     pub fn read_npy(&self, path: &Path) -> Result<Prepared, TensorError> {
         let failed = |problem| TensorError { path: Escaped::from(path), problem };
         let file = File::open(path).map_err(|error| failed(NpyError::from(error).into()))?;
-        let tensor = npy::read(BufReader::new(file)).map_err(|error| failed(error.into()))?;
+        let read = if self.bytes { npy::read_bytes_too } else { npy::read };
+        let tensor = read(BufReader::new(file)).map_err(|error| failed(error.into()))?;
         self.adopt(tensor).map_err(failed)
     }
 
@@ -345,7 +376,8 @@ impl Classifier {
             tensor = tensor.permuted_axes(vec![0, 2, 3, 1]).as_standard_layout().into_owned();
         }
         if tensor.shape() != expected {
-            return Err(TensorProblem::Shape { found, expected: expected.to_vec() });
+            let open = self.settings.input_size.origin != Origin::Graph;
+            return Err(TensorProblem::Shape { found, expected: expected.to_vec(), open });
         }
         let seen = self.settings.see(tensor.view());
         let crop = CropGeometry::whole(seen.dimensions());

@@ -93,8 +93,13 @@ pub enum ModelProblem {
         cause: ExternalDataProblem,
     },
     /// The graph only works for several images at a time.
-    #[error("the batch size is fixed at {0}, and the graph does not work for one image")]
-    FixedBatch(usize),
+    #[error("the batch size is fixed at {batch}{}, and the graph does not work for one image", by(.reshape.as_ref()))]
+    FixedBatch {
+        /// The batch size.
+        batch: usize,
+        /// The Reshape that fixes it, where one does.
+        reshape: Option<String>,
+    },
     /// A size was asked for that the graph does not take.
     #[error("{asked} was asked for by {by}, but the model's input is fixed at {fixed}")]
     FixedInput {
@@ -192,12 +197,16 @@ impl ModelError {
                 "export it to ONNX first, for instance with `torch.onnx.export`"
             }
             ModelProblem::Empty | ModelProblem::Truncated => "copy or export the file again",
-            ModelProblem::FixedBatch(_) => "export it with a batch of 1, or with a dynamic batch",
+            ModelProblem::FixedBatch { .. } => "export it with a batch of 1, or with a dynamic batch",
             ModelProblem::WrongOutput(_) => "where one of several outputs holds the scores, name it with --output",
             ModelProblem::Operators(_) => "export with another opset, or without the layer that needs it",
             _ => return None,
         })
     }
+}
+
+fn by(reshape: Option<&String>) -> String {
+    reshape.map(|node| format!(" by the Reshape {node:?}")).unwrap_or_default()
 }
 
 /// What a file that only stands for the model looks like.

@@ -48,6 +48,7 @@ pub(super) fn build(
     file.fold_branches(shape)?;
     let outputs = wanted(&file, output)?;
     let nodes = file.nodes();
+    let reshape = batch.and_then(|batch| file.reshape_to(batch));
     let result = translate(file, shape, nodes, &outputs).and_then(|Translated { typed, names, tensors }| {
         let (classes, index) = choose(&typed, &outputs, &tensors)?;
         let others = outputs.iter().enumerate().filter(|(other, _)| *other != index);
@@ -67,7 +68,7 @@ pub(super) fn build(
     match (result, batch) {
         // The graph was made for a batch, and something in it counts on that.
         (Err(ModelProblem::Tract { .. } | ModelProblem::NotClassifier(_)), Some(batch)) if batch > 1 => {
-            Err(ModelProblem::FixedBatch(batch))
+            Err(ModelProblem::FixedBatch { batch, reshape })
         }
         (Err(ModelProblem::NotClassifier(what)), _) if others => Err(ModelProblem::WrongOutput(what)),
         (result, _) => result,

@@ -11,6 +11,7 @@ use tract_onnx::pb::type_proto::Value as Type;
 use tract_onnx::pb::{AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto, attribute_proto};
 use tract_onnx::prelude::Framework;
 
+use super::constants::Constants;
 use super::error::{MissingOperator, ModelProblem};
 use super::front;
 use super::names::OnnxNode;
@@ -107,6 +108,18 @@ impl OnnxFile {
     pub(super) fn opening(&self, input: &InputSpec) -> Opening {
         let folder = self.folder.as_ref().map(|folder| folder.to_string_lossy());
         opening::read(self.graph(), input, folder.as_deref())
+    }
+
+    /// The first Reshape to a shape that begins with this batch size.
+    pub(super) fn reshape_to(&self, batch: usize) -> Option<String> {
+        let folder = self.folder.as_ref().map(|folder| folder.to_string_lossy());
+        let constants = Constants::of(self.graph(), folder.as_deref());
+        let fixes = |node: &&NodeProto| {
+            let shape = node.input.get(1).and_then(|shape| constants.values(shape));
+            node.op_type == "Reshape" && shape.is_some_and(|shape| shape.first() == Some(&(batch as f64)))
+        };
+        let node = self.graph().node.iter().find(fixes)?;
+        Some(if node.name.is_empty() { node.output.first().cloned().unwrap_or_default() } else { node.name.clone() })
     }
 
     /// Cuts the graph: gives the part before this tensor, and the tensor becomes the input of the rest. None where the rest

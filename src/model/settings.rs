@@ -368,6 +368,18 @@ impl Settings {
         vec![format!("nothing says how images are prepared; {} guessed: see `seewhy model`", guesses.join(", "))]
     }
 
+    /// Height and width of a tensor of this shape, with a batch of 1 or none, if its channels are the input's.
+    pub(super) fn sides_of(&self, shape: &[usize]) -> Option<[usize; 2]> {
+        let channels = self.channels.value;
+        match (shape, self.layout.value) {
+            ([found, height, width] | [1, found, height, width], _) if *found == channels => Some([*height, *width]),
+            ([height, width, found] | [1, height, width, found], Layout::Nhwc) if *found == channels => {
+                Some([*height, *width])
+            }
+            _ => None,
+        }
+    }
+
     /// The shape of the input tensor, batch first.
     pub fn shape(&self) -> [usize; 4] {
         let Size { width, height } = self.input_size.value;

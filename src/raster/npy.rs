@@ -1,4 +1,5 @@
-//! NumPy's `.npy`: how tensors come in and maps go out. Float32 only, format versions 1 to 3, any rank.
+//! NumPy's `.npy`: how tensors come in and maps go out. Float32, for networks of bytes also uint8; format versions 1 to 3,
+//! any rank.
 //!
 //! The format: NumPy's documentation, `numpy.lib.format`. Headers are not trusted: nothing is allocated on their word alone.
 
@@ -56,7 +57,35 @@ pub enum NpyError {
 ///
 /// # Errors
 /// When it is not a `.npy` file, holds something else than float32, ends early, or is absurdly large.
-pub fn read(mut file: impl Read) -> Result<ArrayD<f32>, NpyError> {
+pub fn read(file: impl Read) -> Result<ArrayD<f32>, NpyError> {
+    read_as(file, Element::Float)
+}
+
+/// Reads an array of float32 or of bytes, as numbers from 0 to 255.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_bytes_too(file: impl Read) -> Result<ArrayD<f32>, NpyError> {
+    read_as(file, Element::Byte)
+}
+
+/// Reads the shape of an array, and nothing else.
+///
+/// # Errors
+/// When it is not a `.npy` file.
+pub fn read_shape(file: impl Read) -> Result<Vec<usize>, NpyError> {
+    read_header(file).map(|(header, _)| header.shape)
+}
+
+/// What an array may hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Element {
+    Float,
+    Byte,
+}
+
+/// Reads the header, and gives the file back behind it.
+fn read_header<R: Read>(mut file: R) -> Result<(Header, R), NpyError> {
     let mut start = [0; 8];
     file.read_exact(&mut start).map_err(|_| NpyError::Magic)?;
     if start[..6] != MAGIC[..] {
@@ -80,11 +109,17 @@ pub fn read(mut file: impl Read) -> Result<ArrayD<f32>, NpyError> {
     }
     let mut text = vec![0; length];
     file.read_exact(&mut text)?;
-    let Header { shape, big_endian, fortran } = header(&text)?;
+    Ok((header(&text)?, file))
+}
 
+fn read_as(file: impl Read, most: Element) -> Result<ArrayD<f32>, NpyError> {
+    let (Header { shape, element, big_endian, fortran }, file) = read_header(file)?;
+    if element == Element::Byte && most == Element::Float {
+        return Err(NpyError::Type("uint8".into()));
+    }
     let count = shape.iter().try_fold(1_usize, |count, side| count.checked_mul(*side));
     let count = count.filter(|count| *count <= MOST_VALUES).ok_or(NpyError::TooLarge)?;
-    let expected = count * 4;
+    let expected = count * if element == Element::Byte { 1 } else { 4 };
     // Grows with what is really there, so that a header alone costs no memory.
     let mut bytes = Vec::new();
     file.take(expected as u64).read_to_end(&mut bytes)?;
@@ -92,7 +127,10 @@ pub fn read(mut file: impl Read) -> Result<ArrayD<f32>, NpyError> {
         return Err(NpyError::Truncated { found: bytes.len(), expected });
     }
     let from_bytes = if big_endian { f32::from_be_bytes } else { f32::from_le_bytes };
-    let values = bytes.as_chunks().0.iter().map(|bytes| from_bytes(*bytes)).collect();
+    let values: Vec<f32> = match element {
+        Element::Float => bytes.as_chunks().0.iter().map(|bytes| from_bytes(*bytes)).collect(),
+        Element::Byte => bytes.iter().copied().map(f32::from).collect(),
+    };
     let invalid = |_| NpyError::Header("its shape is impossible");
     if fortran {
         let reversed: Vec<usize> = shape.iter().rev().copied().collect();
@@ -104,6 +142,7 @@ pub fn read(mut file: impl Read) -> Result<ArrayD<f32>, NpyError> {
 
 struct Header {
     shape: Vec<usize>,
+    element: Element,
     big_endian: bool,
     fortran: bool,
 }
@@ -112,9 +151,10 @@ fn header(text: &[u8]) -> Result<Header, NpyError> {
     let text = str::from_utf8(text).map_err(|_| NpyError::Header("it is not text"))?;
     let fields = Literal::parse(text).ok_or(NpyError::Header("it is no Python dictionary"))?;
     let kind = fields.get("descr").ok_or(NpyError::Header("it has no `descr`"))?;
-    let big_endian = match kind.text() {
-        Some("<f4" | "=f4" | "f4") => false,
-        Some(">f4") => true,
+    let (element, big_endian) = match kind.text() {
+        Some("<f4" | "=f4" | "f4") => (Element::Float, false),
+        Some(">f4") => (Element::Float, true),
+        Some("|u1" | "<u1" | "=u1" | "u1" | ">u1") => (Element::Byte, false),
         Some(other) => return Err(NpyError::Type(escape(other).into_owned())),
         None => return Err(NpyError::Type("records".into())),
     };
@@ -125,7 +165,7 @@ fn header(text: &[u8]) -> Result<Header, NpyError> {
     let shape: Option<Vec<usize>> = shape.iter().map(Literal::index).collect();
     let shape =
         shape.filter(|shape| shape.len() <= MOST_DIMENSIONS).ok_or(NpyError::Header("its shape is impossible"))?;
-    Ok(Header { shape, big_endian, fortran: *fortran })
+    Ok(Header { shape, element, big_endian, fortran: *fortran })
 }
 
 /// Writes an array as float32, row-major, version 1, as `numpy.save` does.
@@ -200,6 +240,10 @@ mod tests {
         assert!(matches!(read(&huge[..]), Err(NpyError::Header(_))));
         assert!(matches!(read(&b"\x93NUMPY\x09\x00"[..]), Err(NpyError::Version(9))));
         assert!(matches!(read(&b"PNG"[..]), Err(NpyError::Magic)));
+        let bytes = with_header("{'descr': '|u1', 'fortran_order': False, 'shape': (2,)}", &[3, 255]);
+        assert!(matches!(read(&bytes[..]), Err(NpyError::Type(name)) if name == "uint8"));
+        assert_eq!(read_bytes_too(&bytes[..]).unwrap().as_slice().unwrap(), [3.0, 255.0]);
+        assert_eq!(read_shape(&bytes[..]).unwrap(), [2]);
         let doubles = with_header("{'descr': '<f8', 'fortran_order': False, 'shape': (1,)}", &[0; 8]);
         assert!(matches!(read(&doubles[..]), Err(NpyError::Type(name)) if name == "<f8"));
     }

@@ -35,6 +35,7 @@ use tract_onnx::tract_core::ops::konst::Const;
 
 use super::names::NodeNames;
 use super::scores::{Scores, Scoring};
+use super::settings::Layout;
 use crate::autodiff::{self, Rules, Unsupported};
 use crate::random::random;
 pub use error::NetworkError;
@@ -96,6 +97,8 @@ pub struct Network {
     input: OutletId,
     logits: OutletId,
     input_shape: Vec<usize>,
+    /// Whether the channels are the input's last axis.
+    channels_last: bool,
     classes: usize,
     scoring: Arc<Scoring>,
     layers: Layers,
@@ -155,6 +158,7 @@ impl Network {
             names,
             input,
             logits,
+            channels_last: matches!(input_shape[..], [_, first, _, last] if first > 4 && last <= 4),
             input_shape,
             classes,
             scoring: Arc::default(),
@@ -193,10 +197,18 @@ impl Network {
     /// Height and width of the input, in pixels.
     pub fn input_extent(&self) -> (usize, usize) {
         match self.input_shape[..] {
-            [_, channels, height, width] if channels <= 4 => (height, width),
-            [_, height, width, _] => (height, width),
+            [_, height, width, _] if self.channels_last => (height, width),
+            [_, _, height, width] => (height, width),
             _ => (1, 1),
         }
+    }
+
+    /// The same network, whose input has its axes in this order. Without a word, the channels are last where there are 4 at
+    /// most, and first otherwise.
+    #[must_use]
+    pub fn laid_out(mut self, layout: Layout) -> Network {
+        self.channels_last = layout == Layout::Nhwc;
+        self
     }
 
     /// The same network, whose raw scores mean what `scoring` says.
