@@ -15,6 +15,7 @@ mod gradients_conv;
 mod gradients_graphs;
 mod gradients_torch;
 mod incremental;
+mod inputs;
 mod interface;
 mod jpeg;
 mod keys;

@@ -176,3 +176,27 @@ fn a_tensor_skips_preprocessing() {
     let error = plain.read_npy(&write("small.npy", &ArrayD::zeros(vec![3, 2, 2]))).unwrap_err().to_string();
     assert!(error.contains("[3, 2, 2]") && error.contains("[1, 3, 12, 12]"), "{error}");
 }
+
+#[test]
+fn processors_of_transformers_are_obeyed() {
+    let source = image::open(fixture("resize/source.png")).unwrap();
+    let mut seen = 0;
+    for entry in std::fs::read_dir(fixture("processors")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|suffix| suffix != "json") {
+            continue;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::copy(fixture("loading/plain.onnx"), folder.path().join("model.onnx")).unwrap();
+        std::fs::copy(&path, folder.path().join("preprocessor_config.json")).unwrap();
+        let classifier = Classifier::load(&ModelSource::Path(folder.path().to_owned()), &Overrides::default()).unwrap();
+        let expected = npy::read(std::fs::File::open(path.with_extension("npy")).unwrap()).unwrap();
+        let largest = expected.iter().map(|value| value.abs()).fold(1.0, f32::max);
+        let difference = largest_difference(&classifier.preprocess(&source).unwrap().tensor, &expected);
+        assert!(difference < ROUNDING * largest, "{}: {difference}", path.display());
+        assert_eq!(classifier.settings().guesses(), [""; 0], "{}", path.display());
+        assert!(classifier.notices().iter().all(|notice| !notice.contains("not obeyed")), "{:?}", classifier.notices());
+        seen += 1;
+    }
+    assert!(seen > 15);
+}
