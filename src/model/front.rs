@@ -58,8 +58,7 @@ impl Front {
     /// The front, and how the tensor behind it relates to the pixels.
     pub(super) fn new(proto: ModelProto, folder: Option<String>, cut: &Cut, fed: Settings) -> (Front, Settings) {
         let mut settings = fed.clone();
-        let graph = |size| Setting { value: size, origin: Origin::Graph };
-        settings.input_size = graph(cut.size);
+        settings.input_size = Setting { value: cut.size, origin: Origin::Graph };
         settings.resize = Setting { value: Resize::Squash(None), origin: Origin::Graph };
         settings.crop = Setting { value: None, origin: Origin::Graph };
         settings.layout = Setting { value: cut.layout, origin: Origin::Graph };
