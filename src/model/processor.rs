@@ -30,7 +30,7 @@ enum Kind {
 type Normalisation = ([f32; 3], [f32; 3]);
 const STANDARD: Normalisation = ([0.5; 3], [0.5; 3]);
 const IMAGENET: Normalisation = ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]);
-const CLIP: Normalisation = ([0.481_454_66, 0.457_827_5, 0.408_210_73], [0.268_629_54, 0.261_302_58, 0.275_777_11]);
+const CLIP: Normalisation = ([0.481_454_66, 0.457_827_5, 0.408_210_72], [0.268_629_54, 0.261_302_6, 0.275_777_1]);
 
 /// A family of processors, and what counts where the file says nothing.
 struct Family {

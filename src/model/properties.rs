@@ -32,11 +32,13 @@ pub(super) fn metadata(file: &OnnxFile) -> Result<Overrides, ModelProblem> {
 const NAMES: [&str; 6] = ["names", "class_names", "id2label", "labels", "classes", "model_info labels"];
 
 fn read<'a>(property: &dyn Fn(&str) -> Option<&'a str>) -> Overrides {
-    let mut says = Overrides::default();
-    says.labels = NAMES.iter().find_map(|key| names(property(key)?, key.contains(' ')));
-    says.input_size = property("imgsz").and_then(sides);
-    says.mean = property("mean").and_then(numbers);
-    says.std = property("std").and_then(numbers);
+    let mut says = Overrides {
+        labels: NAMES.iter().find_map(|key| names(property(key)?, key.contains(' '))),
+        input_size: property("imgsz").and_then(sides),
+        mean: property("mean").and_then(numbers),
+        std: property("std").and_then(numbers),
+        ..Overrides::default()
+    };
     let large = |values: &Option<Vec<f32>>| values.iter().flatten().any(|value| value.abs() > 2.0);
     if large(&says.mean) || large(&says.std) {
         says.range = Some(Range::Bytes);
