@@ -82,7 +82,7 @@ const FAMILIES: [Family; 22] = [
 ];
 
 /// The fields that are obeyed, or that change no pixel.
-const KNOWN: [&str; 12] = [
+const KNOWN: [&str; 7] = [
     "do_resize",
     "do_center_crop",
     "do_rescale",
@@ -90,11 +90,6 @@ const KNOWN: [&str; 12] = [
     "do_flip_channel_order",
     "do_convert_rgb",
     "do_reduce_labels",
-    "do_sample_frames",
-    "do_normalise",
-    "do_convert_annotations",
-    "do_thumbnail_labels",
-    "do_ocr",
 ];
 
 /// Other fields that change pixels, unless they are empty, false or 1.
