@@ -1,7 +1,7 @@
 //! ONNX classifiers: loading them, what they expect as input, what their outputs are called, and running them.
 //!
 //! `source` finds the files of a model; `wire` and `onnx_file` read the graph as a message, `graph` makes tract's typed graph
-//! of it and `names` remembers what became what. `opening` reads with the help of
+//! of it, with `operators` that the program reads for itself, and `names` remembers what became what. `opening` reads with the help of
 //! `constants` what the graph does to its input; `sidecar`, `hub`, `processor` and `properties` read the files beside it and
 //! the metadata in it, `settings` says what there is
 //! to set, `decide` settles it and remembers who said so. `preprocess` turns an image into the input tensor, `labels` names

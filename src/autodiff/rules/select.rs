@@ -24,6 +24,7 @@ pub(super) fn cast(_op: &Cast, node: &mut Adjoint<'_>) -> RuleResult {
 }
 
 /// Constant by decree.
+#[allow(clippy::unnecessary_wraps, reason = "all rules have this type")]
 pub(super) fn detached(_op: &Detached, _node: &mut Adjoint<'_>) -> RuleResult {
     Ok(tvec!(None))
 }
