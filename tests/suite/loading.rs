@@ -237,7 +237,7 @@ fn broken_files_are_refused_without_being_read_through() {
         ("noise.onnx", "not an ONNX model"),
         ("zeros.onnx", "not an ONNX model"),
         ("missing.onnx", "No such file"),
-        ("", "neither model.onnx"),
+        ("", "several models, checkpoint.onnx, cut.onnx"),
     ] {
         let refused = refusal(path(name), &Overrides::default());
         assert!(refused.contains(reason), "{name}: {refused}");

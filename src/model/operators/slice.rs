@@ -1,5 +1,7 @@
-//! `Slice` that keeps one position of every few, as picking those positions: tract would move its own operator for that
-//! before others, and fails where rows and columns were reshaped, and forgets where it starts in front of a convolution.
+//! `Slice` with the bounds that it has, one axis at a time.
+//!
+//! One that keeps one position of every few picks those positions: tract would move its own operator for that before
+//! others, and fails where rows and columns were reshaped, and forgets where it starts in front of a convolution.
 
 use tract_onnx::model::ParsingContext;
 use tract_onnx::pb::NodeProto;
@@ -23,9 +25,6 @@ pub(super) fn slice(context: &ParsingContext, node: &NodeProto) -> TractResult<(
         optional_axes_input: optional.next().flatten(),
         optional_steps_input: optional.next().flatten(),
     };
-    if op.optional_steps_input.is_none() {
-        return Ok((Box::new(op), vec![]));
-    }
     Ok((expand(Picked(op)), vec![]))
 }
 
@@ -58,17 +57,20 @@ impl Expansion for Picked {
         let constant = |slot| Self::constant(model, inputs, slot);
         let steps = self.0.optional_steps_input.map(constant).transpose()?.flatten();
         let axes = self.0.optional_axes_input.map(constant).transpose()?;
-        let (Some(begin), Some(end), Some(steps)) = (constant(1)?, constant(2)?, steps) else {
+        let steps = match (self.0.optional_steps_input, steps) {
+            (Some(_), None) => return model.wire_node(prefix, self.0.clone(), inputs),
+            (_, steps) => steps.map(|steps| Self::integers(&steps)).transpose()?.unwrap_or_default(),
+        };
+        let (Some(begin), Some(end)) = (constant(1)?, constant(2)?) else {
             return model.wire_node(prefix, self.0.clone(), inputs);
         };
-        let steps = Self::integers(&steps)?;
         let shape = model.outlet_fact(inputs[0])?.shape.clone();
         let axes: TVec<i64> = match axes {
             Some(Some(axes)) => Self::integers(&axes)?,
             None => (0..shape.rank() as i64).collect(),
             Some(None) => return model.wire_node(prefix, self.0.clone(), inputs),
         };
-        if steps.iter().all(|step| *step == 1) {
+        if shape.as_concrete().is_none() {
             return model.wire_node(prefix, self.0.clone(), inputs);
         }
         let strides: TVec<i32> = steps.iter().map(|step| i32::try_from(*step)).collect::<Result<_, _>>()?;

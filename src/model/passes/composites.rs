@@ -25,6 +25,7 @@ pub(super) fn apply(graph: &mut GraphProto, metadata: &mut NodeMetadata) -> Resu
             "ConvInteger" => writer.convolution(is_row),
             "DynamicQuantizeLinear" => writer.dynamic_quantisation(),
             "Attention" => writer.attention()?,
+            "Size" => writer.size(),
             "Swish" => writer.swish(),
             _ => return Ok(vec![node]),
         }
@@ -156,6 +157,13 @@ impl Writer<'_> {
         self.last(0, "QuantizeLinear", &[&x, &scale, &point], vec![]);
         self.last(1, "Identity", &[&scale], vec![]);
         self.last(2, "Identity", &[&point], vec![]);
+    }
+
+    /// `Size`, of which tract does not see that it is known where the shape is.
+    fn size(&mut self) {
+        let x = self.input(0).unwrap_or_default();
+        let shape = self.op("Shape", &[&x]);
+        self.last(0, "ReduceProd", &[&shape], vec![integer("keepdims", 0)]);
     }
 
     /// `Swish`: `x sigmoid(alpha x)`.

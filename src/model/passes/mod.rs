@@ -39,6 +39,7 @@ pub(super) fn flatten(model: &mut ModelProto, scan: Scan) -> Result<NodeMetadata
     functions::inline(model, &mut metadata, functions)?;
     let version = operator_set(model);
     let Some(graph) = &mut model.graph else { return Ok(metadata) };
+    graph.node.iter_mut().for_each(drop_empty_inputs);
     refusals::check(graph)?;
     inference::apply(graph, &mut metadata, version)?;
     Ok(metadata)
@@ -54,6 +55,14 @@ pub(super) fn lower(
     let Some(graph) = &mut model.graph else { return Ok(()) };
     widen::apply(graph, folder)?;
     composites::apply(graph, metadata)
+}
+
+/// Inputs that are left out may be written as empty names at the end of the list; tract counts them.
+fn drop_empty_inputs(node: &mut NodeProto) {
+    while node.input.last().is_some_and(String::is_empty) {
+        node.input.pop();
+    }
+    subgraphs_mut(node).flat_map(|graph| &mut graph.node).for_each(drop_empty_inputs);
 }
 
 /// The version of ONNX's own operators that a model counts on; 0 where it does not say.

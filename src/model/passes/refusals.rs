@@ -3,43 +3,62 @@
 use tract_onnx::pb::{GraphProto, NodeProto};
 
 use super::{called, is_standard, subgraphs};
-use crate::model::error::ModelProblem;
+use crate::model::error::{MissingOperator, ModelProblem};
 
 /// Operators of onnxruntime's own domain that mean what those of ONNX mean: its quantiser writes them for 16 bits.
 const SAME_AS_STANDARD: [&str; 2] = ["QuantizeLinear", "DequantizeLinear"];
 
 /// Refuses graphs with operators that are not ONNX's.
 pub(super) fn check(graph: &GraphProto) -> Result<(), ModelProblem> {
-    for node in &graph.node {
-        if let Some((what, remedy)) = foreign(node) {
-            return Err(ModelProblem::Unsuitable { what, remedy: remedy.into() });
-        }
-        subgraphs(node).try_for_each(check)?;
-    }
-    Ok(())
-}
-
-/// What kind of graph a node stands for, and what to do about it.
-fn foreign(node: &NodeProto) -> Option<(String, &'static str)> {
-    let (operator, domain) = (node.op_type.as_str(), node.domain.as_str());
-    let which = format!("the operator {operator:?} of the node {:?}", called(node));
-    let of_onnxruntime = domain.starts_with("com.microsoft") || domain.starts_with("com.ms.");
-    let computes_quantised = operator.starts_with("QLinear") || ["QGemm", "QAttention"].contains(&operator);
-    if computes_quantised && (of_onnxruntime || is_standard(domain)) {
-        return Some((
+    let mut nodes = vec![];
+    collect(graph, &mut nodes);
+    let Some((first, kind)) = nodes.iter().find_map(|node| Some((node, kind(node)?))) else { return Ok(()) };
+    let same = |node: &&&NodeProto| (&node.op_type, &node.domain) == (&first.op_type, &first.domain);
+    let which = MissingOperator {
+        operator: first.op_type.clone(),
+        node: called(first).to_owned(),
+        count: nodes.iter().filter(same).count(),
+    };
+    let domain = &first.domain;
+    let (what, remedy) = match kind {
+        Kind::Quantised => (
             format!("quantised in onnxruntime's QOperator format ({which})"),
             "quantise with quant_format=QuantFormat.QDQ",
-        ));
-    }
-    if of_onnxruntime && !SAME_AS_STANDARD.contains(&operator) {
-        return Some((
-            format!("optimised by onnxruntime for itself ({which} is of its domain {domain:?})"),
+        ),
+        Kind::Optimised => (
+            format!("optimised by onnxruntime for itself ({which}, is of its domain {domain:?})"),
             "give the model as it was exported, before onnxruntime optimised it",
-        ));
+        ),
+        Kind::Foreign => (
+            format!("{which}, is of the domain {domain:?}, which only its own runtime knows"),
+            "export the model with ONNX's own operators, or with functions that spell its operators out",
+        ),
+    };
+    Err(ModelProblem::Unsuitable { what, remedy: remedy.into() })
+}
+
+/// All nodes, those of branches included.
+fn collect<'a>(graph: &'a GraphProto, nodes: &mut Vec<&'a NodeProto>) {
+    for node in &graph.node {
+        nodes.push(node);
+        subgraphs(node).for_each(|graph| collect(graph, nodes));
     }
-    let known = is_standard(domain) || of_onnxruntime || domain == "ai.onnx.ml";
-    (!known).then(|| {
-        let what = format!("{which} is of the domain {domain:?}, which only its own runtime knows");
-        (what, "export the model with ONNX's own operators, or with functions that spell its operators out")
-    })
+}
+
+enum Kind {
+    Quantised,
+    Optimised,
+    Foreign,
+}
+
+/// What a node that is not ONNX's tells of its graph.
+fn kind(node: &NodeProto) -> Option<Kind> {
+    let (operator, domain) = (node.op_type.as_str(), node.domain.as_str());
+    let of_onnxruntime = domain.starts_with("com.microsoft") || domain.starts_with("com.ms.");
+    let computes_quantised = operator.starts_with("QLinear") || ["QGemm", "QAttention"].contains(&operator);
+    match () {
+        () if computes_quantised && (of_onnxruntime || is_standard(domain)) => Some(Kind::Quantised),
+        () if of_onnxruntime => (!SAME_AS_STANDARD.contains(&operator)).then_some(Kind::Optimised),
+        () => (!is_standard(domain) && domain != "ai.onnx.ml").then_some(Kind::Foreign),
+    }
 }

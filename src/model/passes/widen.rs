@@ -13,12 +13,16 @@ use crate::model::error::ModelProblem;
 /// Attributes that name a type: that of `Cast`, of random numbers, of windows.
 const TYPE_ATTRIBUTES: [&str; 4] = ["to", "dtype", "output_datatype", "output_dtype"];
 
-/// Makes every float16 and bfloat16 of a graph float32. float64 becomes float32 too where the network takes or gives it;
-/// elsewhere it only helps to compute sizes.
+/// Makes every float16 and bfloat16 of a graph float32. float64 becomes float32 too where the network takes it, gives it or
+/// has weights of it; elsewhere it only helps to compute sizes.
 pub(super) fn apply(graph: &mut GraphProto, folder: Option<&Path>) -> Result<(), ModelProblem> {
     let mut narrow = vec![DataType::Float16 as i32, DataType::Bfloat16 as i32];
     let is_double = |value: &ValueInfoProto| element(value) == Some(DataType::Double as i32);
-    if graph.input.iter().chain(&graph.output).any(is_double) {
+    // Four numbers scale a tensor of four axes.
+    let is_weight = |tensor: &TensorProto| {
+        tensor.data_type == DataType::Double as i32 && tensor.dims.iter().product::<i64>() > 4
+    };
+    if graph.input.iter().chain(&graph.output).any(is_double) || graph.initializer.iter().any(is_weight) {
         narrow.push(DataType::Double as i32);
     }
     Widening { from: narrow, folder }.graph(graph)
