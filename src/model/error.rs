@@ -5,7 +5,7 @@ use std::io;
 
 use thiserror::Error;
 
-use super::NetworkError;
+use super::{NetworkError, file_kind};
 use crate::text::{Escaped, escape};
 
 /// A model that could not be loaded: which one, and why.
@@ -190,12 +190,7 @@ impl ModelError {
                 "give a .onnx file, a folder that holds one, or `builtin`"
             }
             ModelProblem::EmptyFolder => "export one with `torch.onnx.export(model, (input,), \"model.onnx\")`",
-            ModelProblem::NotOnnx { looks_like: Some(kind) } if *kind == GIT_LFS => {
-                "fetch the file with `git lfs pull`"
-            }
-            ModelProblem::NotOnnx { looks_like: Some(_) } => {
-                "export it to ONNX first, for instance with `torch.onnx.export`"
-            }
+            ModelProblem::NotOnnx { looks_like: Some(kind) } => return file_kind::hint(kind),
             ModelProblem::Empty | ModelProblem::Truncated => "copy or export the file again",
             ModelProblem::FixedBatch { .. } => "export it with a batch of 1, or with a dynamic batch",
             ModelProblem::WrongOutput(_) => "where one of several outputs holds the scores, name it with --output",
@@ -208,9 +203,6 @@ impl ModelError {
 fn by(reshape: Option<&String>) -> String {
     reshape.map(|node| format!(" by the Reshape {node:?}")).unwrap_or_default()
 }
-
-/// What a file that only stands for the model looks like.
-pub(super) const GIT_LFS: &str = "a Git LFS pointer, not the file itself";
 
 fn list(operators: &[MissingOperator]) -> String {
     operators.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")

@@ -3,7 +3,8 @@
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
-use super::error::GIT_LFS;
+/// What a file that only stands for the model looks like.
+const GIT_LFS: &str = "a Git LFS pointer, not the file itself";
 
 /// First bytes, where they are, and what they mean.
 const KINDS: &[(usize, &[u8], &str)] = &[
@@ -54,6 +55,21 @@ pub(super) fn by_name(path: &Path) -> Option<&'static str> {
         "pt" | "pth" | "bin" | "ckpt" => "a PyTorch checkpoint, by its name",
         "pdmodel" | "pdiparams" => "a PaddlePaddle model, by its name",
         _ => return None,
+    })
+}
+
+/// What to do with a file of some kind, where one thing helps.
+pub(super) fn hint(kind: &str) -> Option<&'static str> {
+    let is_of = |names: &[&str]| names.iter().any(|name| kind.contains(name));
+    Some(match () {
+        () if kind == GIT_LFS => "fetch the file with `git lfs pull`",
+        () if is_of(&["PyTorch", "TorchScript"]) => "export it to ONNX first, with `torch.onnx.export`",
+        () if is_of(&["safetensors"]) => {
+            "export the network that they belong to, for instance with `optimum-cli export onnx`"
+        }
+        () if is_of(&["Keras", "TensorFlow"]) => "convert it to ONNX first, for instance with `tf2onnx`",
+        () if is_of(&["Core ML", "Caffe", "Paddle", "OpenVINO"]) => "export the original model to ONNX",
+        () => return None,
     })
 }
 

@@ -239,7 +239,13 @@ fn undecodable(error: &tract_onnx::prelude::TractError) -> ModelProblem {
 
 /// Refuses graphs whose nodes and outputs name tensors that nothing makes.
 fn check_structure(graph: &GraphProto) -> Result<(), ModelProblem> {
-    let mut known: HashSet<&str> = graph.input.iter().map(|input| input.name.as_str()).collect();
+    check_names(graph, &HashSet::new())
+}
+
+/// The same for a graph, or a branch inside one that makes the tensors `around`.
+fn check_names(graph: &GraphProto, around: &HashSet<&str>) -> Result<(), ModelProblem> {
+    let mut known = around.clone();
+    known.extend(graph.input.iter().map(|input| input.name.as_str()));
     known.extend(graph.initializer.iter().map(|tensor| tensor.name.as_str()));
     known.extend(graph.node.iter().flat_map(|node| &node.output).map(String::as_str));
     known.remove("");
@@ -251,6 +257,8 @@ fn check_structure(graph: &GraphProto) -> Result<(), ModelProblem> {
                 node.name
             )));
         }
+        let mut branches = node.attribute.iter().flat_map(|attribute| attribute.g.iter().chain(&attribute.graphs));
+        branches.try_for_each(|branch| check_names(branch, &known))?;
     }
     if let Some(output) = graph.output.iter().find(|output| !known.contains(output.name.as_str())) {
         return Err(ModelProblem::Malformed(format!("nothing in the file makes its output {:?}", output.name)));

@@ -1,6 +1,7 @@
 //! Where a model is: one that comes with the program, a file, or a folder as Hugging Face and timm lay it out.
 
 use std::fmt;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::error::ModelProblem;
@@ -57,6 +58,9 @@ impl Files {
             }
             return Ok(Files { onnx: path.to_owned(), folders });
         }
+        if let Some(snapshot) = snapshot(path) {
+            return Files::find(&snapshot);
+        }
         let usual = ["model.onnx", "onnx/model.onnx"].map(|name| path.join(name));
         let onnx = usual.into_iter().find(|file| file.is_file()).map_or_else(|| only_model(path), Ok)?;
         let mut folders = vec![path.to_owned()];
@@ -68,6 +72,14 @@ impl Files {
     pub(super) fn beside(&self, name: &str) -> Option<PathBuf> {
         self.folders.iter().map(|folder| folder.join(name)).find(|path| path.is_file())
     }
+}
+
+/// The snapshot that is in use, of a repository's folder in Hugging Face's cache.
+fn snapshot(repository: &Path) -> Option<PathBuf> {
+    let revision = fs::read_to_string(repository.join("refs/main")).ok()?;
+    let snapshot = repository.join("snapshots").join(revision.trim());
+    let is_name = !revision.trim().is_empty() && revision.trim().chars().all(char::is_alphanumeric);
+    (is_name && snapshot.is_dir()).then_some(snapshot)
 }
 
 /// What is behind the name of a graph that was made smaller: quantised, or with half floats.

@@ -9,6 +9,7 @@ mod evaluate;
 mod evidence;
 mod exemplars;
 mod explanations;
+mod exports;
 mod gallery;
 mod gradients;
 mod gradients_conv;

@@ -1,5 +1,6 @@
 //! Operators that stand outside ONNX: refused by name, with what to export instead.
 
+use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::pb::{GraphProto, NodeProto};
 
 use super::{called, is_standard, subgraphs};
@@ -10,6 +11,7 @@ const SAME_AS_STANDARD: [&str; 2] = ["QuantizeLinear", "DequantizeLinear"];
 
 /// Refuses graphs with operators that are not ONNX's.
 pub(super) fn check(graph: &GraphProto) -> Result<(), ModelProblem> {
+    check_types(graph)?;
     let mut nodes = vec![];
     collect(graph, &mut nodes);
     let Some((first, kind)) = nodes.iter().find_map(|node| Some((node, kind(node)?))) else { return Ok(()) };
@@ -35,6 +37,22 @@ pub(super) fn check(graph: &GraphProto) -> Result<(), ModelProblem> {
         ),
     };
     Err(ModelProblem::Unsuitable { what, remedy: remedy.into() })
+}
+
+/// Refuses weights of types that nothing here reckons with.
+fn check_types(graph: &GraphProto) -> Result<(), ModelProblem> {
+    let attributes = graph.node.iter().flat_map(|node| &node.attribute).filter_map(|attribute| attribute.t.as_ref());
+    for tensor in graph.initializer.iter().chain(attributes) {
+        let kind = DataType::try_from(tensor.data_type).unwrap_or(DataType::Undefined).as_str_name().to_lowercase();
+        let is_narrow = ["int4", "uint4", "int2", "uint2"].contains(&kind.as_str()) || kind.starts_with("float4");
+        if is_narrow || kind.starts_with("float8") {
+            return Err(ModelProblem::Unsuitable {
+                what: format!("the weights {:?} are of type {kind}", tensor.name),
+                remedy: "quantise to 8 or 16 bits, or export in float32".into(),
+            });
+        }
+    }
+    graph.node.iter().flat_map(subgraphs).try_for_each(check_types)
 }
 
 /// All nodes, those of branches included.

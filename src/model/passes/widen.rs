@@ -19,9 +19,8 @@ pub(super) fn apply(graph: &mut GraphProto, folder: Option<&Path>) -> Result<(),
     let mut narrow = vec![DataType::Float16 as i32, DataType::Bfloat16 as i32];
     let is_double = |value: &ValueInfoProto| element(value) == Some(DataType::Double as i32);
     // Four numbers scale a tensor of four axes.
-    let is_weight = |tensor: &TensorProto| {
-        tensor.data_type == DataType::Double as i32 && tensor.dims.iter().product::<i64>() > 4
-    };
+    let is_weight =
+        |tensor: &TensorProto| tensor.data_type == DataType::Double as i32 && tensor.dims.iter().product::<i64>() > 4;
     if graph.input.iter().chain(&graph.output).any(is_double) || graph.initializer.iter().any(is_weight) {
         narrow.push(DataType::Double as i32);
     }
