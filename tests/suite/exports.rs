@@ -75,14 +75,6 @@ fn every_graph_has_gradients() {
 }
 
 #[test]
-fn a_model_is_run_when_it_is_loaded() {
-    for (name, classes) in [("dropout-7", 5), ("scalar-logits", 5)] {
-        let scores = load(name).first_scores().to_vec();
-        assert!(scores.len() == classes && scores.iter().all(|score| score.is_finite()), "{name}: {scores:?}");
-    }
-}
-
-#[test]
 fn the_last_layer_with_a_grid_is_found_behind_merged_and_sorted_patches() {
     for (name, shape) in [("merged-patches", [8, 4, 4]), ("sorted-tokens", [8, 4, 4]), ("functions", [8, 8, 8])] {
         let classifier = load(name);
@@ -227,10 +219,10 @@ fn weights_may_lie_among_the_blobs_of_the_cache_and_nowhere_else() {
         fs::copy(fixture(file), repository.join("blobs/bb")).unwrap();
         symlink("../../../blobs/aa", &model).unwrap();
         symlink("../../../blobs/bb", &weights).unwrap();
-        let expected = try_load(fixture(name)).unwrap().first_scores().to_vec();
+        let expected = try_load(fixture(name)).unwrap().network().first_run().unwrap().to_vec();
         for path in [&model, &snapshot, &repository] {
             let classifier = try_load(path).unwrap_or_else(|error| panic!("{error}"));
-            assert_eq!(classifier.first_scores(), expected, "{}", path.display());
+            assert_eq!(classifier.network().first_run().unwrap().to_vec(), expected, "{}", path.display());
         }
         fs::copy(fixture(file), folder.path().join("cc")).unwrap();
         fs::remove_file(&weights).unwrap();

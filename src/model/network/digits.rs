@@ -140,6 +140,9 @@ impl Digits {
         let head = from.iter().zip(to).take_while(|(a, b)| a == b).count();
         let (at, from, to) = (at + head, &from[head..], &to[head..]);
         let tail = from.iter().rev().zip(to.iter().rev()).take_while(|(a, b)| a == b).count();
+        // A single row is a side of 1, which may come and go beside the columns.
+        let kept = usize::from(self.rows.min(self.columns) == 1 && from.len().min(to.len()) == tail);
+        let tail = tail.saturating_sub(kept);
         let (from, to) = (&from[..from.len() - tail], &to[..to.len() - tail]);
         let (before, rest) = self.axes.split_at(at.min(self.axes.len()));
         let (changed, after) = rest.split_at(from.len().min(rest.len()));

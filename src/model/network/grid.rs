@@ -337,9 +337,8 @@ mod tests {
         image().reshaped(2, &[6, 8], &[48])
     }
 
-    fn split(row: usize) -> Option<Grid> {
-        Some(Grid::Split { row, column: row + 1 })
-    }
+    const CHANNELS_FIRST: Option<Grid> = Some(Grid::Split { row: 2, column: 3 });
+    const CHANNELS_LAST: Option<Grid> = Some(Grid::Split { row: 1, column: 2 });
 
     #[test]
     fn reshapes_keep_join_split_or_lose_the_grid() {
@@ -347,11 +346,17 @@ mod tests {
         let row_after_row = Some(Grid::Tokens { axis: 2, prefix: 0, rows: 6, columns: 8 });
         assert_eq!(reshape(image(), 2, &[6, 8], &[48]), row_after_row, "an embedding's patches");
         assert_eq!(reshape(image(), 1, &[10, 6, 8], &[10, 48]), row_after_row, "the same, said at length");
-        assert_eq!(reshape(tokens(), 2, &[48], &[6, 8]), split(2), "and back");
+        assert_eq!(reshape(tokens(), 2, &[48], &[6, 8]), CHANNELS_FIRST, "and back");
         assert_eq!(reshape(tokens(), 2, &[48], &[8, 6]), None, "but not as another picture");
-        assert_eq!(reshape(image(), 1, &[10], &[2, 5]), split(3), "a shuffle of channels");
+        assert_eq!(
+            reshape(image(), 1, &[10], &[2, 5]),
+            Some(Grid::Split { row: 3, column: 4 }),
+            "a shuffle of channels"
+        );
         assert_eq!(reshape(image(), 1, &[10, 6, 8], &[480]), None, "a flattened head");
-        assert_eq!(reshape(image(), 2, &[6], &[3, 2]), None, "windows");
+        let upper = Some(Grid::Split { row: 2, column: 4 });
+        assert_eq!(reshape(image(), 2, &[6], &[3, 2]), upper, "of rows in two digits the upper one");
+        assert_eq!(reshape(image(), 2, &[6, 8], &[3, 16]), None, "rows that hold the end of others");
     }
 
     /// Rows and columns `[1, 6, 8, C]` as `[1, 3, 2, 4, 2, C]`, with the axes in another order.
@@ -365,10 +370,10 @@ mod tests {
     #[test]
     fn what_is_cut_off_the_rows_may_join_the_channels_and_come_back() {
         let merged = cut(&[0, 1, 3, 2, 4, 5]).reshaped(3, &[2, 2, 10], &[40]);
-        assert_eq!(grid(&merged), split(1), "a merge of patches has half the rows");
+        assert_eq!(grid(&merged), CHANNELS_LAST, "a merge of patches has half the rows");
         let apart = merged.reshaped(3, &[40], &[2, 2, 10]);
         let back = apart.moved(&[1, 3, 2, 4, 2, 10], |to| Some([0, 1, 3, 2, 4, 5][to]), &[1, 3, 4, 2, 2, 10]);
-        assert_eq!(grid(&back.reshaped(1, &[3, 2, 4, 2], &[6, 8])), split(1));
+        assert_eq!(grid(&back.reshaped(1, &[3, 2, 4, 2], &[6, 8])), CHANNELS_LAST);
 
         let windows = cut(&[0, 1, 3, 2, 4, 5]).reshaped(0, &[1, 3, 4], &[12]);
         assert_eq!(grid(&windows), Some(Grid::Tokens { axis: 0, prefix: 0, rows: 3, columns: 4 }));
@@ -388,10 +393,10 @@ mod tests {
     #[test]
     fn a_single_row_is_a_grid_too() {
         let strip = Digits::split(&[1, 10, 1, 8], 2, 3);
-        assert_eq!(grid(&strip), split(2));
+        assert_eq!(grid(&strip), CHANNELS_FIRST);
         let joined = strip.reshaped(2, &[1, 8], &[8]);
         assert_eq!(grid(&joined), Some(Grid::Tokens { axis: 2, prefix: 0, rows: 1, columns: 8 }));
-        assert_eq!(grid(&joined.reshaped(2, &[8], &[1, 8])), split(2));
+        assert_eq!(grid(&joined.reshaped(2, &[8], &[1, 8])), CHANNELS_FIRST);
     }
 
     #[test]
@@ -402,20 +407,22 @@ mod tests {
             through_axes(&op, digits, before, &after).as_ref().and_then(grid)
         };
         let sides = [1, 10, 6, 8];
-        assert_eq!(moved(AxisOp::Move(1, 3), &image(), &sides), split(1), "channels last");
+        assert_eq!(moved(AxisOp::Move(1, 3), &image(), &sides), CHANNELS_LAST, "channels last");
         let last = Digits::split(&[1, 6, 8, 10], 1, 2);
-        assert_eq!(moved(AxisOp::Move(3, 1), &last, &[1, 6, 8, 10]), split(2), "channels first");
-        assert_eq!(moved(AxisOp::Rm(0), &image(), &sides), split(1));
-        assert_eq!(moved(AxisOp::Add(0), &image(), &sides), split(3));
+        assert_eq!(moved(AxisOp::Move(3, 1), &last, &[1, 6, 8, 10]), CHANNELS_FIRST, "channels first");
+        assert_eq!(moved(AxisOp::Rm(0), &image(), &sides), CHANNELS_LAST);
+        assert_eq!(moved(AxisOp::Add(0), &image(), &sides), Some(Grid::Split { row: 3, column: 4 }));
         assert_eq!(moved(AxisOp::Move(2, 3), &image(), &sides), Some(Grid::Split { row: 3, column: 2 }));
     }
 
     #[test]
     fn the_channels_of_an_input_may_come_last() {
-        for (shape, row) in [([1, 3, 6, 8], 2), ([1, 6, 8, 3], 1), ([1, 1, 28, 28], 2), ([1, 28, 28, 1], 1)] {
+        let first = [[1, 3, 6, 8], [1, 1, 28, 28]].map(|shape| (shape, CHANNELS_FIRST));
+        let last = [[1, 6, 8, 3], [1, 28, 28, 1]].map(|shape| (shape, CHANNELS_LAST));
+        for (shape, expected) in [first, last].concat() {
             let mut model = TypedModel::default();
             let input = model.add_source("input", f32::fact(shape)).unwrap();
-            assert_eq!(grids(&model, input, &[]).unwrap().get(input), split(row), "{shape:?}");
+            assert_eq!(grids(&model, input, &[]).unwrap().get(input), expected, "{shape:?}");
         }
     }
 }

@@ -20,6 +20,7 @@ struct Pass;
 #[derive(Debug, Clone)]
 struct AdditiveMask;
 
+#[allow(clippy::unnecessary_wraps, reason = "what tract's reader of operators returns")]
 pub(super) fn detached(
     _context: &ParsingContext,
     _node: &NodeProto,
@@ -27,6 +28,7 @@ pub(super) fn detached(
     Ok((expand(Pass), vec![]))
 }
 
+#[allow(clippy::unnecessary_wraps, reason = "what tract's reader of operators returns")]
 pub(super) fn additive_mask(
     _context: &ParsingContext,
     _node: &NodeProto,

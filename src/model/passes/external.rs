@@ -43,9 +43,9 @@ pub(in crate::model) fn locate(graph: &mut GraphProto, folder: Option<&Path>) ->
 pub(super) fn read(tensor: &TensorProto, folder: Option<&Path>) -> Result<Vec<u8>, ModelProblem> {
     let path = folder.unwrap_or(Path::new("")).join(location(tensor));
     let mut file = File::open(path)?;
-    file.seek(SeekFrom::Start(number(tensor, "offset").flatten().unwrap_or(0)))?;
+    file.seek(SeekFrom::Start(number(tensor, "offset", 0).unwrap_or(0)))?;
     let mut bytes = vec![];
-    file.take(number(tensor, "length").flatten().unwrap_or(u64::MAX)).read_to_end(&mut bytes)?;
+    file.take(number(tensor, "length", u64::MAX).unwrap_or(u64::MAX)).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
@@ -71,9 +71,9 @@ fn location(tensor: &TensorProto) -> &str {
     entry(tensor, "location").unwrap_or_default()
 }
 
-/// A number among the entries: `Some(None)` where it is not there, `None` where it is none.
-fn number(tensor: &TensorProto, key: &str) -> Option<Option<u64>> {
-    entry(tensor, key).map_or(Some(None), |value| value.parse().ok().map(Some))
+/// A number among the entries, or what it is where it is not there; None where it is none.
+fn number(tensor: &TensorProto, key: &str, otherwise: u64) -> Option<u64> {
+    entry(tensor, key).map_or(Some(otherwise), |value| value.parse().ok())
 }
 
 /// The repository's folder in Hugging Face's cache, of a folder in one of its snapshots: `REPOSITORY/snapshots/REVISION/...`.
@@ -101,8 +101,8 @@ impl Places<'_> {
         let location = location(tensor).to_owned();
         let (root, cache) = (self.root, self.cache);
         let place = self.known.entry(location.clone()).or_insert_with(|| place(root, cache, &location)).clone();
-        let end = number(tensor, "offset").zip(number(tensor, "length"));
-        let end = end.and_then(|(offset, length)| offset.unwrap_or(0).checked_add(length.unwrap_or(0)));
+        let end = number(tensor, "offset", 0).zip(number(tensor, "length", 0));
+        let end = end.and_then(|(offset, length)| offset.checked_add(length));
         let checked = place.and_then(|place| match end {
             None => Err(ExternalDataProblem::Position),
             Some(needed) if needed > place.length => Err(ExternalDataProblem::Short { found: place.length, needed }),

@@ -1,5 +1,6 @@
 //! Names for what is put from one graph into another.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
 use tract_onnx::pb::{GraphProto, NodeProto};
@@ -38,9 +39,9 @@ impl Names {
             subgraphs(&node.proto).for_each(|graph| defined(graph, &mut inner));
         }
         for name in inner.into_iter().filter(|name| !name.is_empty()) {
-            if !bound.contains_key(&name) {
-                let fresh = self.fresh(&format!("{owner}/{name}"));
-                bound.insert(name, fresh);
+            if let Entry::Vacant(place) = bound.entry(name) {
+                let fresh = self.fresh(&format!("{owner}/{}", place.key()));
+                place.insert(fresh);
             }
         }
         for node in body {
