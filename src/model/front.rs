@@ -3,10 +3,9 @@
 //! Such a graph is cut in two behind that Resize. The front is run on each picture at the picture's own size; the rest, whose
 //! input has one size, is the network that is explained.
 
-use anyhow::Context as _;
 use std::collections::HashSet;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use anyhow::Context as _;
 use image::DynamicImage;
 use ndarray::{ArrayD, IxDyn};
 use tract_onnx::pb::tensor_proto::DataType;
@@ -21,6 +20,7 @@ use super::error::reason;
 use super::operators::onnx;
 use super::preprocess::PictureError;
 use super::settings::{ChannelOrder, Layout, Origin, Resize, Setting, Settings, Size};
+use crate::guard;
 
 /// Where a graph is cut: a tensor that is the picture at the graph's own size, each channel `scale * x + shift` of one of
 /// the input's.
@@ -99,8 +99,7 @@ impl Front {
 
     /// What the network takes of a tensor that is prepared as the whole graph takes it.
     pub(super) fn tensor(&self, tensor: ArrayD<f32>) -> Result<ArrayD<f32>, String> {
-        let run = AssertUnwindSafe(|| self.run(tensor));
-        match catch_unwind(run) {
+        match guard::quietly(|| self.run(tensor)) {
             Ok(result) => result.map_err(|error| reason(&error)),
             Err(_) => Err(format!("tract gave up before {:?}", self.output)),
         }

@@ -10,7 +10,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("guard", &[]),
     ("raster", &["text"]),
     ("autodiff", &[]),
-    ("gallery", &["raster", "text"]),
+    ("gallery", &["raster", "text", "guard"]),
     ("model", &["autodiff", "raster", "text", "random", "guard"]),
     ("explain", &["model", "raster", "text", "random"]),
     ("evidence", &["explain", "model", "raster", "random"]),

@@ -8,7 +8,6 @@ mod words;
 
 use std::fs::File;
 use std::io::{self, BufReader, Read as _};
-use std::panic::catch_unwind;
 use std::path::Path;
 
 use image::metadata::Orientation;
@@ -18,6 +17,7 @@ use thiserror::Error;
 pub use self::options::{Alpha, DecodeOptions, Depth, Exif};
 use self::words::problem;
 use super::format::{Format, format_of};
+use crate::guard;
 use crate::text::Escaped;
 
 /// The most memory that decoding one image may take, in bytes: about 170 million pixels.
@@ -84,7 +84,7 @@ pub struct Decoded {
 /// # Errors
 /// When the file is no image, broken, too large, or in an unsupported format.
 pub fn decode(path: &Path, options: DecodeOptions) -> Result<Decoded, DecodeError> {
-    let decoded = catch_unwind(|| read(path, options))
+    let decoded = guard::quietly(|| read(path, options))
         .unwrap_or_else(|_| Err(DecodeProblem::Broken("the decoder gave up".into())));
     decoded.map_err(|problem| DecodeError { path: Escaped::from(path), problem })
 }
