@@ -6,13 +6,13 @@ use serde::Serialize;
 
 use super::args::{ClassifyArgs, CommonArgs, TableFormat};
 use super::batch::{Interrupt, in_order, progress};
-use super::inputs::{self, Seen};
+use super::inputs;
 use super::output::Output;
 use super::wanted::Wanted;
 use super::{Ending, load_model, told, truth, warn};
 use crate::explain::export::{SCHEMA, ScoredClass};
-use crate::gallery::{Entry, Truths};
-use crate::model::{Classifier, ModelSource};
+use crate::gallery::{self, Entry, Truths};
+use crate::model::{Classifier, Labels, ModelSource, Scores};
 use crate::text::escape;
 
 /// What is said of one image.
@@ -85,6 +85,7 @@ pub(super) fn run(args: &ClassifyArgs, common: &CommonArgs) -> anyhow::Result<En
     let (threads, decoding) = (common.threads(), common.decoding());
     let each = if entries.len() == 1 { threads } else { 1 };
     let bar = progress(entries.len(), "classifying");
+    let lines = Lines { classifier: &classifier, truths: &truths, source: &source, top: common.top as usize };
     let mut printer = Printer::new(args.format, common.top as usize, !classifier.network().scoring().exclusive)?;
     let (mut failed, mut done, mut right, mut known) = (0, 0, 0, 0);
     in_order(
@@ -93,9 +94,9 @@ pub(super) fn run(args: &ClassifyArgs, common: &CommonArgs) -> anyhow::Result<En
         &|| interrupt.is_set(),
         |entry| {
             let start = Instant::now();
-            let looked = inputs::look(&classifier, entry, decoding, each).map(|seen| {
-                let is_wanted = wanted.as_ref().is_none_or(|wanted| wanted.holds(entry, &seen.pass.logits));
-                is_wanted.then(|| line(&classifier, &truths, &source, entry, &seen, common.top as usize, start))
+            let looked = inputs::pass(&classifier, entry, decoding, each).map(|(pass, warnings)| {
+                let is_wanted = wanted.as_ref().is_none_or(|wanted| wanted.holds(entry, &pass.logits));
+                is_wanted.then(|| lines.line(entry, &pass.logits, warnings, start))
             });
             (entry, looked)
         },
@@ -129,37 +130,43 @@ pub(super) fn run(args: &ClassifyArgs, common: &CommonArgs) -> anyhow::Result<En
     })
 }
 
-fn line(
-    classifier: &Classifier,
-    truths: &Truths,
-    source: &ModelSource,
-    entry: &Entry,
-    seen: &Seen,
+/// Writes the lines of one run.
+struct Lines<'a> {
+    classifier: &'a Classifier,
+    truths: &'a Truths,
+    source: &'a ModelSource,
+    /// How many of the best classes a line has.
     top: usize,
-    start: Instant,
-) -> Line {
-    let top = ScoredClass::top(&seen.pass.logits, classifier.labels(), top);
-    let truth = truths.of(&entry.path).map(|truth| {
-        let labels: Vec<String> =
-            truth.indices().iter().map(|class| classifier.labels().get(*class).into_owned()).collect();
-        let several = labels.len() > 1 || !classifier.network().scoring().exclusive;
+}
+
+impl Lines<'_> {
+    /// What is said of an image with these scores; `start` is when work on it began.
+    fn line(&self, entry: &Entry, scores: &Scores, warnings: Vec<String>, start: Instant) -> Line {
+        let labels = self.classifier.labels();
+        Line {
+            schema: SCHEMA,
+            image: entry.path.to_string_lossy().into_owned(),
+            model: self.source.to_string(),
+            top: ScoredClass::top(scores, labels, self.top),
+            said: ScoredClass::said(scores, labels),
+            truth: self.truths.of(&entry.path).map(|truth| Truth::new(&truth, scores, labels)),
+            warnings,
+            elapsed_ms: start.elapsed().as_secs_f64() * 1e3,
+        }
+    }
+}
+
+impl Truth {
+    fn new(truth: &gallery::Truth, scores: &Scores, labels: &Labels) -> Truth {
+        let names: Vec<String> = truth.indices().iter().map(|class| labels.get(*class).into_owned()).collect();
+        let several = names.len() > 1 || !scores.scoring().exclusive;
         Truth {
             index: truth.first(),
-            label: labels.join("+"),
+            label: names.join("+"),
             indices: several.then(|| truth.indices().to_vec()),
-            labels: several.then_some(labels),
-            right: seen.pass.logits.agree_with(truth.indices()),
+            labels: several.then_some(names),
+            right: scores.agree_with(truth.indices()),
         }
-    });
-    Line {
-        schema: SCHEMA,
-        image: entry.path.to_string_lossy().into_owned(),
-        model: source.to_string(),
-        top,
-        said: ScoredClass::said(&seen.pass.logits, classifier.labels()),
-        truth,
-        warnings: seen.warnings.clone(),
-        elapsed_ms: start.elapsed().as_secs_f64() * 1e3,
     }
 }
 

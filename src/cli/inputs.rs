@@ -70,10 +70,29 @@ pub(super) fn tensor(
     options: DecodeOptions,
 ) -> anyhow::Result<(ArrayD<f32>, Vec<String>)> {
     if entry.kind == Kind::Tensor {
-        return Ok((classifier.read_npy(&entry.path)?.tensor, vec![]));
+        return Ok((classifier.read_tensor(&entry.path)?, vec![]));
     }
     let Decoded { image, warnings } = gallery::decode(&entry.path, options)?;
     Ok((classifier.preprocess(&image)?.tensor, warnings))
+}
+
+/// The forward pass of one image on `threads` threads, and what to know of the image: no picture is made.
+///
+/// # Errors
+/// What was attempted, on which file, and why it failed.
+pub(super) fn pass(
+    classifier: &Classifier,
+    entry: &Entry,
+    options: DecodeOptions,
+    threads: usize,
+) -> anyhow::Result<(Pass, Vec<String>)> {
+    let (tensor, warnings) = tensor(classifier, entry, options)?;
+    Ok((forward(classifier, entry, tensor, threads)?, warnings))
+}
+
+fn forward(classifier: &Classifier, entry: &Entry, tensor: ArrayD<f32>, threads: usize) -> anyhow::Result<Pass> {
+    with_threads(threads, || classifier.network().forward(Arc::new(tensor)))
+        .with_context(|| format!("the network refused {}", entry.shown()))
 }
 
 /// One image, gone through the network.
@@ -107,9 +126,7 @@ pub(super) fn look(
         let prepared = classifier.preprocess(&image)?;
         (prepared, reduced(image), warnings)
     };
-    let input = Arc::new(prepared.tensor);
-    let pass = with_threads(threads, || classifier.network().forward(input))
-        .with_context(|| format!("the network refused {}", entry.shown()))?;
+    let pass = forward(classifier, entry, prepared.tensor, threads)?;
     let scale = picture.width() as f32 / prepared.crop.image.0.max(1) as f32;
     let crop = prepared.crop;
     let region = Region { x: crop.x as f32, y: crop.y as f32, width: crop.width as f32, height: crop.height as f32 };

@@ -350,6 +350,16 @@ impl Classifier {
     /// # Errors
     /// When the file is no such tensor.
     pub fn read_npy(&self, path: &Path) -> Result<Prepared, TensorError> {
+        let tensor = self.read_tensor(path)?;
+        let seen = self.settings.see(tensor.view());
+        Ok(Prepared { crop: CropGeometry::whole(seen.dimensions()), tensor, seen })
+    }
+
+    /// The same without a picture of what the network sees.
+    ///
+    /// # Errors
+    /// As [`Classifier::read_npy`].
+    pub fn read_tensor(&self, path: &Path) -> Result<ArrayD<f32>, TensorError> {
         let failed = |problem| TensorError { path: Escaped::from(path), problem };
         let file = File::open(path).map_err(|error| failed(NpyError::from(error).into()))?;
         let read = if self.bytes { npy::read_bytes_too } else { npy::read };
@@ -357,13 +367,16 @@ impl Classifier {
         self.adopt(tensor).map_err(failed)
     }
 
-    fn adopt(&self, tensor: ArrayD<f32>) -> Result<Prepared, TensorProblem> {
+    fn adopt(&self, tensor: ArrayD<f32>) -> Result<ArrayD<f32>, TensorProblem> {
         let expected = self.settings.shape();
         let found = tensor.shape().to_vec();
-        let mut strange = tensor.indexed_iter().filter(|(_, value)| !value.is_finite());
-        if let Some((index, value)) = strange.next() {
-            let index = index.slice().to_vec();
-            return Err(TensorProblem::NotFinite { index, value: *value, others: strange.count() });
+        // Looking through a slice is quick, unlike an iterator that knows where it is.
+        if !tensor.as_slice().is_some_and(|values| values.iter().all(|value| value.is_finite())) {
+            let mut strange = tensor.indexed_iter().filter(|(_, value)| !value.is_finite());
+            if let Some((index, value)) = strange.next() {
+                let index = index.slice().to_vec();
+                return Err(TensorProblem::NotFinite { index, value: *value, others: strange.count() });
+            }
         }
         let mut tensor = if tensor.ndim() == 3 { tensor.insert_axis(Axis(0)) } else { tensor };
         if let Some(front) = self.front.as_ref().filter(|front| front.takes(tensor.shape())) {
@@ -379,9 +392,7 @@ impl Classifier {
             let open = self.settings.input_size.origin != Origin::Graph;
             return Err(TensorProblem::Shape { found, expected: expected.to_vec(), open });
         }
-        let seen = self.settings.see(tensor.view());
-        let crop = CropGeometry::whole(seen.dimensions());
-        Ok(Prepared { tensor, crop, seen })
+        Ok(tensor)
     }
 }
 
