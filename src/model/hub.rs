@@ -156,6 +156,15 @@ mod tests {
     }
 
     #[test]
+    fn the_kind_of_problem_says_what_the_scores_are() {
+        let activation = |kind| config(&json!({"problem_type": kind})).activation;
+        assert_eq!(activation("single_label_classification"), Some(OutputActivation::Softmax));
+        assert_eq!(activation("multi_label_classification"), Some(OutputActivation::Sigmoid));
+        assert_eq!(activation("regression"), Some(OutputActivation::None));
+        assert_eq!(config(&json!({"problem_type": null})).activation, None);
+    }
+
+    #[test]
     fn id2label_counts_unless_it_was_made_up() {
         let says = config(&json!({"id2label": {"0": "cat", "1": "dog"}}));
         assert_eq!(says.labels, Some(LabelSource::Names(vec!["cat".into(), "dog".into()])));

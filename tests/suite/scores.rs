@@ -212,6 +212,13 @@ fn what_is_no_score_of_a_class_is_refused_with_the_reason() {
 fn a_vector_of_length_one_is_announced_as_an_embedding() {
     assert!(load("unit-length").notices().join("\n").contains("embedding"));
     assert!(!load("plain").notices().join("\n").contains("embedding"));
+    let named = load_with("plain", &Overrides { output: Some("features".into()), ..Overrides::default() }).unwrap();
+    assert!(named.notices().join("\n").contains("called like an embedding"));
+}
+
+#[test]
+fn as_many_outputs_as_inputs_are_no_classes() {
+    assert!(load("as-many-as-inputs").notices().join("\n").contains("autoencoder"));
 }
 
 /// A tensor on disk that is 0.5 everywhere.
