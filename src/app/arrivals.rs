@@ -73,7 +73,7 @@ impl State {
             }
             Report::Surveyed(image, layer, peaks) => self.surveyed(image, layer, peaks),
             Report::Exported(Ok(files)) => {
-                self.notice = Some(Notice::Done(format!("wrote {}", listed(&files))));
+                self.notice = Some(Notice::File("wrote", listed(&files)));
             }
             Report::Exported(Err(reason)) => self.notice = Some(Notice::Failed(escape(&reason).into_owned())),
         }

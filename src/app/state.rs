@@ -212,6 +212,8 @@ pub enum Mode {
 pub enum Notice {
     /// Something went as asked.
     Done(String),
+    /// What was done with a file, and its path, of which the end counts.
+    File(&'static str, String),
     /// Something did not.
     Failed(String),
 }

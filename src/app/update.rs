@@ -225,7 +225,7 @@ impl State {
     fn copy_path(&mut self) -> Vec<Effect> {
         let Some(entry) = self.current_entry() else { return Vec::new() };
         let path = entry.path.to_string_lossy().into_owned();
-        self.notice = Some(Notice::Done(format!("copied {}", escape(&path))));
+        self.notice = Some(Notice::File("copied", escape(&path).into_owned()));
         vec![Effect::Copy(path)]
     }
 

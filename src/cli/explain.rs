@@ -216,7 +216,7 @@ impl Job<'_> {
         let labels = self.classifier.labels();
         let layer = (!attribution.layers.is_empty()).then(|| attribution.layers.join(","));
         let Request { seed, tolerance, .. } = request;
-        let decoding = format!("{:?}", self.common.decoding());
+        let decoding = self.common.decoding().to_string();
         let raw = self.args.raw;
         let circumstances = Circumstances { method, values, seed, tolerance, raw, decoding: &decoding };
         let identity = Identity::of_map(&entry.path, self.classifier, request.target, layer.as_deref(), &circumstances);

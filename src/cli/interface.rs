@@ -127,7 +127,7 @@ fn loader(common: &CommonArgs, tolerance: Option<f64>, images: Vec<PathBuf>) -> 
     let source = ModelSource::from(common.model.as_path());
     let (overrides, threads, seed) = (common.overrides(), common.threads(), common.seed);
     let truth = common.truth().map(Path::to_path_buf);
-    let decoding = format!("{:?}", common.decoding());
+    let decoding = common.decoding().to_string();
     Box::new(move || {
         let mut classifier = Classifier::load(&source, &overrides)?.fitted(&overrides, &images)?;
         classifier.guess_labels(&images);

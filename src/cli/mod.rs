@@ -21,7 +21,7 @@ use std::process::ExitCode;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use anyhow::{Context, bail};
-use clap::{CommandFactory, Parser};
+use clap::CommandFactory;
 
 use self::args::{Cli, Command};
 use self::output::{Output, ReaderGone};
@@ -43,7 +43,7 @@ enum Ending {
 
 /// Runs the program with the arguments of the process.
 pub fn run() -> ExitCode {
-    match dispatch(Cli::parse()) {
+    match dispatch(Cli::from_process()) {
         Ok(Ending::Done) => ExitCode::SUCCESS,
         Ok(Ending::SomeFailed) => SOME_FAILED.into(),
         Ok(Ending::Interrupted) => INTERRUPTED.into(),

@@ -4,6 +4,26 @@ use std::io::{self, Write};
 
 use anyhow::Context;
 
+/// Columns of a small terminal.
+const WIDTH: usize = 80;
+
+/// Text after `first`, in lines of less than 80 columns that begin below the text's beginning.
+pub(super) fn wrapped(first: &str, text: &str) -> Vec<String> {
+    let indent = first.chars().count();
+    let mut lines = vec![first.to_owned()];
+    for word in text.split_whitespace() {
+        let used = lines.last().map_or(0, |line| line.chars().count());
+        if used > indent && used + 1 + word.chars().count() >= WIDTH {
+            lines.push(" ".repeat(indent));
+        }
+        if let Some(line) = lines.last_mut() {
+            line.push_str(if line.chars().count() > indent { " " } else { "" });
+            line.push_str(word);
+        }
+    }
+    lines
+}
+
 /// Standard output, buffered by line.
 pub(super) struct Output(io::BufWriter<io::Stdout>);
 

@@ -39,7 +39,7 @@ pub struct Circumstances<'a> {
     pub tolerance: Option<f64>,
     /// Whether the map before post-processing is written.
     pub raw: bool,
-    /// How pictures are decoded, in any words.
+    /// How pictures are decoded, in words that are the same for the same pixels.
     pub decoding: &'a str,
 }
 
@@ -54,12 +54,16 @@ impl Identity {
     ) -> Identity {
         let Circumstances { method, values, seed, tolerance, raw, decoding } = circumstances;
         let value = |param: &super::Param| values.get(param.name).cloned().unwrap_or_else(|| param.default_value());
-        let params: Vec<String> = method.params().map(|param| format!("{}={}", param.name, value(param))).collect();
-        let settings: Vec<String> =
-            classifier.settings().rows().iter().map(|(name, value, _)| format!("{name}={value}")).collect();
-        let output = &classifier.output().name;
-        let rest = format!("{} {params:?} {seed} {tolerance:?} {raw} {decoding} {settings:?} {output}", method.name);
-        Identity::new(image, classifier.source(), &format!("{target:?}"), layer.unwrap_or_default(), &rest)
+        let params = method.params().map(|param| format!("{}={}", param.name, value(param)));
+        let settings = classifier.settings().rows().into_iter().map(|(name, value, _)| format!("{name}={value}"));
+        let output = classifier.output();
+        let tolerance = tolerance.map_or_else(|| "none".to_owned(), |tolerance| tolerance.to_string());
+        let rest = [
+            format!("{} seed={seed} tolerance={tolerance} raw={raw} {decoding}", method.name),
+            format!("output={} activation={}", output.name, output.activation.value),
+        ];
+        let rest: Vec<String> = rest.into_iter().chain(params).chain(settings).collect();
+        Identity::new(image, classifier.source(), &target.to_string(), layer.unwrap_or_default(), &rest.join("\n"))
     }
 
     /// The identity of a picture of an image that shows `what` of a layer.

@@ -157,6 +157,11 @@ impl Truths {
         asked.numbered.entry(parent.to_path_buf()).or_insert_with(read).clone()
     }
 
+    /// The file that says the classes of images, where there is one.
+    pub fn file(&self) -> Option<&Path> {
+        self.file.as_ref().map(TruthFile::path)
+    }
+
     /// Whether any image that was asked about is of a known class.
     pub fn knows_any(&self) -> bool {
         self.asked.lock().unwrap_or_else(PoisonError::into_inner).known > 0

@@ -21,6 +21,8 @@ pub(super) struct Decision {
     pub(super) scoring: Scoring,
     /// Who decided the activation.
     pub(super) origin: Origin,
+    /// Who decided the threshold.
+    pub(super) threshold: Origin,
     /// Which tensor holds the raw scores.
     pub(super) raw: Raw,
     /// Whether the graph gives one score, of which two classes are made.
@@ -31,7 +33,7 @@ pub(super) struct Decision {
 
 impl Decision {
     fn new(scoring: Scoring, origin: Origin, raw: Raw) -> Decision {
-        Decision { scoring, origin, raw, single: false, logarithms: false }
+        Decision { scoring, origin, threshold: Origin::Guess, raw, single: false, logarithms: false }
     }
 
     /// The values of a run are probabilities, whatever made them: shown as they are, their logarithm explained.
@@ -117,8 +119,8 @@ pub(super) fn decide(graph: &Graph, sources: &[Source]) -> Result<Decision, Mode
         }
         _ => {}
     }
-    if let Some(Setting { value, .. }) = super::decide::first(sources, |says| says.threshold) {
-        decision.scoring.threshold = value;
+    if let Some(Setting { value, origin }) = super::decide::first(sources, |says| says.threshold) {
+        (decision.scoring.threshold, decision.threshold) = (value, origin);
     }
     Ok(decision)
 }

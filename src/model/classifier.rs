@@ -47,7 +47,7 @@ pub struct Classifier {
 }
 
 /// The output that holds the scores.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Output {
     /// The name of the tensor, safe to show.
     pub name: String,
@@ -55,6 +55,8 @@ pub struct Output {
     pub logits: String,
     /// What makes probabilities of them, and who says so.
     pub activation: Setting<OutputActivation>,
+    /// From which probability on a class is said, and who says so; none where one class excludes the others.
+    pub threshold: Option<Setting<f32>>,
     /// Who chose it: a flag, the sidecar, or the graph.
     pub origin: Origin,
     /// The other outputs, with their shapes.
@@ -276,6 +278,8 @@ impl Classifier {
                 logits: escape(if decision.raw == Raw::Output { &output.name } else { &output.logits }).into_owned(),
                 name: escape(&output.name).into_owned(),
                 activation: Setting { value: decision.scoring.activation, origin: decision.origin.clone() },
+                threshold: (!decision.scoring.exclusive)
+                    .then(|| Setting { value: decision.scoring.threshold, origin: decision.threshold.clone() }),
                 origin: asked.map_or(Origin::Graph, |asked| asked.origin),
                 others,
             },

@@ -139,8 +139,7 @@ pub(super) fn contradiction(settings: &Settings, opening: &Opening) -> Option<St
     let by = if settings.mean.origin == Origin::Graph { &settings.range.origin } else { &settings.mean.origin };
     (!same).then(|| {
         format!(
-            "the graph scales its input itself and seems to expect pixels of {wanted}, but {by} says otherwise, and is \
-             obeyed: see `seewhy model`"
+            "the graph scales its input itself and seems to expect pixels of {wanted}; {by} says otherwise, and is obeyed"
         )
     })
 }

@@ -26,14 +26,14 @@ pub(super) fn about(
     }
     if decision.origin == Origin::Values {
         doubts.push(
-            "its outputs are probabilities already, by the values of a first run: they are shown as they are, and their \
-             logarithm is explained (--activation says otherwise)"
+            "the outputs look like probabilities: they are shown as they are, their logarithm is explained, unless \
+             --activation says otherwise"
                 .to_owned(),
         );
     }
     if decision.single && is_guess {
         doubts.push(
-            "its output is a single score, taken for that of yes against no before a sigmoid; a regression looks the same"
+            "a single score is taken for that of yes against no, before a sigmoid; a regression looks the same"
                 .to_owned(),
         );
     }
@@ -44,12 +44,11 @@ pub(super) fn about(
         let sides: usize = network.input_shape().iter().product();
         if looks == Looks::UnitVector {
             doubts.push(format!(
-                "its {classes} outputs are a vector of length 1: an embedding rather than scores of classes? Explanations of \
-                 a class mean little then"
+                "the {classes} outputs are a vector of length 1: an embedding rather than scores of classes?"
             ));
         } else if labels.is_empty() && FEATURES.iter().any(|word| name.contains(word)) {
             doubts.push(format!(
-                "its output {:?} is called like an embedding: the {classes} values are taken for scores of classes",
+                "the output {:?} is called like an embedding; its {classes} values are taken for scores of classes",
                 output.name
             ));
         } else if labels.is_empty() && classes == sides {

@@ -365,7 +365,8 @@ impl Settings {
         if guesses.is_empty() {
             return vec![];
         }
-        vec![format!("nothing says how images are prepared; {} guessed: see `seewhy model`", guesses.join(", "))]
+        let verb = if guesses.len() == 1 { "is" } else { "are" };
+        vec![format!("{} {verb} a guess", guesses.join(", "))]
     }
 
     /// Height and width of a tensor of this shape, with a batch of 1 or none, if its channels are the input's.

@@ -1,5 +1,7 @@
 //! What is explained: the score of a class, or of one class against another.
 
+use std::fmt;
+
 use thiserror::Error;
 
 use super::scores::Scores;
@@ -36,6 +38,18 @@ pub enum TargetError {
         /// How many classes the model has.
         classes: usize,
     },
+}
+
+/// As `--target` takes it.
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Target::Top(rank) => write!(f, "top:{}", rank + 1),
+            Target::Class(class) => write!(f, "{class}"),
+            Target::Contrast(class, other) => write!(f, "{class}-{other}"),
+            Target::Probability(class) => write!(f, "p:{class}"),
+        }
+    }
 }
 
 impl Target {

@@ -1,5 +1,6 @@
 //! What a person may decide about how a file becomes pixels.
 
+use std::fmt;
 use std::str::FromStr;
 
 /// How files become pixels, where there is more than one way.
@@ -43,6 +44,27 @@ pub enum Exif {
     Ignore,
 }
 
+/// The same for the same pixels, whether somebody says what is the default or nobody does.
+impl fmt::Display for DecodeOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let alpha = match self.alpha {
+            None | Some(Alpha::White) => "white",
+            Some(Alpha::Black) => "black",
+            Some(Alpha::Drop) => "drop",
+        };
+        let depth = match self.depth {
+            None => "all".to_owned(),
+            Some(Depth::Bits(bits)) => bits.to_string(),
+            Some(Depth::Auto) => "auto".to_owned(),
+        };
+        let exif = match self.exif {
+            Exif::Apply => "apply",
+            Exif::Ignore => "ignore",
+        };
+        write!(f, "alpha={alpha} depth={depth} exif={exif}")
+    }
+}
+
 impl FromStr for Alpha {
     type Err = String;
 
@@ -78,6 +100,26 @@ impl FromStr for Exif {
             "apply" => Ok(Exif::Apply),
             "ignore" => Ok(Exif::Ignore),
             _ => Err(format!("{text:?} is no way to treat EXIF orientations; write apply or ignore")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_default_that_is_said_changes_nothing() {
+        let said = DecodeOptions { alpha: Some(Alpha::White), depth: None, exif: Exif::Apply };
+        assert_eq!(said.to_string(), DecodeOptions::default().to_string());
+        let others = [
+            DecodeOptions { alpha: Some(Alpha::Drop), ..said },
+            DecodeOptions { depth: Some(Depth::Bits(12)), ..said },
+            DecodeOptions { depth: Some(Depth::Auto), ..said },
+            DecodeOptions { exif: Exif::Ignore, ..said },
+        ];
+        for other in others {
+            assert_ne!(other.to_string(), said.to_string());
         }
     }
 }

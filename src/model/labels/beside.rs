@@ -1,6 +1,6 @@
 //! Lists of names that lie beside a model without being named by anything.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::list::List;
 use super::read;
@@ -23,6 +23,7 @@ pub(super) struct Beside {
 /// Looks for a list of names with one for each class: called like the model, or by one of the usual names.
 pub(super) fn find(files: &Files, classes: usize, offset: i64) -> Beside {
     let mut beside = Beside::default();
+    let mut misfits = vec![];
     let own = files.onnx.file_stem().map(|stem| stem.to_string_lossy().into_owned());
     let usual = STEMS.into_iter().map(|stem| (stem.to_owned(), false));
     let stems = own.map(|stem| (stem, true)).into_iter().chain(usual);
@@ -40,20 +41,20 @@ pub(super) fn find(files: &Files, classes: usize, offset: i64) -> Beside {
                 }
                 Some(_) => {}
             },
-            Ok(Err(message)) => beside.notices.push(format!("{shown} is not taken: {message}")),
+            Ok(Err(message)) => misfits.push(format!("{shown} is not taken: {message}")),
             // What has the model's name may be anything; what is called `labels.txt` is not.
             Err(_) if is_own => {}
-            Err(error) => beside.notices.push(format!("not taken: {error}")),
+            Err(error) => misfits.push(format!("not taken: {error}")),
         }
     }
-    if beside.found.is_some() {
+    match &beside.found {
         // Who has the right list does not care which others there are.
-        beside.notices.retain(|notice| !notice.contains("not taken"));
-    }
-    if let Some((path, list)) = &beside.found {
-        let understood = list.notice.as_ref().map(|notice| format!("; {notice}")).unwrap_or_default();
-        let shown = Escaped::from(path.as_path());
-        beside.notices.insert(0, format!("the classes are named by {shown}, which lies beside the model{understood}"));
+        Some((path, list)) => {
+            let understood = list.notice.as_ref().map(|notice| format!("; {notice}")).unwrap_or_default();
+            let name = Escaped::from(Path::new(path.file_name().unwrap_or_default()));
+            beside.notices.insert(0, format!("the classes are named by {name} beside the model{understood}"));
+        }
+        None => beside.notices = misfits,
     }
     beside
 }

@@ -88,8 +88,8 @@ pub(in crate::model) fn guess_from_folders(roots: &[PathBuf], classes: usize) ->
     let shown = Escaped::from(folder.as_path());
     let numbered = folders::numbered(&names).map(|notice| format!("; {notice}")).unwrap_or_default();
     let notice = format!(
-        "nothing names the classes; the {classes} folders of {shown} in the order of their names are taken for them, a \
-         guess{numbered}: --labels-from {shown} confirms it, --labels FILE says otherwise"
+        "the classes are named after the {classes} folders of {shown}, sorted, a guess{numbered}: --labels-from {shown} \
+         confirms it"
     );
     let list = List::from(names).checked(classes, 0, "folder").ok()?;
     let labels = Labels::new(list.names, list.folders, classes);

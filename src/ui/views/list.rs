@@ -113,7 +113,8 @@ fn sign(entry: &Entry, theme: Theme) -> (&'static str, Style) {
     }
 }
 
-/// What the model says, after what is true where that differs, in `room` cells; and how sure it is.
+/// What the model says, after what is true where that differs, in `room` cells; and how sure it is. Where an image may be of
+/// several classes, only what differs: `-cat +dog` is a cat that is missed and a dog that is said.
 fn words(entry: &Entry, state: &State, room: usize) -> (String, Option<f32>) {
     match &entry.outcome {
         Outcome::Classified(answer) => {
@@ -126,7 +127,14 @@ fn words(entry: &Entry, state: &State, room: usize) -> (String, Option<f32>) {
             };
             let said = names(&answer.said);
             let text = match entry.truth.as_ref().filter(|_| entry.is_right() == Some(false)) {
-                Some(truth) => mistake(&names(truth.indices()), &said, room),
+                Some(truth) if answer.exclusive => mistake(&names(truth.indices()), &said, room),
+                Some(truth) => {
+                    let missed = truth.indices().iter().filter(|class| !answer.said.contains(class));
+                    let missed = missed.map(|class| format!("-{}", model.short_label(*class)));
+                    let added = answer.said.iter().filter(|class| !truth.contains(**class));
+                    let added = added.map(|class| format!("+{}", model.short_label(*class)));
+                    missed.chain(added).collect::<Vec<_>>().join(" ")
+                }
                 None => said,
             };
             (text, Some(best.probability))

@@ -167,12 +167,27 @@ fn words(area: Rect, state: &State, map: Option<&MapKey>) -> Vec<(String, bool)>
     }
     let notices = state.model.iter().flat_map(|model| &model.notices);
     warnings.extend(notices.chain(&state.truth_notices).map(String::as_str));
-    for warning in warnings {
-        for (row, line) in wrap(warning, width).into_iter().enumerate() {
-            lines.push((format!(" {} {line}", if row == 0 { "!" } else { " " }), true));
+    let room = usize::from(area.height.saturating_sub(SMALLEST)).min(usize::from(area.height / WORDS_SHARE));
+    lines.truncate(room);
+    lines.extend(whole(&warnings, width, room - lines.len()).into_iter().map(|line| (line, true)));
+    lines
+}
+
+/// Warnings in at most `room` lines: as many as are there with all their words, and how many are not.
+fn whole(warnings: &[&str], width: usize, room: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (index, warning) in warnings.iter().enumerate() {
+        let wrapped = wrap(warning, width);
+        let is_last = index + 1 == warnings.len();
+        if lines.len() + wrapped.len() + usize::from(!is_last) > room {
+            let more = format!(" ! {} more: a larger window says them", warnings.len() - index);
+            lines.extend((lines.len() < room).then_some(more));
+            break;
         }
+        lines.extend(
+            wrapped.into_iter().zip(0..).map(|(line, row)| format!(" {} {line}", if row == 0 { "!" } else { " " })),
+        );
     }
-    lines.truncate(usize::from(area.height.saturating_sub(SMALLEST)).min(usize::from(area.height / WORDS_SHARE)));
     lines
 }
 

@@ -4,12 +4,12 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::Span;
 
-use crate::app::{Notice, Sign, State, Target};
+use crate::app::{Notice, Outcome, Sign, State, Target};
 use crate::raster::Colormap;
 use crate::ui::Theme;
 use crate::ui::canvas::{Canvas, rgb};
 use crate::ui::views::strip::short;
-use crate::ui::words::{Piece, cut, duration, number, piece, spread};
+use crate::ui::words::{Piece, cut, cut_start, duration, number, piece, spread};
 
 /// Cells of the colour bar, on a narrow screen and on others.
 const BAR: (usize, usize) = (4, 12);
@@ -24,6 +24,10 @@ pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, area: Rect, state: &State, th
     let help = piece(1, Span::styled("? help", theme.quiet()));
     let left = match &state.notice {
         Some(Notice::Done(text)) => vec![piece(0, Span::styled(cut(text, width.saturating_sub(8)), theme.right()))],
+        Some(Notice::File(done, path)) => {
+            let path = cut_start(path, width.saturating_sub(done.len() + 9));
+            vec![piece(0, Span::styled(format!("{done} {path}"), theme.right()))]
+        }
         Some(Notice::Failed(text)) => {
             vec![piece(0, Span::styled(cut(&format!("! {text}"), width.saturating_sub(8)), theme.warning()))]
         }
@@ -110,6 +114,9 @@ fn channel<'a>(state: &State, width: usize, theme: Theme) -> Vec<Piece<'a>> {
 /// `grad-cam of 1 goose`
 fn what(state: &State) -> Option<String> {
     let model = state.model.as_deref()?;
+    if matches!(state.current_entry()?.outcome, Outcome::Failed(_)) {
+        return None;
+    }
     let method = state.selection.method;
     let key = state.map_key(state.current()?);
     Some(match (state.selection.target, key.map(|key| key.target)) {

@@ -29,14 +29,19 @@ pub(in crate::ui) struct Row {
 }
 
 pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, areas: &Areas, state: &State, theme: Theme) {
-    canvas.line(areas.why_title, Span::styled(" why", theme.quiet()));
+    let said_from = state.current().and_then(|image| said_from(state, image));
+    let title = said_from.map_or(" why".to_owned(), |least| format!(" why  said from {} on", percent(least).trim()));
+    canvas.line(areas.why_title, Span::styled(title, theme.quiet()));
     let Some((image, model)) = state.current().zip(state.model.as_deref()) else { return };
     let rows = rows(state, image, usize::from(areas.why.height));
     let width = usize::from(areas.why.width);
     let label_width = (width * 2 / 5).clamp(11, 26);
     for (index, row) in rows.into_iter().enumerate() {
-        let (emphasis, bar) =
-            if row.is_target { (theme.strong(), theme.accent_bar()) } else { (Style::new(), theme.quiet()) };
+        let (emphasis, bar) = if row.is_target {
+            (theme.strong(), theme.accent_bar())
+        } else {
+            (unless_said(&row, said_from, theme), theme.quiet())
+        };
         let marker = if row.is_target { "▸" } else { " " };
         let rank = row.rank.map_or("t".to_owned(), |rank| (rank + 1).to_string());
         let share = row.probability.map_or_else(|| "      …".to_owned(), percent);
@@ -53,6 +58,18 @@ pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, areas: &Areas, state: &State,
             ]),
         );
     }
+}
+
+/// From which probability on a class is said, where several may be.
+fn said_from(state: &State, image: ImageId) -> Option<f32> {
+    let scoring = state.predictions.get(&image)?.logits.scoring();
+    (!scoring.exclusive).then_some(scoring.threshold)
+}
+
+/// What is not said is less to the eye.
+fn unless_said(row: &Row, said_from: Option<f32>, theme: Theme) -> Style {
+    let is_said = said_from.is_none_or(|least| row.probability.is_some_and(|probability| probability >= least));
+    if is_said { Style::new() } else { theme.quiet() }
 }
 
 /// The best classes, and the target where it is none of them: never more than `room`.

@@ -99,12 +99,10 @@ fn told(trouble: Trouble) -> String {
     let percent = |share: f32| (100.0 * share).round();
     match trouble {
         Trouble::Ended(Some(share)) => format!(
-            "the JPEG file ends early, it is incomplete: the last {} % of the picture are missing and were filled in",
+            "the JPEG file ends early: the last {} % of the picture are missing and filled in",
             percent(1.0 - share).max(1.0)
         ),
-        Trouble::Ended(None) => {
-            "the JPEG file ends early, it is incomplete: what is missing of the picture was filled in".to_owned()
-        }
+        Trouble::Ended(None) => "the JPEG file ends early: what is missing of the picture is filled in".to_owned(),
         Trouble::Damaged(Some(share)) => {
             format!("the JPEG file is damaged: the picture may be wrong below {} % of its height", percent(share))
         }

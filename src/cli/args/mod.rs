@@ -1,16 +1,17 @@
 //! The command line's words. Names are a contract: scripts rely on them.
 
+mod common;
+
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::builder::PossibleValuesParser;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 
+pub(super) use self::common::CommonArgs;
+use super::output::wrapped;
 use crate::evidence::MEASURES;
 use crate::explain::{METHODS, Param};
-use crate::gallery::{Alpha, DecodeOptions, Depth, Exif};
-use crate::model::{ChannelOrder, LabelSource, Layout, OutputActivation, Overrides, Range, Resize, Size};
-use crate::raster::resize::Filter;
 
 /// See why an image classifier said so, without leaving the terminal.
 #[derive(Debug, Parser)]
@@ -21,8 +22,8 @@ use crate::raster::resize::Filter;
     max_term_width = 100,
     after_help = "\
 Examples:
-  seewhy demo                                    look around with the bundled model and pictures
-  seewhy val/ --model net.onnx                   walk through a folder of images
+  seewhy demo                     look around with the bundled model and pictures
+  seewhy val/ --model net.onnx    walk through a folder of images
   find . -name '*.jpg' -print0 | seewhy - --model net.onnx
   seewhy classify val/ --model net.onnx --format csv
   seewhy explain cat.jpg --method grad-cam --target tabby --out maps/"
@@ -38,6 +39,31 @@ pub(super) struct Cli {
     pub(super) screen: ScreenArgs,
     #[command(flatten)]
     pub(super) common: CommonArgs,
+}
+
+impl Cli {
+    /// The arguments of the process. What is wrong with them ends it, and so does help.
+    pub(super) fn from_process() -> Cli {
+        let matches = with_help_that_matters().get_matches();
+        Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    }
+}
+
+/// Commands that have nothing to do with a model: its options are taken, so that an alias may hold them, but not listed.
+const WITHOUT_MODEL: [&str; 4] = ["doctor", "marks", "completions", "man"];
+
+fn with_help_that_matters() -> clap::Command {
+    let mut command = Cli::command();
+    // Only then have commands the options that all take.
+    command.build();
+    WITHOUT_MODEL.into_iter().fold(command, |command, name| {
+        command.mut_subcommand(name, |command| {
+            command.mut_args(|arg| {
+                let is_hidden = arg.is_global_set() && arg.get_id() != "log";
+                if is_hidden { arg.hide(true) } else { arg }
+            })
+        })
+    })
 }
 
 #[derive(Debug, Subcommand)]
@@ -125,141 +151,6 @@ pub(super) struct ScreenArgs {
     pub(super) marks: Option<PathBuf>,
 }
 
-/// Options that every command takes.
-#[derive(Debug, Args)]
-pub(super) struct CommonArgs {
-    /// ONNX file, a folder as Hugging Face or timm write it, or `builtin`
-    #[arg(long, global = true, env = "SEEWHY_MODEL", default_value = "builtin", value_name = "FILE|DIR|builtin")]
-    pub(super) model: PathBuf,
-    #[command(flatten)]
-    names: NameArgs,
-    /// Input size in pixels
-    #[arg(long, global = true, value_name = "WxH", help_heading = "Preprocessing")]
-    input_size: Option<Size>,
-    /// To what pixels are scaled, before mean and deviation if those are given: 0..1, 0..255 or -1..1
-    #[arg(long, global = true, value_name = "FROM..TO", allow_hyphen_values = true, help_heading = "Preprocessing")]
-    range: Option<Range>,
-    /// Mean subtracted from the values of that range: one number or one per channel
-    #[arg(
-        long,
-        global = true,
-        value_name = "R,G,B",
-        value_delimiter = ',',
-        allow_hyphen_values = true,
-        help_heading = "Preprocessing"
-    )]
-    mean: Option<Vec<f32>>,
-    /// Standard deviation to divide by: one number or one per channel
-    #[arg(long, global = true, value_name = "R,G,B", value_delimiter = ',', help_heading = "Preprocessing")]
-    std: Option<Vec<f32>>,
-    /// How an image is brought to size: shortest:N, squash, letterbox, inside:WxH, cover:WxH, centre:KEPT/OF or none
-    #[arg(long, global = true, value_name = "HOW", help_heading = "Preprocessing")]
-    resize: Option<Resize>,
-    /// Centre crop after resizing
-    #[arg(long, global = true, value_name = "WxH", help_heading = "Preprocessing")]
-    crop: Option<Size>,
-    /// Kernel of the resize: bilinear, bicubic, lanczos or nearest
-    #[arg(long, global = true, value_name = "KERNEL", help_heading = "Preprocessing")]
-    interpolation: Option<Filter>,
-    /// Channel order: rgb or bgr
-    #[arg(long, global = true, value_name = "ORDER", help_heading = "Preprocessing")]
-    channel_order: Option<ChannelOrder>,
-    /// Axis order: nchw or nhwc
-    #[arg(long, global = true, value_name = "LAYOUT", help_heading = "Preprocessing")]
-    layout: Option<Layout>,
-    /// Transparent pixels: laid on white or black, or drop, to keep their colour as Pillow does [default: white, and a warning]
-    #[arg(long, global = true, value_name = "HOW", help_heading = "Pictures")]
-    alpha: Option<Alpha>,
-    /// Bits that deep images (16-bit, float) use: 8, 10, 12, 14, 16, or auto for the fewest that
-    /// hold each [default: all, and a warning where few are used]
-    #[arg(long, global = true, value_name = "BITS", help_heading = "Pictures")]
-    depth: Option<Depth>,
-    /// The orientation that a camera noted: apply or ignore [default: apply]
-    #[arg(long, global = true, value_name = "HOW", help_heading = "Pictures")]
-    exif: Option<Exif>,
-    /// The output that holds the class scores
-    #[arg(long, global = true, value_name = "NAME")]
-    output: Option<String>,
-    /// What makes probabilities of the scores: softmax, sigmoid or none
-    #[arg(long, global = true, value_name = "HOW")]
-    activation: Option<OutputActivation>,
-    /// From which probability on a class is said, where an image may have several [default: 0.5]
-    #[arg(long, global = true, value_name = "P", value_parser = probability, allow_hyphen_values = true)]
-    threshold: Option<f32>,
-    /// Seed of the random numbers
-    #[arg(long, global = true, default_value_t = 0, value_name = "N")]
-    pub(super) seed: u64,
-    /// How many threads work [default: all cores]
-    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
-    threads: Option<u16>,
-    /// How many of the best classes to report
-    #[arg(long, global = true, default_value_t = 5, value_name = "K", value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    pub(super) top: u32,
-    /// Say more: every layer (`model`), how many images are right (`classify`)
-    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
-    pub(super) verbose: u8,
-    /// Append the messages of standard error to a file, too
-    #[arg(long, global = true, value_name = "FILE")]
-    pub(super) log: Option<PathBuf>,
-}
-
-/// What classes are called, and of which class images are.
-#[derive(Debug, Args)]
-struct NameArgs {
-    /// Class names: lines, CSV, JSON, YAML, pbtxt or a Python list; an index in it is obeyed
-    #[arg(long, global = true, value_name = "FILE", help_heading = "Classes")]
-    labels: Option<PathBuf>,
-    /// Class names: those of the folders in this one, sorted, as torchvision's ImageFolder and Keras number them
-    #[arg(long, global = true, value_name = "DIR", conflicts_with = "labels", help_heading = "Classes")]
-    labels_from: Option<PathBuf>,
-    /// Name i is that of output i + N: 1 where the model has a background class first that the names lack, -1 where the
-    /// names have it and the model lacks it
-    #[arg(long, global = true, value_name = "N", allow_hyphen_values = true, help_heading = "Classes")]
-    labels_offset: Option<i64>,
-    /// The true classes of images: CSV, JSON lines, or a path and a class a line; the class by name, folder or index,
-    /// several as a+b [default: the folders that images are in]
-    #[arg(long, global = true, value_name = "FILE", help_heading = "Classes")]
-    truth: Option<PathBuf>,
-}
-
-impl CommonArgs {
-    /// The settings given as flags.
-    pub(super) fn overrides(&self) -> Overrides {
-        Overrides {
-            input_size: self.input_size,
-            resize: self.resize,
-            crop: self.crop,
-            interpolation: self.interpolation,
-            range: self.range,
-            mean: self.mean.clone(),
-            std: self.std.clone(),
-            channel_order: self.channel_order,
-            layout: self.layout,
-            labels: self.names.labels.clone().or(self.names.labels_from.clone()).map(LabelSource::File),
-            labels_offset: self.names.labels_offset,
-            output: self.output.clone(),
-            activation: self.activation,
-            threshold: self.threshold,
-            ..Overrides::default()
-        }
-    }
-
-    /// How files become pixels.
-    pub(super) fn decoding(&self) -> DecodeOptions {
-        DecodeOptions { alpha: self.alpha, depth: self.depth, exif: self.exif.unwrap_or_default() }
-    }
-
-    /// The file that says the classes of images.
-    pub(super) fn truth(&self) -> Option<&Path> {
-        self.names.truth.as_deref()
-    }
-
-    /// How many threads to use.
-    pub(super) fn threads(&self) -> usize {
-        self.threads.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from)
-    }
-}
-
 /// How `classify` and `evaluate` print.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum TableFormat {
@@ -323,8 +214,8 @@ pub(super) struct ExplainArgs {
     /// Folder for the files, made where it is missing; without it, only the lines are printed
     #[arg(long, value_name = "DIR")]
     pub(super) out: Option<PathBuf>,
-    /// Where a file is there already, that is an error; without this, files of the same request are replaced, and others
-    /// stay: the new ones get longer names
+    /// Fail where a file is there already; without this, files of the same request are replaced, and others stay: the new
+    /// ones get longer names
     #[arg(long, requires = "out")]
     pub(super) no_clobber: bool,
     /// Files to write, separated by commas [default: png,npy when --out is given]
@@ -401,32 +292,9 @@ fn parameters() -> String {
         let takes = METHODS.iter().filter(|method| method.params().any(|other| other == param));
         let names: Vec<&str> = takes.map(|method| method.name).collect();
         lines.extend([String::new(), format!("  {}={}", param.name, param.default_value())]);
-        lines.extend(wrapped(&format!("{}; {}. For {}", param.help, param.domain(), names.join(", "))));
+        lines.extend(wrapped("      ", &format!("{}; {}. For {}", param.help, param.domain(), names.join(", "))));
     }
     lines.join("\n")
-}
-
-/// Text in indented lines for terminals of 80 columns.
-fn wrapped(text: &str) -> Vec<String> {
-    const WIDTH: usize = 78;
-    const INDENT: &str = "     ";
-    let mut lines = vec![INDENT.to_owned()];
-    for word in text.split_whitespace() {
-        let line = lines.last().map_or(0, |line| line.chars().count());
-        if line + 1 + word.chars().count() > WIDTH {
-            lines.push(INDENT.to_owned());
-        }
-        if let Some(line) = lines.last_mut() {
-            line.push(' ');
-            line.push_str(word);
-        }
-    }
-    lines
-}
-
-fn probability(text: &str) -> Result<f32, String> {
-    let value = text.parse().ok().filter(|value| (0.0..=1.0).contains(value));
-    value.ok_or_else(|| "a probability is a number from 0 to 1".to_owned())
 }
 
 fn share(text: &str) -> Result<f64, String> {
@@ -445,13 +313,24 @@ fn key_value(text: &str) -> Result<(String, String), String> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_command_without_a_model_lists_no_options_of_one_and_takes_them() {
+        for name in WITHOUT_MODEL {
+            let mut command = with_help_that_matters();
+            let help = command.find_subcommand_mut(name).unwrap().render_long_help().to_string();
+            assert!(!help.contains("--mean") && !help.contains("--model") && help.contains("--log"), "{name}: {help}");
+        }
+        let matches =
+            with_help_that_matters().try_get_matches_from(["seewhy", "marks", "--model", "net.onnx"]).unwrap();
+        assert_eq!(Cli::from_arg_matches(&matches).unwrap().common.model, PathBuf::from("net.onnx"));
+        assert!(with_help_that_matters().render_long_help().to_string().contains("--mean"));
     }
 
     #[test]
