@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use tract_onnx::pb::{AttributeProto, GraphProto, NodeProto, TensorProto};
 use tract_onnx::prelude::{Tensor, tract_ndarray::ArrayViewD};
 
+use super::nodes::attribute;
+
 /// Constants are reckoned from each other this many times at most; a broken file may go round in circles.
 const DEEPEST: usize = 16;
 
@@ -30,6 +32,11 @@ impl<'a> Constants<'a> {
         }
     }
 
+    /// The node that makes a tensor.
+    pub(super) fn maker(&self, name: &str) -> Option<&'a NodeProto> {
+        self.nodes.get(name).copied()
+    }
+
     /// The values of a tensor, one after the other; None where they depend on the input.
     pub(super) fn values(&self, name: &str) -> Option<Vec<f64>> {
         self.reckon(name, DEEPEST)
@@ -46,24 +53,33 @@ impl<'a> Constants<'a> {
         })
     }
 
+    /// Whether a tensor does not depend on the input, whatever its values are.
+    pub(super) fn holds(&self, name: &str) -> bool {
+        self.depends_on_nothing(name, DEEPEST)
+    }
+
+    fn depends_on_nothing(&self, name: &str, depth: usize) -> bool {
+        if self.tensors.contains_key(name) {
+            return true;
+        }
+        let Some((node, depth)) = self.nodes.get(name).zip(depth.checked_sub(1)) else { return false };
+        let mut inputs = node.input.iter().filter(|input| !input.is_empty()).peekable();
+        // Without inputs, others than constants are random.
+        let all_hold = inputs.peek().is_some() && inputs.all(|input| self.depends_on_nothing(input, depth));
+        node.op_type == "Constant" || all_hold
+    }
+
     /// Whether a constant has no axes.
     pub(super) fn is_scalar(&self, name: &str) -> bool {
-        if let Some(tensor) = self.tensors.get(name) {
-            return tensor.dims.is_empty();
-        }
-        let node = self.nodes.get(name).filter(|node| node.op_type == "Constant");
-        node.and_then(|node| node.attribute.first()).is_some_and(|value| match value.t.as_ref() {
-            Some(tensor) => tensor.dims.is_empty(),
-            None => matches!(value.name.as_str(), "value_float" | "value_int"),
-        })
+        let is_number = |node: &&NodeProto| ["value_float", "value_int"].iter().any(|it| attribute(node, it).is_some());
+        self.sides(name).is_some_and(<[i64]>::is_empty) || self.nodes.get(name).is_some_and(|node| is_number(node))
     }
 
     /// The sides of a tensor that the graph holds.
     pub(super) fn sides(&self, name: &str) -> Option<&[i64]> {
-        self.tensors.get(name).map(|tensor| tensor.dims.as_slice()).or_else(|| {
-            let node = self.nodes.get(name).filter(|node| node.op_type == "Constant")?;
-            node.attribute.first()?.t.as_ref().map(|tensor| tensor.dims.as_slice())
-        })
+        let held = self.tensors.get(name).copied();
+        let tensor = held.or_else(|| attribute(self.nodes.get(name)?, "value")?.t.as_ref())?;
+        Some(&tensor.dims)
     }
 
     fn reckon(&self, name: &str, depth: usize) -> Option<Vec<f64>> {
@@ -77,6 +93,7 @@ impl<'a> Constants<'a> {
         let both = |f: fn(f64, f64) -> f64| broadcast(&input(0)?, &input(1)?, f);
         match node.op_type.as_str() {
             "Constant" => self.constant(node.attribute.first()?),
+            "Not" => each(|value| f64::from(u8::from(value == 0.0))),
             "Identity" | "Cast" | "CastLike" | "Unsqueeze" | "Squeeze" | "Reshape" | "Flatten" | "Expand"
             | "Transpose" => input(0),
             "Sqrt" => each(f64::sqrt),
@@ -127,9 +144,4 @@ fn broadcast(a: &[f64], b: &[f64], f: fn(f64, f64) -> f64) -> Option<Vec<f64>> {
         (a, b) if a.len() == b.len() => Some(a.iter().zip(b).map(|(a, b)| f(*a, *b)).collect()),
         _ => None,
     }
-}
-
-/// An attribute of a node.
-pub(super) fn attribute<'n>(node: &'n NodeProto, name: &str) -> Option<&'n AttributeProto> {
-    node.attribute.iter().find(|attribute| attribute.name == name)
 }

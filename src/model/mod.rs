@@ -21,6 +21,7 @@ mod hub;
 mod labels;
 mod names;
 mod network;
+mod nodes;
 mod onnx_file;
 mod opening;
 mod operators;

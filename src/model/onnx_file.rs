@@ -15,6 +15,7 @@ use super::constants::Constants;
 use super::error::{MissingOperator, ModelProblem};
 use super::front;
 use super::names::OnnxNode;
+use super::nodes::{self, called, subgraphs};
 use super::opening::{self, Opening};
 use super::operators::onnx;
 use super::output::{self, OutputSpec};
@@ -118,8 +119,7 @@ impl OnnxFile {
             let shape = node.input.get(1).and_then(|shape| constants.values(shape));
             node.op_type == "Reshape" && shape.is_some_and(|shape| shape.first() == Some(&(batch as f64)))
         };
-        let node = self.graph().node.iter().find(fixes)?;
-        Some(if node.name.is_empty() { node.output.first().cloned().unwrap_or_default() } else { node.name.clone() })
+        self.graph().node.iter().find(fixes).map(|node| called(node).to_owned())
     }
 
     /// Cuts the graph: gives the part before this tensor, and the tensor becomes the input of the rest. None where the rest
@@ -140,7 +140,7 @@ impl OnnxFile {
     /// The one input, a batch of images.
     pub(super) fn input(&self) -> Result<InputSpec, ModelProblem> {
         let graph = self.graph();
-        let weights: HashSet<&str> = graph.initializer.iter().map(|tensor| tensor.name.as_str()).collect();
+        let weights = nodes::weights(graph);
         let inputs: Vec<&ValueInfoProto> =
             graph.input.iter().filter(|input| !weights.contains(input.name.as_str())).collect();
         let not_an_image = |what: String| Err(ModelProblem::NotClassifier(what));
@@ -196,15 +196,14 @@ impl OnnxFile {
     /// The nodes, in the order of the file.
     pub(super) fn nodes(&self) -> Vec<OnnxNode> {
         let graph = self.graph();
-        let weights: HashSet<&str> = graph.initializer.iter().map(|tensor| tensor.name.as_str()).collect();
+        let weights = nodes::weights(graph);
         let no_metadata = Vec::new();
         let metadata = self.metadata.iter().chain(std::iter::repeat(&no_metadata));
         let node = |(node, metadata): (&NodeProto, &Vec<(String, String)>)| {
             let scopes = metadata.iter().find(|(key, _)| key == "pkg.torch.onnx.name_scopes");
             let weight = node.input.iter().find(|input| weights.contains(input.as_str()) && input.ends_with(".weight"));
-            let first = node.output.first().cloned().unwrap_or_default();
             OnnxNode {
-                name: if node.name.is_empty() { first } else { node.name.clone() },
+                name: called(node).to_owned(),
                 operator: node.op_type.clone(),
                 outputs: node.output.clone(),
                 path: scopes.and_then(|(_, scopes)| module_path(scopes)),
@@ -246,7 +245,7 @@ fn check_structure(graph: &GraphProto) -> Result<(), ModelProblem> {
 fn check_names(graph: &GraphProto, around: &HashSet<&str>) -> Result<(), ModelProblem> {
     let mut known = around.clone();
     known.extend(graph.input.iter().map(|input| input.name.as_str()));
-    known.extend(graph.initializer.iter().map(|tensor| tensor.name.as_str()));
+    known.extend(nodes::weights(graph));
     known.extend(graph.node.iter().flat_map(|node| &node.output).map(String::as_str));
     known.remove("");
     for node in &graph.node {
@@ -257,8 +256,7 @@ fn check_names(graph: &GraphProto, around: &HashSet<&str>) -> Result<(), ModelPr
                 node.name
             )));
         }
-        let mut branches = node.attribute.iter().flat_map(|attribute| attribute.g.iter().chain(&attribute.graphs));
-        branches.try_for_each(|branch| check_names(branch, &known))?;
+        subgraphs(node).try_for_each(|branch| check_names(branch, &known))?;
     }
     if let Some(output) = graph.output.iter().find(|output| !known.contains(output.name.as_str())) {
         return Err(ModelProblem::Malformed(format!("nothing in the file makes its output {:?}", output.name)));
@@ -273,7 +271,7 @@ fn check_operators(graph: &GraphProto) -> Result<(), ModelProblem> {
     let mut graphs = vec![graph];
     while let Some(graph) = graphs.pop() {
         for node in &graph.node {
-            graphs.extend(node.attribute.iter().flat_map(|attribute| attribute.g.iter().chain(&attribute.graphs)));
+            graphs.extend(subgraphs(node));
             if known.contains_key(&node.op_type) {
                 continue;
             }

@@ -5,9 +5,9 @@
 //! everything that keeps the classes apart. What these operators do to the numbers is not read here but tried out
 //! afterwards (`network::tail`), so that nothing depends on having understood each of them.
 
-use std::collections::{HashMap, HashSet};
-
 use tract_onnx::pb::{GraphProto, NodeProto};
+
+use super::constants::Constants;
 
 /// The function that makes probabilities at the end of a graph.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,22 +69,18 @@ pub(super) fn output(graph: &GraphProto, name: &str) -> OutputSpec {
 }
 
 struct Reader<'a> {
-    producers: HashMap<&'a str, &'a NodeProto>,
-    constants: HashSet<&'a str>,
+    constants: Constants<'a>,
     /// A broken file may go round in circles.
     longest: usize,
 }
 
 impl<'a> Reader<'a> {
     fn new(graph: &'a GraphProto) -> Reader<'a> {
-        let outputs = |node: &'a NodeProto| node.output.iter().map(move |output| (output.as_str(), node));
-        let producers = graph.node.iter().flat_map(outputs).collect();
-        let constants = graph.initializer.iter().map(|tensor| tensor.name.as_str()).collect();
-        Reader { producers, constants, longest: graph.node.len() }
+        Reader { constants: Constants::of(graph, None), longest: graph.node.len() }
     }
 
     fn operator(&self, tensor: &str) -> Option<(&'a str, &'a NodeProto)> {
-        self.producers.get(tensor).map(|node| (node.op_type.as_str(), *node))
+        self.constants.maker(tensor).map(|node| (node.op_type.as_str(), node))
     }
 
     /// The inputs of a tensor's node, if it is of this kind.
@@ -94,15 +90,6 @@ impl<'a> Reader<'a> {
 
     fn input_of(&self, tensor: &str, operator: &str) -> Option<&'a str> {
         self.inputs_of(tensor, operator)?.first().map(String::as_str)
-    }
-
-    fn is_constant(&self, tensor: &str) -> bool {
-        self.constants.contains(tensor)
-            || self.operator(tensor).is_some_and(|(operator, node)| {
-                operator == "Constant"
-                    || matches!(operator, "Identity" | "Cast" | "Unsqueeze" | "DequantizeLinear")
-                        && node.input.first().is_some_and(|input| self.constants.contains(input.as_str()))
-            })
     }
 
     /// The tensor that a node passes on class by class.
@@ -116,8 +103,8 @@ impl<'a> Reader<'a> {
             return None;
         }
         match &node.input[..] {
-            [a, b] if self.is_constant(b) => Some(a),
-            [a, b] if self.is_constant(a) && operator != "Div" => Some(b),
+            [a, b] if self.constants.holds(b) => Some(a),
+            [a, b] if self.constants.holds(a) && operator != "Div" => Some(b),
             _ => None,
         }
     }
@@ -157,9 +144,9 @@ impl<'a> Reader<'a> {
             "HardSigmoid" => Some((tensor_of(node), Ending::HardSigmoid)),
             "Div" => {
                 let second = node.input.get(1)?;
-                self.softmax(first, second)
-                    .map(|scores| (scores, Ending::Softmax))
-                    .or_else(|| self.sigmoid(second).filter(|_| self.is_constant(first)).map(|s| (s, Ending::Sigmoid)))
+                self.softmax(first, second).map(|scores| (scores, Ending::Softmax)).or_else(|| {
+                    self.sigmoid(second).filter(|_| self.constants.holds(first)).map(|s| (s, Ending::Sigmoid))
+                })
             }
             "Mul" => {
                 let second = node.input.get(1)?;
@@ -198,7 +185,7 @@ impl<'a> Reader<'a> {
     fn sigmoid(&self, tensor: &str) -> Option<&'a str> {
         let inputs = self.inputs_of(tensor, "Add")?;
         let exponential = inputs.iter().find_map(|input| self.input_of(input, "Exp"))?;
-        inputs.iter().any(|input| self.is_constant(input)).then(|| self.input_of(exponential, "Neg"))?
+        inputs.iter().any(|input| self.constants.holds(input)).then(|| self.input_of(exponential, "Neg"))?
     }
 
     /// The tensor before operators that change nothing but its shape or type, or keep it from 0.

@@ -10,8 +10,9 @@ use tract_onnx::pb::{GraphProto, NodeProto};
 
 mod picture;
 
-use super::constants::{Constants, attribute};
+use super::constants::Constants;
 use super::front::Cut;
+use super::nodes::attribute;
 use super::onnx_file::InputSpec;
 use super::settings::{ChannelOrder, Layout, Range, Size};
 use picture::{Channel, Picture, sliced};

@@ -8,8 +8,9 @@ use tract_onnx::tract_hir::infer::InferenceFact;
 use tract_onnx::tract_hir::internal::Factoid as _;
 
 use super::rename::{Names, identity};
-use super::{Node, attribute, rewrite, subgraphs};
+use super::{Node, rewrite};
 use crate::model::error::ModelProblem;
+use crate::model::nodes::{attribute, called, is_standard, subgraphs};
 use crate::model::operators::onnx;
 use crate::model::wire::NodeMetadata;
 
@@ -50,7 +51,7 @@ pub(in crate::model) fn fold(
 }
 
 fn condition(node: &NodeProto) -> Option<&str> {
-    (node.op_type == "If" && super::is_standard(&node.domain)).then(|| node.input.first().map(String::as_str)).flatten()
+    (node.op_type == "If" && is_standard(&node.domain)).then(|| node.input.first().map(String::as_str)).flatten()
 }
 
 /// The conditions that do not themselves wait for another `If`.
@@ -143,7 +144,7 @@ fn branch(node: Node, taken: bool, names: &mut Names, weights: &mut Vec<tract_on
     let name = if taken { "then_branch" } else { "else_branch" };
     let Some(AttributeProto { g: Some(graph), .. }) = attribute(&node.proto, name) else { return vec![node] };
     let graph = graph.clone();
-    let owner = super::called(&node.proto).to_owned();
+    let owner = called(&node.proto).to_owned();
     let mut bound = HashMap::new();
     for mut weight in graph.initializer {
         let fresh = names.fresh(&format!("{owner}/{}", weight.name));

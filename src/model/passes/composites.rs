@@ -4,8 +4,9 @@ use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::pb::{AttributeProto, GraphProto, NodeProto, TensorProto};
 
 use super::rename::Names;
-use super::{Node, attribute, called, integer, is_standard, rewrite, tensor};
+use super::{Node, integer, rewrite, tensor};
 use crate::model::error::ModelProblem;
+use crate::model::nodes::{attribute, called, is_standard};
 use crate::model::operators::{ADDITIVE_MASK, DETACHED};
 use crate::model::wire::NodeMetadata;
 

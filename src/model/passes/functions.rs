@@ -6,8 +6,9 @@ use tract_onnx::pb::{AttributeProto, GraphProto, ModelProto, OperatorSetIdProto}
 use tract_onnx::prelude::Framework as _;
 
 use super::rename::{Names, identity};
-use super::{Node, is_standard, operator_set, rewrite, subgraphs_mut};
+use super::{Node, operator_set, rewrite};
 use crate::model::error::{ModelProblem, reason};
+use crate::model::nodes::{is_standard, subgraphs_mut};
 use crate::model::wire::{FunctionMessage, NodeMetadata, OVERLOAD};
 
 /// How deep functions may call each other, and how many nodes may come of it.

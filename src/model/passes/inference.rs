@@ -4,8 +4,10 @@ use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::pb::{GraphProto, NodeProto, TensorProto};
 
 use super::rename::Names;
-use super::{Node, attribute, called, rewrite, subgraphs, tensor};
+use super::{Node, rewrite, tensor};
+use crate::model::constants::Constants;
 use crate::model::error::ModelProblem;
+use crate::model::nodes::{attribute, called, is_standard, subgraphs};
 use crate::model::wire::NodeMetadata;
 
 /// Makes `Dropout` the identity that it is outside training. Refuses what was exported for training.
@@ -42,44 +44,14 @@ fn refuse_training(graph: &GraphProto, around: &[&GraphProto], version: i64) -> 
 
 /// Whether a `Dropout` is told to train, at a ratio that is not nothing.
 fn drops(node: &NodeProto, scopes: &[&GraphProto]) -> bool {
-    let value = |slot: usize| node.input.get(slot).and_then(|name| number(name, scopes, 8));
+    let known = |name: &String| scopes.iter().rev().find_map(|graph| Constants::of(graph, None).values(name));
+    let value = |slot: usize| node.input.get(slot).and_then(known)?.first().copied();
     value(2).is_some_and(|training| training != 0.0) && value(1) != Some(0.0)
-}
-
-/// The value of a constant with one element.
-fn number(name: &str, scopes: &[&GraphProto], steps: usize) -> Option<f64> {
-    let weights = || scopes.iter().rev().flat_map(|graph| &graph.initializer);
-    if let Some(weight) = weights().find(|tensor| tensor.name == name) {
-        return first(weight);
-    }
-    let mut nodes = scopes.iter().rev().flat_map(|graph| &graph.node);
-    let node = nodes.find(|node| node.output.iter().any(|output| output == name))?;
-    match node.op_type.as_str() {
-        "Constant" => match attribute(node, "value") {
-            Some(value) => first(value.t.as_ref()?),
-            None => node.attribute.first().map(|value| f64::from(value.f) + value.i as f64),
-        },
-        "Identity" | "Cast" if steps > 0 => number(node.input.first()?, scopes, steps - 1),
-        "Not" if steps > 0 => number(node.input.first()?, scopes, steps - 1).map(|value| f64::from(value == 0.0)),
-        _ => None,
-    }
-}
-
-fn first(tensor: &TensorProto) -> Option<f64> {
-    let raw = tensor.raw_data.as_slice();
-    match DataType::try_from(tensor.data_type).ok()? {
-        DataType::Float if !raw.is_empty() => raw.first_chunk().map(|bytes| f64::from(f32::from_le_bytes(*bytes))),
-        DataType::Float => tensor.float_data.first().map(|value| f64::from(*value)),
-        DataType::Double if !raw.is_empty() => raw.first_chunk().map(|bytes| f64::from_le_bytes(*bytes)),
-        DataType::Double => tensor.double_data.first().copied(),
-        _ if !raw.is_empty() => Some(f64::from(u8::from(raw.iter().any(|byte| *byte != 0)))),
-        _ => tensor.int32_data.first().map(|value| f64::from(*value)),
-    }
 }
 
 fn without_dropout(mut node: Node, names: &mut Names) -> Vec<Node> {
     let proto = &mut node.proto;
-    if proto.op_type != "Dropout" || !super::is_standard(&proto.domain) {
+    if proto.op_type != "Dropout" || !is_standard(&proto.domain) {
         return vec![node];
     }
     let Some(data) = proto.input.first().cloned() else { return vec![node] };

@@ -20,6 +20,7 @@ use tract_onnx::pb::attribute_proto::AttributeType;
 use tract_onnx::pb::{AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto};
 
 use super::error::ModelProblem;
+use super::nodes::{is_standard, subgraphs_mut};
 use super::wire::{NodeMetadata, Scan};
 
 pub(super) use branches::fold as fold_branches;
@@ -70,11 +71,6 @@ fn operator_set(model: &ModelProto) -> i64 {
     model.opset_import.iter().find(|set| is_standard(&set.domain)).map_or(0, |set| set.version)
 }
 
-/// Whether a domain is that of ONNX's own operators.
-pub(super) fn is_standard(domain: &str) -> bool {
-    domain.is_empty() || domain == "ai.onnx"
-}
-
 /// Replaces every node of a graph by those that `step` makes of it.
 fn rewrite(
     graph: &mut GraphProto,
@@ -91,21 +87,6 @@ fn rewrite(
     Ok(())
 }
 
-/// The graphs inside a node: branches and loop bodies.
-fn subgraphs(node: &NodeProto) -> impl Iterator<Item = &GraphProto> {
-    node.attribute.iter().flat_map(|attribute| attribute.g.iter().chain(&attribute.graphs))
-}
-
-/// [`subgraphs`], to change.
-fn subgraphs_mut(node: &mut NodeProto) -> impl Iterator<Item = &mut GraphProto> {
-    node.attribute.iter_mut().flat_map(|attribute| attribute.g.iter_mut().chain(&mut attribute.graphs))
-}
-
-/// A node's attribute.
-fn attribute<'a>(node: &'a NodeProto, name: &str) -> Option<&'a AttributeProto> {
-    node.attribute.iter().find(|attribute| attribute.name == name)
-}
-
 fn integer(name: &str, value: i64) -> AttributeProto {
     AttributeProto { name: name.into(), r#type: AttributeType::Int as i32, i: value, ..AttributeProto::default() }
 }
@@ -117,9 +98,4 @@ fn tensor(name: &str, value: TensorProto) -> AttributeProto {
         t: Some(value),
         ..AttributeProto::default()
     }
-}
-
-/// What a node is called in messages.
-fn called(node: &NodeProto) -> &str {
-    if node.name.is_empty() { node.output.first().map_or("", String::as_str) } else { &node.name }
 }

@@ -3,8 +3,8 @@
 use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::pb::{GraphProto, NodeProto};
 
-use super::{called, is_standard, subgraphs};
 use crate::model::error::{MissingOperator, ModelProblem};
+use crate::model::nodes::{called, is_standard, subgraphs};
 
 /// Operators of onnxruntime's own domain that mean what those of ONNX mean: its quantiser writes them for 16 bits.
 const SAME_AS_STANDARD: [&str; 2] = ["QuantizeLinear", "DequantizeLinear"];

@@ -5,7 +5,8 @@ use std::collections::{HashMap, HashSet};
 
 use tract_onnx::pb::{GraphProto, NodeProto};
 
-use super::{Node, subgraphs, subgraphs_mut};
+use super::Node;
+use crate::model::nodes::{subgraphs, subgraphs_mut};
 
 /// The names of tensors that a graph has already.
 pub(super) struct Names(HashSet<String>);

@@ -7,8 +7,9 @@ use tract_onnx::pb::type_proto::Value as Type;
 use tract_onnx::pb::{GraphProto, TensorProto, ValueInfoProto};
 use tract_onnx::tract_core::internal::f16;
 
-use super::{external, subgraphs_mut};
+use super::external;
 use crate::model::error::ModelProblem;
+use crate::model::nodes::subgraphs_mut;
 
 /// Attributes that name a type: that of `Cast`, of random numbers, of windows.
 const TYPE_ATTRIBUTES: [&str; 4] = ["to", "dtype", "output_datatype", "output_dtype"];
