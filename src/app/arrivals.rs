@@ -1,6 +1,6 @@
 //! What comes in: images that were found, the model, and the results of work.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use super::jobs::{ImageId, Report};
@@ -73,7 +73,10 @@ impl State {
             }
             Report::Surveyed(image, layer, peaks) => self.surveyed(image, layer, peaks),
             Report::Exported(Ok(files)) => {
-                self.notice = Some(Notice::File("wrote", listed(&files)));
+                self.notice = files.first().map(|first| {
+                    let names = files.iter().map(|file| short_name(file, first)).collect::<Vec<_>>().join(", ");
+                    Notice::Files { done: "wrote", folder: folder_of(first), names }
+                });
             }
             Report::Exported(Err(reason)) => self.notice = Some(Notice::Failed(escape(&reason).into_owned())),
         }
@@ -125,20 +128,20 @@ impl State {
     }
 }
 
-/// Files that were written, safe to print: the whole path of the first, and of the others what is not the same.
-fn listed(files: &[PathBuf]) -> String {
-    let shown = |file: &Path| {
-        let first = files.first().filter(|first| *first != file && first.parent() == file.parent());
-        let text = match (first, file.extension()) {
-            (Some(first), Some(suffix)) if first.file_stem() == file.file_stem() => {
-                format!(".{}", suffix.to_string_lossy())
-            }
-            (Some(_), _) => file.file_name().unwrap_or_default().to_string_lossy().into_owned(),
-            (None, _) => file.to_string_lossy().into_owned(),
-        };
-        escape(&text).into_owned()
+/// The folder of a file, safe to print.
+pub(super) fn folder_of(file: &Path) -> String {
+    escape(&file.parent().unwrap_or(Path::new("")).to_string_lossy()).into_owned()
+}
+
+/// The name of a file beside another, safe to print: the suffix alone where that is what differs.
+fn short_name(file: &Path, first: &Path) -> String {
+    let name = match file.extension() {
+        Some(suffix) if file != first && file.file_stem() == first.file_stem() => {
+            format!(".{}", suffix.to_string_lossy())
+        }
+        _ => file.file_name().unwrap_or_default().to_string_lossy().into_owned(),
     };
-    files.iter().map(|file| shown(file)).collect::<Vec<_>>().join(", ")
+    escape(&name).into_owned()
 }
 
 /// The file's path below `base`, safe to print.

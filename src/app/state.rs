@@ -212,8 +212,15 @@ pub enum Mode {
 pub enum Notice {
     /// Something went as asked.
     Done(String),
-    /// What was done with a file, and its path, of which the end counts.
-    File(&'static str, String),
+    /// What was done with files.
+    Files {
+        /// A verb: `wrote`.
+        done: &'static str,
+        /// Where they are.
+        folder: String,
+        /// Their names.
+        names: String,
+    },
     /// Something did not.
     Failed(String),
 }

@@ -1,5 +1,6 @@
 //! The one place where the state changes.
 
+use super::arrivals::folder_of;
 use super::jobs::{Effect, Export, ImageId, MapExport, Plan};
 use super::{Action, Command, Mode, Notice, Outcome, Panel, State, View};
 use crate::model::Target;
@@ -225,7 +226,9 @@ impl State {
     fn copy_path(&mut self) -> Vec<Effect> {
         let Some(entry) = self.current_entry() else { return Vec::new() };
         let path = entry.path.to_string_lossy().into_owned();
-        self.notice = Some(Notice::File("copied", escape(&path).into_owned()));
+        let name = entry.path.file_name().unwrap_or_default().to_string_lossy();
+        let names = escape(&name).into_owned();
+        self.notice = Some(Notice::Files { done: "copied", folder: folder_of(&entry.path), names });
         vec![Effect::Copy(path)]
     }
 

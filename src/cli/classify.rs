@@ -10,7 +10,7 @@ use super::inputs;
 use super::output::Output;
 use super::wanted::Wanted;
 use super::{Ending, load_model, told, truth, warn};
-use crate::explain::export::{SCHEMA, ScoredClass};
+use crate::explain::record::{SCHEMA, ScoredClass};
 use crate::gallery::{self, Entry, Truths};
 use crate::model::{Classifier, Labels, ModelSource, Scores};
 use crate::text::escape;
@@ -25,7 +25,6 @@ struct Line {
     /// Where an image may have several classes: those that the model says are there.
     #[serde(skip_serializing_if = "Option::is_none")]
     said: Option<Vec<ScoredClass>>,
-    /// The class that the image's folder is named after.
     /// The class that the image is of, where its folder or a file says so.
     #[serde(skip_serializing_if = "Option::is_none")]
     truth: Option<Truth>,

@@ -13,9 +13,9 @@ use super::inputs::{self, Seen};
 use super::output::Output;
 use super::wanted::Wanted;
 use super::{Ending, load_model, truth, warn};
-use crate::explain::export::{
-    self, Circumstances, Destination, Files, Identity, Record, SCHEMA, ScoredClass, Summary, TargetRecord, unique_stems,
-};
+use crate::explain::export::{self, Destination, unique_stems};
+use crate::explain::identity::Circumstances;
+use crate::explain::record::Record;
 use crate::explain::{
     self, Attribution, BankCache, ExplainError, LayerChoice, MethodInfo, Monitor, Request, Subject, Values,
 };
@@ -31,7 +31,6 @@ const BANKS: usize = 16 << 20;
 /// What is the same for every image.
 struct Job<'a> {
     classifier: &'a Classifier,
-    source: &'a ModelSource,
     methods: Vec<(&'static MethodInfo, Values)>,
     target: TargetWish,
     layer: LayerChoice,
@@ -67,7 +66,6 @@ pub(super) fn run(args: &ExplainArgs, common: &CommonArgs) -> anyhow::Result<End
         layer: layers(&classifier, &args.layer)?,
         wanted: Wanted::new(args.wanted.as_deref(), &classifier, &truths)?,
         classifier: &classifier,
-        source: &source,
         args,
         common,
         threads: 1,
@@ -213,30 +211,15 @@ impl Job<'_> {
             self.calls.set_position(partial.done as u64);
         });
         let attribution = with_threads(self.threads, || method.method.explain(subject, &request, &monitor))?;
-        let labels = self.classifier.labels();
-        let layer = (!attribution.layers.is_empty()).then(|| attribution.layers.join(","));
-        let Request { seed, tolerance, .. } = request;
-        let decoding = self.common.decoding().to_string();
-        let raw = self.args.raw;
+        let Request { target, seed, tolerance, .. } = request;
+        let (raw, decoding) = (self.args.raw, self.common.decoding().to_string());
         let circumstances = Circumstances { method, values, seed, tolerance, raw, decoding: &decoding };
-        let identity = Identity::of_map(&entry.path, self.classifier, request.target, layer.as_deref(), &circumstances);
+        let top = self.common.top as usize;
+        let record = Record::new(&entry.path, self.classifier, (target, logits), &attribution, &circumstances, top);
         let mut record = Record {
-            schema: SCHEMA,
-            image: entry.path.to_string_lossy().into_owned(),
-            model: self.source.to_string(),
-            top: ScoredClass::top(logits, labels, self.common.top as usize),
-            method: method.name.into(),
-            target: TargetRecord::new(request.target, logits, labels),
-            layer,
-            request: identity,
-            files: Files::default(),
-            map: Summary::of(if self.args.raw { attribution.raw.view() } else { attribution.values.view() }),
-            raw: Summary::of(attribution.raw.view()),
-            evidence: attribution.evidence.iter().map(Into::into).collect(),
-            statement: attribution.statement.clone(),
-            warnings: seen.warnings.iter().cloned().chain(export::warnings(&attribution)).collect(),
-            caution: method.caution,
+            warnings: [&seen.warnings[..], &record.warnings].concat(),
             elapsed_ms: (case.looked + start.elapsed().as_secs_f64()) * 1e3,
+            ..record
         };
         if let Some(destination) = destination {
             let overlay = overlay(seen, &attribution);

@@ -8,21 +8,16 @@ use anyhow::{Context, bail};
 use clap::CommandFactory;
 
 use super::args::{Cli, CommonArgs, GraphicsChoice, ScreenArgs};
+use super::written::{Asked, write};
 use super::{Ending, marks, truth};
-use crate::app::{ChannelExport, Export, MapExport, Selection};
+use crate::app::Selection;
 use crate::explain;
-use crate::explain::export::{
-    self, Circumstances, Destination, Files, Identity, Record, SCHEMA, ScoredClass, Summary, TargetRecord, unique_stems,
-};
 use crate::gallery::{self, PathList};
 use crate::model::{Classifier, ModelSource};
-use crate::raster::Colormap;
 use crate::shell::{self, ClassifierEngine, Engine, Find, Load, Options, Settings};
 use crate::term::{Protocol, Wishes};
 use crate::text::escape;
 
-/// Where `w` writes, in the current directory.
-const EXPORT_FOLDER: &str = "seewhy-maps";
 /// Paths are handed to the list in portions of this size.
 const PORTION: usize = 64;
 
@@ -133,11 +128,8 @@ fn loader(common: &CommonArgs, tolerance: Option<f64>, images: Vec<PathBuf>) -> 
         classifier.guess_labels(&images);
         let truths = truth::truths(&classifier, truth.as_deref())?;
         let asked = Asked { seed, tolerance, decoding };
-        let write = move |classifier: &Classifier, what: &Export| match what {
-            Export::Map(map) => write_map(classifier, map, &asked),
-            Export::Channel(channel) => write_channel(classifier, channel),
-        };
-        let engine = ClassifierEngine::new(classifier, truths, Settings { threads, seed, tolerance }, Box::new(write));
+        let write = Box::new(move |classifier: &_, what: &_| write(classifier, what, &asked));
+        let engine = ClassifierEngine::new(classifier, truths, Settings { threads, seed, tolerance }, write);
         Ok(Arc::new(engine) as Arc<dyn Engine>)
     })
 }
@@ -151,81 +143,4 @@ pub(super) fn protocol(choice: GraphicsChoice) -> Option<Protocol> {
         GraphicsChoice::Halfblocks => Protocol::Halfblocks,
         GraphicsChoice::None => Protocol::None,
     })
-}
-
-/// What was asked for on the command line and makes a map another one.
-struct Asked {
-    seed: u64,
-    tolerance: Option<f64>,
-    decoding: String,
-}
-
-/// The folder where `w` writes, as its whole path: who works in several windows wants to know which.
-fn export_folder() -> Result<PathBuf, String> {
-    std::path::absolute(EXPORT_FOLDER).map_err(|error| format!("cannot tell the current directory: {error}"))
-}
-
-/// Writes the map, the overlay and the record, as `seewhy explain` would.
-fn write_map(classifier: &Classifier, what: &MapExport, asked: &Asked) -> Result<Vec<PathBuf>, String> {
-    let attribution = &what.explained.attribution;
-    let logits = &what.predicted.logits;
-    let labels = classifier.labels();
-    let layer = (!attribution.layers.is_empty()).then(|| attribution.layers.join(","));
-    let method = explain::find(what.key.method).ok_or_else(|| format!("there is no method {}", what.key.method))?;
-    let target = what.key.target.resolve(logits).map_err(|error| error.to_string())?;
-    let Asked { seed, tolerance, decoding } = asked;
-    let (seed, tolerance, values) = (*seed, *tolerance, &what.key.values);
-    let circumstances = Circumstances { method, values, seed, tolerance, raw: false, decoding };
-    let mut record = Record {
-        schema: SCHEMA,
-        image: what.path.to_string_lossy().into_owned(),
-        model: classifier.source().to_string(),
-        top: ScoredClass::top(logits, labels, 5),
-        method: what.key.method.into(),
-        target: TargetRecord::new(what.key.target, logits, labels),
-        request: Identity::of_map(&what.path, classifier, target, layer.as_deref(), &circumstances),
-        layer,
-        files: Files::default(),
-        map: Summary::of(attribution.values.view()),
-        raw: Summary::of(attribution.raw.view()),
-        evidence: attribution.evidence.iter().map(Into::into).collect(),
-        statement: attribution.statement.clone(),
-        warnings: what.predicted.warnings.iter().cloned().chain(export::warnings(attribution)).collect(),
-        caution: method.caution,
-        elapsed_ms: (what.predicted.elapsed + what.explained.elapsed).as_secs_f64() * 1e3,
-    };
-    let path = what.path.to_path_buf();
-    let destination = Destination {
-        folder: export_folder()?,
-        stem: unique_stems(&[path]).remove(0),
-        png: true,
-        npy: true,
-        json: true,
-        raw: false,
-        clobber: true,
-    };
-    let picture = &what.overlay.composition;
-    let (width, height) = picture.written_size();
-    let colormap = picture.heat.as_ref().map_or_else(Colormap::default, |heat| heat.colormap);
-    export::export(&destination, attribution, &picture.render(width, height), colormap, &mut record)
-        .map_err(|error| error.to_string())?;
-    let Files { png, npy, json } = record.files;
-    Ok([png, npy, json].into_iter().flatten().collect())
-}
-
-/// Writes the pictures of a channel that are on screen.
-fn write_channel(classifier: &Classifier, what: &ChannelExport) -> Result<Vec<PathBuf>, String> {
-    let stem = unique_stems(&[what.path.to_path_buf()]).remove(0);
-    let is_plain = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_');
-    let (folder, model) = (export_folder()?, classifier.source().to_string());
-    let layer = what.layer.trim_start_matches('/').replace(|c| !is_plain(c), "-");
-    let written = what.pictures.iter().map(|(kind, picture, said)| {
-        let name = format!("{layer}.channel-{}.{kind}", what.channel);
-        let (width, height) = picture.composition.written_size();
-        let page = picture.composition.render(width, height);
-        let request = Identity::of_picture(&what.path, classifier, &what.layer, &name);
-        let asked = (what.path.as_ref(), model.as_str(), &request);
-        export::picture(&folder, (&stem, &name), &page, std::slice::from_ref(said), asked)
-    });
-    written.collect::<Result<_, _>>().map_err(|error| error.to_string())
 }

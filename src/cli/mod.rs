@@ -13,6 +13,7 @@ mod model;
 mod output;
 mod truth;
 mod wanted;
+mod written;
 
 use std::fs::File;
 use std::io::Write as _;

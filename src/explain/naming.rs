@@ -1,16 +1,11 @@
 //! What the files of an explanation are called, so that none is lost: a file is replaced by the same request only, any other
 //! gets a longer name.
 
-use std::fmt;
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
-use serde::{Serialize, Serializer};
-
-use super::{MethodInfo, Values};
-use crate::model::{Classifier, ModelSource, Target};
+use super::identity::Identity;
 
 /// The key of the text that a PNG carries.
 const CHUNK: &str = "seewhy";
@@ -20,105 +15,6 @@ const LONGEST: u64 = 1 << 26;
 const LONGEST_WORD: usize = 40;
 /// More files than that are not called the same.
 const MOST: usize = 100_000;
-
-/// What was asked for, so short that every file can carry it: a number each for the image, the model, the target, the layer,
-/// and the rest. Two requests are the same where all five are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Identity([u32; 5]);
-
-/// What is asked besides image, target and layer.
-#[derive(Clone, Copy)]
-pub struct Circumstances<'a> {
-    /// The method.
-    pub method: &'static MethodInfo,
-    /// Its parameters, where they differ from the defaults.
-    pub values: &'a Values,
-    /// The seed of the random numbers.
-    pub seed: u64,
-    /// When sampling stops.
-    pub tolerance: Option<f64>,
-    /// Whether the map before post-processing is written.
-    pub raw: bool,
-    /// How pictures are decoded, in words that are the same for the same pixels.
-    pub decoding: &'a str,
-}
-
-impl Identity {
-    /// The identity of a map. The target is resolved for the image, the layer as the map names it.
-    pub fn of_map(
-        image: &Path,
-        classifier: &Classifier,
-        target: Target,
-        layer: Option<&str>,
-        circumstances: &Circumstances<'_>,
-    ) -> Identity {
-        let Circumstances { method, values, seed, tolerance, raw, decoding } = circumstances;
-        let value = |param: &super::Param| values.get(param.name).cloned().unwrap_or_else(|| param.default_value());
-        let params = method.params().map(|param| format!("{}={}", param.name, value(param)));
-        let settings = classifier.settings().rows().into_iter().map(|(name, value, _)| format!("{name}={value}"));
-        let output = classifier.output();
-        let tolerance = tolerance.map_or_else(|| "none".to_owned(), |tolerance| tolerance.to_string());
-        let rest = [
-            format!("{} seed={seed} tolerance={tolerance} raw={raw} {decoding}", method.name),
-            format!("output={} activation={}", output.name, output.activation.value),
-        ];
-        let rest: Vec<String> = rest.into_iter().chain(params).chain(settings).collect();
-        Identity::new(image, classifier.source(), &target.to_string(), layer.unwrap_or_default(), &rest.join("\n"))
-    }
-
-    /// The identity of a picture of an image that shows `what` of a layer.
-    pub fn of_picture(image: &Path, classifier: &Classifier, layer: &str, what: &str) -> Identity {
-        Identity::new(image, classifier.source(), "", layer, what)
-    }
-
-    fn new(image: &Path, model: &ModelSource, target: &str, layer: &str, rest: &str) -> Identity {
-        let real = |path: &Path| {
-            let absolute = || std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
-            let real = path.canonicalize().unwrap_or_else(|_| absolute());
-            real.as_os_str().as_encoded_bytes().to_vec()
-        };
-        let model = match model {
-            ModelSource::Builtin => b"builtin".to_vec(),
-            ModelSource::Path(path) => real(path),
-        };
-        Identity([&real(image), &model, target.as_bytes(), layer.as_bytes(), rest.as_bytes()].map(hash))
-    }
-
-    fn differences(&self, other: &Identity) -> Longer {
-        let [folder, model, target, layer, _] = [0, 1, 2, 3, 4].map(|part| self.0[part] != other.0[part]);
-        Longer { folder, model, target, layer, number: 0 }
-    }
-}
-
-/// FNV-1a, folded to 32 bits: the same in every version and on every machine.
-fn hash(bytes: &[u8]) -> u32 {
-    let hash = bytes
-        .iter()
-        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3));
-    (hash ^ (hash >> 32)) as u32
-}
-
-/// `1f2e3d4c-...`, eight hexadecimal digits a part.
-impl fmt::Display for Identity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.map(|part| format!("{part:08x}")).join("-"))
-    }
-}
-
-impl FromStr for Identity {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, ()> {
-        let parts: Result<Vec<u32>, _> = text.split('-').map(|part| u32::from_str_radix(part, 16)).collect();
-        Ok(Identity(parts.map_err(|_| ())?.try_into().map_err(|_| ())?))
-    }
-}
-
-impl Serialize for Identity {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
 
 /// What a name is made of.
 #[derive(Debug, Clone, Default)]
@@ -201,7 +97,10 @@ impl Names {
     /// The next name, now that the last one is taken, by that request where it is known; none when there are too many.
     pub(super) fn lengthen(&mut self, ours: &Identity, other: Option<Identity>) -> Option<String> {
         let all = Longer { folder: true, target: true, layer: true, model: true, number: 0 };
-        let says = other.map_or(all, |other| ours.differences(&other));
+        let says = other.map_or(all, |other| {
+            let [folder, model, target, layer, _] = ours.differences(&other);
+            Longer { folder, model, target, layer, number: 0 }
+        });
         let old = self.longer;
         let wordier = Longer {
             folder: old.folder || says.folder,
@@ -311,15 +210,6 @@ mod tests {
         assert_eq!(next(Some([1, 2, 3, 4, 9])), "dog_1.tabby-tabby-cat.2.grad-cam");
         assert_eq!(next(None), "dog_1.tabby-tabby-cat.layer4-relu.net.2.grad-cam");
         assert_eq!(next(None), "dog_1.tabby-tabby-cat.layer4-relu.net.3.grad-cam");
-    }
-
-    #[test]
-    fn an_identity_is_read_as_it_is_written() {
-        let identity = Identity([0, 1, 0xffff_ffff, 7, 0x1234_5678]);
-        assert_eq!(identity.to_string().parse(), Ok(identity));
-        for text in ["", "1-2-3-4", "1-2-3-4-5-6", "x-1-2-3-4"] {
-            assert!(text.parse::<Identity>().is_err(), "{text}");
-        }
     }
 
     #[test]

@@ -23,6 +23,16 @@ pub(super) fn cut_start(text: &str, width: usize) -> String {
     format!("…{tail}")
 }
 
+/// Files in at most `width` cells: of their folder the end stays, of their names the beginning.
+pub(super) fn files(folder: &str, names: &str, width: usize) -> String {
+    if folder.is_empty() {
+        return cut(names, width);
+    }
+    let last = folder.rsplit('/').next().unwrap_or_default();
+    let room = width.saturating_sub(names.width() + 1).max(last.width() + 2);
+    cut(&format!("{}/{names}", cut_start(folder.trim_end_matches('/'), room)), width)
+}
+
 /// The text in exactly `width` cells.
 pub(super) fn pad(text: &str, width: usize) -> String {
     let cut = cut(text, width);
@@ -140,6 +150,15 @@ mod tests {
         assert_eq!(cut_start("val/pelican/7.jpg", 8), "…n/7.jpg");
         assert_eq!(pad("金", 4), "金  ");
         assert_eq!((cut("abc", 0), cut("abc", 1), cut("", 0)), (String::new(), "…".to_owned(), String::new()));
+    }
+
+    #[test]
+    fn of_files_the_names_are_worth_more_than_the_way_to_them() {
+        let folder = "/home/somebody/data/seewhy-maps";
+        assert_eq!(files(folder, "1.grad-cam.png, .npy", 60), "/home/somebody/data/seewhy-maps/1.grad-cam.png, .npy");
+        assert_eq!(files(folder, "1.grad-cam.png, .npy", 40), "…ody/data/seewhy-maps/1.grad-cam.png, .npy");
+        assert_eq!(files(folder, "1.grad-cam.png, .npy", 24), "…/seewhy-maps/1.grad-ca…");
+        assert_eq!(files("", "1.png", 24), "1.png");
     }
 
     #[test]

@@ -295,6 +295,11 @@ fn a_map_is_written_only_once_it_is_finished() {
     let files = vec!["/me/out/0001.grad-cam.npy".into(), "/me/out/0001.grad-cam.png".into()];
     update(&mut state, Action::Report(Report::Exported(Ok(files))));
     assert!(screen(&state).contains("wrote /me/out/0001.grad-cam.npy, .png"));
+    let deep = format!("/{}/seewhy-maps/0001.grad-cam", "somewhere/far/down".repeat(9));
+    let files = [".png", ".npy", ".json"].map(|suffix| format!("{deep}{suffix}").into()).to_vec();
+    update(&mut state, Action::Report(Report::Exported(Ok(files))));
+    let text = screen(&state);
+    assert!(text.contains("wrote …") && text.contains("/seewhy-maps/0001.grad-cam.png, .npy, .json"), "{text}");
 }
 
 #[test]

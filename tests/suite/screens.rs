@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use seewhy::app::{Action, Command, ModelSummary, Predicted, Report, State, update};
 use seewhy::explain::Evidence;
+use seewhy::model::{OutputActivation, Scores, Scoring};
 
 use crate::support::interface::{
     current_key, draw, explained, finished, model, opened, predicted, press, screen, terminal, type_text,
@@ -320,6 +321,39 @@ fn what_must_be_known_of_an_image_is_said_above_it_and_marked_in_the_list() {
     update(&mut state, Action::Report(Report::Predicted(0, Ok(Arc::new(cut)))));
     let text = screen(&state);
     assert!(text.contains("! the JPEG file ends early") && text.contains("▸ ✓!"), "{text}");
+}
+
+#[test]
+fn what_there_is_no_room_to_say_is_counted() {
+    let mut state = finished((80, 24));
+    let notices =
+        (0..6).map(|number| format!("something number {number} that takes a line and a half to say here")).collect();
+    let doubtful = ModelSummary { notices, ..ModelSummary::clone(&model()) };
+    update(&mut state, Action::ModelReady(Arc::new(doubtful)));
+    let text = screen(&state);
+    assert!(text.contains("! something number 1") && !text.contains("number 2"), "{text}");
+    assert!(text.contains("! 4 more: a larger window says them"), "{text}");
+    update(&mut state, terminal((120, 60)));
+    let text = screen(&state);
+    assert!(text.contains("! something number 5") && !text.contains("more:"), "{text}");
+}
+
+#[test]
+fn of_several_classes_the_list_shows_what_is_missed_and_what_is_too_much() {
+    let mut state = finished((120, 36));
+    let mut scoring = Scoring::new(OutputActivation::Sigmoid);
+    scoring.threshold = 0.25;
+    let predicted = predicted(2);
+    let scores = Scores::new(predicted.logits.to_vec(), &Arc::new(scoring));
+    let probabilities: Arc<[f32]> = scores.probabilities().into();
+    let (truth, said) = (state.entries[2].truth.clone().unwrap(), scores.said());
+    let added = said.iter().find(|class| !truth.contains(**class)).copied().unwrap();
+    let independent = Predicted { top: scores.top(8), logits: scores, probabilities, ..Predicted::clone(&predicted) };
+    update(&mut state, Action::Report(Report::Predicted(2, Ok(Arc::new(independent)))));
+    press(&mut state, &[Command::Next, Command::Next]);
+    let text = screen(&state);
+    assert!(text.contains("said from 25.0 % on"), "{text}");
+    assert!(text.contains(&format!("+{}", model().short_label(added))), "{text}");
 }
 
 #[test]

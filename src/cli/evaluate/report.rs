@@ -14,7 +14,7 @@ use crate::cli::output::Output;
 use crate::cli::{told, warn};
 use crate::evidence::{Better, Measure, Setting, Tally};
 use crate::explain::ExplainError;
-use crate::explain::export::SCHEMA;
+use crate::explain::record::SCHEMA;
 use crate::gallery::Entry;
 use crate::model::ModelSource;
 use crate::text::escape;

@@ -121,7 +121,7 @@ fn describe(classifier: &Classifier, source: &ModelSource, truths: &Truths) -> D
         MethodRow { name: method.name, family: method.family.name(), runs: stopped_by.is_none(), stopped_by }
     };
     Description {
-        schema: explain::export::SCHEMA,
+        schema: explain::record::SCHEMA,
         model: source.to_string(),
         input: Input { shape: network.input_shape().to_vec() },
         output: OutputTensor {

@@ -9,7 +9,7 @@ use crate::raster::Colormap;
 use crate::ui::Theme;
 use crate::ui::canvas::{Canvas, rgb};
 use crate::ui::views::strip::short;
-use crate::ui::words::{Piece, cut, cut_start, duration, number, piece, spread};
+use crate::ui::words::{Piece, cut, duration, files, number, piece, spread};
 
 /// Cells of the colour bar, on a narrow screen and on others.
 const BAR: (usize, usize) = (4, 12);
@@ -24,9 +24,9 @@ pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, area: Rect, state: &State, th
     let help = piece(1, Span::styled("? help", theme.quiet()));
     let left = match &state.notice {
         Some(Notice::Done(text)) => vec![piece(0, Span::styled(cut(text, width.saturating_sub(8)), theme.right()))],
-        Some(Notice::File(done, path)) => {
-            let path = cut_start(path, width.saturating_sub(done.len() + 9));
-            vec![piece(0, Span::styled(format!("{done} {path}"), theme.right()))]
+        Some(Notice::Files { done, folder, names }) => {
+            let files = files(folder, names, width.saturating_sub(done.len() + 9));
+            vec![piece(0, Span::styled(format!("{done} {files}"), theme.right()))]
         }
         Some(Notice::Failed(text)) => {
             vec![piece(0, Span::styled(cut(&format!("! {text}"), width.saturating_sub(8)), theme.warning()))]

@@ -8,7 +8,7 @@ use crate::ui::Theme;
 use crate::ui::canvas::Canvas;
 use crate::ui::layout::Areas;
 use crate::ui::views::list;
-use crate::ui::words::{cut, cut_start, pad, percent};
+use crate::ui::words::{cut, files, pad, percent};
 
 pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, areas: &Areas, state: &State, theme: Theme) {
     let (area, width) = (areas.list, usize::from(areas.list.width));
@@ -60,10 +60,10 @@ pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, areas: &Areas, state: &State,
 pub(in crate::ui) fn draw_status(canvas: &mut Canvas<'_>, area: Rect, state: &State, theme: Theme) {
     let (text, style) = match &state.notice {
         Some(Notice::Done(text)) => (text.clone(), theme.right()),
-        Some(Notice::File(done, path)) => (
-            format!("{done} {}", cut_start(path, usize::from(area.width).saturating_sub(done.len() + 1))),
-            theme.right(),
-        ),
+        Some(Notice::Files { done, folder, names }) => {
+            let files = files(folder, names, usize::from(area.width).saturating_sub(done.len() + 1));
+            (format!("{done} {files}"), theme.right())
+        }
         Some(Notice::Failed(text)) => (format!("! {text}"), theme.warning()),
         None if state.entries.is_empty() => return,
         None => ("too small for pictures".to_owned(), theme.warning()),
