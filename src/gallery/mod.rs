@@ -9,6 +9,7 @@ mod format;
 mod list;
 pub mod masks;
 mod truth_file;
+mod truth_lines;
 mod truths;
 
 pub use decode::{Alpha, DecodeError, DecodeOptions, DecodeProblem, Decoded, Depth, Exif, decode, is_tensor};

@@ -9,6 +9,7 @@
 
 mod activation;
 mod builtin;
+mod choices;
 mod classifier;
 mod constants;
 mod decide;

@@ -4,10 +4,10 @@
 //! softmax over classes of which one is right, a sigmoid of each where several may be, or nothing. [`Scoring`] holds that
 //! once for a model, and [`Scores`] carries it with the numbers, so that nobody can put a softmax on top by habit.
 
-use std::fmt;
 use std::ops::Deref;
-use std::str::FromStr;
 use std::sync::Arc;
+
+use crate::text::words;
 
 /// The least probability that counts in the loss of independent scores.
 const LEAST_LIKELY: f32 = 1e-7;
@@ -23,28 +23,8 @@ pub enum OutputActivation {
     None,
 }
 
-impl fmt::Display for OutputActivation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            OutputActivation::Softmax => "softmax",
-            OutputActivation::Sigmoid => "sigmoid",
-            OutputActivation::None => "none",
-        })
-    }
-}
-
-impl FromStr for OutputActivation {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text.trim().to_lowercase().as_str() {
-            "softmax" => Ok(OutputActivation::Softmax),
-            "sigmoid" => Ok(OutputActivation::Sigmoid),
-            "none" => Ok(OutputActivation::None),
-            _ => Err(format!("{text:?} is no activation; write softmax, sigmoid or none")),
-        }
-    }
-}
+words!(OutputActivation, "activation": "softmax" = OutputActivation::Softmax, "sigmoid" = OutputActivation::Sigmoid,
+    "none" = OutputActivation::None);
 
 /// What the graph does to each probability after the activation: `scale * p + shift`.
 #[derive(Debug, Clone, PartialEq)]

@@ -6,11 +6,13 @@ mod plain;
 mod python;
 mod synset;
 mod table;
+mod words;
 pub mod yaml;
 
 pub use decode::decode;
 pub use escape::{Escaped, escape};
-pub use plain::plain;
+pub use plain::{plain, rank};
 pub use python::Literal;
 pub use synset::{is_synset, split_synset};
 pub use table::{rows, separator};
+pub(crate) use words::{one_of, words};

@@ -6,3 +6,9 @@ pub fn plain(name: &str) -> String {
     let words = lower.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
     words.collect::<Vec<_>>().join(" ")
 }
+
+/// The place of a word among those, spelt in any way.
+pub fn rank(words: &[&str], word: &str) -> Option<usize> {
+    let word = plain(word);
+    words.iter().position(|known| *known == word)
+}

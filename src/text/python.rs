@@ -5,6 +5,8 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
+use super::rank;
+
 /// A value in Python's notation. Floats that are out of a double's range become infinite, integers that are out of range
 /// floats; strings are unescaped.
 #[derive(Debug, Clone, PartialEq)]
@@ -52,6 +54,13 @@ impl Literal {
     /// The value of a string key in a dictionary.
     pub fn get(&self, key: &str) -> Option<&Literal> {
         self.entries()?.iter().find(|(k, _)| k.text() == Some(key)).map(|(_, value)| value)
+    }
+
+    /// Of the values in a dictionary that fit, the one whose key is the most telling of these words, spelt in any way.
+    pub fn best(&self, words: &[&str], fits: impl Fn(&Literal) -> bool) -> Option<&Literal> {
+        let fitting = self.entries()?.iter().filter(|(_, value)| fits(value));
+        let ranked = fitting.filter_map(|(key, value)| Some((rank(words, key.text()?)?, value)));
+        ranked.min_by_key(|(rank, _)| *rank).map(|(_, value)| value)
     }
 
     /// The entries of a dictionary.

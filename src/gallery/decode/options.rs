@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::text::words;
+
 /// How files become pixels, where there is more than one way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct DecodeOptions {
@@ -47,34 +49,21 @@ pub enum Exif {
 /// The same for the same pixels, whether somebody says what is the default or nobody does.
 impl fmt::Display for DecodeOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let alpha = match self.alpha {
-            None | Some(Alpha::White) => "white",
-            Some(Alpha::Black) => "black",
-            Some(Alpha::Drop) => "drop",
-        };
-        let depth = match self.depth {
-            None => "all".to_owned(),
-            Some(Depth::Bits(bits)) => bits.to_string(),
-            Some(Depth::Auto) => "auto".to_owned(),
-        };
-        let exif = match self.exif {
-            Exif::Apply => "apply",
-            Exif::Ignore => "ignore",
-        };
+        let (alpha, exif) = (self.alpha.unwrap_or(Alpha::White), self.exif);
+        let depth = depth_of(self.depth);
         write!(f, "alpha={alpha} depth={depth} exif={exif}")
     }
 }
 
-impl FromStr for Alpha {
-    type Err = String;
+words!(Alpha, "way with transparent pixels": "white" = Alpha::White, "black" = Alpha::Black, "drop" = Alpha::Drop);
+words!(Exif, "way with orientations": "apply" = Exif::Apply, "ignore" = Exif::Ignore);
 
-    fn from_str(text: &str) -> Result<Alpha, String> {
-        match text.trim().to_lowercase().as_str() {
-            "white" => Ok(Alpha::White),
-            "black" => Ok(Alpha::Black),
-            "drop" => Ok(Alpha::Drop),
-            _ => Err(format!("{text:?} is not what becomes of transparent pixels; write white, black or drop")),
-        }
+/// As it is written; `all` where nobody says any.
+fn depth_of(depth: Option<Depth>) -> String {
+    match depth {
+        None => "all".to_owned(),
+        Some(Depth::Bits(bits)) => bits.to_string(),
+        Some(Depth::Auto) => "auto".to_owned(),
     }
 }
 
@@ -88,18 +77,6 @@ impl FromStr for Depth {
                 Ok(bits @ (8 | 10 | 12 | 14 | 16)) => Ok(Depth::Bits(bits)),
                 _ => Err(format!("{text:?} is no depth; write 8, 10, 12, 14, 16 or auto")),
             },
-        }
-    }
-}
-
-impl FromStr for Exif {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Exif, String> {
-        match text.trim().to_lowercase().as_str() {
-            "apply" => Ok(Exif::Apply),
-            "ignore" => Ok(Exif::Ignore),
-            _ => Err(format!("{text:?} is no way to treat EXIF orientations; write apply or ignore")),
         }
     }
 }

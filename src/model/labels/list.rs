@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::text::split_synset;
+use crate::text::{rank, split_synset};
 
 /// The names that a file gives, in the order of the outputs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -141,12 +141,6 @@ pub(super) const NAME_WORDS: [&str; 18] = [
 ];
 pub(super) const FOLDER_WORDS: [&str; 9] =
     ["synset", "wnid", "synset id", "wordnet id", "wnids", "folder", "folder name", "directory", "dir"];
-
-/// The place of a word among those, spelt in any way.
-pub(super) fn rank(words: &[&str], word: &str) -> Option<usize> {
-    let word = crate::text::plain(word);
-    words.iter().position(|known| *known == word)
-}
 
 /// Whether a word is one of a header.
 pub(super) fn is_heading(word: &str) -> bool {

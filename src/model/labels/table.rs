@@ -1,7 +1,7 @@
 //! Names in a table: with or without a heading, rows and columns in any order.
 
-use super::list::{FOLDER_WORDS, INDEX_WORDS, List, NAME_WORDS, Row, arrange, is_heading, is_permutation, rank};
-use crate::text::{is_synset, rows, separator};
+use super::list::{FOLDER_WORDS, INDEX_WORDS, List, NAME_WORDS, Row, arrange, is_heading, is_permutation};
+use crate::text::{is_synset, rank, rows, separator};
 
 /// Reads a table of which `wanted` rows should be classes.
 pub(super) fn read(text: &str, wanted: usize) -> Result<List, String> {

@@ -1,6 +1,6 @@
 //! Names in JSON, YAML and Python: lists, and dictionaries both ways round.
 
-use super::list::{FOLDER_WORDS, INDEX_WORDS, List, NAME_WORDS, Row, arrange, rank};
+use super::list::{FOLDER_WORDS, INDEX_WORDS, List, NAME_WORDS, Row, arrange};
 use crate::text::{Literal, is_synset};
 
 /// What a file may call its names, the surest first.
@@ -79,16 +79,11 @@ fn item(value: &Literal) -> Option<Row> {
             let folder = parts.iter().filter_map(Literal::text).find(|text| is_synset(text) && *text != name);
             Some(Row { index: parts.iter().find_map(Literal::index), folder: folder.map(Into::into), name })
         }
-        Literal::Dict(fields) => {
-            let best = |words: &[&str], fits: &dyn Fn(&Literal) -> bool| {
-                let ranked = fields.iter().filter(|(_, value)| fits(value));
-                let ranked = ranked.filter_map(|(key, value)| Some((rank(words, key.text()?)?, value)));
-                ranked.min_by_key(|(rank, _)| *rank).map(|(_, value)| value)
-            };
+        Literal::Dict(_) => {
             let is_text = |value: &Literal| value.text().is_some();
-            let index = best(&INDEX_WORDS, &|value| value.index().is_some()).and_then(Literal::index);
-            let name = best(&NAME_WORDS, &is_text)?.text()?.to_owned();
-            let folder = best(&FOLDER_WORDS, &is_text).and_then(Literal::text);
+            let index = value.best(&INDEX_WORDS, |value| value.index().is_some()).and_then(Literal::index);
+            let name = value.best(&NAME_WORDS, is_text)?.text()?.to_owned();
+            let folder = value.best(&FOLDER_WORDS, is_text).and_then(Literal::text);
             Some(Row { index, folder: folder.map(Into::into), name })
         }
         _ => None,
