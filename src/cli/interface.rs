@@ -124,8 +124,7 @@ fn loader(common: &CommonArgs, tolerance: Option<f64>, images: Vec<PathBuf>) -> 
     let truth = common.truth().map(Path::to_path_buf);
     let decoding = common.decoding().to_string();
     Box::new(move || {
-        let mut classifier = Classifier::load(&source, &overrides)?.fitted(&overrides, &images)?;
-        classifier.guess_labels(&images);
+        let classifier = Classifier::load_for(&source, &overrides, &images)?;
         let truths = truth::truths(&classifier, truth.as_deref())?;
         let asked = Asked { seed, tolerance, decoding };
         let write = Box::new(move |classifier: &_, what: &_| write(classifier, what, &asked));

@@ -94,11 +94,8 @@ fn dispatch(cli: Cli) -> anyhow::Result<Ending> {
 }
 
 /// Loads the model that the options name, and says on standard error what was guessed or is doubtful.
-/// The folders of the images name the classes where nothing else does.
 fn load_model(common: &args::CommonArgs, source: &ModelSource, images: &[PathBuf]) -> Result<Classifier, ModelError> {
-    let overrides = common.overrides();
-    let mut classifier = Classifier::load(source, &overrides)?.fitted(&overrides, images)?;
-    classifier.guess_labels(images);
+    let classifier = Classifier::load_for(source, &common.overrides(), images)?;
     for notice in classifier.notices() {
         warn(&format!("{source}: {}", escape(notice)));
     }

@@ -5,6 +5,8 @@ use tract_onnx::pb::NodeProto;
 use tract_onnx::tract_core::ops::array::CumSum;
 use tract_onnx::tract_hir::internal::*;
 
+use super::like_its_input;
+
 #[derive(Debug, Clone)]
 struct RunningSum {
     exclusive: bool,
@@ -27,10 +29,7 @@ impl Expansion for RunningSum {
         inputs: &'p [TensorProxy],
         outputs: &'p [TensorProxy],
     ) -> InferenceResult {
-        check_input_arity(inputs, 2)?;
-        check_output_arity(outputs, 1)?;
-        solver.equals(&inputs[0].datum_type, &outputs[0].datum_type)?;
-        solver.equals(&inputs[0].shape, &outputs[0].shape)
+        like_its_input(solver, inputs, outputs, 2)
     }
 
     fn wire(&self, prefix: &str, model: &mut TypedModel, inputs: &[OutletId]) -> TractResult<TVec<OutletId>> {

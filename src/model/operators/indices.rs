@@ -7,6 +7,8 @@ use tract_onnx::tract_hir::infer::InferenceRulesOp;
 use tract_onnx::tract_hir::internal::*;
 use tract_onnx::tract_hir::ops::array::ScatterNd as ScatterRules;
 
+use super::like_its_input;
+
 type Built = TractResult<(Box<dyn InferenceOp>, Vec<String>)>;
 
 #[derive(Debug, Clone)]
@@ -76,10 +78,7 @@ impl Expansion for Scatter {
         inputs: &'p [TensorProxy],
         outputs: &'p [TensorProxy],
     ) -> InferenceResult {
-        check_input_arity(inputs, 3)?;
-        check_output_arity(outputs, 1)?;
-        solver.equals(&inputs[0].datum_type, &outputs[0].datum_type)?;
-        solver.equals(&inputs[0].shape, &outputs[0].shape)
+        like_its_input(solver, inputs, outputs, 3)
     }
 
     fn wire(&self, prefix: &str, model: &mut TypedModel, inputs: &[OutletId]) -> TractResult<TVec<OutletId>> {

@@ -5,6 +5,7 @@ use tract_onnx::pb::NodeProto;
 use tract_onnx::tract_core::ops::math;
 use tract_onnx::tract_hir::internal::*;
 
+use super::like_its_input;
 use crate::autodiff::{Resample, Taps};
 
 /// `y = x / (bias + alpha / size * s) ^ beta`, where `s` is the sum of the squares of `size` channels around.
@@ -38,10 +39,7 @@ impl Expansion for Lrn {
         inputs: &'p [TensorProxy],
         outputs: &'p [TensorProxy],
     ) -> InferenceResult {
-        check_input_arity(inputs, 1)?;
-        check_output_arity(outputs, 1)?;
-        solver.equals(&inputs[0].datum_type, &outputs[0].datum_type)?;
-        solver.equals(&inputs[0].shape, &outputs[0].shape)
+        like_its_input(solver, inputs, outputs, 1)
     }
 
     fn wire(&self, prefix: &str, model: &mut TypedModel, inputs: &[OutletId]) -> TractResult<TVec<OutletId>> {

@@ -16,6 +16,7 @@ mod resize;
 mod slice;
 
 use tract_onnx::Onnx;
+use tract_onnx::tract_hir::internal::*;
 
 pub(in crate::model) use helpers::{ADDITIVE_MASK, DETACHED};
 
@@ -41,4 +42,17 @@ pub fn onnx() -> Onnx {
     onnx.op_register.insert(ADDITIVE_MASK, helpers::additive_mask);
     onnx.op_register.insert(DETACHED, helpers::detached);
     onnx
+}
+
+/// The rule of operators whose output has the type and the shape of the first of so many inputs.
+fn like_its_input(
+    solver: &mut Solver<'_>,
+    inputs: &[TensorProxy],
+    outputs: &[TensorProxy],
+    count: usize,
+) -> InferenceResult {
+    check_input_arity(inputs, count)?;
+    check_output_arity(outputs, 1)?;
+    solver.equals(&inputs[0].datum_type, &outputs[0].datum_type)?;
+    solver.equals(&inputs[0].shape, &outputs[0].shape)
 }

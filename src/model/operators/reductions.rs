@@ -7,6 +7,8 @@ use tract_onnx::tract_core::ops::math;
 use tract_onnx::tract_core::ops::nn::{Reduce, Reducer};
 use tract_onnx::tract_hir::internal::*;
 
+use super::like_its_input;
+
 type Built = TractResult<(Box<dyn InferenceOp>, Vec<String>)>;
 
 /// The logarithm of a sum of exponentials.
@@ -133,13 +135,6 @@ impl Expansion for LogSumExp {
     }
 }
 
-fn same_shape(solver: &mut Solver<'_>, inputs: &[TensorProxy], outputs: &[TensorProxy]) -> InferenceResult {
-    check_input_arity(inputs, 1)?;
-    check_output_arity(outputs, 1)?;
-    solver.equals(&inputs[0].datum_type, &outputs[0].datum_type)?;
-    solver.equals(&inputs[0].shape, &outputs[0].shape)
-}
-
 impl Expansion for LogSoftmax {
     fn name(&self) -> StaticName {
         "LogSoftmax".into()
@@ -151,7 +146,7 @@ impl Expansion for LogSoftmax {
         inputs: &'p [TensorProxy],
         outputs: &'p [TensorProxy],
     ) -> InferenceResult {
-        same_shape(solver, inputs, outputs)
+        like_its_input(solver, inputs, outputs, 1)
     }
 
     fn wire(&self, prefix: &str, model: &mut TypedModel, inputs: &[OutletId]) -> TractResult<TVec<OutletId>> {

@@ -1,116 +1,26 @@
-//! A classifier, whole: the network, what it expects, and what its classes are called.
+//! From files to a classifier.
 
 use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
-use image::DynamicImage;
-use ndarray::{ArrayD, Axis, Dimension as _};
 use serde_json::Value;
-use thiserror::Error;
 
-use super::activation::{self, Decision, Looks, Raw};
-use super::decide::{self, Source};
-use super::error::{ModelError, ModelProblem};
-use super::front::Front;
-use super::graph;
-use super::labels::{self, Labels};
-use super::onnx_file::OnnxFile;
-use super::preprocess::{CropGeometry, PictureError, Prepared};
-use super::scores::OutputActivation;
-use super::settings::{LabelSource, Layout, Origin, Overrides, Resize, Setting, Settings, Size};
-use super::source::{Files, ModelSource};
-use super::{Network, builtin, doubts, hub, properties, sidecar};
+use super::{Classifier, Output};
 use crate::guard;
-use crate::raster::npy::{self, NpyError};
+use crate::model::activation::{self, Looks, Raw};
+use crate::model::decide::{self, Source};
+use crate::model::error::{ModelError, ModelProblem};
+use crate::model::front::Front;
+use crate::model::onnx_file::OnnxFile;
+use crate::model::settings::{LabelSource, Origin, Overrides, Resize, Setting, Size};
+use crate::model::source::{Files, ModelSource};
+use crate::model::{builtin, doubts, graph, hub, labels, properties, sidecar};
+use crate::raster::npy;
 use crate::text::{Escaped, escape};
 
 /// No configuration file is longer, in bytes.
 const LONGEST_CONFIG: u64 = 1 << 24;
-
-/// An image classifier that is ready to be asked.
-#[derive(Debug)]
-pub struct Classifier {
-    source: ModelSource,
-    name: String,
-    network: Network,
-    settings: Settings,
-    labels: Labels,
-    labels_origin: Option<Origin>,
-    output: Output,
-    decision: Decision,
-    notices: Vec<String>,
-    /// What brings pictures and tensors of any size to that of the network.
-    front: Option<Front>,
-    /// Whether the file's input holds bytes.
-    bytes: bool,
-}
-
-/// The output that holds the scores.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Output {
-    /// The name of the tensor, safe to show.
-    pub name: String,
-    /// The tensor with the raw scores: another one where the graph itself makes probabilities of them.
-    pub logits: String,
-    /// What makes probabilities of them, and who says so.
-    pub activation: Setting<OutputActivation>,
-    /// From which probability on a class is said, and who says so; none where one class excludes the others.
-    pub threshold: Option<Setting<f32>>,
-    /// Who chose it: a flag, the sidecar, or the graph.
-    pub origin: Origin,
-    /// The other outputs, with their shapes.
-    pub others: Vec<String>,
-}
-
-/// Why a `.npy` file cannot be the input of a network.
-#[derive(Debug, Error)]
-#[error("cannot use {path} as input: {problem}")]
-pub struct TensorError {
-    /// The file.
-    pub path: Escaped,
-    /// What is wrong with it.
-    #[source]
-    pub problem: TensorProblem,
-}
-
-/// What is wrong with a tensor.
-#[derive(Debug, Error)]
-pub enum TensorProblem {
-    /// The file.
-    #[error(transparent)]
-    Npy(#[from] NpyError),
-    /// The shape.
-    #[error("its shape is {found:?}, the model takes {expected:?}{}", if *.open { "; its height and width are open: --input-size WIDTHxHEIGHT" } else { "" })]
-    Shape {
-        /// What the file holds.
-        found: Vec<usize>,
-        /// What the network takes.
-        expected: Vec<usize>,
-        /// Whether it could take another height and width.
-        open: bool,
-    },
-    /// The part of the graph that resizes it failed.
-    #[error("the graph cannot bring it to its own size: {0}")]
-    Front(String),
-    /// Values with which no network can reckon.
-    #[error(
-        "its value at {index:?} is {value}{}: find out where that comes from, or replace it as `numpy.nan_to_num` does",
-        and_more(*.others)
-    )]
-    NotFinite {
-        /// Where the first of them is.
-        index: Vec<usize>,
-        /// NaN or an infinity.
-        value: f32,
-        /// How many more there are.
-        others: usize,
-    },
-}
-
-fn and_more(count: usize) -> String {
-    if count == 0 { String::new() } else { format!(" ({count} more values are not finite)") }
-}
 
 impl Classifier {
     /// Loads a model. `overrides` are the flags; they win over everything else.
@@ -122,6 +32,17 @@ impl Classifier {
             ModelSource::Builtin => Self::load_builtin(overrides),
             ModelSource::Path(path) => Self::load_path(path, overrides, None),
         })
+    }
+
+    /// Loads a model to be asked about images in these paths: as [`Classifier::load`], [`Classifier::fitted`] to the first
+    /// tensor, and the classes named after folders where nothing else names them.
+    ///
+    /// # Errors
+    /// As [`Classifier::load`].
+    pub fn load_for(source: &ModelSource, overrides: &Overrides, paths: &[PathBuf]) -> Result<Classifier, ModelError> {
+        let mut classifier = Classifier::load(source, overrides)?.fitted(overrides, paths)?;
+        classifier.guess_labels(paths);
+        Ok(classifier)
     }
 
     /// The same classifier with an input as large as the first tensor among these paths, where the file leaves the size open
@@ -285,118 +206,6 @@ impl Classifier {
             },
             decision,
         })
-    }
-
-    /// The network.
-    pub fn network(&self) -> &Network {
-        &self.network
-    }
-
-    /// What the input must look like, and who says so.
-    pub fn settings(&self) -> &Settings {
-        &self.settings
-    }
-
-    /// What the classes are called.
-    pub fn labels(&self) -> &Labels {
-        &self.labels
-    }
-
-    /// Who named the classes; nobody may have.
-    pub fn labels_origin(&self) -> Option<&Origin> {
-        self.labels_origin.as_ref()
-    }
-
-    /// Names the classes after the folders in one of these, where nothing else names them and there are as many: a guess.
-    pub fn guess_labels(&mut self, roots: &[PathBuf]) {
-        let named = labels::guess_from_folders(roots, self.labels.len()).filter(|_| self.labels_origin.is_none());
-        if let Some(named) = named {
-            (self.labels, self.labels_origin) = (named.labels, named.origin);
-            self.notices.extend(named.notices);
-        }
-    }
-
-    /// The output that holds the scores.
-    pub fn output(&self) -> &Output {
-        &self.output
-    }
-
-    /// What was guessed or is doubtful about the model, a sentence each; for whoever is about to trust it. May hold text from
-    /// files.
-    pub fn notices(&self) -> &[String] {
-        &self.notices
-    }
-
-    /// The name of the file or folder, safe to show.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// Where the model came from.
-    pub fn source(&self) -> &ModelSource {
-        &self.source
-    }
-
-    /// Prepares an image that is already upright.
-    ///
-    /// # Errors
-    /// When the input has another number of channels than pictures have.
-    pub fn preprocess(&self, image: &DynamicImage) -> Result<Prepared, PictureError> {
-        let Some(front) = &self.front else { return self.settings.prepare(image) };
-        let tensor = front.picture(image)?;
-        let seen = self.settings.see(tensor.view());
-        Ok(Prepared { tensor, crop: CropGeometry::whole((image.width(), image.height())), seen })
-    }
-
-    /// Reads a tensor that is already prepared: float32, `[C, H, W]` or with a batch of 1; for a network that wants the
-    /// channels last also `[H, W, C]`.
-    ///
-    /// # Errors
-    /// When the file is no such tensor.
-    pub fn read_npy(&self, path: &Path) -> Result<Prepared, TensorError> {
-        let tensor = self.read_tensor(path)?;
-        let seen = self.settings.see(tensor.view());
-        Ok(Prepared { crop: CropGeometry::whole(seen.dimensions()), tensor, seen })
-    }
-
-    /// The same without a picture of what the network sees.
-    ///
-    /// # Errors
-    /// As [`Classifier::read_npy`].
-    pub fn read_tensor(&self, path: &Path) -> Result<ArrayD<f32>, TensorError> {
-        let failed = |problem| TensorError { path: Escaped::from(path), problem };
-        let file = File::open(path).map_err(|error| failed(NpyError::from(error).into()))?;
-        let read = if self.bytes { npy::read_bytes_too } else { npy::read };
-        let tensor = read(BufReader::new(file)).map_err(|error| failed(error.into()))?;
-        self.adopt(tensor).map_err(failed)
-    }
-
-    fn adopt(&self, tensor: ArrayD<f32>) -> Result<ArrayD<f32>, TensorProblem> {
-        let expected = self.settings.shape();
-        let found = tensor.shape().to_vec();
-        // Looking through a slice is quick, unlike an iterator that knows where it is.
-        if !tensor.as_slice().is_some_and(|values| values.iter().all(|value| value.is_finite())) {
-            let mut strange = tensor.indexed_iter().filter(|(_, value)| !value.is_finite());
-            if let Some((index, value)) = strange.next() {
-                let index = index.slice().to_vec();
-                return Err(TensorProblem::NotFinite { index, value: *value, others: strange.count() });
-            }
-        }
-        let mut tensor = if tensor.ndim() == 3 { tensor.insert_axis(Axis(0)) } else { tensor };
-        if let Some(front) = self.front.as_ref().filter(|front| front.takes(tensor.shape())) {
-            tensor = front.tensor(tensor).map_err(TensorProblem::Front)?;
-        }
-        let [batch, height, width, channels] = expected;
-        let transposed =
-            self.settings.layout.value == Layout::Nhwc && tensor.shape() == [batch, channels, height, width];
-        if transposed {
-            tensor = tensor.permuted_axes(vec![0, 2, 3, 1]).as_standard_layout().into_owned();
-        }
-        if tensor.shape() != expected {
-            let open = self.settings.input_size.origin != Origin::Graph;
-            return Err(TensorProblem::Shape { found, expected: expected.to_vec(), open });
-        }
-        Ok(tensor)
     }
 }
 
