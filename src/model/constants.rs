@@ -72,7 +72,7 @@ impl<'a> Constants<'a> {
     /// Whether a constant has no axes.
     pub(super) fn is_scalar(&self, name: &str) -> bool {
         let is_number = |node: &&NodeProto| ["value_float", "value_int"].iter().any(|it| attribute(node, it).is_some());
-        self.sides(name).is_some_and(<[i64]>::is_empty) || self.nodes.get(name).is_some_and(|node| is_number(node))
+        self.sides(name).is_some_and(<[i64]>::is_empty) || self.nodes.get(name).is_some_and(is_number)
     }
 
     /// The sides of a tensor that the graph holds.

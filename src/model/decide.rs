@@ -22,8 +22,8 @@ impl Source {
 }
 
 /// ImageNet's mean and standard deviation of red, green and blue, as torchvision has them.
-const IMAGENET_MEAN: [f32; 3] = [0.485, 0.456, 0.406];
-const IMAGENET_STD: [f32; 3] = [0.229, 0.224, 0.225];
+pub(super) const IMAGENET_MEAN: [f32; 3] = [0.485, 0.456, 0.406];
+pub(super) const IMAGENET_STD: [f32; 3] = [0.229, 0.224, 0.225];
 
 /// The first source that says something.
 pub(super) fn first<T>(sources: &[Source], of: impl Fn(&Overrides) -> Option<T>) -> Option<Setting<T>> {

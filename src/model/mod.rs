@@ -1,11 +1,20 @@
 //! ONNX classifiers: loading them, what they expect as input, what their outputs are called, and running them.
 //!
-//! `source` finds the files of a model; `wire` and `onnx_file` read the graph as a message, `graph` makes tract's typed graph
-//! of it, with `operators` that the program reads for itself, and `names` remembers what became what. `opening` reads with the help of
-//! `constants` what the graph does to its input; `sidecar`, `hub`, `processor` and `properties` read the files beside it and
-//! the metadata in it, `settings` says what there is
-//! to set, `decide` settles it and remembers who said so. `preprocess` turns an image into the input tensor, `labels` names
-//! the outputs, and `network` runs the graph: forward, layer to logit, gradients. `classifier` is all of it together.
+//! From the file to the graph: `source` finds the files of a model and `file_kind` says what strange ones are; `wire` and
+//! `onnx_file` read the graph as a message, of which `nodes` and `constants` answer questions; `passes` make it simpler,
+//! `operators` are those that the program reads for itself, `graph` makes tract's typed graph of it, and `names` remembers
+//! what became what.
+//!
+//! What goes in: `opening` reads what the graph does to its input and `front` runs that part by itself; `sidecar`, `hub`,
+//! `processor` and `properties` read the files beside the model and the metadata in it; `settings` says what there is to
+//! set, in the values of `choices`; `decide` settles it and remembers who said so; `preprocess` turns an image into the
+//! input tensor.
+//!
+//! What comes out: `output` finds the raw scores in the graph, `activation` decides what makes probabilities of them,
+//! `scores` holds both, `doubts` says what is odd about them, and `labels` names the classes. `target` and `wish` are what is
+//! explained.
+//!
+//! `network` runs the graph: forward, layer to logit, gradients. `classifier` is all of it together.
 
 mod activation;
 mod builtin;

@@ -5,6 +5,7 @@
 
 use serde_json::Value;
 
+use super::decide::{IMAGENET_MEAN, IMAGENET_STD};
 use super::hub::numbers;
 use super::settings::{ChannelOrder, Middle, Overrides, Range, Resize, Size};
 use crate::raster::resize::Filter;
@@ -29,7 +30,7 @@ enum Kind {
 /// Means and deviations that processors are born with.
 type Normalisation = ([f32; 3], [f32; 3]);
 const STANDARD: Normalisation = ([0.5; 3], [0.5; 3]);
-const IMAGENET: Normalisation = ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]);
+const IMAGENET: Normalisation = (IMAGENET_MEAN, IMAGENET_STD);
 const CLIP: Normalisation = ([0.481_454_66, 0.457_827_5, 0.408_210_72], [0.268_629_54, 0.261_302_6, 0.275_777_1]);
 
 /// A family of processors, and what counts where the file says nothing.
