@@ -220,8 +220,8 @@ fn read_numbers(names: &[String], classes: usize, parent: &Path) -> Numbered {
     let which = if names.len() == 1 { format!("folder {}", names[0]) } else { format!("folders {first} to {last}") };
     let says = if !are_indices {
         format!(
-            "{which} of {shown} are not taken for classes: indices run from 0 to {}; --labels-from DIR numbers the sorted \
-             folders of the training data, --labels FILE names the classes",
+            "{which} of {shown} are not taken for classes: indices run from 0 to {}; --labels-from or --labels says what they \
+             are called",
             classes.saturating_sub(1)
         )
     } else if numbers.is_sorted() {
@@ -230,9 +230,8 @@ fn read_numbers(names: &[String], classes: usize, parent: &Path) -> Numbered {
     } else {
         let (at, number) = numbers.iter().enumerate().find(|(at, number)| at != *number).unwrap_or((0, &0));
         format!(
-            "{which} of {shown} are taken for the indices of classes: folder {number} is class {number}. torchvision and \
-             Keras sort them as text (0, 1, 10, 11, ..., 2), so that folder {number} is class {at}; if the model was trained \
-             so, add --labels-from DIR"
+            "{which} of {shown} are taken for the indices of classes: folder {number} is class {number}. Sorted as text, as in \
+             torchvision and Keras, folder {number} is class {at}: --labels-from DIR says so"
         )
     };
     Numbered { are_indices, are_all, says }
@@ -310,7 +309,7 @@ mod tests {
         assert_eq!(found, [None, None], "a number further up");
         let (found, says) = numbered(&["0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10"], 11);
         assert_eq!(found[10], Some(10));
-        assert!(says.contains("folder 10 is class 10") && says.contains("so that folder 10 is class 2"), "{says}");
+        assert!(says.contains("folder 10 is class 10") && says.contains("Keras, folder 10 is class 2"), "{says}");
     }
 
     #[test]

@@ -332,10 +332,10 @@ fn what_there_is_no_room_to_say_is_counted() {
     update(&mut state, Action::ModelReady(Arc::new(doubtful)));
     let text = screen(&state);
     assert!(text.contains("! something number 1") && !text.contains("number 2"), "{text}");
-    assert!(text.contains("! 4 more: a larger window says them"), "{text}");
+    assert!(text.contains("! 4 more in a larger window"), "{text}");
     update(&mut state, terminal((120, 60)));
     let text = screen(&state);
-    assert!(text.contains("! something number 5") && !text.contains("more:"), "{text}");
+    assert!(text.contains("! something number 5") && !text.contains("more in a"), "{text}");
 }
 
 #[test]

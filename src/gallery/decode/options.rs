@@ -55,8 +55,8 @@ impl fmt::Display for DecodeOptions {
     }
 }
 
-words!(Alpha, "way with transparent pixels": "white" = Alpha::White, "black" = Alpha::Black, "drop" = Alpha::Drop);
-words!(Exif, "way with orientations": "apply" = Exif::Apply, "ignore" = Exif::Ignore);
+words!(Alpha, "treatment of transparent pixels": "white" = Alpha::White, "black" = Alpha::Black, "drop" = Alpha::Drop);
+words!(Exif, "treatment of orientations": "apply" = Exif::Apply, "ignore" = Exif::Ignore);
 
 /// As it is written; `all` where nobody says any.
 fn depth_of(depth: Option<Depth>) -> String {

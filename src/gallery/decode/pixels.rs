@@ -23,8 +23,7 @@ fn opaque(image: &RgbaImage, alpha: Option<Alpha>, warnings: &mut Vec<String>) -
     let transparent = image.pixels().filter(|pixel| pixel.0[3] < u8::MAX).count();
     if transparent > 0 && alpha.is_none() {
         warnings.push(format!(
-            "{} of its pixels are wholly or partly transparent, and were laid on white; --alpha drop keeps the colours that they hide, as \
-             Pillow's convert(\"RGB\") does",
+            "{} of its pixels are wholly or partly transparent, laid on white; --alpha drop keeps their colours, as Pillow does",
             share(transparent as f32 / pixels.max(1) as f32)
         ));
     }

@@ -180,7 +180,7 @@ fn whole(warnings: &[&str], width: usize, room: usize) -> Vec<String> {
         let wrapped = wrap(warning, width);
         let is_last = index + 1 == warnings.len();
         if lines.len() + wrapped.len() + usize::from(!is_last) > room {
-            let more = format!(" ! {} more: a larger window says them", warnings.len() - index);
+            let more = format!(" ! {} more in a larger window", warnings.len() - index);
             lines.extend((lines.len() < room).then_some(more));
             break;
         }

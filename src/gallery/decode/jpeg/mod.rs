@@ -98,11 +98,10 @@ fn inks(pixels: &[u8]) -> Vec<u8> {
 fn told(trouble: Trouble) -> String {
     let percent = |share: f32| (100.0 * share).round();
     match trouble {
-        Trouble::Ended(Some(share)) => format!(
-            "the JPEG file ends early: the last {} % of the picture are missing and filled in",
-            percent(1.0 - share).max(1.0)
-        ),
-        Trouble::Ended(None) => "the JPEG file ends early: what is missing of the picture is filled in".to_owned(),
+        Trouble::Ended(Some(share)) => {
+            format!("the JPEG file ends early: the last {} % of the picture are missing", percent(1.0 - share).max(1.0))
+        }
+        Trouble::Ended(None) => "the JPEG file ends early: part of the picture is missing".to_owned(),
         Trouble::Damaged(Some(share)) => {
             format!("the JPEG file is damaged: the picture may be wrong below {} % of its height", percent(share))
         }
