@@ -288,6 +288,31 @@ fn model_says_where_every_setting_comes_from_and_which_layer_is_automatic() {
     }
 }
 
+#[test]
+fn the_description_of_a_model_names_who_decided_and_fits_a_small_terminal() {
+    let folder = tempfile::tempdir().unwrap();
+    let [names, truth] = ["names.txt", "truth.csv"].map(|name| folder.path().join(name));
+    fs::write(&names, "ant\nbee\ncow\ndog\nelk\n").unwrap();
+    fs::write(&truth, "1.png,ant+cow\n").unwrap();
+    let model = fixture("scores/sigmoids.onnx");
+    let said = ["--labels", text(&names), "--truth", text(&truth), "--threshold", "0.4"];
+    let output = seewhy(&["model", text(&model)]).args(said).output().unwrap();
+    let description = String::from_utf8(output.stdout).unwrap();
+    let row = |name: &str| {
+        let row = description.lines().find(|line| line.split_whitespace().next() == Some(name));
+        row.unwrap_or_else(|| panic!("{name}: {description}")).split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(row("output"), "output y ONNX graph");
+    assert_eq!(row("logits"), "logits z ONNX graph");
+    assert_eq!(row("activation"), "activation sigmoid ONNX graph");
+    assert_eq!(row("threshold"), "threshold 0.4 flag");
+    assert_eq!(row("labels"), "labels ant, bee, cow, dog, elk flag");
+    assert!(row("truth").ends_with("truth.csv flag"));
+    assert_eq!(row("range"), "range 0..1 a guess");
+    let plain = String::from_utf8(seewhy(&["model", "builtin"]).output().unwrap().stdout).unwrap();
+    assert_eq!(plain.lines().find(|line| line.chars().count() > 80), None);
+}
+
 /// The help of every command fits 80 columns, and that of `explain` names every parameter there is.
 #[test]
 fn the_help_fits_a_small_terminal_and_lists_every_parameter() {

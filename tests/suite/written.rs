@@ -52,6 +52,22 @@ fn the_same_request_replaces_its_own_files_and_another_gets_a_name_that_says_mor
 }
 
 #[test]
+fn a_default_that_is_said_is_the_same_request() {
+    let folder = tempfile::tempdir().unwrap();
+    let (image, out) = (folder.path().join("cat/1.png"), folder.path().join("maps"));
+    picture(&image, 1);
+    let request = |more: &[&str]| explain(&image, &out, more)[0]["request"].as_str().unwrap().to_owned();
+    let plain = request(&[]);
+    for more in [&["--alpha", "white"][..], &["--exif", "apply"], &["--seed", "0", "--layer", "auto"]] {
+        assert_eq!(request(more), plain, "{more:?}");
+    }
+    assert_eq!(names(&out).len(), 2);
+    for more in [&["--alpha", "drop"][..], &["--depth", "auto"], &["--exif", "ignore"], &["--activation", "sigmoid"]] {
+        assert_ne!(request(more), plain, "{more:?}");
+    }
+}
+
+#[test]
 fn what_differs_is_said_by_the_name() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("maps");
