@@ -156,7 +156,7 @@ mod tests {
     fn of_files_the_names_are_worth_more_than_the_way_to_them() {
         let folder = "/home/somebody/data/seewhy-maps";
         assert_eq!(files(folder, "1.grad-cam.png, .npy", 60), "/home/somebody/data/seewhy-maps/1.grad-cam.png, .npy");
-        assert_eq!(files(folder, "1.grad-cam.png, .npy", 40), "…ody/data/seewhy-maps/1.grad-cam.png, .npy");
+        assert_eq!(files(folder, "1.grad-cam.png, .npy", 40), "…y/data/seewhy-maps/1.grad-cam.png, .npy");
         assert_eq!(files(folder, "1.grad-cam.png, .npy", 24), "…/seewhy-maps/1.grad-ca…");
         assert_eq!(files("", "1.png", 24), "1.png");
     }
