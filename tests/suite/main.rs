@@ -14,6 +14,7 @@ mod gallery;
 mod gradients;
 mod gradients_conv;
 mod gradients_graphs;
+mod gradients_kinks;
 mod gradients_torch;
 mod incremental;
 mod inputs;

@@ -4,18 +4,18 @@
 //! time gets wrong predictions, and nothing shows it. So the first operators are read, from the input on to whatever is no
 //! longer arithmetic on single pixels, and from what they do to the values follows which values they expect.
 
+mod picture;
+
 use std::collections::{HashMap, HashSet};
 
 use tract_onnx::pb::{GraphProto, NodeProto};
 
-mod picture;
-
+use self::picture::{Channel, Picture, sliced};
 use super::constants::Constants;
 use super::front::Cut;
 use super::nodes::attribute;
 use super::onnx_file::InputSpec;
 use super::settings::{ChannelOrder, Layout, Range, Size};
-use picture::{Channel, Picture, sliced};
 
 /// What the first operators say about the input.
 #[derive(Debug, Clone, Default, PartialEq)]
