@@ -25,16 +25,11 @@ pub(super) fn about(
         doubts.push("a first run gave scores that are not finite (NaN or infinite): are the weights whole?".to_owned());
     }
     if decision.origin == Origin::Values {
-        doubts.push(
-            "the outputs look like probabilities: they are shown as they are, their logarithm is explained, unless \
-             --activation says otherwise"
-                .to_owned(),
-        );
+        doubts.push("the outputs look like probabilities: shown as they are, their logarithm explained".to_owned());
     }
     if decision.single && is_guess {
         doubts.push(
-            "a single score is taken for that of yes against no, before a sigmoid; a regression looks the same"
-                .to_owned(),
+            "a single score is taken for yes against no before a sigmoid; a regression looks the same".to_owned(),
         );
     }
     if decision.scoring.activation == OutputActivation::None && decision.origin != Origin::Graph {
