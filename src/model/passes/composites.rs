@@ -1,5 +1,8 @@
 //! Operators that stand for several others, written out as what the standard says they are.
 
+use std::collections::HashSet;
+
+use tract_onnx::pb::attribute_proto::AttributeType;
 use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::pb::{AttributeProto, GraphProto, NodeProto, TensorProto};
 
@@ -16,6 +19,14 @@ pub(super) fn apply(graph: &mut GraphProto, metadata: &mut NodeMetadata) -> Resu
     let lengths: Vec<(String, Vec<i64>)> =
         graph.initializer.iter().map(|tensor| (tensor.name.clone(), tensor.dims.clone())).collect();
     let is_row = |name: &str| lengths.iter().any(|(tensor, dims)| tensor == name && dims.len() == 1 && dims[0] > 1);
+    let is_weight = {
+        let constants = graph.node.iter().filter(|node| ["Constant", "Identity"].contains(&node.op_type.as_str()));
+        let weights: HashSet<String> = constants
+            .flat_map(|node| node.output.clone())
+            .chain(lengths.iter().map(|(name, _)| name.clone()))
+            .collect();
+        move |name: &str| weights.contains(name)
+    };
     rewrite(graph, metadata, |node| {
         if !is_standard(&node.proto.domain) {
             return Ok(vec![node]);
@@ -28,6 +39,12 @@ pub(super) fn apply(graph: &mut GraphProto, metadata: &mut NodeMetadata) -> Resu
             "Attention" => writer.attention()?,
             "Size" => writer.size(),
             "Swish" => writer.swish(),
+            "BatchNormalization" if writer.takes_own_statistics() => writer.standardisation(),
+            "BatchNormalization"
+                if [3, 4].into_iter().any(|slot| !is_weight(&writer.input(slot).unwrap_or_default())) =>
+            {
+                writer.normalisation();
+            }
             _ => return Ok(vec![node]),
         }
         Ok(writer.nodes)
@@ -167,6 +184,62 @@ impl Writer<'_> {
         self.last(0, "ReduceProd", &[&shape], vec![integer("keepdims", 0)]);
     }
 
+    /// Whether a `BatchNormalization` is by the statistics of its own input; before version 14 its further outputs say so.
+    fn takes_own_statistics(&self) -> bool {
+        let further = self.of.proto.output.iter().skip(1).any(|output| !output.is_empty());
+        further || self.given("training_mode").is_some_and(|mode| mode.i != 0)
+    }
+
+    /// `BatchNormalization` by statistics that the graph computes.
+    fn normalisation(&mut self) {
+        let [x, scale, shift, mean, variance] = [0, 1, 2, 3, 4].map(|slot| self.input(slot).unwrap_or_default());
+        let epsilon = self.given("epsilon").map_or(1e-5, |epsilon| epsilon.f);
+        let epsilon = self.number(epsilon);
+        let sides = self.op("Shape", &[&x]);
+        let flat = self.reshaped(&x, &[0, 0, -1]);
+        let variance = self.op("Add", &[&variance, &epsilon]);
+        let deviation = self.op("Sqrt", &[&variance]);
+        let [scale, shift, mean, deviation] =
+            [scale, shift, mean, deviation].map(|value| self.reshaped(&value, &[-1, 1]));
+        let centred = self.op("Sub", &[&flat, &mean]);
+        let centred = self.op("Div", &[&centred, &deviation]);
+        let scaled = self.op("Mul", &[&centred, &scale]);
+        let moved = self.op("Add", &[&scaled, &shift]);
+        self.last(0, "Reshape", &[&moved, &sides], vec![]);
+    }
+
+    /// `BatchNormalization` by the statistics of its own input, which networks take of their weights: each channel
+    /// `[N, C, ...]` as an instance of its own, `[C, 1, N ...]`, is what `InstanceNormalization` makes of it.
+    fn standardisation(&mut self) {
+        let [x, scale, shift] = [0, 1, 2].map(|slot| self.input(slot).unwrap_or_default());
+        let epsilon = self.given("epsilon").map_or(1e-5, |epsilon| epsilon.f);
+        let sides = self.op("Shape", &[&x]);
+        let flat = self.reshaped(&x, &[0, 0, -1]);
+        let turned = self.with("Transpose", &[&flat], vec![permutation(&[1, 0, 2])]);
+        let turned_sides = self.op("Shape", &[&turned]);
+        let instances = self.reshaped(&turned, &[0, 1, -1]);
+        let row = |value: f32| TensorProto {
+            data_type: DataType::Float as i32,
+            dims: vec![1],
+            float_data: vec![value],
+            ..TensorProto::default()
+        };
+        let [one, none] = [1.0, 0.0].map(|value| self.with("Constant", &[], vec![tensor("value", row(value))]));
+        let epsilon = AttributeProto {
+            name: "epsilon".into(),
+            r#type: AttributeType::Float as i32,
+            f: epsilon,
+            ..AttributeProto::default()
+        };
+        let centred = self.with("InstanceNormalization", &[&instances, &one, &none], vec![epsilon]);
+        let [scale, shift] = [scale, shift].map(|value| self.reshaped(&value, &[-1, 1, 1]));
+        let scaled = self.op("Mul", &[&centred, &scale]);
+        let moved = self.op("Add", &[&scaled, &shift]);
+        let moved = self.op("Reshape", &[&moved, &turned_sides]);
+        let back = self.with("Transpose", &[&moved], vec![permutation(&[1, 0, 2])]);
+        self.last(0, "Reshape", &[&back, &sides], vec![]);
+    }
+
     /// `Swish`: `x sigmoid(alpha x)`.
     fn swish(&mut self) {
         let x = self.input(0).unwrap_or_default();
@@ -284,7 +357,6 @@ impl Writer<'_> {
 }
 
 fn permutation(axes: &[i64]) -> AttributeProto {
-    use tract_onnx::pb::attribute_proto::AttributeType;
     AttributeProto {
         name: "perm".into(),
         r#type: AttributeType::Ints as i32,

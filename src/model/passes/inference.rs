@@ -1,5 +1,7 @@
 //! What only training needs: dropout goes, and a network that was exported in training mode is refused.
 
+use std::collections::HashSet;
+
 use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::pb::{GraphProto, NodeProto, TensorProto};
 
@@ -12,15 +14,26 @@ use crate::model::wire::NodeMetadata;
 
 /// Makes `Dropout` the identity that it is outside training. Refuses what was exported for training.
 pub(super) fn apply(graph: &mut GraphProto, metadata: &mut NodeMetadata, version: i64) -> Result<(), ModelProblem> {
-    refuse_training(graph, &[], version)?;
+    refuse_training(graph, &[], &HashSet::new(), version)?;
     let mut names = Names::of(graph);
     rewrite(graph, metadata, |node| Ok(without_dropout(node, &mut names)))
 }
 
-fn refuse_training(graph: &GraphProto, around: &[&GraphProto], version: i64) -> Result<(), ModelProblem> {
+fn refuse_training<'g>(
+    graph: &'g GraphProto,
+    around: &[&'g GraphProto],
+    fixed: &HashSet<&'g str>,
+    version: i64,
+) -> Result<(), ModelProblem> {
     let scopes: Vec<&GraphProto> = around.iter().copied().chain([graph]).collect();
+    // Tensors that no input reaches.
+    let mut fixed = fixed.clone();
+    fixed.extend(graph.initializer.iter().map(|tensor| tensor.name.as_str()));
     for node in &graph.node {
+        let is_fixed = |input: &String| input.is_empty() || fixed.contains(input.as_str());
         let trains = match node.op_type.as_str() {
+            // Weights that are standardised each time they are used (NFNet, BiT) are, whatever the mode.
+            "BatchNormalization" if node.input.first().is_some_and(is_fixed) => false,
             "BatchNormalization" => {
                 let flag = attribute(node, "training_mode").is_some_and(|mode| mode.i != 0);
                 let statistics = node.output.iter().skip(1).any(|output| !output.is_empty());
@@ -36,7 +49,10 @@ fn refuse_training(graph: &GraphProto, around: &[&GraphProto], version: i64) -> 
             });
         }
         for inner in subgraphs(node) {
-            refuse_training(inner, &scopes, version)?;
+            refuse_training(inner, &scopes, &fixed, version)?;
+        }
+        if node.input.iter().all(is_fixed) && subgraphs(node).next().is_none() {
+            fixed.extend(node.output.iter().map(String::as_str));
         }
     }
     Ok(())
