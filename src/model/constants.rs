@@ -96,6 +96,13 @@ impl<'a> Constants<'a> {
             "Not" => each(|value| f64::from(u8::from(value == 0.0))),
             "Identity" | "Cast" | "CastLike" | "Unsqueeze" | "Squeeze" | "Reshape" | "Flatten" | "Expand"
             | "Transpose" => input(0),
+            "ConstantOfShape" => {
+                let sides = input(0)?;
+                let count = sides.iter().product::<f64>();
+                let value = node.attribute.first().map_or_else(|| Some(vec![0.0]), |value| self.constant(value))?;
+                let value = *value.first()?;
+                (0.0..=LARGEST as f64).contains(&count).then(|| vec![value; count as usize])
+            }
             "Sqrt" => each(f64::sqrt),
             "Neg" => each(|value| -value),
             "Reciprocal" => each(f64::recip),

@@ -67,6 +67,8 @@ pub enum ModelProblem {
         match *operator {
             "TopK" => "sorted values, whose classes change from image to image",
             "ArgMax" | "ArgMin" => "the index of a class",
+            "OneHot" | "Hardmax" => "which class is the best, not how good each is",
+            "Greater" | "GreaterOrEqual" | "Less" | "LessOrEqual" | "Equal" => "yes or no for each class, not how sure",
             _ => "values that belong to no class",
         }
     )]

@@ -34,7 +34,22 @@ pub(super) struct OutputSpec {
 }
 
 /// Operators after which it is not known any more which value belongs to which class.
-const NO_SCORES: &[&str] = &["TopK", "ArgMax", "ArgMin", "ReduceMax", "ReduceMin", "NonMaxSuppression", "NonZero"];
+const NO_SCORES: &[&str] = &[
+    "TopK",
+    "ArgMax",
+    "ArgMin",
+    "ReduceMax",
+    "ReduceMin",
+    "NonMaxSuppression",
+    "NonZero",
+    "OneHot",
+    "Hardmax",
+    "Greater",
+    "GreaterOrEqual",
+    "Less",
+    "LessOrEqual",
+    "Equal",
+];
 
 /// Operators that keep the classes apart, whatever else they do to their first input.
 const KEEPS_CLASSES: &[&str] = &[
@@ -48,8 +63,10 @@ const KEEPS_CLASSES: &[&str] = &[
     "Cast",
     "CastLike",
     "Clip",
+    "Round",
     "Slice",
     "Gather",
+    "GatherND",
     "Split",
     "Neg",
     "QuantizeLinear",

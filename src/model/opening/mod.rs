@@ -17,6 +17,9 @@ use super::nodes::attribute;
 use super::onnx_file::InputSpec;
 use super::settings::{ChannelOrder, Layout, Range, Size};
 
+/// No picture is made of more channels than this.
+const MOST_CHANNELS: f64 = 16.0;
+
 /// What the first operators say about the input.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Opening {
@@ -130,6 +133,10 @@ impl<'a> Walk<'a> {
             "Unsqueeze" | "Squeeze" => self.reshape(node, picture).and_then(one),
             // Where there is one channel, it is found again whatever the axes.
             "Reshape" if picture.channels.len() == 1 => one(picture.clone()),
+            "Reshape" => one(self.same_channels(node, picture)?),
+            "Expand" => one(self.expand(node, picture)?),
+            "Tile" => one(self.tile(node, picture)?),
+            "GatherND" => one(self.gather_first(node, picture)?),
             "Add" => one(picture.map(&constant(1 - slot)?, Channel::plus)?),
             "Sub" if slot == 0 => one(picture.map(&constant(1)?, |channel, value| channel.plus(-value))?),
             "Sub" => one(picture.map(&constant(0)?, |channel, value| channel.times(-1.0).plus(value))?),
@@ -217,6 +224,44 @@ impl<'a> Walk<'a> {
             (None, _) => axis,
         };
         Some(Picture { axis: Some(moved), ..picture.clone() })
+    }
+
+    /// A Reshape that leaves the axis of the channels where it is: as with `x.view(-1, C, H, W)`.
+    fn same_channels(&self, node: &NodeProto, picture: &Picture) -> Option<Picture> {
+        let (axis, shape) = (picture.axis?, self.constants.values(node.input.get(1)?)?);
+        let channels = picture.channels.len() as f64;
+        let is_same = shape.len() == 4 && shape[0] <= 1.0 && [0.0, channels].contains(shape.get(axis)?);
+        is_same.then(|| picture.clone())
+    }
+
+    /// One channel made several, as grey pictures are for networks that take colours.
+    fn expand(&self, node: &NodeProto, picture: &Picture) -> Option<Picture> {
+        let shape = self.constants.last_values(node.input.get(1)?)?;
+        let at = shape.len().checked_sub(4 - picture.axis?)?;
+        let count = *shape.get(at).filter(|count| (1.0..=MOST_CHANNELS).contains(*count))? as usize;
+        match picture.channels[..] {
+            [grey] => Some(Picture { channels: vec![grey; count], ..picture.clone() }),
+            _ => (count == 1 || count == picture.channels.len()).then(|| picture.clone()),
+        }
+    }
+
+    fn tile(&self, node: &NodeProto, picture: &Picture) -> Option<Picture> {
+        let times = self.constants.values(node.input.get(1)?)?;
+        let count = *times.get(picture.axis?).filter(|count| (1.0..=MOST_CHANNELS).contains(*count))?;
+        let channels = picture.channels.repeat(count as usize);
+        Some(Picture { channels, ..picture.clone() })
+    }
+
+    /// How PyTorch's default exporter writes `x[:, [2, 1, 0]]`: it turns the channels to the front and picks from there.
+    fn gather_first(&self, node: &NodeProto, picture: &Picture) -> Option<Picture> {
+        let (indices, batch) = (node.input.get(1)?, attribute(node, "batch_dims").map_or(0, |batch| batch.i));
+        let is_list = matches!(self.constants.sides(indices)?, [_, 1]);
+        let channel = |index: f64| {
+            let index = if index < 0.0 { index + picture.channels.len() as f64 } else { index };
+            picture.channels.get(index as usize).copied()
+        };
+        let channels: Option<Vec<Channel>> = self.constants.values(indices)?.into_iter().map(channel).collect();
+        (picture.axis == Some(0) && is_list && batch == 0).then_some(Picture { channels: channels?, ..picture.clone() })
     }
 
     /// A list of whole numbers that older graphs have as an attribute and newer ones as an input.
