@@ -27,7 +27,7 @@ pub(super) struct Decision {
     pub(super) raw: Raw,
     /// Whether the graph gives one score, of which two classes are made.
     pub(super) single: bool,
-    /// Whether the output holds probabilities, of which the logarithm is explained.
+    /// Whether the output holds probabilities, of which the logarithm is explained, or the log-odds of independent ones.
     pub(super) logarithms: bool,
 }
 
@@ -39,6 +39,20 @@ impl Decision {
     /// The values of a run are probabilities, whatever made them: shown as they are, their logarithm explained.
     pub(super) fn take_logarithms(&mut self) {
         (self.logarithms, self.origin) = (true, Origin::Values);
+    }
+
+    /// The values of a run lie between 0 and 1 or not, and are made of the results of a softmax or sigmoid in ways that are
+    /// not undone: shown as they are; of independent probabilities the log-odds are explained.
+    pub(super) fn take_as_they_are(&mut self, made_of: Ending, values: &[f32]) {
+        self.origin = Origin::Values;
+        let threshold = self.scoring.threshold;
+        let is_share = values.iter().all(|value| (0.0..=1.0).contains(value));
+        self.logarithms = is_share && (self.single || made_of != Ending::Softmax);
+        if !self.logarithms {
+            self.scoring = Scoring { threshold, ..Scoring::new(OutputActivation::None) };
+        } else if !self.single {
+            self.scoring = Scoring { threshold, ..Scoring::new(OutputActivation::Sigmoid) };
+        }
     }
 
     /// The network of a graph whose raw scores lie at `logits` and whose output lies at `own`.
@@ -54,11 +68,13 @@ impl Decision {
         let mut raw = if self.raw == Raw::Output { own } else { logits };
         let attempt = "cannot put the scores into the order of the classes";
         let failed = |error: TractError| ModelProblem::Tract { attempt, reason: reason(&error) };
+        if self.logarithms {
+            let is_independent = self.scoring.activation == OutputActivation::Sigmoid;
+            let inverse = if is_independent { log_odds } else { logarithm };
+            raw = inverse(&mut graph, raw).map_err(failed)?;
+        }
         if self.single && self.scoring.activation != OutputActivation::None {
             raw = two_of_one(&mut graph, raw).map_err(failed)?;
-        }
-        if self.logarithms {
-            raw = logarithm(&mut graph, raw).map_err(failed)?;
         }
         Ok(Network::new(graph, raw, names)?.scored_by(self.scoring.clone()))
     }
@@ -183,12 +199,27 @@ pub(super) fn two_of_one(graph: &mut TypedModel, score: OutletId) -> TractResult
 }
 
 /// Puts nodes behind probabilities that take their logarithm.
-pub(super) fn logarithm(graph: &mut TypedModel, probabilities: OutletId) -> TractResult<OutletId> {
+fn logarithm(graph: &mut TypedModel, probabilities: OutletId) -> TractResult<OutletId> {
+    logarithm_named(graph, "seewhy", probabilities)
+}
+
+fn logarithm_named(graph: &mut TypedModel, name: &str, probabilities: OutletId) -> TractResult<OutletId> {
     let rank = graph.outlet_fact(probabilities)?.rank();
     // Nothing is impossible: the logarithm of 0 could not be reckoned with.
-    let least = graph.add_const("seewhy.least", tensor0(f32::MIN_POSITIVE).broadcast_into_rank(rank)?)?;
-    let positive = graph.wire_node("seewhy.positive", math::max(), &[probabilities, least])?;
-    Ok(graph.wire_node("seewhy.logarithm", math::ln(), &positive)?[0])
+    let least = tensor0(f32::MIN_POSITIVE).broadcast_into_rank(rank)?;
+    let least = graph.add_const(format!("{name}.least"), least)?;
+    let positive = graph.wire_node(format!("{name}.positive"), math::max(), &[probabilities, least])?;
+    Ok(graph.wire_node(format!("{name}.logarithm"), math::ln(), &positive)?[0])
+}
+
+/// Puts nodes behind independent probabilities that take the logarithm of `p / (1 - p)`, of which they are the sigmoid.
+fn log_odds(graph: &mut TypedModel, probabilities: OutletId) -> TractResult<OutletId> {
+    let rank = graph.outlet_fact(probabilities)?.rank();
+    let one = graph.add_const("seewhy.one", tensor0(1.0_f32).broadcast_into_rank(rank)?)?;
+    let others = graph.wire_node("seewhy.others", math::sub(), &[one, probabilities])?[0];
+    let for_it = logarithm_named(graph, "seewhy.for", probabilities)?;
+    let against = logarithm_named(graph, "seewhy.against", others)?;
+    Ok(graph.wire_node("seewhy.log-odds", math::sub(), &[for_it, against])?[0])
 }
 
 #[cfg(test)]

@@ -9,6 +9,13 @@ use super::settings::Origin;
 /// What an output of features is often called.
 const FEATURES: &[&str] = &["embed", "feature", "pooled", "pooler", "hidden_state"];
 
+/// What to know where several outputs may hold scores of classes.
+pub(super) fn of_heads(taken: &str, others: &[String]) -> String {
+    format!(
+        "it has several outputs that may hold scores of classes: {taken:?} is taken, not {others:?} (--output NAME)"
+    )
+}
+
 /// Doubts about what a first run gave. `labels` is empty where the classes have no names.
 pub(super) fn about(
     network: &Network,
@@ -25,7 +32,12 @@ pub(super) fn about(
         doubts.push("a first run gave scores that are not finite (NaN or infinite): are the weights whole?".to_owned());
     }
     if decision.origin == Origin::Values {
-        doubts.push("the outputs look like probabilities: shown as they are, their logarithm explained".to_owned());
+        let how = match (decision.logarithms, decision.scoring.activation) {
+            (true, OutputActivation::Sigmoid) => "several probabilities: shown as they are, their log-odds explained",
+            (true, _) => "probabilities: shown as they are, their logarithm explained",
+            (false, _) => "something made of probabilities: shown and explained as they are",
+        };
+        doubts.push(format!("the outputs look like {how}"));
     }
     if decision.single && is_guess {
         doubts.push(

@@ -35,6 +35,8 @@ pub(super) struct Graph {
     pub(super) output: OutputSpec,
     /// The other outputs, with their shapes.
     pub(super) others: Vec<String>,
+    /// The names of those that may hold scores of classes of their own: other heads.
+    pub(super) rivals: Vec<String>,
 }
 
 /// Types the graph for an input of one image of this shape. `output` is the name that the user gave, if any; `batch` the
@@ -51,6 +53,13 @@ pub(super) fn build(
     let reshape = batch.and_then(|batch| file.reshape_to(batch));
     let result = translate(file, shape, nodes, &outputs).and_then(|Translated { typed, names, tensors }| {
         let (classes, index) = choose(&typed, &outputs, &tensors)?;
+        let chosen = tensors[&outputs[index].logits];
+        let is_rival = |other: &&OutputSpec| {
+            let own = tensors[&other.logits];
+            let is_apart = own != chosen && !reaches(&typed, own, chosen) && !reaches(&typed, chosen, own);
+            is_apart && other.no_scores.is_none() && values(&typed, own).is_some_and(|count| count > 1)
+        };
+        let rivals = outputs.iter().filter(is_rival).map(|output| output.name.clone()).collect();
         let others = outputs.iter().enumerate().filter(|(other, _)| *other != index);
         let others = others.map(|(_, output)| format!("{:?} {}", output.name, shape_of(&typed, tensors[&output.name])));
         Ok(Graph {
@@ -59,6 +68,7 @@ pub(super) fn build(
             own: tensors[&outputs[index].name],
             outputs: values(&typed, tensors[&outputs[index].name]).unwrap_or(classes),
             others: others.collect(),
+            rivals,
             output: outputs[index].clone(),
             typed,
             names,
@@ -225,22 +235,32 @@ impl Translate<InferenceFact, Box<dyn InferenceOp>, TypedFact, Box<dyn TypedOp>>
     }
 }
 
-/// The number of raw scores, and which of the outputs holds those of the classes: named like logits, else the one with the
-/// most classes, else the first.
+/// The number of raw scores, and which of the outputs holds those of the classes: named like logits, else one that no other
+/// is computed from, as scores are from features; of those the one with the most classes, else the first.
 fn choose(
     typed: &TypedModel,
     outputs: &[OutputSpec],
     tensors: &HashMap<String, OutletId>,
 ) -> Result<(usize, usize), ModelProblem> {
+    let outlet = |name: &String| tensors.get(name).copied();
+    let feeds_another = |from: &OutputSpec| {
+        let others = outputs.iter().filter(|other| other.logits != from.logits && other.no_scores.is_none());
+        let scores = others.filter_map(|other| outlet(&other.logits));
+        let start = outlet(&from.logits);
+        start.is_some_and(|start| {
+            scores
+                .into_iter()
+                .any(|end| values(typed, end).is_some_and(|count| count > 1) && reaches(typed, start, end))
+        })
+    };
     let candidate = |(index, output): (usize, &OutputSpec)| {
-        let outlet = |name: &String| tensors.get(name).copied();
         let count = values(typed, outlet(&output.logits)?).zip(values(typed, outlet(&output.name)?));
         let (classes, _) = count.filter(|_| output.no_scores.is_none())?;
         let named = output.name.to_lowercase().contains("logit");
-        Some((named, classes, std::cmp::Reverse(index)))
+        Some((named, !feeds_another(output), classes, std::cmp::Reverse(index)))
     };
     let best = outputs.iter().enumerate().filter_map(candidate).max();
-    if let Some((_, classes, std::cmp::Reverse(index))) = best {
+    if let Some((.., classes, std::cmp::Reverse(index))) = best {
         return Ok((classes, index));
     }
     if let Some((output, operator)) = outputs.iter().find_map(|output| Some((output, output.no_scores?))) {
@@ -250,6 +270,19 @@ fn choose(
     let shapes = outputs.iter().map(shape).collect::<Vec<_>>().join(", ");
     let message = format!("for one image its output is {shapes}; scores of classes have the shape [1, K]");
     Err(ModelProblem::NotClassifier(message))
+}
+
+/// Whether a tensor takes part in another one that is not made by the same node.
+fn reaches(typed: &TypedModel, start: OutletId, end: OutletId) -> bool {
+    let (mut seen, mut open) = (HashSet::new(), vec![end.node]);
+    while let Some(node) = open.pop() {
+        let inputs = &typed.node(node).inputs;
+        if inputs.contains(&start) {
+            return true;
+        }
+        open.extend(inputs.iter().map(|input| input.node).filter(|input| seen.insert(*input)));
+    }
+    false
 }
 
 /// How many values the outlet has, where it has the shape of scores: one side, all others 1, the batch first if it is there.

@@ -29,6 +29,9 @@ pub(super) struct OutputSpec {
     pub(super) logits: String,
     /// What makes probabilities of the raw scores.
     pub(super) ending: Option<Ending>,
+    /// What its values are made of, where no single function makes all of them: averages or products of the results of
+    /// several softmaxes or sigmoids.
+    pub(super) made_of: Option<Ending>,
     /// Why it holds no scores of classes, where that is certain: the operator that made it.
     pub(super) no_scores: Option<&'static str>,
 }
@@ -76,13 +79,17 @@ const KEEPS_CLASSES: &[&str] = &[
 /// Operators that do so where their other input is a constant.
 const KEEPS_CLASSES_WITH_CONSTANT: &[&str] = &["Mul", "Add", "Sub", "Div", "Max", "Min"];
 
+/// Operators that make shares of shares, class by class.
+const COMBINES_SHARES: &[&str] = &["Add", "Sub", "Mul", "Max", "Min", "Mean", "Sum", "Concat", "ReduceMean"];
+
 /// Reads backwards from a tensor.
 pub(super) fn output(graph: &GraphProto, name: &str) -> OutputSpec {
     let reader = Reader::new(graph);
     let found = reader.find(name);
     let (logits, ending) = found.map_or((name, None), |(logits, ending)| (logits, Some(ending)));
     let no_scores = if ending.is_none() { reader.no_scores(name) } else { None };
-    OutputSpec { name: name.to_owned(), logits: logits.to_owned(), ending, no_scores }
+    let made_of = reader.made_of(name, &mut reader.longest.saturating_add(1));
+    OutputSpec { name: name.to_owned(), logits: logits.to_owned(), ending, made_of, no_scores }
 }
 
 struct Reader<'a> {
@@ -221,6 +228,26 @@ impl<'a> Reader<'a> {
         tensor
     }
 
+    /// The function whose results a tensor is made of. `steps` are how many nodes may still be looked at.
+    fn made_of(&self, tensor: &str, steps: &mut usize) -> Option<Ending> {
+        *steps = steps.checked_sub(1)?;
+        match self.ending(tensor) {
+            Some((_, Ending::LogSoftmax)) => return None,
+            Some((_, Ending::Softmax)) => return Some(Ending::Softmax),
+            Some((_, Ending::Sigmoid | Ending::HardSigmoid)) => return Some(Ending::Sigmoid),
+            None => {}
+        }
+        if let Some(input) = self.through(tensor) {
+            return self.made_of(input, steps);
+        }
+        let (_, node) = self.operator(tensor).filter(|(operator, _)| COMBINES_SHARES.contains(operator))?;
+        let inputs = if node.op_type == "ReduceMean" { node.input.get(..1)? } else { &node.input[..] };
+        let varying = inputs.iter().filter(|input| !self.constants.holds(input));
+        let parts: Option<Vec<Ending>> = varying.map(|input| self.made_of(input, steps)).collect();
+        let parts = parts.filter(|parts| !parts.is_empty())?;
+        Some(if parts.contains(&Ending::Sigmoid) { Ending::Sigmoid } else { Ending::Softmax })
+    }
+
     /// The operator that took the classes away, where one did.
     fn no_scores(&self, name: &str) -> Option<&'static str> {
         let mut tensor: &str = name;
@@ -300,6 +327,21 @@ mod tests {
         ] {
             let found = read(nodes);
             assert_eq!((found.logits.as_str(), found.ending, found.no_scores), ("y", None, None), "{nodes:?}");
+        }
+    }
+
+    #[test]
+    fn averages_are_known_by_what_they_are_made_of() {
+        for (nodes, made_of) in [
+            (&["p = Sigmoid(x)", "q = Sigmoid(z)", "s = Add(p, q)", "y = Div(s, c)"][..], Some(Ending::Sigmoid)),
+            (&["p = Softmax(x)", "q = Softmax(z)", "s = Concat(p, q)", "y = ReduceMean(s)"], Some(Ending::Softmax)),
+            (&["p = Softmax(x)", "q = Sigmoid(z)", "y = Mul(p, q)"], Some(Ending::Sigmoid)),
+            (&["p = Softmax(x)", "y = Sub(one, p)"], Some(Ending::Softmax)),
+            (&["p = Sigmoid(x)", "y = Mul(x, p)"], None),
+            (&["p = Softmax(x)", "y = MatMul(p, z)"], None),
+            (&["y = Add(y, y)"], None),
+        ] {
+            assert_eq!(read(nodes).made_of, made_of, "{nodes:?}");
         }
     }
 

@@ -167,12 +167,25 @@ impl Classifier {
         let graph = graph::build(file, settings.shape(), asked_name, input.sides[0])?;
         let mut decision = activation::decide(&graph, &sources)?;
         let mut network = decision.network(graph.typed.clone(), graph.names.clone(), (graph.logits, graph.own))?;
-        let looks = activation::looks_like(&network.first_run()?);
-        if decision.origin == Origin::Guess && looks == Looks::Probabilities {
-            decision.take_logarithms();
-            network = decision.network(graph.typed, graph.names, (graph.logits, graph.own))?;
+        let first = network.first_run()?;
+        let looks = activation::looks_like(&first);
+        if decision.origin == Origin::Guess {
+            match (looks, graph.output.made_of) {
+                (Looks::NotFinite, _) => {}
+                (Looks::Probabilities, _) => decision.take_logarithms(),
+                // Of a single score, the second of the two that are made of it is the score itself.
+                (_, Some(made_of)) => {
+                    decision.take_as_they_are(made_of, if decision.single { &first[1..] } else { &first })
+                }
+                _ => {}
+            }
+            if decision.origin != Origin::Guess {
+                network = decision.network(graph.typed, graph.names, (graph.logits, graph.own))?;
+            }
         }
         let (classes, output, others) = (network.classes(), graph.output, graph.others);
+        let heads =
+            (asked.is_none() && !graph.rivals.is_empty()).then(|| doubts::of_heads(&output.name, &graph.rivals));
 
         let misfit = sources.last_mut().and_then(|metadata| misfit(metadata, classes, decision.single));
         let named =
@@ -183,7 +196,8 @@ impl Classifier {
             .into_iter()
             .chain(contradiction)
             .chain(sources.iter().filter_map(Source::notice))
-            .chain(misfit);
+            .chain(misfit)
+            .chain(heads);
         let notices = [prepared.collect(), named.notices, doubts].concat();
         Ok(Classifier {
             source,

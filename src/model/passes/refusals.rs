@@ -1,6 +1,5 @@
 //! Operators that stand outside ONNX: refused by name, with what to export instead.
 
-use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::pb::{GraphProto, NodeProto};
 
 use crate::model::error::{MissingOperator, ModelProblem};
@@ -9,7 +8,20 @@ use crate::model::nodes::{called, is_standard, subgraphs};
 /// Operators of onnxruntime's own domain that mean what those of ONNX mean: its quantiser writes them for 16 bits.
 const SAME_AS_STANDARD: [&str; 2] = ["QuantizeLinear", "DequantizeLinear"];
 
-/// Refuses graphs with operators that are not ONNX's.
+/// Kinds of numbers that weights may be kept in and that can't be read, by their number in ONNX.
+const UNREADABLE: [(i32, &str); 9] = [
+    (17, "float8"),
+    (18, "float8"),
+    (19, "float8"),
+    (20, "float8"),
+    (21, "uint4"),
+    (22, "int4"),
+    (23, "float4"),
+    (25, "uint2"),
+    (26, "int2"),
+];
+
+/// Refuses graphs with operators that are not ONNX's, and with weights of a few bits.
 pub(super) fn check(graph: &GraphProto) -> Result<(), ModelProblem> {
     check_types(graph)?;
     let mut nodes = vec![];
@@ -43,9 +55,7 @@ pub(super) fn check(graph: &GraphProto) -> Result<(), ModelProblem> {
 fn check_types(graph: &GraphProto) -> Result<(), ModelProblem> {
     let attributes = graph.node.iter().flat_map(|node| &node.attribute).filter_map(|attribute| attribute.t.as_ref());
     for tensor in graph.initializer.iter().chain(attributes) {
-        let kind = DataType::try_from(tensor.data_type).unwrap_or(DataType::Undefined).as_str_name().to_lowercase();
-        let is_narrow = ["int4", "uint4", "int2", "uint2"].contains(&kind.as_str()) || kind.starts_with("float4");
-        if is_narrow || kind.starts_with("float8") {
+        if let Some((_, kind)) = UNREADABLE.iter().find(|(number, _)| *number == tensor.data_type) {
             return Err(ModelProblem::Unsuitable {
                 what: format!("the weights {:?} are of type {kind}", tensor.name),
                 remedy: "quantise to 8 or 16 bits, or export in float32".into(),
