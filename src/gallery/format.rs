@@ -64,7 +64,7 @@ static FOREIGN: &[Foreign] = &[
     picture("QOI", MAGICK, &[(0, b"qoif")], &["qoi"]),
     picture("DDS", MAGICK, &[(0, b"DDS ")], &["dds"]),
     picture("farbfeld", MAGICK, &[(0, b"farbfeld")], &[]),
-    picture("ICO", MAGICK, &[(0, b"\0\0\x01\0"), (0, b"\0\0\x02\0")], &["ico", "cur"]),
+    picture("ICO", MAGICK, &[], &["ico", "cur"]),
     picture("ICNS", MAGICK, &[(0, b"icns")], &["icns"]),
     picture("PCX", MAGICK, &[(0, b"\x0a\x05\x01\x08"), (0, b"\x0a\x05\x01\x01")], &["pcx"]),
     picture("TGA", MAGICK, &[], &["tga"]),
@@ -153,6 +153,9 @@ fn recognise(start: &[u8], path: &Path) -> Format {
     if let Some(foreign) = FOREIGN.iter().find(|foreign| foreign.starts.iter().any(has)) {
         return Format::Foreign(foreign);
     }
+    if is_icon(start) {
+        return foreign("ICO").unwrap_or(Format::Other(None));
+    }
     // A camera's file is a TIFF whose first image is a thumbnail.
     let is_tiff = [&b"II*\0"[..], b"MM\0*", b"II+\0", b"MM\0+"].iter().any(|magic| start.starts_with(magic));
     match (is_tiff, by_suffix()) {
@@ -169,6 +172,11 @@ fn recognise(start: &[u8], path: &Path) -> Format {
         (None, Some(foreign)) if matches!(foreign.name, "TGA" | "SVG") => Format::Foreign(foreign),
         (other, _) => Format::Other(other),
     }
+}
+
+/// Whether a file begins as icons and cursors do: with how many there are. A TGA of colours has zeros there.
+fn is_icon(start: &[u8]) -> bool {
+    matches!(start, [0, 0, 1 | 2, 0, few, many, ..] if (*few, *many) != (0, 0))
 }
 
 /// What a file of ISO's base media format holds: its brands say.
@@ -315,7 +323,9 @@ mod tests {
             assert_eq!(name(start, "x.jpg"), expected, "{start:?}");
         }
         assert_eq!(name(b"II*\0\x08\0\0\0", "x.NEF"), "camera RAW");
-        assert_eq!(name(b"\0\0\x02\x10\0\0\0\0", "x.tga"), "TGA");
+        for start in [b"\0\0\x02\x10\0\0\0\0", b"\0\0\x02\0\0\0\0\0"] {
+            assert_eq!(name(start, "x.tga"), "TGA");
+        }
     }
 
     #[test]

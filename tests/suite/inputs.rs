@@ -72,9 +72,12 @@ fn a_graph_that_prepares_its_input_gets_pictures_as_it_wants_them() {
 
 #[test]
 fn blue_is_first_where_its_mean_is_taken_off_first() {
-    for (name, order) in
-        [("caffe", ChannelOrder::Rgb), ("caffe-blue-first", ChannelOrder::Bgr), ("caffe-flips", ChannelOrder::Rgb)]
-    {
+    for (name, order) in [
+        ("caffe", ChannelOrder::Rgb),
+        ("caffe-blue-first", ChannelOrder::Bgr),
+        ("caffe-flips", ChannelOrder::Rgb),
+        ("picked", ChannelOrder::Bgr),
+    ] {
         let settings = load(name).settings().clone();
         assert_eq!((settings.channel_order.value, settings.channel_order.origin), (order, Origin::Graph), "{name}");
     }

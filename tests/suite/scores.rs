@@ -144,6 +144,54 @@ fn probabilities_without_a_softmax_are_shown_as_they_are_and_their_logarithm_is_
 }
 
 #[test]
+fn of_averaged_sigmoids_the_log_odds_are_explained() {
+    let outputs = &expected()["two-heads-of-sigmoids"].outputs;
+    let classifier = load("two-heads-of-sigmoids");
+    let found = scores(&classifier);
+    assert_near(&found.probabilities(), outputs, ROUNDING, "probabilities");
+    let odds: Vec<f32> = outputs.iter().map(|output| (output / (1.0 - output)).ln()).collect();
+    assert_near(&found, &odds, 1e-4, "log-odds");
+    assert!(!found.scoring().exclusive);
+    assert!(classifier.notices().join("\n").contains("log-odds"), "{:?}", classifier.notices());
+    // One of them is a probability of yes.
+    let yes = expected()["one-averaged"].outputs[0];
+    assert_near(&scores(&load("one-averaged")).probabilities(), &[1.0 - yes, yes], ROUNDING, "one");
+}
+
+#[test]
+fn probabilities_of_several_questions_are_shown_and_explained_as_they_are() {
+    let outputs = &expected()["two-softmaxes-in-a-row"].outputs;
+    let classifier = load("two-softmaxes-in-a-row");
+    let found = scores(&classifier);
+    assert_near(&found.probabilities(), outputs, ROUNDING, "probabilities");
+    assert_near(&found, outputs, ROUNDING, "scores");
+    assert!(classifier.notices().join("\n").contains("as they are"), "{:?}", classifier.notices());
+}
+
+#[test]
+fn features_are_not_taken_for_scores_and_another_head_is_announced() {
+    let expected = expected();
+    let features = load("features-beside");
+    assert_near(&scores(&features), &expected["features-beside"].scores, ROUNDING, "scores");
+    assert!(!features.notices().join("\n").contains("several outputs"), "{:?}", features.notices());
+    let heads = load("heads-beside");
+    assert!(heads.notices().join("\n").contains("several outputs"), "{:?}", heads.notices());
+    let named = Overrides { output: Some("y".into()), ..Overrides::default() };
+    let named = load_with("heads-beside", &named).unwrap();
+    assert_near(&scores(&named), &expected["heads-beside"].scores, ROUNDING, "named");
+    assert!(!named.notices().join("\n").contains("several outputs"), "{:?}", named.notices());
+}
+
+#[test]
+fn weights_that_are_standardised_when_they_are_used_are_no_training_mode() {
+    for name in ["weights-standardised", "weights-by-statistics"] {
+        let classifier = load(name);
+        assert_near(&scores(&classifier), &expected()[name].scores, ROUNDING, name);
+        assert!(classifier.network().layers().iter().any(|layer| layer.name == "conv"), "{name}");
+    }
+}
+
+#[test]
 fn one_score_makes_two_classes() {
     let expected = expected();
     for name in ["one-sigmoid", "one-logit", "one-squeezed"] {
@@ -202,7 +250,9 @@ fn a_person_may_say_what_the_scores_are() {
 
 #[test]
 fn what_is_no_score_of_a_class_is_refused_with_the_reason() {
-    for (name, operator) in [("sorted", "TopK"), ("best", "ArgMax"), ("best-as-float", "ArgMax")] {
+    for (name, operator) in
+        [("sorted", "TopK"), ("best", "ArgMax"), ("best-as-float", "ArgMax"), ("thresholded", "Greater")]
+    {
         let Err(reason) = load_with(name, &Overrides::default()) else { panic!("{name} was accepted") };
         assert!(reason.contains(operator) && reason.contains("not class scores"), "{name}: {reason}");
     }
