@@ -25,6 +25,25 @@ const KINDS: &[(usize, &[u8], &str)] = &[
     (0, b"<", "a web page"),
 ];
 
+/// What to do about a file of a kind that is named here, where one thing helps.
+pub(super) fn hint(kind: &str) -> Option<&'static str> {
+    let says = |words: &[&str]| words.iter().any(|word| kind.contains(word));
+    Some(match () {
+        () if kind == GIT_LFS => "fetch the file with `git lfs pull`",
+        () if says(&["Keras", "TensorFlow"]) => "export it to ONNX first, for instance with tf2onnx",
+        () if says(&["PyTorch", "TorchScript"]) => "export it to ONNX first, for instance with `torch.onnx.export`",
+        () if says(&["safetensors"]) => {
+            "export the network that they belong to, for instance with `optimum-cli export onnx`"
+        }
+        () if says(&["web page"]) => "the download went wrong: fetch the file again",
+        () if says(&["gzip", "7z"]) => "unpack it first",
+        () if says(&["TensorRT", "OpenVINO", "Core ML", "Caffe", "PaddlePaddle"]) => {
+            "give the ONNX model that it was made from, or convert it to ONNX"
+        }
+        () => return None,
+    })
+}
+
 /// What a file is that is often mistaken for an ONNX model, by its first bytes and, of an archive, the names in it.
 pub(super) fn looks_like(start: &[u8], file: &mut (impl Read + Seek)) -> Option<&'static str> {
     if start.starts_with(b"PK\x03\x04") {
@@ -58,21 +77,6 @@ pub(super) fn by_name(path: &Path) -> Option<&'static str> {
     })
 }
 
-/// What to do with a file of some kind, where one thing helps.
-pub(super) fn hint(kind: &str) -> Option<&'static str> {
-    let is_of = |names: &[&str]| names.iter().any(|name| kind.contains(name));
-    Some(match () {
-        () if kind == GIT_LFS => "fetch the file with `git lfs pull`",
-        () if is_of(&["PyTorch", "TorchScript"]) => "export it to ONNX first, with `torch.onnx.export`",
-        () if is_of(&["safetensors"]) => {
-            "export the network that they belong to, for instance with `optimum-cli export onnx`"
-        }
-        () if is_of(&["Keras", "TensorFlow"]) => "convert it to ONNX first, for instance with `tf2onnx`",
-        () if is_of(&["Core ML", "Caffe", "Paddle", "OpenVINO"]) => "export the original model to ONNX",
-        () => return None,
-    })
-}
-
 /// What a zip archive is, by the names in its directory, which is at its end.
 fn archive(file: &mut (impl Read + Seek)) -> &'static str {
     const LONGEST_DIRECTORY: i64 = 1 << 18;
@@ -90,5 +94,21 @@ fn archive(file: &mut (impl Read + Seek)) -> &'static str {
         () if names(b".onnx") => "a zip archive with an ONNX model; unpack it first",
         () if names(b".npy") => "a zip archive of NumPy arrays",
         () => "a zip archive, such as a PyTorch checkpoint",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hint_fits_the_kind_of_file() {
+        let hint_of = |start: &[u8]| looks_like(start, &mut std::io::Cursor::new(start)).and_then(hint);
+        assert!(hint_of(b"\x89HDF\r\n").unwrap().contains("tf2onnx"));
+        assert!(hint_of(b"\x80\x02}q").unwrap().contains("torch.onnx"));
+        assert!(hint_of(b"<!DOCTYPE html>").unwrap().contains("download"));
+        assert!(hint_of(b"\x1f\x8b\x08").unwrap().contains("unpack"));
+        assert_eq!(hint_of(b"\x18\0\0\0ORTM"), None, "the message says it already");
+        assert_eq!(hint_of(b"\x89PNG"), None);
     }
 }

@@ -174,9 +174,7 @@ impl Classifier {
                 (Looks::NotFinite, _) => {}
                 (Looks::Probabilities, _) => decision.take_logarithms(),
                 // Of a single score, the second of the two that are made of it is the score itself.
-                (_, Some(made_of)) => {
-                    decision.take_as_they_are(made_of, if decision.single { &first[1..] } else { &first })
-                }
+                (_, Some(made_of)) => decision.take_as_they_are(made_of, &first[usize::from(decision.single)..]),
                 _ => {}
             }
             if decision.origin != Origin::Guess {
