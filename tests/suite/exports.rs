@@ -158,7 +158,7 @@ fn other_files_are_said_to_be_what_they_are() {
         ("f.tflite", b"\x1c\0\0\0TFL3\0\0\0\0".to_vec(), "a TensorFlow Lite model", Some("tf2onnx")),
         ("g.ort", b"\x1c\0\0\0ORTM\0\0\0\0".to_vec(), "onnxruntime's own format", None),
         ("h.pb", b"\x08\x01\x12\x03abc".to_vec(), "a TensorFlow graph", Some("tf2onnx")),
-        ("i.onnx", b"<!doctype html>".to_vec(), "a web page", None),
+        ("i.onnx", b"<!doctype html>".to_vec(), "a web page", Some("fetch the file again")),
     ];
     for (name, bytes, kind, advice) in cases {
         let path = folder.path().join(name);

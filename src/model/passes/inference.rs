@@ -9,12 +9,12 @@ use super::rename::Names;
 use super::{Node, rewrite, tensor};
 use crate::model::constants::Constants;
 use crate::model::error::ModelProblem;
-use crate::model::nodes::{attribute, called, is_standard, subgraphs};
+use crate::model::nodes::{called, is_standard, subgraphs};
 use crate::model::wire::NodeMetadata;
 
 /// Makes `Dropout` the identity that it is outside training. Refuses what was exported for training.
-pub(super) fn apply(graph: &mut GraphProto, metadata: &mut NodeMetadata, version: i64) -> Result<(), ModelProblem> {
-    refuse_training(graph, &[], &HashSet::new(), version)?;
+pub(super) fn apply(graph: &mut GraphProto, metadata: &mut NodeMetadata) -> Result<(), ModelProblem> {
+    refuse_training(graph, &[], &HashSet::new())?;
     let mut names = Names::of(graph);
     rewrite(graph, metadata, |node| Ok(without_dropout(node, &mut names)))
 }
@@ -23,7 +23,6 @@ fn refuse_training<'g>(
     graph: &'g GraphProto,
     around: &[&'g GraphProto],
     fixed: &HashSet<&'g str>,
-    version: i64,
 ) -> Result<(), ModelProblem> {
     let scopes: Vec<&GraphProto> = around.iter().copied().chain([graph]).collect();
     // Tensors that no input reaches.
@@ -35,9 +34,9 @@ fn refuse_training<'g>(
             // Weights that are standardised each time they are used (NFNet, BiT) are, whatever the mode.
             "BatchNormalization" if node.input.first().is_some_and(is_fixed) => false,
             "BatchNormalization" => {
-                let flag = attribute(node, "training_mode").is_some_and(|mode| mode.i != 0);
-                let statistics = node.output.iter().skip(1).any(|output| !output.is_empty());
-                flag || (statistics && version < 14)
+                let mut modes = node.attribute.iter().filter(|attribute| attribute.name == "training_mode");
+                // Statistics come out in training alone, also where the mode is not an attribute yet (before version 14).
+                modes.any(|mode| mode.i != 0) || node.output.iter().skip(1).any(|output| !output.is_empty())
             }
             "Dropout" => drops(node, &scopes),
             _ => false,
@@ -49,7 +48,7 @@ fn refuse_training<'g>(
             });
         }
         for inner in subgraphs(node) {
-            refuse_training(inner, &scopes, &fixed, version)?;
+            refuse_training(inner, &scopes, &fixed)?;
         }
         if node.input.iter().all(is_fixed) && subgraphs(node).next().is_none() {
             fixed.extend(node.output.iter().map(String::as_str));

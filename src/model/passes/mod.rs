@@ -38,11 +38,10 @@ struct Node {
 pub(super) fn flatten(model: &mut ModelProto, scan: Scan) -> Result<NodeMetadata, ModelProblem> {
     let Scan { nodes: mut metadata, functions } = scan;
     functions::inline(model, &mut metadata, functions)?;
-    let version = operator_set(model);
     let Some(graph) = &mut model.graph else { return Ok(metadata) };
     graph.node.iter_mut().for_each(drop_empty_inputs);
     refusals::check(graph)?;
-    inference::apply(graph, &mut metadata, version)?;
+    inference::apply(graph, &mut metadata)?;
     Ok(metadata)
 }
 
