@@ -12,6 +12,7 @@
 //! raster    autodiff        pixels in, pixels out | reverse mode over a tract graph
 //! text   random   guard     strangers' text, made safe to show | random numbers, the same on any number of threads |
 //!                           strangers' code, whose panics are answers
+//! kernels                   convolutions and pools on slices
 //! ```
 
 pub mod app;
@@ -21,6 +22,7 @@ pub mod evidence;
 pub mod explain;
 pub mod gallery;
 pub mod guard;
+pub mod kernels;
 pub mod model;
 pub mod random;
 pub mod raster;

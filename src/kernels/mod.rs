@@ -1,0 +1,25 @@
+//! Convolutions and pools on slices.
+//!
+//! **Layout.** An image is a slice of [height, width, channels], channels next to each other and not padded: NHWC with one
+//! image. Channels are the lanes of vectors, so kernels run at full width at any height and width, a concatenation of
+//! channels, a sum, or a mean over pixels is what it is for any dense tensor, and a caller needs no type of its own. Rows of
+//! the output are contiguous, so a caller cuts one convolution into pieces for threads with `split_at_mut`.
+//!
+//! **Bits.** Every output is one fixed chain of multiply-adds that depends on the convolution and the instruction set alone,
+//! not on the cut, the thread, or the scratch.
+//!
+//! Nothing here knows of ONNX, of graphs, or of pictures.
+
+mod conv;
+mod geometry;
+mod layout;
+mod level;
+mod pool;
+mod tail;
+
+pub use conv::{Algorithm, PackedConv, Scratch};
+pub use geometry::{Geometry, Window};
+pub use layout::{to_lanes, to_planes};
+pub use level::InstructionSet;
+pub use pool::{Count, average_pool, global_average, max_pool};
+pub use tail::{Activation, Tail};
