@@ -2,14 +2,29 @@
 
 use std::ops::Range;
 
+use fearless_simd::Simd;
+
+use super::depthwise::Depthwise;
+use super::direct::Direct;
+use super::lanes::finish;
+use super::level::Job;
+use super::winograd::Winograd;
 use super::{Geometry, InstructionSet, Tail};
 
 /// Room that kernels work in. One a thread; it grows to what the largest convolution needs and is kept.
 #[derive(Debug, Default)]
 pub struct Scratch {
-    pub(crate) image: Vec<f32>,
-    pub(crate) transformed: Vec<f32>,
-    pub(crate) products: Vec<f32>,
+    pub(super) image: Vec<f32>,
+    pub(super) transformed: Vec<f32>,
+    pub(super) products: Vec<f32>,
+}
+
+/// The first `len` numbers of a buffer that grows as needed; what they are is left over from before.
+pub(super) fn grown(buffer: &mut Vec<f32>, len: usize) -> &mut [f32] {
+    if buffer.len() < len {
+        buffer.resize(len, 0.0);
+    }
+    &mut buffer[..len]
 }
 
 /// How a convolution is computed.
@@ -17,18 +32,59 @@ pub struct Scratch {
 pub enum Algorithm {
     /// One chain of multiply-adds an output: any convolution. A kernel of 1x1 is a matrix product.
     Direct,
-    /// Winograd's F(2x2,3x3): kernels of 3x3 at stride 1, undilated, one group.
+    /// The same for a channel by itself, when every channel is.
+    Depthwise,
+    /// Winograd's F(2x2,3x3): kernels of 3x3 at stride 1, undilated, one group, at least a vector of channels.
     Winograd,
 }
 
-/// Packed weights. Cheap to share: wrap it in an `Arc`.
+impl Algorithm {
+    /// All of them.
+    pub const ALL: [Algorithm; 3] = [Algorithm::Direct, Algorithm::Depthwise, Algorithm::Winograd];
+
+    /// Whether it can do a convolution.
+    pub fn does(self, geometry: &Geometry, set: InstructionSet) -> bool {
+        let Geometry { inputs, outputs, groups, window } = *geometry;
+        match self {
+            Algorithm::Direct => true,
+            Algorithm::Depthwise => geometry.is_depthwise(),
+            Algorithm::Winograd => {
+                let three = window.kernel == [3, 3] && window.stride == [1, 1] && window.dilation == [1, 1];
+                three && groups == 1 && inputs.min(outputs) >= set.lanes()
+            }
+        }
+    }
+}
+
+#[derive(Debug)]
+enum Packed {
+    Direct(Direct),
+    Depthwise(Depthwise),
+    Winograd(Winograd),
+}
+
+/// Packed weights. They do not change and may be shared by threads and plans.
 #[derive(Debug)]
 pub struct PackedConv {
     geometry: Geometry,
     set: InstructionSet,
-    algorithm: Algorithm,
-    weights: Vec<f32>,
-    bias: Vec<f32>,
+    packed: Packed,
+}
+
+/// One piece of one convolution.
+pub(super) struct Piece<'a> {
+    pub(super) geometry: &'a Geometry,
+    /// Height and width of the input.
+    pub(super) size: [usize; 2],
+    /// Height and width of the whole output.
+    pub(super) whole: [usize; 2],
+    /// The pixels of the output that are wanted.
+    pub(super) pixels: Range<usize>,
+    pub(super) input: &'a [f32],
+    /// Those pixels, and nothing else.
+    pub(super) output: &'a mut [f32],
+    pub(super) scratch: &'a mut Scratch,
+    pub(super) tail: Tail<'a>,
 }
 
 impl PackedConv {
@@ -38,13 +94,15 @@ impl PackedConv {
     /// # Panics
     /// Where the lengths do not fit the geometry, or the groups do not divide the channels.
     pub fn new(geometry: Geometry, weights: &[f32], bias: &[f32]) -> PackedConv {
-        PackedConv::with(geometry, weights, bias, InstructionSet::best(), Self::quickest(&geometry))
+        let set = InstructionSet::best();
+        let quickest = [Algorithm::Depthwise, Algorithm::Winograd].into_iter().find(|a| a.does(&geometry, set));
+        PackedConv::with(geometry, weights, bias, set, quickest.unwrap_or(Algorithm::Direct))
     }
 
     /// The same with an instruction set and an algorithm of the caller's choice.
     ///
     /// # Panics
-    /// As `new`, and where the algorithm does not do the geometry.
+    /// As `new`, and where the algorithm does not do the geometry or the processor lacks the instructions.
     pub fn with(
         geometry: Geometry,
         weights: &[f32],
@@ -53,16 +111,21 @@ impl PackedConv {
         algorithm: Algorithm,
     ) -> PackedConv {
         let Geometry { inputs, outputs, groups, window } = geometry;
+        assert!(InstructionSet::all().contains(&set), "the processor has the instructions");
         assert!(groups > 0 && inputs % groups == 0 && outputs % groups == 0, "groups divide the channels");
+        assert!(
+            window.kernel.iter().chain(&window.stride).chain(&window.dilation).all(|n| *n > 0),
+            "a window moves and has taps"
+        );
         assert_eq!(weights.len(), outputs * (inputs / groups) * window.kernel[0] * window.kernel[1], "weights");
         assert!(bias.is_empty() || bias.len() == outputs, "one bias an output, or none");
-        let mut bias = bias.to_vec();
-        bias.resize(outputs, 0.0);
-        PackedConv { geometry, set, algorithm, weights: weights.to_vec(), bias }
-    }
-
-    fn quickest(_: &Geometry) -> Algorithm {
-        Algorithm::Direct
+        assert!(algorithm.does(&geometry, set), "the algorithm does the convolution");
+        let packed = match algorithm {
+            Algorithm::Direct => Packed::Direct(Direct::new(set, &geometry, weights, bias)),
+            Algorithm::Depthwise => Packed::Depthwise(Depthwise::new(set, &geometry, weights, bias)),
+            Algorithm::Winograd => Packed::Winograd(Winograd::new(set, &geometry, weights, bias)),
+        };
+        PackedConv { geometry, set, packed }
     }
 
     /// What is convolved.
@@ -72,12 +135,21 @@ impl PackedConv {
 
     /// How it is computed.
     pub fn algorithm(&self) -> Algorithm {
-        self.algorithm
+        match self.packed {
+            Packed::Direct(_) => Algorithm::Direct,
+            Packed::Depthwise(_) => Algorithm::Depthwise,
+            Packed::Winograd(_) => Algorithm::Winograd,
+        }
     }
 
     /// Bytes that the packed weights take.
     pub fn bytes(&self) -> usize {
-        4 * (self.weights.len() + self.bias.len())
+        let numbers = match &self.packed {
+            Packed::Direct(packed) => packed.len(),
+            Packed::Depthwise(packed) => packed.len(),
+            Packed::Winograd(packed) => packed.len(),
+        };
+        numbers * size_of::<f32>()
     }
 
     /// One image: `input` is [height, width, inputs] with `size` = [height, width], `output` is [height, width, outputs] of
@@ -94,9 +166,10 @@ impl PackedConv {
     /// empty. Pixel `p` begins at `p * outputs` in the output, so the ranges cut it into contiguous pieces.
     pub fn cuts(&self, size: [usize; 2], parts: usize) -> Vec<Range<usize>> {
         let [height, width] = self.geometry.window.output(size);
-        let grain = match self.algorithm {
-            Algorithm::Direct => 1,
-            Algorithm::Winograd => 2 * width,
+        let grain = match self.packed {
+            Packed::Direct(_) => 1,
+            Packed::Depthwise(_) => width,
+            Packed::Winograd(_) => 2 * width,
         };
         let pixels = height * width;
         let grains = pixels.div_ceil(grain.max(1));
@@ -116,36 +189,46 @@ impl PackedConv {
         pixels: Range<usize>,
         input: &[f32],
         output: &mut [f32],
-        _scratch: &mut Scratch,
+        scratch: &mut Scratch,
         tail: Tail<'_>,
     ) {
-        let Geometry { inputs, outputs, groups, window } = self.geometry;
-        let [_, width] = window.output(size);
-        assert_eq!(input.len(), size[0] * size[1] * inputs, "the input");
-        assert_eq!(output.len(), pixels.len() * outputs, "the output");
+        let geometry = &self.geometry;
+        let whole = geometry.window.output(size);
+        assert!(pixels.end <= whole[0] * whole[1], "pixels of the output");
+        assert_eq!(input.len(), size[0] * size[1] * geometry.inputs, "the input");
+        assert_eq!(output.len(), pixels.len() * geometry.outputs, "the output");
         assert!(tail.residual.is_none_or(|r| r.len() == output.len()), "the residual is as long as the output");
-        let (each, of) = (inputs / groups, outputs / groups);
-        let taps = window.kernel[0] * window.kernel[1];
-        for (at, pixel) in pixels.enumerate() {
-            let (y, x) = (pixel / width, pixel % width);
-            for o in 0..outputs {
-                let first = o / of * each;
-                let mut sum = 0.0f32;
-                for i in window.inside(0, y, size[0]) {
-                    for j in window.inside(1, x, size[1]) {
-                        let pixel = window.pixel(0, y, i) * size[1] + window.pixel(1, x, j);
-                        for c in 0..each {
-                            let weight = self.weights[(o * each + c) * taps + i * window.kernel[1] + j];
-                            sum += weight * input[pixel * inputs + first + c];
-                        }
-                    }
-                }
-                let mut value = sum + self.bias[o];
-                if let Some(residual) = tail.residual {
-                    value += residual[at * outputs + o];
-                }
-                output[at * outputs + o] = tail.activation.of(value);
-            }
+        if pixels.is_empty() {
+            return;
         }
+        self.set.run(Run {
+            packed: &self.packed,
+            piece: Piece { geometry, size, whole, pixels, input, output, scratch, tail },
+        });
     }
+}
+
+struct Run<'a> {
+    packed: &'a Packed,
+    piece: Piece<'a>,
+}
+
+impl Job for Run<'_> {
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let Run { packed, mut piece } = self;
+        match packed {
+            Packed::Direct(packed) => packed.run(simd, &mut piece),
+            Packed::Depthwise(packed) => packed.run(simd, &mut piece),
+            Packed::Winograd(packed) => packed.run(simd, &mut piece),
+        }
+        finish(simd, piece.tail.activation, piece.output);
+    }
+}
+
+/// A bias for every output, and at least a vector of them.
+pub(super) fn whole_bias(set: InstructionSet, outputs: usize, bias: &[f32]) -> Vec<f32> {
+    let mut bias = bias.to_vec();
+    bias.resize(outputs.max(set.lanes()), 0.0);
+    bias
 }

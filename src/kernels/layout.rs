@@ -17,13 +17,14 @@ pub fn to_planes(channels: usize, lanes: &[f32], planes: &mut [f32]) {
     transpose(pixels, lanes, planes);
 }
 
+/// Squares that stay in the first-level cache.
+const SIDE: usize = 16;
+
 /// [rows, columns] to [columns, rows].
 fn transpose(rows: usize, from: &[f32], to: &mut [f32]) {
     assert_eq!(from.len(), to.len(), "as much comes out as goes in");
     let Some(columns) = from.len().checked_div(rows) else { return };
     assert_eq!(rows * columns, from.len(), "a whole number of pixels");
-    // Squares that stay in the first-level cache.
-    const SIDE: usize = 16;
     for top in (0..rows).step_by(SIDE) {
         for left in (0..columns).step_by(SIDE) {
             for column in left..columns.min(left + SIDE) {

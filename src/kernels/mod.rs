@@ -10,12 +10,21 @@
 //!
 //! Nothing here knows of ONNX, of graphs, or of pictures.
 
+// What is not inlined into a function with the instruction set's features is compiled without them; and tiles of registers are
+// indexed by pixel and vector, as in the formulas.
+#![allow(clippy::inline_always, clippy::needless_range_loop)]
+
 mod conv;
+mod depthwise;
+mod direct;
 mod geometry;
+mod lanes;
 mod layout;
 mod level;
 mod pool;
+mod product;
 mod tail;
+mod winograd;
 
 pub use conv::{Algorithm, PackedConv, Scratch};
 pub use geometry::{Geometry, Window};

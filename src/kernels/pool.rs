@@ -104,7 +104,10 @@ fn pool(
     if row_len == 0 {
         return;
     }
-    assert!(output.len() % row_len == 0 && first_row + output.len() / row_len <= height, "whole rows of the output");
+    assert!(
+        output.len().is_multiple_of(row_len) && first_row + output.len() / row_len <= height,
+        "whole rows of the output"
+    );
     for (y, row) in output.chunks_exact_mut(row_len).enumerate() {
         let down = window.inside(0, first_row + y, size[0]);
         for (x, pixel) in row.chunks_exact_mut(channels).enumerate() {

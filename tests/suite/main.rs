@@ -20,6 +20,7 @@ mod incremental;
 mod inputs;
 mod interface;
 mod jpeg;
+mod kernels;
 mod keys;
 mod layering;
 mod loading;
