@@ -4,14 +4,12 @@ use std::ops::Range;
 
 use fearless_simd::{Simd, SimdBase, SimdFloat};
 
-use super::lanes::{clip, load};
+use super::lanes::{WIDEST as LANES, clip, load};
 use super::tail::Activation;
 use super::{InstructionSet, Tail};
 
 /// Vectors of a panel, at most.
 const WIDEST: usize = 3;
-/// Lanes of a vector, at most.
-const WIDEST_LANES: usize = 16;
 /// Pixels of a tile, at most.
 const LONGEST: usize = 8;
 
@@ -27,7 +25,7 @@ pub(super) struct Panels {
     data: Vec<f32>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Panel {
     /// Where its numbers begin.
     at: usize,
@@ -44,24 +42,41 @@ impl Panels {
         outputs: usize,
         weight: impl Fn(usize, usize) -> f32,
     ) -> Panels {
+        let [panels] = Panels::several(set, depth, outputs, |output, k| [weight(output, k)]);
+        panels
+    }
+
+    /// N matrices at once, of which `weights` gives one number each.
+    pub(super) fn several<const N: usize>(
+        set: InstructionSet,
+        depth: usize,
+        outputs: usize,
+        weights: impl Fn(usize, usize) -> [f32; N],
+    ) -> [Panels; N] {
         let lanes = set.lanes();
         let vectors = outputs.div_ceil(lanes);
         let count = vectors.div_ceil(WIDEST);
-        let mut data = Vec::with_capacity(vectors * lanes * depth);
-        let panels = (0..count).map(|panel| {
+        let mut data: [Vec<f32>; N] = std::array::from_fn(|_| Vec::with_capacity(vectors * lanes * depth));
+        let mut panels = vec![];
+        for panel in 0..count {
             let (first, end) = (panel * vectors / count, (panel + 1) * vectors / count);
             let start = |vector: usize| ((first + vector) * lanes).min(outputs.saturating_sub(lanes));
-            let panel = Panel { at: data.len(), vectors: end - first, outputs: [start(0), start(1), start(2)] };
+            let (at, starts, width) = (data[0].len(), [start(0), start(1), start(2)], (end - first) * lanes);
+            panels.push(Panel { at, vectors: end - first, outputs: starts });
             for k in 0..depth {
-                for vector in 0..panel.vectors {
-                    let lane = |lane: usize| Some(start(vector) + lane).filter(|output| *output < outputs);
-                    data.extend((0..lanes).map(|l| lane(l).map_or(0.0, |output| weight(output, k))));
+                let mut rows = [[0.0; WIDEST * LANES]; N];
+                for column in 0..width {
+                    let output = starts[column / lanes] + column % lanes;
+                    if output < outputs {
+                        for (row, weight) in rows.iter_mut().zip(weights(output, k)) {
+                            row[column] = weight;
+                        }
+                    }
                 }
+                data.iter_mut().zip(&rows).for_each(|(data, row)| data.extend_from_slice(&row[..width]));
             }
-            panel
-        });
-        let panels = panels.collect();
-        Panels { depth, outputs, set, panels, data }
+        }
+        data.map(|data| Panels { depth, outputs, set, panels: panels.clone(), data })
     }
 
     pub(super) fn len(&self) -> usize {
@@ -268,7 +283,7 @@ impl<S: Simd> Tile<'_, S> {
         }
         // Loops with small bodies: they are unrolled, and the sums never leave their registers before the store.
         if w.outputs < lanes {
-            let mut kept = [[0.0; WIDEST_LANES]; P];
+            let mut kept = [[0.0; LANES]; P];
             for m in 0..P {
                 sums[m][0].store_slice(&mut kept[m][..lanes]);
             }

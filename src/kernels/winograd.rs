@@ -25,20 +25,13 @@ pub(super) struct Winograd {
 impl Winograd {
     pub(super) fn new(set: InstructionSet, geometry: &Geometry, weights: &[f32], bias: &[f32]) -> Winograd {
         let Geometry { inputs, outputs, .. } = *geometry;
-        let row = |[a, b, c]: [f64; 3]| [a, 0.5 * (a + b + c), 0.5 * (a - b + c), c];
-        let mut transformed = vec![0.0f32; 16 * outputs * inputs];
-        for (at, kernel) in weights.chunks_exact(9).enumerate() {
-            let kernel: [[f64; 3]; 3] = [0, 1, 2].map(|i| [0, 1, 2].map(|j| f64::from(kernel[3 * i + j])));
-            let columns = [0, 1, 2].map(|j| row([kernel[0][j], kernel[1][j], kernel[2][j]]));
-            for i in 0..4 {
-                for (j, value) in row([columns[0][i], columns[1][i], columns[2][i]]).into_iter().enumerate() {
-                    transformed[(4 * i + j) * outputs * inputs + at] = value as f32;
-                }
-            }
-        }
-        let matrix = |m: usize| &transformed[m * outputs * inputs..][..outputs * inputs];
-        let panels = |m: usize| Panels::new(set, inputs, outputs, |output, input| matrix(m)[output * inputs + input]);
-        Winograd { matrices: (0..16).map(panels).collect(), bias: whole_bias(set, outputs, bias) }
+        let panels = Panels::several(set, inputs, outputs, |output, input| {
+            let kernel = &weights[(output * inputs + input) * 9..][..9];
+            let [a, b, c] = [0, 1, 2].map(|column| spread([0, 3, 6].map(|row| f64::from(kernel[row + column]))));
+            let rows = [0, 1, 2, 3].map(|row| spread([a[row], b[row], c[row]]));
+            std::array::from_fn::<f32, 16, _>(|at| rows[at / 4][at % 4] as f32)
+        });
+        Winograd { matrices: panels.into(), bias: whole_bias(set, outputs, bias) }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -57,7 +50,7 @@ impl Winograd {
         let mut corners =
             Corners { outputs, whole: piece.whole, first: pixels.start, tail: piece.tail, output: piece.output };
         // Tiles that are done at once stay in the second-level cache.
-        let most = (if inputs.max(outputs) <= 128 { 28 } else { 64 } / across).clamp(1, rows.len());
+        let most = ((inputs.max(outputs) / 4).clamp(56, 128) / across).clamp(1, rows.len());
         let blocks = rows.len().div_ceil(most);
         for block in 0..blocks {
             let first = rows.start + block * rows.len() / blocks;
@@ -88,6 +81,11 @@ impl Winograd {
             }
         }
     }
+}
+
+/// Three weights in a line, transformed.
+fn spread([a, b, c]: [f64; 3]) -> [f64; 4] {
+    [a, 0.5 * (a + b + c), 0.5 * (a - b + c), c]
 }
 
 /// Where the 2x2 outputs of tiles go.
