@@ -22,7 +22,6 @@ pub mod evidence;
 pub mod explain;
 pub mod gallery;
 pub mod guard;
-pub mod kernels;
 pub mod model;
 pub mod random;
 pub mod raster;
@@ -31,3 +30,5 @@ pub mod term;
 pub mod text;
 pub mod triage;
 pub mod ui;
+
+pub use seewhy_kernels as kernels;

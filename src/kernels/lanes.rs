@@ -1,6 +1,6 @@
 //! Vectors: what all kernels do with them.
 
-use fearless_simd::{Bytes, Select, Simd, SimdBase, SimdFloat, SimdInt};
+use fearless_simd::{Bytes, Select, Simd, SimdBase, SimdFloat};
 
 use super::tail::Activation;
 
