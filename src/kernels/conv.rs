@@ -19,14 +19,6 @@ pub struct Scratch {
     pub(super) products: Vec<f32>,
 }
 
-/// The first `len` numbers of a buffer that grows as needed; what they are is left over from before.
-pub(super) fn grown(buffer: &mut Vec<f32>, len: usize) -> &mut [f32] {
-    if buffer.len() < len {
-        buffer.resize(len, 0.0);
-    }
-    &mut buffer[..len]
-}
-
 /// How a convolution is computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Algorithm {

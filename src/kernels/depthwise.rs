@@ -1,7 +1,10 @@
 //! Every channel by itself.
 
+use std::ops::Range;
+
 use fearless_simd::{Simd, SimdBase, SimdFloat};
 
+use super::aligned::Aligned;
 use super::conv::{Piece, whole_bias};
 use super::lanes::{clip, load};
 use super::tail::Activation;
@@ -11,7 +14,7 @@ use super::{Geometry, InstructionSet, Window};
 #[derive(Debug)]
 pub(super) struct Depthwise {
     set: InstructionSet,
-    weights: Vec<f32>,
+    weights: Aligned,
     bias: Vec<f32>,
 }
 
@@ -19,17 +22,16 @@ impl Depthwise {
     pub(super) fn new(set: InstructionSet, geometry: &Geometry, weights: &[f32], bias: &[f32]) -> Depthwise {
         let channels = geometry.inputs;
         let taps = geometry.window.kernel[0] * geometry.window.kernel[1];
-        let mut packed = vec![0.0; taps * channels];
-        for channel in 0..channels {
-            for tap in 0..taps {
-                packed[tap * channels + channel] = weights[channel * taps + tap];
-            }
+        let mut packed = Aligned::new(taps * channels);
+        for tap in 0..taps {
+            let row: Vec<f32> = (0..channels).map(|channel| weights[channel * taps + tap]).collect();
+            packed.push(&row);
         }
         Depthwise { set, weights: packed, bias: whole_bias(set, channels, bias) }
     }
 
     pub(super) fn len(&self) -> usize {
-        self.weights.len() + self.bias.len()
+        self.weights.numbers().len() + self.bias.len()
     }
 
     #[inline(always)]
@@ -50,6 +52,7 @@ impl Depthwise {
             channels,
             input: piece.input,
             y: 0,
+            down: 0..0,
             at: 0,
             piece: piece.pixels.start,
         };
@@ -59,6 +62,7 @@ impl Depthwise {
             let (y, first) = (pixel / width, pixel % width);
             let end = width.min(first + piece.pixels.end - pixel);
             (row.y, row.at) = (y, y * width);
+            row.down = window.inside(0, y, piece.size[0]);
             let (residual, activation) = (piece.tail.residual, piece.tail.activation);
             let output = Output { to: &mut *piece.output, residual, activation };
             row.run(simd, [first, from.clamp(first, end), to.clamp(first, end), end], lanes, output);
@@ -81,6 +85,8 @@ struct Row<'a> {
     channels: usize,
     input: &'a [f32],
     y: usize,
+    /// Its taps down that lie inside.
+    down: Range<usize>,
     /// Its first pixel, and the first of the output that is at hand.
     at: usize,
     piece: usize,
@@ -161,7 +167,7 @@ impl Row<'_> {
         channel: usize,
         output: &mut Output<'_>,
     ) {
-        let Row { this, window, size, channels, input, .. } = *self;
+        let Row { this, window, size, channels, input, ref down, .. } = *self;
         let lanes = S::f32s::LEN;
         let step = window.stride[1] * channels;
         let mut sums = [[S::f32s::splat(simd, 0.0); V]; P];
@@ -171,18 +177,28 @@ impl Row<'_> {
                 sums[m][v] = bias;
             }
         }
-        let across = window.inside(1, x, size[1]);
-        for i in window.inside(0, self.y, size[0]) {
+        let across = if P == 1 { window.inside(1, x, size[1]) } else { 0..window.kernel[1] };
+        let many = across.len();
+        for i in if many == 0 { 0..0 } else { down.clone() } {
+            // Slices of one length each, so that one check does for all pixels.
             let row = window.pixel(0, self.y, i) * size[1];
-            for j in across.clone() {
-                let weights = &this.weights[(i * window.kernel[1] + j) * channels + channel..][..V * lanes];
-                let at = (row + window.pixel(1, x, j)) * channels + channel;
+            let first = (row + window.pixel(1, x, across.start)) * channels + channel;
+            let run = (many - 1) * window.dilation[1] * channels + V * lanes;
+            let mut runs = [&input[..0]; P];
+            for m in 0..P {
+                runs[m] = &input[first + m * step..][..run];
+            }
+            let first = (i * window.kernel[1] + across.start) * channels + channel;
+            let weights = &this.weights.numbers()[first..][..(many - 1) * channels + V * lanes];
+            for j in 0..many {
+                let weights = &weights[j * channels..][..V * lanes];
+                let at = j * window.dilation[1] * channels;
                 let mut vectors = [S::f32s::splat(simd, 0.0); V];
                 for v in 0..V {
                     vectors[v] = load(simd, weights, v * lanes);
                 }
                 for m in 0..P {
-                    let pixel = &input[at + m * step..][..V * lanes];
+                    let pixel = &runs[m][at..at + V * lanes];
                     for v in 0..V {
                         sums[m][v] = vectors[v].mul_add(load(simd, pixel, v * lanes), sums[m][v]);
                     }
@@ -214,14 +230,14 @@ impl Row<'_> {
 
     /// Fewer channels than a vector holds.
     fn few(&self, [first, .., end]: [usize; 4], output: &mut Output<'_>) {
-        let Row { this, window, size, channels, input, .. } = *self;
+        let Row { this, window, size, channels, input, ref down, .. } = *self;
         for x in first..end {
             for channel in 0..channels {
                 let mut sum = this.bias[channel];
-                for i in window.inside(0, self.y, size[0]) {
+                for i in down.clone() {
                     for j in window.inside(1, x, size[1]) {
                         let pixel = window.pixel(0, self.y, i) * size[1] + window.pixel(1, x, j);
-                        sum += this.weights[(i * window.kernel[1] + j) * channels + channel]
+                        sum += this.weights.numbers()[(i * window.kernel[1] + j) * channels + channel]
                             * input[pixel * channels + channel];
                     }
                 }

@@ -2,7 +2,8 @@
 
 use fearless_simd::Simd;
 
-use super::conv::{Piece, grown, whole_bias};
+use super::aligned::grown;
+use super::conv::{Piece, whole_bias};
 use super::product::{Panels, Reads, Writes, product};
 use super::{Geometry, InstructionSet};
 

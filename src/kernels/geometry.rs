@@ -53,8 +53,10 @@ impl Window {
     /// The taps along `axis` that lie inside an image of `side` pixels, for output `at`.
     pub(crate) fn inside(&self, axis: usize, at: usize, side: usize) -> Range<usize> {
         let (first, step) = (at * self.stride[axis], self.dilation[axis]);
-        let from = self.before[axis].saturating_sub(first).div_ceil(step);
-        let to = (side + self.before[axis]).saturating_sub(first).div_ceil(step).min(self.kernel[axis]);
+        // Most windows are not dilated, and divisions are slow.
+        let taps = |pixels: usize| if step == 1 { pixels } else { pixels.div_ceil(step) };
+        let from = taps(self.before[axis].saturating_sub(first));
+        let to = taps((side + self.before[axis]).saturating_sub(first)).min(self.kernel[axis]);
         from.min(to)..to
     }
 

@@ -8,12 +8,19 @@
 //! **Bits.** Every output is one fixed chain of multiply-adds that depends on the convolution and the instruction set alone,
 //! not on the cut, the thread, or the scratch.
 //!
+//! **Alignment.** Any slice will do, but where inputs and outputs begin at a multiple of 64 bytes, and channels are a multiple of
+//! 16, vectors do not straddle lines of the cache: depthwise convolutions take two thirds of the time.
+//!
+//! **Instructions.** `fearless_simd` has the vectors: its interface is safe, it finds out at run time what the processor has, it
+//! depends on nothing and needs no C compiler.
+//!
 //! Nothing here knows of ONNX, of graphs, or of pictures.
 
 // What is not inlined into a function with the instruction set's features is compiled without them; and tiles of registers are
 // indexed by pixel and vector, as in the formulas.
 #![allow(clippy::inline_always, clippy::needless_range_loop)]
 
+mod aligned;
 mod conv;
 mod depthwise;
 mod direct;

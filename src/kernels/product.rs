@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use fearless_simd::{Simd, SimdBase, SimdFloat};
 
+use super::aligned::Aligned;
 use super::lanes::{WIDEST as LANES, clip, load};
 use super::tail::Activation;
 use super::{InstructionSet, Tail};
@@ -22,7 +23,7 @@ pub(super) struct Panels {
     outputs: usize,
     set: InstructionSet,
     panels: Vec<Panel>,
-    data: Vec<f32>,
+    data: Aligned,
 }
 
 #[derive(Clone, Debug)]
@@ -56,12 +57,13 @@ impl Panels {
         let lanes = set.lanes();
         let vectors = outputs.div_ceil(lanes);
         let count = vectors.div_ceil(WIDEST);
-        let mut data: [Vec<f32>; N] = std::array::from_fn(|_| Vec::with_capacity(vectors * lanes * depth));
+        let empty = |_| Aligned::new(vectors * lanes * depth);
+        let mut data: [Aligned; N] = std::array::from_fn(empty);
         let mut panels = vec![];
         for panel in 0..count {
             let (first, end) = (panel * vectors / count, (panel + 1) * vectors / count);
             let start = |vector: usize| ((first + vector) * lanes).min(outputs.saturating_sub(lanes));
-            let (at, starts, width) = (data[0].len(), [start(0), start(1), start(2)], (end - first) * lanes);
+            let (at, starts, width) = (data[0].numbers().len(), [start(0), start(1), start(2)], (end - first) * lanes);
             panels.push(Panel { at, vectors: end - first, outputs: starts });
             for k in 0..depth {
                 let mut rows = [[0.0; WIDEST * LANES]; N];
@@ -73,14 +75,14 @@ impl Panels {
                         }
                     }
                 }
-                data.iter_mut().zip(&rows).for_each(|(data, row)| data.extend_from_slice(&row[..width]));
+                data.iter_mut().zip(&rows).for_each(|(data, row)| data.push(&row[..width]));
             }
         }
         data.map(|data| Panels { depth, outputs, set, panels: panels.clone(), data })
     }
 
     pub(super) fn len(&self) -> usize {
-        self.data.len()
+        self.data.numbers().len()
     }
 
     /// Pixels of a tile of panels with so many vectors: sums, a vector of weights each, and one number stay in registers.
@@ -257,7 +259,7 @@ impl<S: Simd> Tile<'_, S> {
         for m in 0..P {
             starts[m] = reads.at(first + m);
         }
-        let mut weights = &w.data[panel.at..][..w.depth * V * lanes];
+        let mut weights = &w.data.numbers()[panel.at..][..w.depth * V * lanes];
         for down in 0..reads.down {
             for across in 0..reads.across {
                 let offset = down * reads.down_step + across * reads.across_step;

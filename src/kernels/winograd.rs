@@ -6,7 +6,8 @@
 
 use fearless_simd::{Simd, SimdBase};
 
-use super::conv::{Piece, grown, whole_bias};
+use super::aligned::grown;
+use super::conv::{Piece, whole_bias};
 use super::lanes::{clip, load};
 use super::product::{Panels, Reads, Writes, product};
 use super::tail::Activation;
