@@ -22,11 +22,13 @@ pub struct Scratch {
 /// How a convolution is computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Algorithm {
-    /// One chain of multiply-adds an output: any convolution. A kernel of 1x1 is a matrix product.
+    /// One chain of multiply-adds an output: any convolution. A kernel of 1x1 is a matrix product. Of small groups several are
+    /// computed together, so that what is not finite in one makes NaN of the others.
     Direct,
     /// The same for a channel by itself, when every channel is.
     Depthwise,
-    /// Winograd's F(2x2,3x3): kernels of 3x3 at stride 1, undilated, one group, at least a vector of channels.
+    /// Winograd's F(2x2,3x3): kernels of 3x3 at stride 1, undilated, one group, at least a vector of channels. What is not finite
+    /// makes NaN of all four outputs of a tile.
     Winograd,
 }
 

@@ -7,7 +7,8 @@ use super::conv::{Piece, whole_bias};
 use super::product::{Panels, Reads, Writes, product};
 use super::{Geometry, InstructionSet};
 
-/// Weights and bias of each group.
+/// Weights and bias of each group. Groups of less than a vector of outputs are taken together, with zeros between them: a full
+/// vector of which a quarter is wanted costs as much as one that is a quarter full, and loads less.
 #[derive(Debug)]
 pub(super) struct Direct(Vec<(Panels, Vec<f32>)>);
 
@@ -16,14 +17,19 @@ impl Direct {
         let Geometry { inputs, outputs, groups, window } = *geometry;
         let (inputs, outputs) = (inputs / groups, outputs / groups);
         let taps = window.kernel[0] * window.kernel[1];
+        let together = (1..=groups).find(|n| groups.is_multiple_of(*n) && n * outputs >= set.lanes()).unwrap_or(groups);
         let group = |group: usize| {
-            let first = group * outputs;
-            let weight =
-                |output: usize, k: usize| weights[((first + output) * inputs + k % inputs) * taps + k / inputs];
-            let bias = bias.get(first..first + outputs).unwrap_or_default();
-            (Panels::new(set, taps * inputs, outputs, weight), whole_bias(set, outputs, bias))
+            let first = group * together * outputs;
+            let weight = |output: usize, k: usize| {
+                let (tap, input) = (k / (together * inputs), k % (together * inputs));
+                let same = output / outputs == input / inputs;
+                if same { weights[((first + output) * inputs + input % inputs) * taps + tap] } else { 0.0 }
+            };
+            let bias = bias.get(first..first + together * outputs).unwrap_or_default();
+            let panels = Panels::new(set, taps * together * inputs, together * outputs, weight);
+            (panels, whole_bias(set, together * outputs, bias))
         };
-        Direct((0..groups).map(group).collect())
+        Direct((0..groups / together).map(group).collect())
     }
 
     pub(super) fn len(&self) -> usize {
@@ -32,7 +38,8 @@ impl Direct {
 
     #[inline(always)]
     pub(super) fn run<S: Simd>(&self, simd: S, piece: &mut Piece<'_>) {
-        let Geometry { inputs, outputs, groups, window } = *piece.geometry;
+        let Geometry { inputs, outputs, window, .. } = *piece.geometry;
+        let groups = self.0.len();
         let width = piece.whole[1];
         let [down, across] = window.kernel;
         // Rows of the output that are touched; pixels are counted from the first of them.
