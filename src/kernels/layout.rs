@@ -5,6 +5,9 @@
 /// # Panics
 /// Where the lengths differ or are not a multiple of `channels`.
 pub fn to_lanes(channels: usize, planes: &[f32], lanes: &mut [f32]) {
+    if channels == 3 {
+        return weave(planes, lanes);
+    }
     transpose(channels, planes, lanes);
 }
 
@@ -15,6 +18,18 @@ pub fn to_lanes(channels: usize, planes: &[f32], lanes: &mut [f32]) {
 pub fn to_planes(channels: usize, lanes: &[f32], planes: &mut [f32]) {
     let pixels = lanes.len().checked_div(channels).unwrap_or(0);
     transpose(pixels, lanes, planes);
+}
+
+/// Three planes, as of a picture, pixel by pixel.
+fn weave(planes: &[f32], lanes: &mut [f32]) {
+    assert_eq!(planes.len(), lanes.len(), "as much comes out as goes in");
+    assert_eq!(planes.len() % 3, 0, "a whole number of pixels");
+    let (red, rest) = planes.split_at(planes.len() / 3);
+    let (green, blue) = rest.split_at(red.len());
+    let (pixels, _) = lanes.as_chunks_mut::<3>();
+    for (pixel, ((r, g), b)) in pixels.iter_mut().zip(red.iter().zip(green).zip(blue)) {
+        *pixel = [*r, *g, *b];
+    }
 }
 
 /// Squares that stay in the first-level cache.
