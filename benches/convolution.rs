@@ -67,12 +67,18 @@ fn layer(bencher: Bencher<'_, '_>, name: &str) {
     let taps = geometry.window.kernel[0] * geometry.window.kernel[1];
     let weights = numbers(geometry.outputs * geometry.inputs / geometry.groups * taps);
     let conv = PackedConv::with(geometry, &weights, &[], set(), algorithm);
-    let input = numbers(size[0] * size[1] * geometry.inputs);
+    // From the start of a line of the cache, as tensors are.
+    let len = size[0] * size[1] * geometry.inputs;
+    let input = numbers(len + 16);
+    let input = &input[input.as_ptr().align_offset(64)..][..len];
     let [height, width] = geometry.window.output(size);
-    let mut output = vec![0.0; height * width * geometry.outputs];
+    let len = height * width * geometry.outputs;
+    let mut output = vec![0.0; len + 16];
+    let first = output.as_ptr().align_offset(64);
+    let output = &mut output[first..first + len];
     let mut scratch = Scratch::default();
     let tail = Tail { residual: None, activation: Activation::RELU };
     bencher
         .counter(ItemsCount::new(2 * geometry.multiply_adds(size)))
-        .bench_local(|| conv.run(size, &input, &mut output, &mut scratch, tail));
+        .bench_local(|| conv.run(size, input, output, &mut scratch, tail));
 }

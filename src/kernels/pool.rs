@@ -50,7 +50,7 @@ pub fn average_pool(
     narrow(channels).run(Pool { window, size, channels, first_row, input, output, fold });
 }
 
-/// The mean of each channel over all pixels: `input` is [pixels, channels], `output` [channels].
+/// The mean of each channel over all pixels: `input` is [pixels, channels], `output` has one number a channel.
 ///
 /// # Panics
 /// Where the lengths do not fit.
