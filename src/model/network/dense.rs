@@ -8,12 +8,14 @@
 use std::sync::Arc;
 
 use rayon::prelude::*;
-use tract_linalg::multithread::{Executor, current_tract_executor};
+use tract_linalg::multithread::Executor;
 use tract_onnx::tract_core::internal::{
     Datum, DatumExt, DatumType, EvalContext, EvalOp, IntoTValue, Op, StaticName, TValue, TVec, Tensor, TractResult,
     TypedFact, TypedModel, TypedModelPatch, TypedNode, TypedOp, args_1, as_op, op_as_typed_op, op_out_of_plan, tvec,
 };
 use tract_onnx::tract_core::ops::einsum::EinSum;
+
+use super::threads::threads;
 
 /// How many weights make a second thread worth its while.
 const PARALLEL_FROM: usize = 1 << 18;
@@ -41,7 +43,7 @@ impl Dense {
     fn multiply(&self, vector: &[f32], product: &mut [f32]) -> TractResult<()> {
         let weights = self.weights.try_as_plain_ram()?;
         let weights = weights.as_slice::<f32>()?;
-        let chunks = threads(weights.len());
+        let chunks = threads(weights.len(), PARALLEL_FROM);
         let share = product.len().div_ceil(chunks.count).max(1);
         let work = |(chunk, product): (usize, &mut [f32])| {
             if self.transposed {
@@ -57,20 +59,6 @@ impl Dense {
         }
         Ok(())
     }
-}
-
-struct Threads {
-    executor: Executor,
-    count: usize,
-}
-
-fn threads(work: usize) -> Threads {
-    let executor = current_tract_executor();
-    let count = match &executor {
-        Executor::MultiThread(pool) if work >= PARALLEL_FROM => pool.current_num_threads(),
-        _ => 1,
-    };
-    Threads { executor, count }
 }
 
 /// Each product is the dot product of `vector` and a row of `rows`.

@@ -13,6 +13,7 @@ mod grid;
 mod guided;
 mod head;
 mod incremental;
+mod kernels;
 mod layers;
 mod moves;
 mod plans;

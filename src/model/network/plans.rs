@@ -7,7 +7,7 @@ use lru::LruCache;
 use tract_onnx::prelude::*;
 use tract_onnx::tract_core::ops::konst::Const;
 
-use super::{NetworkError, dense};
+use super::{NetworkError, dense, kernels};
 use crate::guard;
 
 /// An optimised graph that runs. Shared between threads: every run has its own state.
@@ -21,6 +21,7 @@ impl Plan {
     pub(super) fn build(purpose: String, mut graph: TypedModel) -> Result<Plan, NetworkError> {
         let optimised = guarded(|| {
             dense::read_in_place(&mut graph)?;
+            let mut graph = kernels::insert(graph)?;
             own_constants(&mut graph)?;
             TypedRunnableModel::new(graph.into_optimized()?)
         });

@@ -1,0 +1,242 @@
+//! Convolutions of our own in tract's graphs.
+//!
+//! The kernels of `crate::kernels` want the channels of an image next to each other, "lanes", where ONNX has them apart,
+//! "planes". A pass over the graph puts the operator [`Convolution`] in the place of tract's where that is worth it, with
+//! what follows (a bias, a scale, a sum, an activation) inside of it, and lets everything between two convolutions work in
+//! lanes as well, so that values are laid out anew at few places: at the image, at the classifier's end, and where somebody
+//! asks for a layer's value. It runs after differentiation, so the way back uses the same kernels, and before tract
+//! optimises, while convolutions are still convolutions.
+
+mod follow;
+mod operator;
+mod relayout;
+mod tail;
+mod weights;
+
+use std::collections::{HashMap, HashSet};
+use std::sync::LazyLock;
+
+use tract_onnx::prelude::*;
+use tract_onnx::tract_core::internal::AxisOp;
+use tract_onnx::tract_core::ops::cast::Cast;
+use tract_onnx::tract_core::ops::cnn::{Conv, KernelFormat, PoolSpec};
+use tract_onnx::tract_core::ops::nn::DataFormat;
+
+use crate::kernels::{Geometry, Window};
+use operator::Convolution;
+use relayout::Relayout;
+
+/// Whether tract's convolutions are used as they are: `SEEWHY_KERNELS=tract`, to compare and to find faults.
+static ONLY_TRACT: LazyLock<bool> = LazyLock::new(|| std::env::var_os("SEEWHY_KERNELS").is_some_and(|own| own == "tract"));
+
+/// From the axes of planes, `[1, C, h, w]`, to those of lanes, `[1, h, w, C]`.
+const TO_LANES: AxisOp = AxisOp::Move(1, 3);
+
+/// The way back.
+const TO_PLANES: AxisOp = AxisOp::Move(3, 1);
+
+/// Fewer channels than this leave most of a vector empty.
+const FEWEST_CHANNELS: usize = 4;
+
+/// The graph with our own convolutions where they are worth it. Inputs and outputs stay as they are.
+pub(super) fn insert(whole: TypedModel) -> TractResult<TypedModel> {
+    let any = |node: &TypedNode| node.op_as::<Conv>().is_some_and(|op| geometry(&whole, node, op).is_some());
+    if *ONLY_TRACT || !whole.nodes().iter().any(any) {
+        return Ok(whole);
+    }
+    let mut inserter = Inserter {
+        whole: &whole,
+        graph: TypedModel { symbols: whole.symbols.clone(), ..TypedModel::default() },
+        places: HashMap::new(),
+        done: HashSet::new(),
+    };
+    for input in &whole.inputs {
+        let source = inserter.graph.add_source(whole.node(input.node).name.clone(), whole.outlet_fact(*input)?.clone())?;
+        inserter.places.insert(*input, Place::planes(source));
+        inserter.done.insert(input.node);
+    }
+    for id in whole.eval_order()? {
+        if !inserter.done.contains(&id) {
+            inserter.node(whole.node(id))?;
+        }
+    }
+    let outputs = whole.outputs.iter().map(|output| inserter.planes(*output)).collect::<TractResult<Vec<_>>>()?;
+    let mut graph = inserter.graph;
+    graph.select_output_outlets(&outputs)?;
+    Ok(graph)
+}
+
+/// Where a value of the whole graph is in the new one.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    planes: Option<OutletId>,
+    lanes: Option<OutletId>,
+    /// Whether it was computed in lanes, so that what reads it should work in lanes.
+    in_lanes: bool,
+}
+
+impl Place {
+    fn planes(outlet: OutletId) -> Place {
+        Place { planes: Some(outlet), lanes: None, in_lanes: false }
+    }
+
+    fn lanes(outlet: OutletId) -> Place {
+        Place { planes: None, lanes: Some(outlet), in_lanes: true }
+    }
+}
+
+struct Inserter<'a> {
+    whole: &'a TypedModel,
+    graph: TypedModel,
+    places: HashMap<OutletId, Place>,
+    /// Nodes of the whole graph that need nothing more: their values are there, or inside of another operator.
+    done: HashSet<usize>,
+}
+
+impl Inserter<'_> {
+    fn node(&mut self, node: &TypedNode) -> TractResult<()> {
+        if node.op_as::<Conv>().is_some_and(|op| geometry(self.whole, node, op).is_some()) && self.convolution(node)? {
+            return Ok(());
+        }
+        if self.turned(node) || self.follow(node)? {
+            return Ok(());
+        }
+        let facts = node.outputs.iter().map(|output| output.fact.clone()).collect();
+        let inputs = node.inputs.iter().map(|input| self.planes(*input)).collect::<TractResult<TVec<_>>>()?;
+        // As it was, facts included: some cannot be found anew.
+        let copy = self.graph.add_node(node.name.clone(), node.op.clone(), facts)?;
+        for (slot, input) in inputs.into_iter().enumerate() {
+            self.graph.add_edge(input, InletId::new(copy, slot))?;
+        }
+        for slot in 0..node.outputs.len() {
+            self.places.insert(OutletId::new(node.id, slot), Place::planes(OutletId::new(copy, slot)));
+        }
+        Ok(())
+    }
+
+    /// A convolution with what follows it; nothing is done where its weights are not constant.
+    fn convolution(&mut self, node: &TypedNode) -> TractResult<bool> {
+        let Some(geometry) = node.op_as::<Conv>().and_then(|op| geometry(self.whole, node, op)) else { return Ok(false) };
+        let Some(mut recipe) = weights::Recipe::of(self.whole, node) else { return Ok(false) };
+        let tail = tail::find(self, OutletId::new(node.id, 0), &mut recipe, geometry.outputs);
+        let shape = self.shape(node.inputs[0]).unwrap_or_default();
+        let op = Convolution {
+            kernel: recipe.packed(geometry)?,
+            size: [shape[2], shape[3]],
+            activation: tail.activation,
+        };
+        let mut inputs = tvec![self.lanes(node.inputs[0])?];
+        if let Some(residual) = tail.residual {
+            inputs.push(self.lanes(residual)?);
+        }
+        let name = self.whole.node(tail.last.node).name.clone();
+        let outlet = self.graph.wire_node(name, op, &inputs)?[0];
+        self.done.extend(tail.nodes);
+        self.places.insert(tail.last, Place::lanes(outlet));
+        Ok(true)
+    }
+
+    /// Where the file itself moves the channels to the end or back, the other layout of the one value is that of the other.
+    fn turned(&mut self, node: &TypedNode) -> bool {
+        let Some(op) = node.op_as::<AxisOp>() else { return false };
+        let Some(place) = node.inputs.first().and_then(|input| self.places.get(input)).copied() else { return false };
+        let here = OutletId::new(node.id, 0);
+        if self.shape(node.inputs[0]).is_none() || self.shape(here).is_none() {
+            return false;
+        }
+        let place = match (op.canonical().as_ref(), place) {
+            (op, Place { lanes: Some(lanes), .. }) if *op == TO_LANES => Place::planes(lanes),
+            (op, Place { planes: Some(planes), .. }) if *op == TO_PLANES => Place::lanes(planes),
+            _ => return false,
+        };
+        self.places.insert(here, place);
+        true
+    }
+
+    /// The shape of a value that can be in either layout: `[1, C, h, w]`, of floats.
+    fn shape(&self, outlet: OutletId) -> Option<TVec<usize>> {
+        image_shape(self.whole, outlet)
+    }
+
+    /// The value of the whole graph as it was.
+    fn planes(&mut self, outlet: OutletId) -> TractResult<OutletId> {
+        match self.places.get(&outlet) {
+            Some(Place { planes: Some(planes), .. }) => Ok(*planes),
+            Some(Place { lanes: Some(lanes), .. }) => {
+                let moved = self.relaid(outlet, *lanes, false)?;
+                self.places.entry(outlet).and_modify(|place| place.planes = Some(moved));
+                Ok(moved)
+            }
+            _ => anyhow::bail!("the value of {:?} is not there", self.whole.node(outlet.node).name),
+        }
+    }
+
+    /// The value of the whole graph with its channels last.
+    fn lanes(&mut self, outlet: OutletId) -> TractResult<OutletId> {
+        if let Some(Place { lanes: Some(lanes), .. }) = self.places.get(&outlet) {
+            return Ok(*lanes);
+        }
+        let planes = self.planes(outlet)?;
+        let moved = self.relaid(outlet, planes, true)?;
+        self.places.entry(outlet).and_modify(|place| place.lanes = Some(moved));
+        Ok(moved)
+    }
+
+    fn relaid(&mut self, outlet: OutletId, from: OutletId, to_lanes: bool) -> TractResult<OutletId> {
+        let direction = if to_lanes { "lanes" } else { "planes" };
+        let name = self.graph.unique_name(format!("{}.{direction}", self.whole.node(outlet.node).name)).into_owned();
+        let constant = self.whole.outlet_fact(outlet)?.konst.is_some();
+        match self.shape(outlet) {
+            Some(shape) if shape[2] * shape[3] > 1 && shape[1] > 1 && !constant => {
+                Ok(self.graph.wire_node(name, Relayout { to_lanes }, &[from])?[0])
+            }
+            _ => Ok(self.graph.wire_node(name, if to_lanes { TO_LANES } else { TO_PLANES }, &[from])?[0]),
+        }
+    }
+}
+
+/// The shape of a value that can be in either layout: `[1, C, h, w]`, of floats.
+fn image_shape(graph: &TypedModel, outlet: OutletId) -> Option<TVec<usize>> {
+    let fact = graph.outlet_fact(outlet).ok()?;
+    let shape = fact.shape.as_concrete()?;
+    let fits = fact.datum_type == f32::datum_type() && shape.len() == 4 && shape[0] == 1;
+    fits.then(|| shape.into())
+}
+
+/// What a convolution does, where our own kernel for it is worth having.
+fn geometry(graph: &TypedModel, node: &TypedNode, op: &Conv) -> Option<Geometry> {
+    let shape = image_shape(graph, node.inputs[0])?;
+    let spec = &op.pool_spec;
+    let plain = op.q_params.is_none() && op.kernel_fmt == KernelFormat::OIHW && graph.outlet_fact(node.inputs[1]).ok()?.datum_type == f32::datum_type();
+    if !plain || spec.data_format != DataFormat::NCHW || spec.output_channels < FEWEST_CHANNELS {
+        return None;
+    }
+    let window = window(spec, [shape[2], shape[3]])?;
+    Some(Geometry { inputs: spec.input_channels, outputs: spec.output_channels, groups: op.group, window })
+}
+
+/// The window of a convolution or pooling over an image of `size`.
+fn window(spec: &PoolSpec, size: [usize; 2]) -> Option<Window> {
+    let [down, across] = spec.kernel_shape[..] else { return None };
+    let padding = spec.computed_padding(&size);
+    let window = Window {
+        kernel: [down, across],
+        stride: [spec.stride(0), spec.stride(1)],
+        dilation: [spec.dilation(0), spec.dilation(1)],
+        before: [padding[0].pad_before, padding[1].pad_before],
+        after: [padding[0].pad_after, padding[1].pad_after],
+    };
+    let output = [padding[0].convoluted, padding[1].convoluted];
+    (window.output(size) == output && output[0] * output[1] > 0).then_some(window)
+}
+
+/// The value of a constant, also behind a cast that changes nothing.
+fn constant(graph: &TypedModel, outlet: OutletId) -> Option<Arc<Tensor>> {
+    let node = graph.node(outlet.node);
+    let fact = graph.outlet_fact(outlet).ok()?;
+    if let Some(value) = &fact.konst {
+        return Some(Arc::clone(value));
+    }
+    let same = node.op_is::<Cast>() && graph.outlet_fact(node.inputs[0]).ok()?.datum_type == fact.datum_type;
+    if same { constant(graph, node.inputs[0]) } else { None }
+}
