@@ -14,21 +14,42 @@ use crate::guard;
 pub(super) struct Plan {
     runnable: Arc<TypedRunnableModel>,
     purpose: String,
+    /// Which inputs have their channels last, whatever the network has.
+    in_lanes: Vec<bool>,
 }
 
 impl Plan {
     /// Optimises `graph`. `purpose` completes "could not ...", for messages.
-    pub(super) fn build(purpose: String, mut graph: TypedModel) -> Result<Plan, NetworkError> {
+    pub(super) fn build(purpose: String, graph: TypedModel) -> Result<Plan, NetworkError> {
+        Plan::build_for_many(purpose, graph, usize::MAX)
+    }
+
+    /// [`Plan::build`], where inputs from number `first` on stay the same for many runs: they are to be given as
+    /// [`Plan::laid_out`] has them, so that no run has to do it.
+    pub(super) fn build_for_many(
+        purpose: String,
+        mut graph: TypedModel,
+        first: usize,
+    ) -> Result<Plan, NetworkError> {
         let optimised = guarded(|| {
             dense::read_in_place(&mut graph)?;
-            let mut graph = kernels::insert(graph)?;
-            own_constants(&mut graph)?;
-            TypedRunnableModel::new(graph.into_optimized()?)
+            let mut inserted = kernels::insert(graph, first)?;
+            own_constants(&mut inserted.graph)?;
+            Ok((TypedRunnableModel::new(inserted.graph.into_optimized()?)?, inserted.in_lanes))
         });
         match optimised {
-            Ok(runnable) => Ok(Plan { runnable, purpose }),
+            Ok((runnable, in_lanes)) => Ok(Plan { runnable, purpose, in_lanes }),
             Err(source) => Err(NetworkError::Tract { attempt: format!("could not prepare to {purpose}"), source }),
         }
+    }
+
+    /// The value of input number `slot`, as [`Plan::build_for_many`] wants it.
+    pub(super) fn laid_out(&self, slot: usize, value: Arc<Tensor>) -> Result<Arc<Tensor>, NetworkError> {
+        if !self.in_lanes[slot] {
+            return Ok(value);
+        }
+        let moved = value.moved_axis(1, 3).map(Arc::new);
+        moved.map_err(|source| NetworkError::Tract { attempt: format!("could not prepare to {}", self.purpose), source })
     }
 
     /// Runs the plan.

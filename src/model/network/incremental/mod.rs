@@ -37,6 +37,9 @@ const LARGEST_SHARE: f64 = 0.9;
 /// How many sets of regions have their plans kept: each plan holds a packed copy of the weights.
 const KEPT_SETS: NonZeroUsize = NonZeroUsize::new(2).expect("2 is not 0");
 
+/// The first input of a plan that is a kept value; before it are the image and the places.
+const FIRST_KEPT: usize = 2;
+
 /// A part of the image that changes, in pixels of the network's input.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ChangedRegion {
@@ -118,7 +121,7 @@ impl Network {
             Tensor::from_shape(&[rewritten.places.len(), 2], &starts.collect::<Vec<i64>>()).map(Arc::new)
         };
         let places = (0..regions.len()).map(table).collect::<TractResult<_>>().map_err(tract(attempt()))?;
-        let plan = Plan::build(purpose.into(), rewritten.graph)?;
+        let plan = Plan::build_for_many(purpose.into(), rewritten.graph, FIRST_KEPT)?;
         Ok(Some(Plans { plan, before: Lazy::default(), kept: rewritten.kept, places, share }))
     }
 }
@@ -167,7 +170,8 @@ impl RegionalRuns<'_> {
         let Some(plans) = plans else { return Ok(None) };
         let before = plans.before.get(|| network.plan("run the network".into(), &[network.input], &plans.kept))?;
         let kept = before.run(tvec![network.input_tensor(&self.pass.input.view())?])?;
-        let kept = kept.into_iter().map(IntoArcTensor::into_arc_tensor).collect();
+        let laid_out = |(slot, value): (usize, TValue)| plans.plan.laid_out(FIRST_KEPT + slot, value.into_arc_tensor());
+        let kept = kept.into_iter().enumerate().map(laid_out).collect::<Result<_, _>>()?;
         Ok(Some(Parts { plans, kept }))
     }
 }

@@ -1,8 +1,8 @@
 //! The operator that cuts a tile out of a layer's value, of which a patch has been computed anew.
 
 use tract_onnx::tract_core::internal::{
-    DatumExt, EvalContext, EvalOp, IntoTValue, Op, StaticName, TDim, TValue, TVec, Tensor, TractResult, TypedFact,
-    TypedOp, as_op, op_as_typed_op, op_out_of_plan, tvec,
+    AxisChangeConsequence, AxisOp, DatumExt, EvalContext, EvalOp, InOut, IntoTValue, Op, StaticName, TDim, TValue, TVec,
+    Tensor, TractResult, TypedFact, TypedModel, TypedNode, TypedOp, as_op, op_as_typed_op, op_out_of_plan, tvec,
 };
 
 /// Cuts out a tile. Inputs: where all tiles lie, `[places, 2]`; the layer's value; and, where `patch` is set, the part of it
@@ -138,6 +138,27 @@ impl TypedOp for CutTile {
             shape[axis] = extent.into();
         }
         Ok(tvec![f32::fact(shape)])
+    }
+
+    /// The table of places stays as it is; rows and columns must stay neighbours.
+    fn change_axes(
+        &self,
+        _model: &TypedModel,
+        node: &TypedNode,
+        io: InOut,
+        change: &AxisOp,
+    ) -> TractResult<Option<AxisChangeConsequence>> {
+        let rows = change.transform_axis(self.row);
+        let columns = change.transform_axis(self.row + 1);
+        let Some((row, _)) = rows.zip(columns).filter(|(row, column)| row + 1 == *column) else { return Ok(None) };
+        if io == InOut::In(0) {
+            return Ok(None);
+        }
+        let wires = (1..node.inputs.len()).map(InOut::In).chain([InOut::Out(0)]);
+        Ok(Some(AxisChangeConsequence {
+            substitute_op: Some(Box::new(CutTile { row, ..self.clone() })),
+            wire_changes: wires.map(|wire| (wire, change.clone())).collect(),
+        }))
     }
 
     as_op!();

@@ -38,11 +38,19 @@ const TO_PLANES: AxisOp = AxisOp::Move(3, 1);
 /// Fewer channels than this leave most of a vector empty.
 const FEWEST_CHANNELS: usize = 4;
 
-/// The graph with our own convolutions where they are worth it. Inputs and outputs stay as they are.
-pub(super) fn insert(whole: TypedModel) -> TractResult<TypedModel> {
+/// A graph with our own convolutions.
+pub(super) struct Inserted {
+    pub(super) graph: TypedModel,
+    /// Which inputs are to be given in lanes.
+    pub(super) in_lanes: Vec<bool>,
+}
+
+/// The graph with our own convolutions where they are worth it. Inputs and outputs stay as they are, but for those inputs
+/// from number `lanes_from` that are images, which are to be given in lanes: values that are used many times.
+pub(super) fn insert(whole: TypedModel, lanes_from: usize) -> TractResult<Inserted> {
     let any = |node: &TypedNode| node.op_as::<Conv>().is_some_and(|op| geometry(&whole, node, op).is_some());
     if *ONLY_TRACT || !whole.nodes().iter().any(any) {
-        return Ok(whole);
+        return Ok(Inserted { in_lanes: vec![false; whole.inputs.len()], graph: whole });
     }
     let mut inserter = Inserter {
         whole: &whole,
@@ -50,10 +58,18 @@ pub(super) fn insert(whole: TypedModel) -> TractResult<TypedModel> {
         places: HashMap::new(),
         done: HashSet::new(),
     };
-    for input in &whole.inputs {
-        let source = inserter.graph.add_source(whole.node(input.node).name.clone(), whole.outlet_fact(*input)?.clone())?;
-        inserter.places.insert(*input, Place::planes(source));
+    let mut in_lanes = vec![];
+    for (slot, input) in whole.inputs.iter().enumerate() {
+        let shape = inserter.shape(*input).filter(|_| slot >= lanes_from);
+        let fact = match &shape {
+            Some(shape) => f32::fact([1, shape[2], shape[3], shape[1]]),
+            None => whole.outlet_fact(*input)?.clone(),
+        };
+        let source = inserter.graph.add_source(whole.node(input.node).name.clone(), fact)?;
+        let place = if shape.is_some() { Place::lanes(source) } else { Place::planes(source) };
+        inserter.places.insert(*input, place);
         inserter.done.insert(input.node);
+        in_lanes.push(shape.is_some());
     }
     for id in whole.eval_order()? {
         if !inserter.done.contains(&id) {
@@ -63,7 +79,7 @@ pub(super) fn insert(whole: TypedModel) -> TractResult<TypedModel> {
     let outputs = whole.outputs.iter().map(|output| inserter.planes(*output)).collect::<TractResult<Vec<_>>>()?;
     let mut graph = inserter.graph;
     graph.select_output_outlets(&outputs)?;
-    Ok(graph)
+    Ok(Inserted { graph, in_lanes })
 }
 
 /// Where a value of the whole graph is in the new one.
