@@ -21,6 +21,7 @@
 #![allow(clippy::inline_always, clippy::needless_range_loop)]
 
 mod aligned;
+mod channels;
 mod conv;
 mod depthwise;
 mod direct;
@@ -33,6 +34,7 @@ mod product;
 mod tail;
 mod winograd;
 
+pub use channels::scale_channels;
 pub use conv::{Algorithm, PackedConv, Scratch};
 pub use geometry::{Geometry, Window};
 pub use layout::{to_lanes, to_planes};

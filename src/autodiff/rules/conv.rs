@@ -5,8 +5,8 @@
 //! stride-1 convolution of the output gradient with some taps of the kernel, and the phases are interleaved. In all they
 //! cost as many multiplications as the forward pass, where a zero-stuffed convolution would cost stride² as many.
 //!
-//! Where the input has no more channels than the output, it is quicker to multiply first, window by window, and to add up
-//! what falls on each pixel: the gradient of a network's stem, with its three channels, becomes ten times as fast.
+//! Where the input has few channels, a picture's three, it is quicker to multiply first, window by window, and to add up
+//! what falls on each pixel: the gradient of a network's stem becomes ten times as fast.
 //! Depthwise convolutions with a stride have an operator to themselves.
 
 use tract_onnx::prelude::*;
@@ -19,6 +19,9 @@ use tract_onnx::tract_core::tract_data::itertools::Itertools;
 
 use crate::autodiff::ops::{DepthwiseGradient, Fold, Interleave, KernelTaps, TransposedKernel};
 use crate::autodiff::{Adjoint, RuleResult};
+
+/// Up to how many channels of the input their gradient is folded.
+const FEW_CHANNELS: usize = 8;
 
 /// Inputs: data, kernel, bias.
 pub(super) fn conv(op: &Conv, node: &mut Adjoint<'_>) -> RuleResult {
@@ -77,8 +80,8 @@ fn input_gradient(op: &Conv, node: &mut Adjoint<'_>) -> TractResult<OutletId> {
     if depthwise && strided && spec.rank() <= 3 {
         return depthwise_gradient(op, node);
     }
-    // Folding touches taps times the input's channels, a convolution taps times the output's.
-    let narrow = spec.input_channels <= spec.output_channels;
+    // Folding touches taps times the input's channels, and a convolution leaves lanes empty that have no channel.
+    let narrow = spec.input_channels <= spec.output_channels.min(FEW_CHANNELS);
     if narrow && !depthwise && !one_tap && !spec.data_format.c_is_last() && spec.rank() <= 3 {
         return folded(op, node);
     }

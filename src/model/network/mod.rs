@@ -47,7 +47,8 @@ use incremental::RegionalPlans;
 pub use incremental::{ChangedRegion, RegionalRuns};
 use layers::Layers;
 pub use layers::{Layer, LayerLayout};
-use plans::{Kind, LayerPlans, Lazy, Plan};
+use kernels::Free;
+use plans::{Computed, Kind, LayerPlans, Lazy, Plan};
 pub use relevance::{Composite, Propagation};
 pub use rescale::Multipliers;
 pub use threads::with_threads;
@@ -72,13 +73,13 @@ pub struct Pass {
     /// Raw scores, one a class.
     pub logits: Scores,
     /// Values that the tails start from: those of the trunk's layers, by outlet.
-    kept: HashMap<OutletId, Arc<Tensor>>,
+    kept: HashMap<OutletId, Computed>,
 }
 
 impl Pass {
     /// The memory that the pass holds, in bytes.
     pub fn bytes(&self) -> usize {
-        let kept: usize = self.kept.values().map(|tensor| tensor.len() * size_of::<f32>()).sum();
+        let kept: usize = self.kept.values().map(|value| value.len() * size_of::<f32>()).sum();
         kept + (self.input.len() + self.logits.len()) * size_of::<f32>()
     }
 }
@@ -291,12 +292,13 @@ impl Network {
         let tensor = self.input_tensor(&input.view())?;
         let plan = self.forward.get(|| {
             let outputs: Vec<OutletId> = std::iter::once(self.logits).chain(self.kept.iter().copied()).collect();
-            self.plan("run the network".into(), &[self.input], &outputs)
+            self.plan("run the network".into(), &[self.input], &outputs, Free { outputs_from: 1, ..Free::NONE })
         })?;
         let mut outputs = plan.run(tvec![tensor])?.into_iter();
         let logits = outputs.next().map(|logits| self.read_logits(&logits)).transpose()?;
         let logits = logits.ok_or_else(|| tract("could not run the network")(anyhow::anyhow!("it has no output")))?;
-        let kept = self.kept.iter().copied().zip(outputs.map(IntoArcTensor::into_arc_tensor)).collect();
+        let kept = outputs.enumerate().map(|(slot, value)| plan.as_computed(1 + slot, value));
+        let kept = self.kept.iter().copied().zip(kept).collect();
         Ok(Pass { input, logits, kept })
     }
 
@@ -318,7 +320,7 @@ impl Network {
     #[allow(clippy::needless_pass_by_value, reason = "a view is a reference already")]
     pub fn logits(&self, input: ArrayViewD<'_, f32>) -> Result<Scores, NetworkError> {
         let tensor = self.input_tensor(&input)?;
-        let plan = self.logits_only.get(|| self.plan("run the network".into(), &[self.input], &[self.logits]))?;
+        let plan = self.logits_only.get(|| self.plan("run the network".into(), &[self.input], &[self.logits], Free::NONE))?;
         let outputs = with_threads(1, || plan.run(tvec![tensor]))?;
         self.read_logits(&outputs[0])
     }
@@ -374,7 +376,7 @@ impl Network {
         let (base, outlet) = (self.base(layer), self.layers.outlets[layer]);
         let plan = self.layer_plans.get(Kind::Tail, layer, || {
             let inputs = if base == outlet { vec![outlet] } else { vec![outlet, base] };
-            self.plan(format!("run the network from {:?}", description.name), &inputs, &[self.logits])
+            self.plan(format!("run the network from {:?}", description.name), &inputs, &[self.logits], Free::NONE)
         })?;
         let original = self.layer_value(pass, layer)?;
         let replaced = tensors::from_activation(description, activation, &original)
@@ -450,7 +452,7 @@ impl Network {
 
     fn kept_value(&self, pass: &Pass, outlet: OutletId) -> Result<TValue, NetworkError> {
         match pass.kept.get(&outlet) {
-            Some(value) => Ok(Arc::clone(value).into_tvalue()),
+            Some(value) => Ok(value.read().map_err(tract("could not read a layer's value"))?.into_tvalue()),
             None => self.input_tensor(&pass.input.view()),
         }
     }
@@ -463,7 +465,7 @@ impl Network {
             return Ok(value);
         }
         let plan = self.layer_plans.get(Kind::Activation, layer, || {
-            self.plan(format!("compute the value of {:?}", self.layers.list[layer].name), &[base], &[outlet])
+            self.plan(format!("compute the value of {:?}", self.layers.list[layer].name), &[base], &[outlet], Free::NONE)
         })?;
         Ok(plan.run(tvec![value])?.remove(0))
     }
@@ -500,9 +502,15 @@ impl Network {
     }
 
     /// A plan from values of `inputs` to values of `outputs`.
-    fn plan(&self, purpose: String, inputs: &[OutletId], outputs: &[OutletId]) -> Result<Plan, NetworkError> {
+    fn plan(
+        &self,
+        purpose: String,
+        inputs: &[OutletId],
+        outputs: &[OutletId],
+        free: Free,
+    ) -> Result<Plan, NetworkError> {
         let part = extract(&self.graph, inputs, outputs).map_err(tract(format!("could not prepare to {purpose}")))?;
-        Plan::build(purpose, part.graph)
+        Plan::build_free(purpose, part.graph, free)
     }
 
     /// A plan from the value of `base` and a cotangent to the logits, the value of `wanted` where that is another outlet,

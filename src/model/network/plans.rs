@@ -7,55 +7,81 @@ use lru::LruCache;
 use tract_onnx::prelude::*;
 use tract_onnx::tract_core::ops::konst::Const;
 
-use super::{NetworkError, dense, kernels};
+use super::kernels::{self, Free};
+use super::{NetworkError, dense};
 use crate::guard;
 
 /// An optimised graph that runs. Shared between threads: every run has its own state.
 pub(super) struct Plan {
     runnable: Arc<TypedRunnableModel>,
     purpose: String,
-    /// Which inputs have their channels last, whatever the network has.
-    in_lanes: Vec<bool>,
+    /// Which inputs and outputs have their channels last, whatever the network has.
+    inputs_in_lanes: Vec<bool>,
+    outputs_in_lanes: Vec<bool>,
 }
 
 impl Plan {
     /// Optimises `graph`. `purpose` completes "could not ...", for messages.
     pub(super) fn build(purpose: String, graph: TypedModel) -> Result<Plan, NetworkError> {
-        Plan::build_for_many(purpose, graph, usize::MAX)
+        Plan::build_free(purpose, graph, Free::NONE)
     }
 
-    /// [`Plan::build`], where inputs from number `first` on stay the same for many runs: they are to be given as
-    /// [`Plan::laid_out`] has them, so that no run has to do it.
-    pub(super) fn build_for_many(
-        purpose: String,
-        mut graph: TypedModel,
-        first: usize,
-    ) -> Result<Plan, NetworkError> {
+    /// [`Plan::build`], where `free` inputs are to be given as [`Plan::laid_out`] has them, once for many runs, and `free`
+    /// outputs are values that [`Plan::as_computed`] knows how to read.
+    pub(super) fn build_free(purpose: String, mut graph: TypedModel, free: Free) -> Result<Plan, NetworkError> {
         let optimised = guarded(|| {
             dense::read_in_place(&mut graph)?;
-            let mut inserted = kernels::insert(graph, first)?;
+            let mut inserted = kernels::insert(graph, free)?;
             own_constants(&mut inserted.graph)?;
-            Ok((TypedRunnableModel::new(inserted.graph.into_optimized()?)?, inserted.in_lanes))
+            let runnable = TypedRunnableModel::new(inserted.graph.into_optimized()?)?;
+            Ok((runnable, inserted.inputs_in_lanes, inserted.outputs_in_lanes))
         });
         match optimised {
-            Ok((runnable, in_lanes)) => Ok(Plan { runnable, purpose, in_lanes }),
+            Ok((runnable, inputs_in_lanes, outputs_in_lanes)) => {
+                Ok(Plan { runnable, purpose, inputs_in_lanes, outputs_in_lanes })
+            }
             Err(source) => Err(NetworkError::Tract { attempt: format!("could not prepare to {purpose}"), source }),
         }
     }
 
-    /// The value of input number `slot`, as [`Plan::build_for_many`] wants it.
+    /// The value of input number `slot`, as [`Plan::build_free`] wants it.
     pub(super) fn laid_out(&self, slot: usize, value: Arc<Tensor>) -> Result<Arc<Tensor>, NetworkError> {
-        if !self.in_lanes[slot] {
+        if !self.inputs_in_lanes[slot] {
             return Ok(value);
         }
         let moved = value.moved_axis(1, 3).map(Arc::new);
         moved.map_err(|source| NetworkError::Tract { attempt: format!("could not prepare to {}", self.purpose), source })
     }
 
+    /// What the plan gave as output number `slot`.
+    pub(super) fn as_computed(&self, slot: usize, value: TValue) -> Computed {
+        Computed { value: value.into_arc_tensor(), in_lanes: self.outputs_in_lanes[slot] }
+    }
+
     /// Runs the plan.
     pub(super) fn run(&self, inputs: TVec<TValue>) -> Result<TVec<TValue>, NetworkError> {
         let failed = |source| NetworkError::Tract { attempt: format!("could not {}", self.purpose), source };
         guarded(|| self.runnable.run(inputs)).map_err(failed)
+    }
+}
+
+/// A value of the network, as a plan left it.
+#[derive(Debug, Clone)]
+pub(super) struct Computed {
+    value: Arc<Tensor>,
+    /// Whether its channels are last where the network has them first.
+    in_lanes: bool,
+}
+
+impl Computed {
+    /// The value as the network has it.
+    pub(super) fn read(&self) -> TractResult<Arc<Tensor>> {
+        if self.in_lanes { self.value.moved_axis(3, 1).map(Arc::new) } else { Ok(Arc::clone(&self.value)) }
+    }
+
+    /// How many numbers it holds.
+    pub(super) fn len(&self) -> usize {
+        self.value.len()
     }
 }
 

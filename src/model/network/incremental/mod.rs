@@ -23,6 +23,7 @@ use tract_onnx::tract_core::ops::Cost;
 use super::super::scores::Scores;
 use super::error::tract;
 use super::extract::{extract, needed};
+use super::kernels::Free;
 use super::plans::{Lazy, Plan};
 use super::{Network, NetworkError, Pass, with_threads};
 use reach::Reach;
@@ -121,7 +122,7 @@ impl Network {
             Tensor::from_shape(&[rewritten.places.len(), 2], &starts.collect::<Vec<i64>>()).map(Arc::new)
         };
         let places = (0..regions.len()).map(table).collect::<TractResult<_>>().map_err(tract(attempt()))?;
-        let plan = Plan::build_for_many(purpose.into(), rewritten.graph, FIRST_KEPT)?;
+        let plan = Plan::build_free(purpose.into(), rewritten.graph, Free { inputs_from: FIRST_KEPT, ..Free::NONE })?;
         Ok(Some(Plans { plan, before: Lazy::default(), kept: rewritten.kept, places, share }))
     }
 }
@@ -168,7 +169,7 @@ impl RegionalRuns<'_> {
             }
         };
         let Some(plans) = plans else { return Ok(None) };
-        let before = plans.before.get(|| network.plan("run the network".into(), &[network.input], &plans.kept))?;
+        let before = plans.before.get(|| network.plan("run the network".into(), &[network.input], &plans.kept, Free::NONE))?;
         let kept = before.run(tvec![network.input_tensor(&self.pass.input.view())?])?;
         let laid_out = |(slot, value): (usize, TValue)| plans.plan.laid_out(FIRST_KEPT + slot, value.into_arc_tensor());
         let kept = kept.into_iter().enumerate().map(laid_out).collect::<Result<_, _>>()?;

@@ -45,7 +45,7 @@ impl Inserter<'_> {
     }
 
     /// Whether the largest image that a node reads was computed in lanes.
-    fn reads_lanes(&self, node: &TypedNode) -> bool {
+    pub(super) fn reads_lanes(&self, node: &TypedNode) -> bool {
         let constant = |outlet: &OutletId| self.whole.outlet_fact(*outlet).is_ok_and(|fact| fact.konst.is_some());
         let size = |outlet: &OutletId| self.shape(*outlet).map_or(0, |shape| shape.iter().product::<usize>());
         let largest = node.inputs.iter().filter(|input| !constant(input)).max_by_key(|input| size(input));

@@ -7,6 +7,7 @@
 //! asks for a layer's value. It runs after differentiation, so the way back uses the same kernels, and before tract
 //! optimises, while convolutions are still convolutions.
 
+mod channels;
 mod follow;
 mod operator;
 mod relayout;
@@ -41,16 +42,32 @@ const FEWEST_CHANNELS: usize = 4;
 /// A graph with our own convolutions.
 pub(super) struct Inserted {
     pub(super) graph: TypedModel,
-    /// Which inputs are to be given in lanes.
-    pub(super) in_lanes: Vec<bool>,
+    pub(super) inputs_in_lanes: Vec<bool>,
+    pub(super) outputs_in_lanes: Vec<bool>,
 }
 
-/// The graph with our own convolutions where they are worth it. Inputs and outputs stay as they are, but for those inputs
-/// from number `lanes_from` that are images, which are to be given in lanes: values that are used many times.
-pub(super) fn insert(whole: TypedModel, lanes_from: usize) -> TractResult<Inserted> {
+/// Which inputs and outputs may be in lanes: images from these numbers on.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Free {
+    /// All inputs that are images are then in lanes.
+    pub(super) inputs_from: usize,
+    /// All outputs that were computed in lanes are left there.
+    pub(super) outputs_from: usize,
+}
+
+impl Free {
+    /// None: all are as the network has them.
+    pub(super) const NONE: Free = Free { inputs_from: usize::MAX, outputs_from: usize::MAX };
+}
+
+/// The graph with our own convolutions where they are worth it. Inputs and outputs stay as they are, but for those that are
+/// `free`.
+pub(super) fn insert(whole: TypedModel, free: Free) -> TractResult<Inserted> {
     let any = |node: &TypedNode| node.op_as::<Conv>().is_some_and(|op| geometry(&whole, node, op).is_some());
     if *ONLY_TRACT || !whole.nodes().iter().any(any) {
-        return Ok(Inserted { in_lanes: vec![false; whole.inputs.len()], graph: whole });
+        let (inputs, outputs) = (whole.inputs.len(), whole.outputs.len());
+        let (inputs_in_lanes, outputs_in_lanes) = (vec![false; inputs], vec![false; outputs]);
+        return Ok(Inserted { graph: whole, inputs_in_lanes, outputs_in_lanes });
     }
     let mut inserter = Inserter {
         whole: &whole,
@@ -58,9 +75,9 @@ pub(super) fn insert(whole: TypedModel, lanes_from: usize) -> TractResult<Insert
         places: HashMap::new(),
         done: HashSet::new(),
     };
-    let mut in_lanes = vec![];
+    let mut inputs_in_lanes = vec![];
     for (slot, input) in whole.inputs.iter().enumerate() {
-        let shape = inserter.shape(*input).filter(|_| slot >= lanes_from);
+        let shape = inserter.shape(*input).filter(|_| slot >= free.inputs_from);
         let fact = match &shape {
             Some(shape) => f32::fact([1, shape[2], shape[3], shape[1]]),
             None => whole.outlet_fact(*input)?.clone(),
@@ -69,17 +86,25 @@ pub(super) fn insert(whole: TypedModel, lanes_from: usize) -> TractResult<Insert
         let place = if shape.is_some() { Place::lanes(source) } else { Place::planes(source) };
         inserter.places.insert(*input, place);
         inserter.done.insert(input.node);
-        in_lanes.push(shape.is_some());
+        inputs_in_lanes.push(shape.is_some());
     }
-    for id in whole.eval_order()? {
+    let order = whole.eval_order()?;
+    // Constants first, for whoever looks at what comes later.
+    let (constants, others): (Vec<usize>, Vec<usize>) = order.into_iter().partition(|id| whole.node(*id).inputs.is_empty());
+    for id in constants.into_iter().chain(others) {
         if !inserter.done.contains(&id) {
             inserter.node(whole.node(id))?;
         }
     }
-    let outputs = whole.outputs.iter().map(|output| inserter.planes(*output)).collect::<TractResult<Vec<_>>>()?;
+    let (mut outputs, mut outputs_in_lanes) = (vec![], vec![]);
+    for (slot, output) in whole.outputs.iter().enumerate() {
+        let place = inserter.places.get(output).filter(|place| slot >= free.outputs_from && place.in_lanes);
+        outputs_in_lanes.push(place.is_some());
+        outputs.push(if place.is_some() { inserter.lanes(*output)? } else { inserter.planes(*output)? });
+    }
     let mut graph = inserter.graph;
     graph.select_output_outlets(&outputs)?;
-    Ok(Inserted { graph, in_lanes })
+    Ok(Inserted { graph, inputs_in_lanes, outputs_in_lanes })
 }
 
 /// Where a value of the whole graph is in the new one.
@@ -114,7 +139,7 @@ impl Inserter<'_> {
         if node.op_as::<Conv>().is_some_and(|op| geometry(self.whole, node, op).is_some()) && self.convolution(node)? {
             return Ok(());
         }
-        if self.turned(node) || self.follow(node)? {
+        if self.turned(node) || self.scaled(node)? || self.follow(node)? {
             return Ok(());
         }
         let facts = node.outputs.iter().map(|output| output.fact.clone()).collect();

@@ -23,7 +23,7 @@ pub(super) struct Tail {
 
 /// Finds the tail of the convolution that outputs `first`. Changes of its weights go into `recipe`.
 pub(super) fn find(inserter: &Inserter<'_>, first: OutletId, recipe: &mut Recipe, channels: usize) -> Tail {
-    let mut tail = Tail { last: first, residual: None, activation: Activation::Identity, nodes: vec![first.node] };
+    let mut tail = Tail::of(first);
     let whole = inserter.whole;
     while let Some(node) = only_reader(whole, tail.last)
         && let Some((change, by)) = change(whole, node, tail.last, channels)
@@ -42,12 +42,19 @@ pub(super) fn find(inserter: &Inserter<'_>, first: OutletId, recipe: &mut Recipe
 }
 
 impl Tail {
-    fn take(&mut self, node: &TypedNode) {
+    /// Nothing yet behind the node that outputs `first`.
+    pub(super) fn of(first: OutletId) -> Tail {
+        Tail { last: first, residual: None, activation: Activation::Identity, nodes: vec![first.node] }
+    }
+
+    /// Takes a node in.
+    pub(super) fn take(&mut self, node: &TypedNode) {
         self.last = OutletId::new(node.id, 0);
         self.nodes.push(node.id);
     }
 
-    fn activate(&mut self, whole: &TypedModel) {
+    /// Takes an activation in, if one follows.
+    pub(super) fn activate(&mut self, whole: &TypedModel) {
         if let Some(gated) = gated(whole, self.last) {
             self.nodes.push(gated[0]);
             self.take(whole.node(gated[1]));
@@ -79,7 +86,7 @@ impl Tail {
 }
 
 /// The node that alone reads a value.
-fn only_reader(whole: &TypedModel, outlet: OutletId) -> Option<&TypedNode> {
+pub(super) fn only_reader(whole: &TypedModel, outlet: OutletId) -> Option<&TypedNode> {
     match whole.outlet_successors(outlet) {
         [reader] if !whole.outputs.contains(&outlet) => Some(whole.node(reader.node)),
         _ => None,
@@ -87,7 +94,7 @@ fn only_reader(whole: &TypedModel, outlet: OutletId) -> Option<&TypedNode> {
 }
 
 /// The other operand of a binary operator, `other OP here` being `turned`.
-fn other(node: &TypedNode, here: OutletId) -> Option<(OutletId, bool)> {
+pub(super) fn other(node: &TypedNode, here: OutletId) -> Option<(OutletId, bool)> {
     match *node.inputs.as_slice() {
         [left, right] if left == here && right != here => Some((right, false)),
         [left, right] if right == here && left != here => Some((left, true)),
