@@ -12,6 +12,8 @@ mod follow;
 mod operator;
 mod relayout;
 mod tail;
+#[cfg(test)]
+mod tests;
 mod weights;
 
 use std::collections::{HashMap, HashSet};
