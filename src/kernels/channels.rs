@@ -70,7 +70,9 @@ mod tests {
             let values: Vec<f32> = (0..3 * channels).map(|i| i as f32 - 20.0).collect();
             let scale: Vec<f32> = (0..channels).map(|c| c as f32 * 0.5 - 1.0).collect();
             let shift: Vec<f32> = (0..channels).map(|c| 3.0 - c as f32).collect();
-            for (shift, activation) in [(None, Activation::Identity), (Some(&shift[..]), Activation::RELU), (None, Activation::HardSwish)] {
+            for (shift, activation) in
+                [(None, Activation::Identity), (Some(&shift[..]), Activation::RELU), (None, Activation::HardSwish)]
+            {
                 let mut found = values.clone();
                 scale_channels(&mut found, &scale, shift, activation);
                 for (at, found) in found.into_iter().enumerate() {

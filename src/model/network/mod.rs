@@ -45,9 +45,9 @@ use extract::extract;
 use head::Head;
 use incremental::RegionalPlans;
 pub use incremental::{ChangedRegion, RegionalRuns};
+use kernels::Free;
 use layers::Layers;
 pub use layers::{Layer, LayerLayout};
-use kernels::Free;
 use plans::{Computed, Kind, LayerPlans, Lazy, Plan};
 pub use relevance::{Composite, Propagation};
 pub use rescale::Multipliers;
@@ -320,7 +320,8 @@ impl Network {
     #[allow(clippy::needless_pass_by_value, reason = "a view is a reference already")]
     pub fn logits(&self, input: ArrayViewD<'_, f32>) -> Result<Scores, NetworkError> {
         let tensor = self.input_tensor(&input)?;
-        let plan = self.logits_only.get(|| self.plan("run the network".into(), &[self.input], &[self.logits], Free::NONE))?;
+        let plan =
+            self.logits_only.get(|| self.plan("run the network".into(), &[self.input], &[self.logits], Free::NONE))?;
         let outputs = with_threads(1, || plan.run(tvec![tensor]))?;
         self.read_logits(&outputs[0])
     }
@@ -465,7 +466,12 @@ impl Network {
             return Ok(value);
         }
         let plan = self.layer_plans.get(Kind::Activation, layer, || {
-            self.plan(format!("compute the value of {:?}", self.layers.list[layer].name), &[base], &[outlet], Free::NONE)
+            self.plan(
+                format!("compute the value of {:?}", self.layers.list[layer].name),
+                &[base],
+                &[outlet],
+                Free::NONE,
+            )
         })?;
         Ok(plan.run(tvec![value])?.remove(0))
     }

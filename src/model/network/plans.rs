@@ -50,7 +50,8 @@ impl Plan {
             return Ok(value);
         }
         let moved = value.moved_axis(1, 3).map(Arc::new);
-        moved.map_err(|source| NetworkError::Tract { attempt: format!("could not prepare to {}", self.purpose), source })
+        moved
+            .map_err(|source| NetworkError::Tract { attempt: format!("could not prepare to {}", self.purpose), source })
     }
 
     /// What the plan gave as output number `slot`.

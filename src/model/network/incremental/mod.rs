@@ -169,7 +169,8 @@ impl RegionalRuns<'_> {
             }
         };
         let Some(plans) = plans else { return Ok(None) };
-        let before = plans.before.get(|| network.plan("run the network".into(), &[network.input], &plans.kept, Free::NONE))?;
+        let before =
+            plans.before.get(|| network.plan("run the network".into(), &[network.input], &plans.kept, Free::NONE))?;
         let kept = before.run(tvec![network.input_tensor(&self.pass.input.view())?])?;
         let laid_out = |(slot, value): (usize, TValue)| plans.plan.laid_out(FIRST_KEPT + slot, value.into_arc_tensor());
         let kept = kept.into_iter().enumerate().map(laid_out).collect::<Result<_, _>>()?;

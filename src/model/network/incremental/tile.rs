@@ -1,8 +1,8 @@
 //! The operator that cuts a tile out of a layer's value, of which a patch has been computed anew.
 
 use tract_onnx::tract_core::internal::{
-    AxisChangeConsequence, AxisOp, DatumExt, EvalContext, EvalOp, InOut, IntoTValue, Op, StaticName, TDim, TValue, TVec,
-    Tensor, TractResult, TypedFact, TypedModel, TypedNode, TypedOp, as_op, op_as_typed_op, op_out_of_plan, tvec,
+    AxisChangeConsequence, AxisOp, DatumExt, EvalContext, EvalOp, InOut, IntoTValue, Op, StaticName, TDim, TValue,
+    TVec, Tensor, TractResult, TypedFact, TypedModel, TypedNode, TypedOp, as_op, op_as_typed_op, op_out_of_plan, tvec,
 };
 
 /// Cuts out a tile. Inputs: where all tiles lie, `[places, 2]`; the layer's value; and, where `patch` is set, the part of it

@@ -30,7 +30,8 @@ use operator::Convolution;
 use relayout::Relayout;
 
 /// Whether tract's convolutions are used as they are: `SEEWHY_KERNELS=tract`, to compare and to find faults.
-static ONLY_TRACT: LazyLock<bool> = LazyLock::new(|| std::env::var_os("SEEWHY_KERNELS").is_some_and(|own| own == "tract"));
+static ONLY_TRACT: LazyLock<bool> =
+    LazyLock::new(|| std::env::var_os("SEEWHY_KERNELS").is_some_and(|own| own == "tract"));
 
 /// From the axes of planes, `[1, C, h, w]`, to those of lanes, `[1, h, w, C]`.
 const TO_LANES: AxisOp = AxisOp::Move(1, 3);
@@ -92,7 +93,8 @@ pub(super) fn insert(whole: TypedModel, free: Free) -> TractResult<Inserted> {
     }
     let order = whole.eval_order()?;
     // Constants first, for whoever looks at what comes later.
-    let (constants, others): (Vec<usize>, Vec<usize>) = order.into_iter().partition(|id| whole.node(*id).inputs.is_empty());
+    let (constants, others): (Vec<usize>, Vec<usize>) =
+        order.into_iter().partition(|id| whole.node(*id).inputs.is_empty());
     for id in constants.into_iter().chain(others) {
         if !inserter.done.contains(&id) {
             inserter.node(whole.node(id))?;
@@ -159,15 +161,14 @@ impl Inserter<'_> {
 
     /// A convolution with what follows it; nothing is done where its weights are not constant.
     fn convolution(&mut self, node: &TypedNode) -> TractResult<bool> {
-        let Some(geometry) = node.op_as::<Conv>().and_then(|op| geometry(self.whole, node, op)) else { return Ok(false) };
+        let Some(geometry) = node.op_as::<Conv>().and_then(|op| geometry(self.whole, node, op)) else {
+            return Ok(false);
+        };
         let Some(mut recipe) = weights::Recipe::of(self.whole, node) else { return Ok(false) };
         let tail = tail::find(self, OutletId::new(node.id, 0), &mut recipe, geometry.outputs);
         let shape = self.shape(node.inputs[0]).unwrap_or_default();
-        let op = Convolution {
-            kernel: recipe.packed(geometry)?,
-            size: [shape[2], shape[3]],
-            activation: tail.activation,
-        };
+        let op =
+            Convolution { kernel: recipe.packed(geometry)?, size: [shape[2], shape[3]], activation: tail.activation };
         let mut inputs = tvec![self.lanes(node.inputs[0])?];
         if let Some(residual) = tail.residual {
             inputs.push(self.lanes(residual)?);
@@ -250,7 +251,9 @@ fn image_shape(graph: &TypedModel, outlet: OutletId) -> Option<TVec<usize>> {
 fn geometry(graph: &TypedModel, node: &TypedNode, op: &Conv) -> Option<Geometry> {
     let shape = image_shape(graph, node.inputs[0])?;
     let spec = &op.pool_spec;
-    let plain = op.q_params.is_none() && op.kernel_fmt == KernelFormat::OIHW && graph.outlet_fact(node.inputs[1]).ok()?.datum_type == f32::datum_type();
+    let plain = op.q_params.is_none()
+        && op.kernel_fmt == KernelFormat::OIHW
+        && graph.outlet_fact(node.inputs[1]).ok()?.datum_type == f32::datum_type();
     if !plain || spec.data_format != DataFormat::NCHW || spec.output_channels < FEWEST_CHANNELS {
         return None;
     }

@@ -1,8 +1,8 @@
 //! From planes to lanes and back.
 
 use tract_onnx::tract_core::internal::{
-    DatumExt, EvalContext, EvalOp, IntoTValue, Op, StaticName, TDim, TValue, TVec, Tensor, TractResult, TypedFact, TypedOp, args_1,
-    as_op, op_as_typed_op, op_out_of_plan, tvec,
+    DatumExt, EvalContext, EvalOp, IntoTValue, Op, StaticName, TDim, TValue, TVec, Tensor, TractResult, TypedFact,
+    TypedOp, args_1, as_op, op_as_typed_op, op_out_of_plan, tvec,
 };
 
 use crate::kernels::{to_lanes, to_planes};
