@@ -52,10 +52,7 @@ impl Files {
         if !path.metadata()?.is_dir() {
             let folder = path.parent().unwrap_or(Path::new("")).to_owned();
             let mut folders = vec![folder];
-            // Optimum puts the graphs into a folder of their own.
-            if folders[0].file_name().is_some_and(|name| name == "onnx") {
-                folders.extend(folders[0].parent().map(Path::to_owned));
-            }
+            folders.extend(around(&folders[0]));
             return Ok(Files { onnx: path.to_owned(), folders });
         }
         if let Some(snapshot) = snapshot(path) {
@@ -65,12 +62,24 @@ impl Files {
         let onnx = usual.into_iter().find(|file| file.is_file()).map_or_else(|| only_model(path), Ok)?;
         let mut folders = vec![path.to_owned()];
         folders.extend(onnx.parent().filter(|parent| *parent != path).map(Path::to_owned));
+        folders.extend(around(path));
         Ok(Files { onnx, folders })
     }
 
     /// The nearest file of this name.
     pub(super) fn beside(&self, name: &str) -> Option<PathBuf> {
         self.folders.iter().map(|folder| folder.join(name)).find(|path| path.is_file())
+    }
+}
+
+/// The folder of a model, of the folder in it that Optimum puts the graphs into.
+fn around(folder: &Path) -> Option<PathBuf> {
+    let here = folder.as_os_str().is_empty();
+    let whole = std::path::absolute(if here { Path::new(".") } else { folder }).ok()?;
+    whole.file_name().filter(|name| *name == "onnx")?;
+    match folder.file_name() {
+        Some(_) => folder.parent().map(Path::to_owned),
+        None => Some(folder.join("..")),
     }
 }
 

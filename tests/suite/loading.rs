@@ -144,7 +144,8 @@ fn a_folder_of_optimum_is_a_model() {
     write(folder.path(), "config.json", r#"{"id2label": {"0": "a", "1": "b", "2": "c", "3": "d", "4": "e"}}"#);
     fs::create_dir(folder.path().join("onnx")).unwrap();
     fs::copy(fixture("loading/open-size.onnx"), folder.path().join("onnx/model.onnx")).unwrap();
-    for path in [folder.path().to_owned(), folder.path().join("onnx/model.onnx")] {
+    let graphs = folder.path().join("onnx");
+    for path in [folder.path().to_owned(), graphs.join("model.onnx"), graphs.clone(), graphs.join(".")] {
         let classifier = Classifier::load(&ModelSource::Path(path), &Overrides::default()).unwrap();
         assert_eq!(classifier.labels().names(), ["a", "b", "c", "d", "e"]);
         let settings = classifier.settings();
