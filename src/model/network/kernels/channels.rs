@@ -73,7 +73,7 @@ impl EvalOp for ScaleChannels {
         let mut image = inputs.remove(0).into_tensor();
         let factor = inputs[0].try_as_plain_ram()?;
         let term = inputs.get(1).map(|term| term.try_as_plain_ram()).transpose()?;
-        let term = term.as_ref().map(|term| term.as_slice::<f32>()).transpose()?;
+        let term = term.as_ref().map(PlainView::as_slice::<f32>).transpose()?;
         scale_channels(
             image.try_as_plain_ram_mut()?.as_slice_mut::<f32>()?,
             factor.as_slice::<f32>()?,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 use tract_linalg::multithread::Executor;
+use tract_onnx::prelude::PlainView;
 use tract_onnx::tract_core::internal::{
     Datum, DatumExt, EvalContext, EvalOp, IntoTValue, Op, StaticName, TDim, TValue, TVec, Tensor, ToDim, TractResult,
     TypedFact, TypedOp, as_op, ensure, op_as_typed_op, op_out_of_plan, tvec,
@@ -98,7 +99,7 @@ impl EvalOp for Convolution {
         let mut output = Tensor::zero::<f32>(&self.shape())?;
         let input = inputs[0].try_as_plain_ram()?;
         let residual = inputs.get(1).map(|residual| residual.try_as_plain_ram()).transpose()?;
-        let residual = residual.as_ref().map(|residual| residual.as_slice::<f32>()).transpose()?;
+        let residual = residual.as_ref().map(PlainView::as_slice::<f32>).transpose()?;
         self.run(input.as_slice::<f32>()?, output.try_as_plain_ram_mut()?.as_slice_mut::<f32>()?, residual);
         Ok(tvec![output.into_tvalue()])
     }
