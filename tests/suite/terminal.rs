@@ -38,7 +38,7 @@ fn pictures() -> TempDir {
 fn open(folder: &Path, options: &[&str], answers: Answers) -> Pty {
     let pty = Pty::run(SEEWHY, &[options, &["."]].concat(), folder, answers);
     pty.wait_for("1 of 3");
-    pty.wait_until("the first map", |screen| screen.contains("raw") && screen.contains("ms"));
+    pty.wait_until("the first map", |screen| screen.contains("raw") && screen.contains("high"));
     pty
 }
 
@@ -175,7 +175,7 @@ fn no_color_is_about_text_and_pictures_keep_theirs() {
     pty.wait_until("a picture, by its id in the colour of its cells", |_| {
         has(&pty.bytes(), "\u{10eeee}") && has(&pty.bytes(), "\x1b[38;2;")
     });
-    pty.wait_until("the first map", |screen| screen.contains("raw") && screen.contains("ms"));
+    pty.wait_until("the first map", |screen| screen.contains("raw") && screen.contains("high"));
     assert!(!has(&pty.bytes(), "\x1b[38;5;"), "the text has no colour");
     pty.keys("q");
     assert!(pty.wait().success());
@@ -265,7 +265,7 @@ fn control_z_gives_the_terminal_to_the_shell_and_fg_brings_everything_back() {
     let folder = pictures();
     let script = format!("'{SEEWHY}' .; echo stopped-now; read line; fg; echo all-over");
     let mut pty = Pty::run("sh", &["-m", "-c", &script], folder.path(), Answers::PLAIN);
-    pty.wait_until("the first map", |screen| screen.contains("raw") && screen.contains("ms"));
+    pty.wait_until("the first map", |screen| screen.contains("raw") && screen.contains("high"));
     pty.keys("\x1a");
     pty.wait_for("stopped-now");
     pty.assert_restored();
