@@ -49,6 +49,8 @@ impl Decision {
         let is_share = values.iter().all(|value| (0.0..=1.0).contains(value));
         self.logarithms = is_share && (self.single || made_of != Ending::Softmax);
         if !self.logarithms {
+            // What is no share leaves none for another class.
+            self.single = false;
             self.scoring = Scoring { threshold, ..Scoring::new(OutputActivation::None) };
         } else if !self.single {
             self.scoring = Scoring { threshold, ..Scoring::new(OutputActivation::Sigmoid) };
@@ -73,8 +75,9 @@ impl Decision {
             let inverse = if is_independent { log_odds } else { logarithm };
             raw = inverse(&mut graph, raw).map_err(failed)?;
         }
-        if self.single && self.scoring.activation != OutputActivation::None {
-            raw = two_of_one(&mut graph, raw).map_err(failed)?;
+        if self.single {
+            let of_no = if self.scoring.activation == OutputActivation::None { 1.0 } else { 0.0 };
+            raw = two_of_one(&mut graph, raw, of_no).map_err(failed)?;
         }
         Ok(Network::new(graph, raw, names)?.scored_by(self.scoring.clone()))
     }
@@ -126,11 +129,12 @@ pub(super) fn decide(graph: &Graph, sources: &[Source]) -> Result<Decision, Mode
                     "it takes the softmax of a single score, which is always 1; a single score needs a sigmoid".into(),
                 ));
             }
-            decision.single = true;
-            // Two scores, minus and plus the one: their sigmoids are the probabilities of no and yes.
-            let threshold = decision.scoring.threshold;
-            if decision.scoring.activation != OutputActivation::None {
-                decision.scoring = Scoring { exclusive: true, threshold, ..Scoring::new(OutputActivation::Sigmoid) };
+            // A value that is to be shown as it is belongs to one class; the graph's own share of yes leaves one for no.
+            let is_share = decision.scoring.activation != OutputActivation::None;
+            decision.single = is_share || decision.origin == Origin::Graph;
+            if is_share {
+                // Two scores, minus and plus the one: their sigmoids are the probabilities of no and yes.
+                decision.scoring = Scoring { exclusive: true, ..Scoring::new(OutputActivation::Sigmoid) };
             }
         }
         _ => {}
@@ -189,13 +193,18 @@ pub(super) fn looks_like(scores: &Scores) -> Looks {
     if scores.len() > 2 && (length - 1.0).abs() < LENGTH { Looks::UnitVector } else { Looks::Scores }
 }
 
-/// Puts nodes behind the raw score that make two of one: minus and plus.
-pub(super) fn two_of_one(graph: &mut TypedModel, score: OutletId) -> TractResult<OutletId> {
+/// Puts nodes behind a score `x` that make two of it, those of no and yes: `of_no - x` and `x`.
+fn two_of_one(graph: &mut TypedModel, score: OutletId, of_no: f32) -> TractResult<OutletId> {
     let rank = graph.outlet_fact(score)?.rank();
     let score = if rank == 0 { graph.wire_node("seewhy.score", AxisOp::Add(0), &[score])?[0] } else { score };
     let signs = tensor1(&[-1.0_f32, 1.0]).broadcast_into_rank(rank.max(1))?;
     let signs = graph.add_const("seewhy.signs", signs)?;
-    Ok(graph.wire_node("seewhy.no-and-yes", math::mul(), &[score, signs])?[0])
+    let both = graph.wire_node("seewhy.no-and-yes", math::mul(), &[score, signs])?[0];
+    if of_no == 0.0 {
+        return Ok(both);
+    }
+    let rest = graph.add_const("seewhy.rest", tensor1(&[of_no, 0.0]).broadcast_into_rank(rank.max(1))?)?;
+    Ok(graph.wire_node("seewhy.shares", math::add(), &[both, rest])?[0])
 }
 
 /// Puts nodes behind probabilities that take their logarithm.

@@ -219,6 +219,21 @@ fn one_score_makes_two_classes() {
 }
 
 #[test]
+fn a_share_of_yes_leaves_one_for_no_and_a_value_that_is_shown_as_it_is_has_a_class_of_its_own() {
+    let expected = expected();
+    let classifier = load("one-hard-sigmoid");
+    let yes = expected["one-hard-sigmoid"].outputs[0];
+    assert_near(&scores(&classifier).probabilities(), &[1.0 - yes, yes], ROUNDING, "one-hard-sigmoid");
+    assert_eq!(classifier.labels().names(), ["negative", "positive"]);
+    let none = Overrides { activation: Some(OutputActivation::None), ..Overrides::default() };
+    for name in ["one-sigmoid", "one-logit", "one-hard-sigmoid"] {
+        let classifier = load_with(name, &none).unwrap();
+        assert_near(&scores(&classifier).probabilities(), &expected[name].outputs, ROUNDING, name);
+        assert_eq!((classifier.labels().len(), classifier.labels().names()), (1, &[][..]), "{name}");
+    }
+}
+
+#[test]
 fn one_score_takes_one_name_or_two() {
     let folder = tempfile::tempdir().unwrap();
     for (text, names) in [("tumour\n", ["not tumour", "tumour"]), ("healthy\nill\n", ["healthy", "ill"])] {
