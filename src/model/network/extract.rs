@@ -1,8 +1,10 @@
-//! Cutting a part out of a graph.
+//! Cutting a part out of a graph, and reading it without its weights.
 
 use std::collections::{HashMap, HashSet};
 
+use anyhow::Context as _;
 use tract_onnx::prelude::*;
+use tract_onnx::tract_core::ops::konst::Const;
 
 /// A part of a graph, and where the outlets of the whole lie in it.
 pub(super) struct Extract {
@@ -57,4 +59,28 @@ pub(super) fn needed(whole: &TypedModel, inputs: &[OutletId], outputs: &[OutletI
         }
     }
     needed
+}
+
+/// The graph with its large constants made inputs: enough to ask what has a gradient, and quick, since no rule can begin to
+/// turn kernels over.
+pub(super) fn without_weights(graph: &TypedModel) -> TypedModel {
+    const LARGE: usize = 1024;
+    let mut graph = graph.clone();
+    for id in 0..graph.nodes().len() {
+        let fact = graph.node(id).outputs.first().map(|output| &output.fact);
+        let large = fact.and_then(|fact| fact.konst.as_ref()).is_some_and(|value| value.len() >= LARGE);
+        if graph.node(id).op_is::<Const>() && large {
+            let fact = graph.node(id).outputs[0].fact.without_value();
+            graph.node_mut(id).op = graph.create_source(fact.clone());
+            graph.node_mut(id).outputs[0].fact = fact;
+        }
+    }
+    graph
+}
+
+/// The shape of an outlet, whose sides must be numbers.
+pub(super) fn concrete(graph: &TypedModel, outlet: OutletId) -> TractResult<Vec<usize>> {
+    let fact = graph.outlet_fact(outlet)?;
+    let shape = fact.shape.as_concrete();
+    Ok(shape.with_context(|| format!("the shape of {:?} is symbolic", graph.node(outlet.node).name))?.to_vec())
 }

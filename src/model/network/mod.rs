@@ -16,6 +16,7 @@ mod incremental;
 mod kernels;
 mod layers;
 mod moves;
+mod pass;
 mod plans;
 mod randomise;
 mod relevance;
@@ -24,15 +25,12 @@ pub(in crate::model) mod tail;
 mod tensors;
 mod threads;
 
-use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, OnceLock};
 
-use anyhow::Context as _;
-use ndarray::{Array3, ArrayD, ArrayViewD};
+use ndarray::{ArrayD, ArrayViewD};
 use rand::RngExt as _;
 use tract_onnx::prelude::*;
-use tract_onnx::tract_core::ops::konst::Const;
 
 use super::names::NodeNames;
 use super::scores::{Scores, Scoring};
@@ -41,48 +39,18 @@ use crate::autodiff::{self, Rules, Unsupported};
 use crate::random::random;
 pub use error::NetworkError;
 use error::tract;
-use extract::extract;
+use extract::{concrete, extract, without_weights};
 use head::Head;
 use incremental::RegionalPlans;
 pub use incremental::{ChangedRegion, RegionalRuns};
 use kernels::Free;
 use layers::Layers;
 pub use layers::{Layer, LayerLayout};
-use plans::{Computed, Kind, LayerPlans, Lazy, Plan};
+pub use pass::{Activation, LayerGradient, Pass};
+use plans::{Kind, LayerPlans, Lazy, Plan};
 pub use relevance::{Composite, Propagation};
 pub use rescale::Multipliers;
 pub use threads::with_threads;
-
-/// A layer's output for one image, `[C, h, w]`.
-pub type Activation = Array3<f32>;
-
-/// A layer's output and the gradient of the target with respect to it, both `[C, h, w]`.
-#[derive(Debug, Clone)]
-pub struct LayerGradient {
-    /// The layer's output.
-    pub activation: Activation,
-    /// The gradient of the target.
-    pub gradient: Activation,
-}
-
-/// One forward pass of one image, kept so that other targets and layers need no second one.
-#[derive(Debug, Clone)]
-pub struct Pass {
-    /// The input tensor, `[1, C, H, W]` (or `[1, H, W, C]` where the network wants it).
-    pub input: Arc<ArrayD<f32>>,
-    /// Raw scores, one a class.
-    pub logits: Scores,
-    /// Values that the tails start from: those of the trunk's layers, by outlet.
-    kept: HashMap<OutletId, Computed>,
-}
-
-impl Pass {
-    /// The memory that the pass holds, in bytes.
-    pub fn bytes(&self) -> usize {
-        let kept: usize = self.kept.values().map(|value| value.len() * size_of::<f32>()).sum();
-        kept + (self.input.len() + self.logits.len()) * size_of::<f32>()
-    }
-}
 
 /// The longest layer whose value a pass keeps, in numbers: 4 MB. The gradient at a longer one costs nearly as much as that
 /// at the input, and the few steps to it do not count.
@@ -539,27 +507,4 @@ impl Network {
 fn is_kept(layers: &Layers, layer: usize) -> bool {
     let length: usize = layers.list[layer].shape.iter().product();
     layers.list[layer].trunk && length <= LONGEST_KEPT
-}
-
-/// The graph with its large constants made inputs: enough to ask what has a gradient, and quick, since no rule can begin to
-/// turn kernels over.
-fn without_weights(graph: &TypedModel) -> TypedModel {
-    const LARGE: usize = 1024;
-    let mut graph = graph.clone();
-    for id in 0..graph.nodes().len() {
-        let fact = graph.node(id).outputs.first().map(|output| &output.fact);
-        let large = fact.and_then(|fact| fact.konst.as_ref()).is_some_and(|value| value.len() >= LARGE);
-        if graph.node(id).op_is::<Const>() && large {
-            let fact = graph.node(id).outputs[0].fact.without_value();
-            graph.node_mut(id).op = graph.create_source(fact.clone());
-            graph.node_mut(id).outputs[0].fact = fact;
-        }
-    }
-    graph
-}
-
-fn concrete(graph: &TypedModel, outlet: OutletId) -> TractResult<Vec<usize>> {
-    let fact = graph.outlet_fact(outlet)?;
-    let shape = fact.shape.as_concrete();
-    Ok(shape.with_context(|| format!("the shape of {:?} is symbolic", graph.node(outlet.node).name))?.to_vec())
 }
