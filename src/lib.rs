@@ -8,7 +8,8 @@
 //! ui -> app                 drawing -> state, actions, keymap
 //! evidence                  whether the maps are any good: one table, a file per measure
 //! term   triage   explain   terminal graphics | filters, marks | one trait, one registry, a file per method
-//! gallery   model           images on disk | ONNX, preprocessing, labels, plans
+//! gallery   model           images on disk | files -> settings, labels, a typed graph, targets
+//! network                   plans, layers, gradients: runs the graph, and tract stays inside
 //! raster    autodiff        pixels in, pixels out | reverse mode over a tract graph
 //! text   random   guard     strangers' text, made safe to show | random numbers, the same on any number of threads |
 //!                           strangers' code, whose panics are answers
@@ -23,6 +24,7 @@ pub mod explain;
 pub mod gallery;
 pub mod guard;
 pub mod model;
+pub mod network;
 pub mod random;
 pub mod raster;
 pub mod shell;

@@ -6,13 +6,13 @@ use tract_onnx::tract_core::ops::math;
 
 use super::Network;
 use super::decide::Source;
-use super::error::{ModelProblem, reason};
+use super::error::ModelProblem;
 use super::graph::Graph;
-use super::names::NodeNames;
-use super::network::tail;
 use super::output::Ending;
-use super::scores::{OutputActivation, Scores, Scoring};
 use super::settings::{Origin, Setting};
+use crate::network::tail;
+use crate::network::{NodeNames, reason};
+use crate::network::{OutputActivation, Scores, Scoring};
 
 /// What was decided of the scores.
 #[derive(Debug, Clone, PartialEq)]

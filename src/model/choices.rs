@@ -153,15 +153,6 @@ pub enum ChannelOrder {
     Bgr,
 }
 
-/// The order of the axes in the input.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Layout {
-    /// Batch, channels, height, width.
-    Nchw,
-    /// Batch, height, width, channels.
-    Nhwc,
-}
-
 /// Whose arithmetic finds the middle where a margin is odd.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum Middle {
@@ -174,7 +165,6 @@ pub enum Middle {
 
 words!(ChannelOrder, "channel order": "rgb" = ChannelOrder::Rgb, "bgr" = ChannelOrder::Bgr);
 words!(Range, "range": "0..1" = Range::Unit, "0..255" = Range::Bytes, "-1..1" = Range::Signed);
-words!(Layout, "layout": "nchw" = Layout::Nchw, "nhwc" = Layout::Nhwc);
 words!(Filter, "interpolation": "nearest" = Filter::Nearest, "bilinear" = Filter::Bilinear,
     "bicubic" = Filter::Bicubic, "lanczos" = Filter::Lanczos);
 

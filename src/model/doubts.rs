@@ -3,8 +3,8 @@
 use super::Network;
 use super::activation::{Decision, Looks};
 use super::output::OutputSpec;
-use super::scores::OutputActivation;
 use super::settings::Origin;
+use crate::network::OutputActivation;
 
 /// What an output of features is often called.
 const FEATURES: &[&str] = &["embed", "feature", "pooled", "pooler", "hidden_state"];

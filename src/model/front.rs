@@ -16,11 +16,11 @@ use tract_onnx::pb::{GraphProto, ModelProto, TensorShapeProto, TypeProto, ValueI
 use tract_onnx::prelude::*;
 use tract_onnx::tract_hir::infer::{InferenceFact, InferenceModelExt};
 
-use super::error::reason;
 use super::operators::onnx;
 use super::preprocess::PictureError;
 use super::settings::{ChannelOrder, Layout, Origin, Resize, Setting, Settings, Size};
 use crate::guard;
+use crate::network::reason;
 
 /// Where a graph is cut: a tensor that is the picture at the graph's own size, each channel `scale * x + shift` of one of
 /// the input's.

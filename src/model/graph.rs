@@ -11,11 +11,11 @@ use tract_onnx::tract_hir::infer::{InferenceFact, InferenceModel, InferenceModel
 use tract_onnx::tract_hir::internal::translator::Translate;
 use tract_onnx::tract_hir::internal::{EvalContext, Factoid, InferenceNode, SpecialOps};
 
-use super::error::{ModelProblem, reason};
-use super::names::{NodeNames, OnnxNode};
+use super::error::ModelProblem;
 use super::onnx_file::OnnxFile;
 use super::operators::onnx;
 use super::output::OutputSpec;
+use crate::network::{NodeNames, OnnxNode, reason};
 
 /// A graph that is ready for plans.
 pub(super) struct Graph {

@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use super::labels;
 use super::processor;
-use super::scores::OutputActivation;
 use super::settings::{LabelSource, Overrides, Range, Resize, Size};
+use crate::network::OutputActivation;
 use crate::raster::resize::Filter;
 
 /// What `preprocessor_config.json` says.

@@ -2,8 +2,7 @@
 //!
 //! From the file to the graph: `source` finds the files of a model and `file_kind` says what strange ones are; `wire` and
 //! `onnx_file` read the graph as a message, of which `nodes` and `constants` answer questions; `passes` make it simpler,
-//! `operators` are those that the program reads for itself, `graph` makes tract's typed graph of it, and `names` remembers
-//! what became what.
+//! `operators` are those that the program reads for itself, and `graph` makes tract's typed graph of it.
 //!
 //! What goes in: `opening` reads what the graph does to its input and `front` runs that part by itself; `sidecar`, `hub`,
 //! `processor` and `properties` read the files beside the model and the metadata in it; `settings` says what there is to
@@ -11,10 +10,9 @@
 //! input tensor.
 //!
 //! What comes out: `output` finds the raw scores in the graph, `activation` decides what makes probabilities of them,
-//! `scores` holds both, `doubts` says what is odd about them, and `labels` names the classes. `target` and `wish` are what is
-//! explained.
+//! `doubts` says what is odd about them, and `labels` names the classes. `target` and `wish` are what is explained.
 //!
-//! `network` runs the graph: forward, layer to logit, gradients. `classifier` is all of it together.
+//! `classifier` is all of it together, with the [`crate::network`] that runs the graph.
 
 mod activation;
 mod builtin;
@@ -29,8 +27,6 @@ mod front;
 mod graph;
 mod hub;
 mod labels;
-mod names;
-mod network;
 mod nodes;
 mod onnx_file;
 mod opening;
@@ -40,7 +36,6 @@ mod passes;
 mod preprocess;
 mod processor;
 mod properties;
-mod scores;
 mod settings;
 mod sidecar;
 mod source;
@@ -49,20 +44,17 @@ mod wire;
 mod wish;
 
 pub use crate::autodiff::Unsupported;
+pub use crate::network::{
+    Activation, ChangedRegion, Composite, Layer, LayerGradient, LayerLayout, Layout, Multipliers, Network,
+    NetworkError, NodeNames, OnnxNode, OutputActivation, Pass, Prediction, Propagation, RegionalRuns, Scores, Scoring,
+    agree, with_threads,
+};
 pub use classifier::{Classifier, Output, TensorError, TensorProblem};
 pub use error::{ExternalDataProblem, MissingOperator, ModelError, ModelProblem};
 pub use labels::Labels;
-pub use names::{NodeNames, OnnxNode};
-pub use network::{
-    Activation, ChangedRegion, Composite, Layer, LayerGradient, LayerLayout, Multipliers, Network, NetworkError, Pass,
-    Propagation, RegionalRuns, with_threads,
-};
 pub use operators::onnx;
 pub use preprocess::{CropGeometry, PictureError, Prepared};
-pub use scores::{OutputActivation, Prediction, Scores, Scoring, agree};
-pub use settings::{
-    ChannelOrder, LabelSource, Layout, Middle, Origin, Overrides, Range, Resize, Setting, Settings, Size,
-};
+pub use settings::{ChannelOrder, LabelSource, Middle, Origin, Overrides, Range, Resize, Setting, Settings, Size};
 pub use source::ModelSource;
 pub use target::{Target, TargetError};
 pub use wish::{ClassWish, TargetWish, TargetWishError};

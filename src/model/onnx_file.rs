@@ -14,13 +14,13 @@ use tract_onnx::prelude::Framework;
 use super::constants::Constants;
 use super::error::{MissingOperator, ModelProblem};
 use super::front;
-use super::names::OnnxNode;
 use super::nodes::{self, called, subgraphs};
 use super::opening::{self, Opening};
 use super::operators::onnx;
 use super::output::{self, OutputSpec};
 use super::wire::{self, NodeMetadata, Scan, WireError};
 use super::{file_kind, passes};
+use crate::network::{OnnxNode, reason};
 use crate::text::Literal;
 
 /// A model as its file has it.
@@ -233,7 +233,7 @@ impl From<WireError> for ModelProblem {
 }
 
 fn undecodable(error: &tract_onnx::prelude::TractError) -> ModelProblem {
-    ModelProblem::Broken(super::error::reason(error))
+    ModelProblem::Broken(reason(error))
 }
 
 /// Refuses graphs whose nodes and outputs name tensors that nothing makes.

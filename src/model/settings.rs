@@ -10,8 +10,9 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-pub use super::choices::{ChannelOrder, Layout, Middle, Range, Resize, Size};
-use super::scores::OutputActivation;
+pub use super::choices::{ChannelOrder, Middle, Range, Resize, Size};
+pub(super) use crate::network::Layout;
+use crate::network::OutputActivation;
 use crate::raster::resize::Filter;
 use crate::text::Escaped;
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use thiserror::Error;
 
-use super::scores::Scores;
+use crate::network::Scores;
 
 /// The score to explain, a function of the logits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

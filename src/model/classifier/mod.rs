@@ -12,9 +12,9 @@ use super::activation::Decision;
 use super::front::Front;
 use super::labels::{self, Labels};
 use super::preprocess::{CropGeometry, PictureError, Prepared};
-use super::scores::OutputActivation;
 use super::settings::{Origin, Setting, Settings};
 use super::source::ModelSource;
+use crate::network::OutputActivation;
 
 pub use tensors::{TensorError, TensorProblem};
 

@@ -7,9 +7,10 @@ use tract_onnx::prelude::Framework as _;
 
 use super::rename::{Names, identity};
 use super::{Node, operator_set, rewrite};
-use crate::model::error::{ModelProblem, reason};
+use crate::model::error::ModelProblem;
 use crate::model::nodes::{is_standard, subgraphs_mut};
 use crate::model::wire::{FunctionMessage, NodeMetadata, OVERLOAD};
+use crate::network::reason;
 
 /// How deep functions may call each other, and how many nodes may come of it.
 const DEEPEST: usize = 64;

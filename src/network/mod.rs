@@ -15,13 +15,16 @@ mod head;
 mod incremental;
 mod kernels;
 mod layers;
+mod layout;
 mod moves;
+mod names;
 mod pass;
 mod plans;
 mod randomise;
 mod relevance;
 mod rescale;
-pub(in crate::model) mod tail;
+mod scores;
+pub(crate) mod tail;
 mod tensors;
 mod threads;
 
@@ -32,12 +35,10 @@ use ndarray::{ArrayD, ArrayViewD};
 use rand::RngExt as _;
 use tract_onnx::prelude::*;
 
-use super::names::NodeNames;
-use super::scores::{Scores, Scoring};
-use super::settings::Layout;
 use crate::autodiff::{self, Rules, Unsupported};
 use crate::random::random;
 pub use error::NetworkError;
+pub(crate) use error::reason;
 use error::tract;
 use extract::{concrete, extract, without_weights};
 use head::Head;
@@ -46,10 +47,13 @@ pub use incremental::{ChangedRegion, RegionalRuns};
 use kernels::Free;
 use layers::Layers;
 pub use layers::{Layer, LayerLayout};
+pub use layout::Layout;
+pub use names::{NodeNames, OnnxNode};
 pub use pass::{Activation, LayerGradient, Pass};
 use plans::{Kind, LayerPlans, Lazy, Plan};
 pub use relevance::{Composite, Propagation};
 pub use rescale::Multipliers;
+pub use scores::{OutputActivation, Prediction, Scores, Scoring, agree};
 pub use threads::with_threads;
 
 /// The longest layer whose value a pass keeps, in numbers: 4 MB. The gradient at a longer one costs nearly as much as that

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use tract_onnx::prelude::*;
 
 use super::grid::{self, Grid, Grids};
-use crate::model::names::NodeNames;
+use super::names::NodeNames;
 
 /// How the values of a layer lie in its tensor, and so how they become `[C, h, w]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -20,11 +20,11 @@ use tract_onnx::prelude::*;
 use tract_onnx::tract_core::internal::DimLike;
 use tract_onnx::tract_core::ops::Cost;
 
-use super::super::scores::Scores;
 use super::error::tract;
 use super::extract::{extract, needed};
 use super::kernels::Free;
 use super::plans::{Lazy, Plan};
+use super::scores::Scores;
 use super::{Network, NetworkError, Pass, with_threads};
 use reach::Reach;
 

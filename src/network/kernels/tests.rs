@@ -8,7 +8,7 @@ use tract_onnx::tract_core::ops::nn::{DataFormat, Reduce, Reducer, Sigmoid, hard
 
 use super::relayout::Relayout;
 use super::*;
-use crate::model::with_threads;
+use crate::network::with_threads;
 
 fn wave(shape: &[usize], seed: usize) -> Tensor {
     let number = |i: usize| ((i * 37 + seed * 11) % 101) as f32 / 50.0 - 1.0;

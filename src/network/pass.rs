@@ -7,7 +7,7 @@ use ndarray::{Array3, ArrayD};
 use tract_onnx::prelude::*;
 
 use super::plans::Computed;
-use crate::model::scores::Scores;
+use super::scores::Scores;
 
 /// A layer's output for one image, `[C, h, w]`.
 pub type Activation = Array3<f32>;

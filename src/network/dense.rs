@@ -201,7 +201,7 @@ mod tests {
     use tract_onnx::tract_core::internal::{Approximation, AxesMapping};
 
     use super::*;
-    use crate::model::with_threads;
+    use crate::network::with_threads;
 
     /// A graph with one product of a constant and an input, of these letters.
     fn graph(letters: &str, constant: &[usize], input: &[usize]) -> TypedModel {

@@ -23,9 +23,9 @@ use tract_onnx::tract_core::ops::logic::{Iff, comp_gt};
 use tract_onnx::tract_core::ops::math::{self, Add, Div, Mul, Sub};
 use tract_onnx::tract_core::ops::nn::{Reduce, Reducer};
 
-use super::super::scores::Scores;
 use super::moves::only_moves_values;
 use super::plans::Kind;
+use super::scores::Scores;
 use super::{Network, NetworkError, Plan, extract, tract, without_weights};
 use crate::autodiff::{self, Adjoint, GridSample, Partials, Resample, Rule, RuleResult, Rules, Unsupported};
 

@@ -6,8 +6,8 @@
 use tract_onnx::prelude::*;
 
 use super::extract::extract;
+use super::scores::{OutputActivation, Rescaled, Scores, Scoring};
 use super::tensors;
-use crate::model::scores::{OutputActivation, Rescaled, Scores, Scoring};
 use crate::random::{normal, random};
 
 /// How many made-up inputs are tried.
@@ -24,7 +24,7 @@ const QUANTISED: (f64, f64) = (0.0, 6e-3);
 ///
 /// # Errors
 /// When tract fails to run the nodes between.
-pub(in crate::model) fn scoring(
+pub(crate) fn scoring(
     graph: &TypedModel,
     (logits, own): (OutletId, OutletId),
     activation: OutputActivation,

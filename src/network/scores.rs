@@ -28,11 +28,11 @@ words!(OutputActivation, "activation": "softmax" = OutputActivation::Softmax, "s
 
 /// What the graph does to each probability after the activation: `scale * p + shift`.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Rescaled {
+pub(crate) struct Rescaled {
     /// One a class.
-    pub(super) scale: Vec<f32>,
+    pub(crate) scale: Vec<f32>,
     /// One a class.
-    pub(super) shift: Vec<f32>,
+    pub(crate) shift: Vec<f32>,
 }
 
 /// How raw scores become probabilities, and which classes they then name.
@@ -44,13 +44,13 @@ pub struct Scoring {
     pub exclusive: bool,
     /// From which probability on a class is said, where several may be; in `[0, 1]`.
     pub threshold: f32,
-    pub(super) rescaled: Option<Rescaled>,
+    pub(crate) rescaled: Option<Rescaled>,
     /// Which raw scores belong to the classes, where the graph drops some after its softmax.
-    pub(super) selection: Option<Vec<usize>>,
+    pub(crate) selection: Option<Vec<usize>>,
 }
 
 /// The probability from which on a class is said, where nobody sets another.
-pub(super) const THRESHOLD: f32 = 0.5;
+pub(crate) const THRESHOLD: f32 = 0.5;
 
 impl Default for Scoring {
     /// Raw scores of classes of which one is right, as most classifiers give them.
@@ -67,14 +67,14 @@ impl Scoring {
     }
 
     /// Puts raw scores into the order of the classes; those that belong to none come after.
-    pub(super) fn arrange(&self, raw: Vec<f32>) -> Vec<f32> {
+    pub(crate) fn arrange(&self, raw: Vec<f32>) -> Vec<f32> {
         let Some(selection) = &self.selection else { return raw };
         let rest = (0..raw.len()).filter(|index| !selection.contains(index));
         selection.iter().copied().chain(rest).filter_map(|index| raw.get(index).copied()).collect()
     }
 
     /// The way back of [`Scoring::arrange`], for `length` raw scores; what is missing is 0.
-    pub(super) fn disarrange(&self, arranged: &[f32], length: usize) -> Vec<f32> {
+    pub(crate) fn disarrange(&self, arranged: &[f32], length: usize) -> Vec<f32> {
         let Some(selection) = &self.selection else { return arranged.to_vec() };
         let rest = (0..length).filter(|index| !selection.contains(index));
         let mut raw = vec![0.0; length];
@@ -131,7 +131,7 @@ impl Scores {
     }
 
     /// How many numbers a cotangent has: one a class, and one for each further score in the softmax.
-    pub(super) fn degrees(&self) -> usize {
+    pub(crate) fn degrees(&self) -> usize {
         self.raw.len()
     }
 
@@ -173,7 +173,7 @@ impl Scores {
     }
 
     /// Class indices from the best to the worst.
-    pub(super) fn ranking(&self) -> Vec<usize> {
+    pub(crate) fn ranking(&self) -> Vec<usize> {
         // The activation keeps the order; what the graph does to its result may not.
         if self.scoring.rescaled.is_none() { self.ranking_by(self) } else { self.ranking_by(&self.probabilities()) }
     }
@@ -219,7 +219,7 @@ impl Scores {
     }
 
     /// The gradient of a class's probability with respect to the raw scores. Length: [`Scores::degrees`].
-    pub(super) fn probability_gradient(&self, class: usize) -> Vec<f32> {
+    pub(crate) fn probability_gradient(&self, class: usize) -> Vec<f32> {
         let mut gradient = vec![0.0; self.raw.len()];
         match self.scoring.activation {
             OutputActivation::Softmax => {
@@ -254,7 +254,7 @@ pub fn agree(said: &[usize], truth: &[usize], exclusive: bool) -> bool {
 }
 
 /// Softmax, computed without overflow.
-pub(super) fn softmax(logits: &[f32]) -> Vec<f32> {
+pub(crate) fn softmax(logits: &[f32]) -> Vec<f32> {
     let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let exponentials: Vec<f32> = logits.iter().map(|logit| (logit - max).exp()).collect();
     let sum: f32 = exponentials.iter().sum();
@@ -262,7 +262,7 @@ pub(super) fn softmax(logits: &[f32]) -> Vec<f32> {
 }
 
 /// The logistic function.
-pub(super) fn sigmoid(logit: f32) -> f32 {
+pub(crate) fn sigmoid(logit: f32) -> f32 {
     1.0 / (1.0 + (-logit).exp())
 }
 
