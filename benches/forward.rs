@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use divan::Bencher;
 use ndarray::ArrayD;
-use seewhy::model::{Classifier, Pass, Target, with_threads};
+use seewhy::model::{Classifier, Target};
+use seewhy::network::{Pass, with_threads};
 use support::classifier_and_input;
 
 fn main() {

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use divan::Bencher;
 use ndarray::{ArrayD, Axis, Slice};
 use seewhy::explain::Windows;
-use seewhy::model::{ChangedRegion, Classifier, Layout, Pass};
+use seewhy::model::Classifier;
+use seewhy::network::{ChangedRegion, Layout, Pass};
 use support::classifier_and_input;
 
 fn main() {

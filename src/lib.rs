@@ -6,8 +6,9 @@
 //! main, cli                 arguments; the headless commands
 //! shell                     event loop, workers, effects
 //! ui -> app                 drawing -> state, actions, keymap
-//! evidence                  whether the maps are any good: one table, a file per measure
-//! term   triage   explain   terminal graphics | filters, marks | one trait, one registry, a file per method
+//! metrics                   whether the maps are any good: one table, a file a measure
+//! term   triage   explain   terminal graphics | filters, marks | one trait, one registry, a file a method:
+//!                           cam, gradient, perturb
 //! gallery   model           images on disk | files -> settings, labels, a typed graph, targets
 //! network                   plans, layers, gradients: runs the graph, and tract stays inside
 //! raster    autodiff        pixels in, pixels out | reverse mode over a tract graph
@@ -19,10 +20,10 @@
 pub mod app;
 pub mod autodiff;
 pub mod cli;
-pub mod evidence;
 pub mod explain;
 pub mod gallery;
 pub mod guard;
+pub mod metrics;
 pub mod model;
 pub mod network;
 pub mod random;

@@ -31,7 +31,7 @@ const NEGATIVE: f32 = 0.2;
 pub struct ChannelsKey {
     /// The image.
     pub image: ImageId,
-    /// The layer, an index into [`Network::layers`](crate::model::Network::layers).
+    /// The layer, an index into [`Network::layers`](crate::network::Network::layers).
     pub layer: usize,
     /// The target; never `Top`.
     pub target: Target,

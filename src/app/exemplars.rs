@@ -13,7 +13,7 @@ use ndarray::{ArrayView2, Axis};
 
 use super::jobs::{ImageId, Job, Priority, Task};
 use super::{Notice, Outcome, Panel, State};
-use crate::model::Activation;
+use crate::network::Activation;
 use crate::raster::{Map, reduced};
 
 /// Images kept of each channel: a sheet of three by three.

@@ -9,7 +9,8 @@ use image::RgbImage;
 
 use super::{Channels, ChannelsKey, Peaks, Picture};
 use crate::explain::{Attribution, LayerChoice, Values};
-use crate::model::{Prediction, Scores, Target};
+use crate::model::Target;
+use crate::network::{Prediction, Scores};
 use crate::raster::{Map, Region, display_map, display_scale, is_flat};
 
 /// Position of an image in [`State::entries`](super::State::entries), which only ever grows at its end.
@@ -50,7 +51,7 @@ pub enum Job {
     /// Read the channels of a layer: [`Report::Channels`].
     Channels(ChannelsKey),
     /// Find out how strongly the image excites the channels of a layer (an index into
-    /// [`Network::layers`](crate::model::Network::layers)): [`Report::Predicted`], then [`Report::Surveyed`].
+    /// [`Network::layers`](crate::network::Network::layers)): [`Report::Predicted`], then [`Report::Surveyed`].
     Survey(ImageId, usize),
 }
 

@@ -161,7 +161,7 @@ pub enum Panel {
     },
     /// The channels of the layer, those first that contribute most.
     Channels {
-        /// The layer (an index into [`Network::layers`](crate::model::Network::layers)) and its channel that is marked;
+        /// The layer (an index into [`Network::layers`](crate::network::Network::layers)) and its channel that is marked;
         /// none for the first of the table. It stays marked in other images.
         marked: Option<(usize, usize)>,
         /// Whether the images that excite the marked one are shown, in place of all channels of this image.

@@ -8,7 +8,7 @@ use crate::gallery::Truths;
 /// A layer that can be stepped to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LayerRow {
-    /// Index in [`Network::layers`](crate::model::Network::layers).
+    /// Index in [`Network::layers`](crate::network::Network::layers).
     pub index: usize,
     /// As users know it: the module path where the file holds it, else the ONNX name.
     pub name: String,
@@ -21,7 +21,7 @@ pub struct LayerRow {
 pub struct MethodRow {
     /// The registry's name.
     pub name: &'static str,
-    /// What kind of evidence it gathers.
+    /// What kind of question it asks.
     pub family: Family,
     /// One line.
     pub help: &'static str,

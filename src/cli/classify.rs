@@ -12,7 +12,8 @@ use super::wanted::Wanted;
 use super::{Ending, load_model, told, truth, warn};
 use crate::explain::record::{SCHEMA, ScoredClass};
 use crate::gallery::{self, Entry, Truths};
-use crate::model::{Classifier, Labels, ModelSource, Scores};
+use crate::model::{Classifier, Labels, ModelSource};
+use crate::network::Scores;
 use crate::text::escape;
 
 /// What is said of one image.

@@ -20,7 +20,8 @@ use crate::explain::{
     self, Attribution, BankCache, ExplainError, LayerChoice, MethodInfo, Monitor, Request, Subject, Values,
 };
 use crate::gallery::Entry;
-use crate::model::{Classifier, ModelSource, TargetWish, with_threads};
+use crate::model::{Classifier, ModelSource, TargetWish};
+use crate::network::with_threads;
 use crate::raster::{Colormap, Composition, Heat, Superpixels, display_map};
 
 /// How much of the picture the hottest heat hides in an exported overlay.

@@ -10,7 +10,8 @@ use ndarray::ArrayD;
 
 use super::warn;
 use crate::gallery::{self, DecodeOptions, Decoded, Entry, Kind, PathList};
-use crate::model::{Classifier, Pass, with_threads};
+use crate::model::Classifier;
+use crate::network::{Pass, with_threads};
 use crate::raster::Region;
 
 /// The longest side of a picture under an exported heat map, in pixels.

@@ -6,7 +6,8 @@ use anyhow::bail;
 
 use super::marks::journal;
 use crate::gallery::{self, Truths};
-use crate::model::{Classifier, Scores};
+use crate::model::Classifier;
+use crate::network::Scores;
 use crate::triage::{Answer, CONDITIONS, Entry, Filter, Marks, Outcome, RealPaths};
 
 /// Conditions on an image and on what the model says about it.

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use lru::LruCache;
 
 use super::Subject;
-use crate::model::Scores;
+use crate::network::Scores;
 use crate::raster::superpixels::Labels;
 
 /// The logits of each changed input so far, in the order of their numbers.

@@ -3,7 +3,8 @@
 use ndarray::Axis;
 
 use super::{ExplainError, Monitor, Subject};
-use crate::model::{Activation, NetworkError, Target};
+use crate::model::Target;
+use crate::network::{Activation, NetworkError};
 
 /// The channels of a layer, for one image.
 #[derive(Debug, Clone)]
@@ -16,7 +17,7 @@ pub struct LayerChannels {
     pub contributions: Result<Vec<f32>, String>,
 }
 
-/// Reads the channels of `layer`, an index into [`Network::layers`](crate::model::Network::layers).
+/// Reads the channels of `layer`, an index into [`Network::layers`](crate::network::Network::layers).
 ///
 /// # Errors
 /// When the target does not exist, the network cannot be run, or the monitor's user changed their mind.

@@ -4,7 +4,8 @@ use image::RgbImage;
 use ndarray::{ArrayD, IxDyn};
 
 use super::Subject;
-use crate::model::{Layout, Settings};
+use crate::model::Settings;
+use crate::network::Layout;
 use crate::raster::Map;
 use crate::raster::superpixels::Labels;
 

@@ -1,13 +1,14 @@
-//! The registry of methods. A new method is one file beside this one and one line here; the command line, the interface,
+//! The registry of methods. A new method is one file in its room and one line here; the command line, the interface,
 //! the help and the documentation all read this table.
 
-use super::{
-    LayerChoice, MethodInfo, ablation_cam, anchors, deep_lift, eigen_cam, eigen_grad_cam, elementwise_grad_cam,
-    grad_cam, grad_cam_plus_plus, guided_backprop, hires_cam, input_x_gradient, integrated_gradients, kernel_shap,
-    layer_cam, lime, lrp, occlusion, rise, saliency, score_cam, smoothgrad, xgrad_cam,
+use super::cam::{
+    ablation_cam, eigen_cam, eigen_grad_cam, elementwise_grad_cam, grad_cam, grad_cam_plus_plus, hires_cam, layer_cam,
+    score_cam, xgrad_cam,
 };
-
-use crate::model::{Network, Unsupported};
+use super::gradient::{deep_lift, guided_backprop, input_x_gradient, integrated_gradients, lrp, saliency, smoothgrad};
+use super::perturb::{anchors, kernel_shap, lime, occlusion, rise};
+use super::{LayerChoice, MethodInfo};
+use crate::network::{Network, Unsupported};
 
 /// Every method, in the order in which menus show them.
 pub static METHODS: &[&MethodInfo] = &[

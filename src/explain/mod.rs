@@ -1,49 +1,25 @@
-//! Explanation methods: one trait, one registry, a file for each method.
+//! Explanation methods: one trait, one registry, a file for each method, its arithmetic beside it.
+//!
+//! They live in three rooms: `cam` (class activation maps), `gradient` (gradients at the input, and rules on the way back)
+//! and `perturb` (the model is asked about changed inputs). What they share is here.
 //!
 //! A [`Method`] takes a [`Subject`] (a network and one forward pass) and a [`Request`] (target, layer, parameters) and
 //! returns an [`Attribution`]. It reports partial maps through its [`Monitor`] and stops within one model call when told.
 
-mod ablation_cam;
-mod anchors;
 mod bank;
-mod baseline;
 pub mod cam;
-mod channel_cam;
 mod channels;
-mod deep_lift;
-mod division;
-mod eigen_cam;
-mod eigen_grad_cam;
-mod elementwise_grad_cam;
 pub mod export;
 mod frame;
-mod grad_cam;
-mod grad_cam_plus_plus;
 mod gradient;
-mod guided_backprop;
-mod hires_cam;
 pub mod identity;
-mod input_x_gradient;
-mod integrated_gradients;
-mod kernel_shap;
-mod kl_bounds;
-mod layer_cam;
-mod lime;
-mod linear;
-mod lrp;
 mod methods;
 mod monitor;
 mod naming;
-mod occlusion;
 mod params;
-mod projection;
+mod perturb;
 pub mod record;
-mod rise;
-mod saliency;
 mod sampling;
-mod score_cam;
-mod smoothgrad;
-mod xgrad_cam;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -51,25 +27,23 @@ use std::sync::Arc;
 use ndarray::{Array2, ArrayD};
 use thiserror::Error;
 
-use crate::model::{Classifier, Network, NetworkError, Pass, Settings, Target, TargetError};
+use crate::model::{Classifier, Settings, Target, TargetError};
+use crate::network::{Network, NetworkError, Pass};
 use crate::raster::Map;
 pub use crate::raster::Sign;
 
 pub use bank::BankCache;
 pub use channels::{LayerChannels, layer_channels};
 pub use frame::Frame;
-pub use kernel_shap::{constrained_values, shapley_values};
-pub use lime::lime_plane;
+pub use gradient::{Statistic, noisy_gradient};
 pub use methods::{METHODS, default_method, find, obstacle};
 pub use monitor::{Cancel, Monitor, Partial};
-pub use occlusion::Windows;
-pub use rise::{SoftMask, rise_map};
-pub use smoothgrad::{Statistic, noisy_gradient};
+pub use perturb::{SoftMask, Windows, constrained_values, lime_plane, rise_map, shapley_values};
 
-/// What kind of evidence a method gathers.
+/// What kind of question a method asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Family {
-    /// Class activation maps: where in a layer's grid the evidence lies.
+    /// Class activation maps: where in a layer's grid the class is.
     Cam,
     /// Gradients with respect to the input.
     Gradient,
@@ -154,7 +128,7 @@ pub struct Param {
 pub struct MethodInfo {
     /// As given to `--method`.
     pub name: &'static str,
-    /// What kind of evidence.
+    /// What kind of question it asks.
     pub family: Family,
     /// One line.
     pub help: &'static str,
@@ -241,7 +215,7 @@ impl<'a> Subject<'a> {
 
 /// A measured property of an attribution: a completeness gap, an R², a standard error.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Evidence {
+pub struct Metric {
     /// What was measured, such as `completeness gap`.
     pub name: &'static str,
     /// The value.
@@ -274,7 +248,7 @@ pub struct Attribution {
     /// The layers used, by ONNX name; empty for methods without one.
     pub layers: Vec<String>,
     /// What was measured along the way.
-    pub evidence: Vec<Evidence>,
+    pub metrics: Vec<Metric>,
     /// What the user should know: a poor fit, a sign that flips.
     pub warnings: Vec<String>,
     /// Why the map tells no place from another, where it does not and the method knows.
@@ -294,7 +268,7 @@ impl Attribution {
             map,
             sign,
             layers: vec![],
-            evidence: vec![],
+            metrics: vec![],
             warnings: vec![],
             flatness: None,
             segments: None,

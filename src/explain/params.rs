@@ -1,6 +1,6 @@
 //! Parameters of methods: `NAME=VALUE` read and checked against the registry, defaults filled in.
 
-use super::division;
+use super::perturb::SUPERPIXEL_PARAMS;
 use super::{ExplainError, MethodInfo, Param, ParamKind, Request, Value, Values};
 
 impl Param {
@@ -64,7 +64,7 @@ impl std::fmt::Display for Value {
 impl MethodInfo {
     /// Every parameter that it takes: its own, then those of the superpixels where it needs them.
     pub fn params(&self) -> impl Iterator<Item = &'static Param> {
-        self.own_params.iter().chain(if self.needs.superpixels { division::PARAMS } else { &[] })
+        self.own_params.iter().chain(if self.needs.superpixels { SUPERPIXEL_PARAMS } else { &[] })
     }
 
     /// The parameter of that name.

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::identity::{Circumstances, Identity};
-use super::{Attribution, Evidence, Segments, Sign};
-use crate::model::{Classifier, Labels, Prediction, Scores, Target};
+use super::{Attribution, Metric, Segments, Sign};
+use crate::model::{Classifier, Labels, Target};
+use crate::network::{Prediction, Scores};
 use crate::raster::is_flat;
 
 /// Version of the records' layout. It grows when a field changes its meaning, not when one is added.
@@ -153,7 +154,7 @@ pub struct Record {
     pub statement: Option<String>,
     /// What was measured along the way: gaps, errors, fits.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub evidence: Vec<EvidenceRecord>,
+    pub metrics: Vec<MetricRecord>,
     /// What to know before trusting this map.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
@@ -190,7 +191,7 @@ impl Record {
             files: Files::default(),
             map: Summary::of(values.view()),
             raw: Summary::of(attribution.raw.view()),
-            evidence: attribution.evidence.iter().map(Into::into).collect(),
+            metrics: attribution.metrics.iter().map(Into::into).collect(),
             statement: attribution.statement.clone(),
             warnings: warnings(attribution),
             caution: circumstances.method.caution,
@@ -219,16 +220,16 @@ fn warnings(attribution: &Attribution) -> Vec<String> {
 
 /// A measured property, as records have it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct EvidenceRecord {
+pub struct MetricRecord {
     name: &'static str,
     value: f64,
     #[serde(skip_serializing_if = "str::is_empty")]
     unit: &'static str,
 }
 
-impl From<&Evidence> for EvidenceRecord {
-    fn from(evidence: &Evidence) -> Self {
-        EvidenceRecord { name: evidence.name, value: evidence.value, unit: evidence.unit }
+impl From<&Metric> for MetricRecord {
+    fn from(metric: &Metric) -> Self {
+        MetricRecord { name: metric.name, value: metric.value, unit: metric.unit }
     }
 }
 

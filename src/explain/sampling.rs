@@ -13,8 +13,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use rayon::prelude::*;
 
 use super::bank::{Bank, BankKey};
-use super::{Attribution, Evidence, ExplainError, Monitor, Partial, Request, Subject};
-use crate::model::{Scores, Target};
+use super::{Attribution, ExplainError, Metric, Monitor, Partial, Request, Subject};
+use crate::model::Target;
+use crate::network::Scores;
 pub(super) use crate::random::random;
 
 /// The first block: small, so that there is something to see at once.
@@ -110,14 +111,14 @@ impl<'a> Run<'a> {
             }
             let Estimate { mut attribution, uncertainty } = fit.estimate()?;
             let has_settled = self.tolerance.zip(uncertainty).is_some_and(|(most, found)| found <= most);
-            attribution.evidence.push(Evidence { name: "model calls", value: done as f64, unit: "" });
+            attribution.metrics.push(Metric { name: "model calls", value: done as f64, unit: "" });
             if let Some(uncertainty) = uncertainty {
-                attribution.evidence.push(Evidence { name: "relative standard error", value: uncertainty, unit: "" });
+                attribution.metrics.push(Metric { name: "relative standard error", value: uncertainty, unit: "" });
             }
             if is_last || has_settled {
                 if has_settled && !is_last {
-                    let found = Evidence { name: "settled after", value: done as f64, unit: "model calls" };
-                    attribution.evidence.push(found);
+                    let found = Metric { name: "settled after", value: done as f64, unit: "model calls" };
+                    attribution.metrics.push(found);
                 }
                 return Ok(attribution);
             }

@@ -4,15 +4,12 @@ use tract_onnx::prelude::*;
 use tract_onnx::tract_core::internal::AxisOp;
 use tract_onnx::tract_core::ops::math;
 
-use super::Network;
 use super::decide::Source;
 use super::error::ModelProblem;
 use super::graph::Graph;
 use super::output::Ending;
 use super::settings::{Origin, Setting};
-use crate::network::tail;
-use crate::network::{NodeNames, reason};
-use crate::network::{OutputActivation, Scores, Scoring};
+use crate::network::{Network, NodeNames, OutputActivation, Scores, Scoring, reason, tail};
 
 /// What was decided of the scores.
 #[derive(Debug, Clone, PartialEq)]

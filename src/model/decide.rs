@@ -3,7 +3,8 @@
 use super::error::ModelProblem;
 use super::onnx_file::InputSpec;
 use super::opening::Opening;
-use super::settings::{ChannelOrder, Layout, Origin, Overrides, Range, Resize, Setting, Settings, Size};
+use super::settings::{ChannelOrder, Origin, Overrides, Range, Resize, Setting, Settings, Size};
+use crate::network::Layout;
 use crate::raster::resize::Filter;
 
 /// A source and what it says.

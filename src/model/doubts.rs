@@ -1,10 +1,9 @@
 //! What is doubtful about the scores of a model, in words for whoever is about to trust them.
 
-use super::Network;
 use super::activation::{Decision, Looks};
 use super::output::OutputSpec;
 use super::settings::Origin;
-use crate::network::OutputActivation;
+use crate::network::{Network, OutputActivation};
 
 /// What an output of features is often called.
 const FEATURES: &[&str] = &["embed", "feature", "pooled", "pooler", "hidden_state"];

@@ -5,7 +5,8 @@ use std::io;
 
 use thiserror::Error;
 
-use super::{NetworkError, file_kind};
+use super::file_kind;
+use crate::network::NetworkError;
 use crate::text::{Escaped, escape};
 
 /// A model that could not be loaded: which one, and why.

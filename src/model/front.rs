@@ -18,9 +18,9 @@ use tract_onnx::tract_hir::infer::{InferenceFact, InferenceModelExt};
 
 use super::operators::onnx;
 use super::preprocess::PictureError;
-use super::settings::{ChannelOrder, Layout, Origin, Resize, Setting, Settings, Size};
+use super::settings::{ChannelOrder, Origin, Resize, Setting, Settings, Size};
 use crate::guard;
-use crate::network::reason;
+use crate::network::{Layout, reason};
 
 /// Where a graph is cut: a tensor that is the picture at the graph's own size, each channel `scale * x + shift` of one of
 /// the input's.

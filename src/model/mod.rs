@@ -43,12 +43,6 @@ mod target;
 mod wire;
 mod wish;
 
-pub use crate::autodiff::Unsupported;
-pub use crate::network::{
-    Activation, ChangedRegion, Composite, Layer, LayerGradient, LayerLayout, Layout, Multipliers, Network,
-    NetworkError, NodeNames, OnnxNode, OutputActivation, Pass, Prediction, Propagation, RegionalRuns, Scores, Scoring,
-    agree, with_threads,
-};
 pub use classifier::{Classifier, Output, TensorError, TensorProblem};
 pub use error::{ExternalDataProblem, MissingOperator, ModelError, ModelProblem};
 pub use labels::Labels;

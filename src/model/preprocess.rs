@@ -5,7 +5,8 @@ use image::{DynamicImage, GrayImage, Luma, Rgb, RgbImage};
 use ndarray::{Array4, ArrayD, ArrayViewD, Axis};
 use thiserror::Error;
 
-use super::settings::{ChannelOrder, Layout, Middle, Origin, Resize, Settings, Size};
+use super::settings::{ChannelOrder, Middle, Origin, Resize, Settings, Size};
+use crate::network::Layout;
 use crate::raster::resize::{Window, resize_grey_window, resize_window};
 
 /// Where the input lies in the image, in pixels of the image. It may reach beyond the edges, where the input was padded.

@@ -11,8 +11,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 pub use super::choices::{ChannelOrder, Middle, Range, Resize, Size};
-pub(super) use crate::network::Layout;
-use crate::network::OutputActivation;
+use crate::network::{Layout, OutputActivation};
 use crate::raster::resize::Filter;
 use crate::text::Escaped;
 

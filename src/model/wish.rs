@@ -2,7 +2,8 @@
 
 use thiserror::Error;
 
-use super::{Labels, Scores, Target, TargetError};
+use super::{Labels, Target, TargetError};
+use crate::network::Scores;
 use crate::text::Escaped;
 
 /// A target before the predictions are known.

@@ -35,7 +35,8 @@ use ndarray::{ArrayD, ArrayViewD};
 use rand::RngExt as _;
 use tract_onnx::prelude::*;
 
-use crate::autodiff::{self, Rules, Unsupported};
+pub use crate::autodiff::Unsupported;
+use crate::autodiff::{self, Rules};
 use crate::random::random;
 pub use error::NetworkError;
 pub(crate) use error::reason;

@@ -14,7 +14,8 @@ use crate::explain::{
     obstacle,
 };
 use crate::gallery::{Truths, is_tensor};
-use crate::model::{Activation, Classifier, CropGeometry, NetworkError, Pass, Prepared, with_threads};
+use crate::model::{Classifier, CropGeometry, Prepared};
+use crate::network::{Activation, NetworkError, Pass, with_threads};
 use crate::raster::Region;
 use crate::text::escape;
 

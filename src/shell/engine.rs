@@ -6,7 +6,7 @@ use image::DynamicImage;
 
 use crate::app::{ChannelsKey, Export, MapKey, ModelSummary, Predicted};
 use crate::explain::{Attribution, ExplainError, LayerChannels, Monitor};
-use crate::model::Activation;
+use crate::network::Activation;
 
 /// A loaded model, as the workers use it; from several threads at once.
 pub trait Engine: Send + Sync {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::Entry;
-use crate::model::agree;
+use crate::network::agree;
 
 /// Images of one class that the model takes for another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

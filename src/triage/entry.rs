@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::gallery::Truth;
-use crate::model::{Prediction, Scores, agree};
+use crate::network::{Prediction, Scores, agree};
 
 /// What the model says of an image: the best classes, and which of them it holds to be there.
 #[derive(Debug, Clone, PartialEq)]

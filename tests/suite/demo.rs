@@ -9,7 +9,8 @@ use image::GrayImage;
 use seewhy::explain::{self, LayerChoice, Monitor, Request, Subject, Values};
 use seewhy::gallery::demo::{self, PICTURES, Picture};
 use seewhy::gallery::masks::mask_of;
-use seewhy::model::{Classifier, CropGeometry, ModelSource, Overrides, Pass, Prepared, Target};
+use seewhy::model::{Classifier, CropGeometry, ModelSource, Overrides, Prepared, Target};
+use seewhy::network::Pass;
 
 fn builtin() -> Classifier {
     Classifier::load(&ModelSource::Builtin, &Overrides::default()).unwrap()

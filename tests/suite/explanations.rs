@@ -7,7 +7,7 @@ use seewhy::explain::{Attribution, Family, METHODS, Subject, find};
 use seewhy::model::{Classifier, ModelSource, Overrides};
 use serde_json::Value as Json;
 
-use crate::support::goldens::{self, evidence, golden, largest_difference, ours, relative_error};
+use crate::support::goldens::{self, golden, largest_difference, metric, ours, relative_error};
 use crate::support::{Manifest, fixture_array};
 
 /// Largest difference of two maps in `[0, 1]`.
@@ -19,7 +19,7 @@ const GRADIENT_TOLERANCE: f64 = 1e-3;
 /// A network of the fixtures with the forward pass of its image.
 struct Case {
     classifier: Classifier,
-    pass: seewhy::model::Pass,
+    pass: seewhy::network::Pass,
     layers: Json,
     exporter: &'static str,
 }
@@ -121,12 +121,12 @@ fn gradient_maps_equal_those_of_captum_and_zennit() {
                     ));
                 }
                 if let Some(gap) = map["completeness_gap"].as_f64() {
-                    let ours = evidence(&attribution, "completeness gap");
+                    let ours = metric(&attribution, "completeness gap");
                     assert!((ours - gap).abs() < 1e-3, "{ours} is not {gap}");
                 }
                 if let Some(conserved) = map["conserved"].as_f64() {
-                    let start = evidence(&attribution, "relevance at the start");
-                    let ours = (evidence(&attribution, "conservation gap") + start) / start;
+                    let start = metric(&attribution, "relevance at the start");
+                    let ours = (metric(&attribution, "conservation gap") + start) / start;
                     assert!((ours - conserved).abs() < 1e-3, "{ours} is not {conserved}: {}", map["parameters"]);
                 }
             }
@@ -179,7 +179,7 @@ fn hires_cam_adds_up_to_the_logit_where_the_head_is_linear() {
     };
     let network = case.classifier.network();
     let layer = case.layer("block2").unwrap();
-    let zero = seewhy::model::Activation::zeros(case.classifier.network().layers()[layer].shape);
+    let zero = seewhy::network::Activation::zeros(case.classifier.network().layers()[layer].shape);
     let biases = network.logits_from(&case.pass, layer, &zero).unwrap();
     for (class, bias) in biases.iter().enumerate() {
         let (hires, grad) = (at("hires-cam", class), at("grad-cam", class));

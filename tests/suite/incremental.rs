@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use ndarray::{ArrayD, Slice};
 use seewhy::explain::Windows;
-use seewhy::model::{ChangedRegion, Classifier, ModelSource, Network, NodeNames, Overrides, Pass};
+use seewhy::model::{Classifier, ModelSource, Overrides};
+use seewhy::network::{ChangedRegion, Network, NodeNames, Pass};
 use tract_onnx::prelude::*;
 use tract_onnx::tract_core::ops::array::{Pad, PadMode, TypedConcat};
 use tract_onnx::tract_core::ops::change_axes::AxisOp;

@@ -6,8 +6,9 @@ use std::path::Path;
 
 use ndarray::{ArrayD, Axis};
 use seewhy::model::{
-    ChannelOrder, Classifier, Layout, ModelSource, Origin, Overrides, PictureError, Prepared, Range, Resize, Size,
+    ChannelOrder, Classifier, ModelSource, Origin, Overrides, PictureError, Prepared, Range, Resize, Size,
 };
+use seewhy::network::Layout;
 use seewhy::raster::npy;
 use serde::Deserialize;
 

@@ -12,16 +12,22 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("raster", &["text"]),
     ("autodiff", &[]),
     ("gallery", &["raster", "text", "guard"]),
-    ("network", &["autodiff", "kernels", "text", "random"]),
+    ("network", &["autodiff", "kernels", "text", "random", "guard"]),
     ("model", &["network", "autodiff", "kernels", "raster", "text", "random", "guard"]),
-    ("explain", &["model", "raster", "text", "random"]),
-    ("evidence", &["explain", "model", "raster", "random"]),
-    ("triage", &["explain", "gallery", "model", "text"]),
+    ("explain", &["model", "network", "raster", "text", "random"]),
+    ("metrics", &["explain", "model", "network", "raster", "random"]),
+    ("triage", &["explain", "gallery", "model", "network", "text"]),
     ("term", &["raster", "text", "guard"]),
-    ("app", &["explain", "model", "gallery", "triage", "raster", "text"]),
+    ("app", &["explain", "model", "network", "gallery", "triage", "raster", "text"]),
     ("ui", &["app", "raster", "text"]),
-    ("shell", &["ui", "app", "term", "triage", "explain", "gallery", "model", "raster", "autodiff", "text"]),
-    ("cli", &["shell", "triage", "evidence", "explain", "gallery", "model", "raster", "term", "app", "text", "random"]),
+    ("shell", &["ui", "app", "term", "triage", "explain", "gallery", "model", "network", "raster", "autodiff", "text"]),
+    (
+        "cli",
+        &[
+            "shell", "triage", "metrics", "explain", "gallery", "model", "network", "raster", "term", "app", "text",
+            "random",
+        ],
+    ),
 ];
 
 fn source() -> PathBuf {

@@ -4,7 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use ndarray::ArrayD;
-use seewhy::model::{Classifier, LabelSource, ModelSource, Origin, OutputActivation, Overrides, Size};
+use seewhy::model::{Classifier, LabelSource, ModelSource, Origin, Overrides, Size};
+use seewhy::network::OutputActivation;
 use seewhy::raster::npy;
 
 use crate::support::fixture;

@@ -9,11 +9,12 @@ use std::sync::{Arc, LazyLock};
 use ndarray::{Array4, ArrayD, Axis, Slice};
 use seewhy::explain::{Attribution, Family, LayerChoice, Monitor, Request, Subject, Values, find};
 use seewhy::gallery::{self, DecodeOptions};
-use seewhy::model::{Classifier, ModelSource, Overrides, Pass, Prepared, Target};
+use seewhy::model::{Classifier, ModelSource, Overrides, Prepared, Target};
+use seewhy::network::Pass;
 use seewhy::raster::npy;
 use serde_json::Value as Json;
 
-use crate::support::goldens::{self, evidence, golden, largest_difference, ours, relative_error};
+use crate::support::goldens::{self, golden, largest_difference, metric, ours, relative_error};
 use crate::support::{Manifest, fixture_array, shared_data};
 
 /// Largest difference of two class activation maps in `[0, 1]`.
@@ -106,7 +107,7 @@ impl Mcunet {
                 best.0 = best.0.min(error);
                 compared += 1;
                 if let Some(gap) = map["completeness_gap"].as_f64() {
-                    let ours = evidence(&attribution, "completeness gap");
+                    let ours = metric(&attribution, "completeness gap");
                     let score = f64::from(pass.logits[map["target"]["logit"].as_u64().unwrap() as usize]);
                     let close = (ours - gap).abs() < 1e-3 * score;
                     assert!(close, "{name}: a completeness gap of {ours} is not {gap}, of a score of {score}");

@@ -9,7 +9,8 @@ use seewhy::explain::{
     Attribution, Cancel, ExplainError, Family, LayerChoice, METHODS, MethodInfo, Monitor, ParamKind, Request, Subject,
     Value, Values,
 };
-use seewhy::model::{Classifier, ModelSource, Network, NodeNames, Overrides, Pass, Target};
+use seewhy::model::{Classifier, ModelSource, Overrides, Target};
+use seewhy::network::{Network, NodeNames, Pass};
 use tract_onnx::prelude::*;
 use tract_onnx::tract_core::ops::einsum::EinSum;
 
@@ -81,7 +82,7 @@ fn every_method_gives_a_finite_map_of_the_inputs_size() {
         assert!(found.map.iter().chain(&found.values).chain(&found.raw).all(|v| v.is_finite()), "{}", method.name);
         let speaks = found.map.iter().any(|value| *value != 0.0) || found.statement.is_some();
         assert!(speaks, "{} says nothing", method.name);
-        assert!(found.evidence.iter().all(|evidence| evidence.value.is_finite()), "{}", method.name);
+        assert!(found.metrics.iter().all(|metric| metric.value.is_finite()), "{}", method.name);
         if method.family == Family::Cam {
             assert!(found.map.iter().all(|value| (0.0..=1.0).contains(value)), "{}", method.name);
         }

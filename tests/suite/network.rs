@@ -5,9 +5,8 @@ use std::sync::Arc;
 
 use ndarray::{ArrayD, Axis};
 use seewhy::autodiff::{Adjoint, Rule, RuleResult, Rules};
-use seewhy::model::{
-    Activation, Classifier, LayerLayout, ModelSource, Network, NetworkError, Overrides, Scores, Target,
-};
+use seewhy::model::{Classifier, ModelSource, Overrides, Target};
+use seewhy::network::{Activation, LayerLayout, Network, NetworkError, Scores};
 use seewhy::raster::npy;
 use serde_json::Value;
 use tract_onnx::tract_core::internal::TypedOp;

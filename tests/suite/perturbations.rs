@@ -8,7 +8,8 @@ use seewhy::explain::{
     Attribution, BankCache, LayerChoice, Monitor, Request, SoftMask, Subject, Windows, constrained_values, find,
     lime_plane, rise_map, shapley_values,
 };
-use seewhy::model::{Classifier, ModelSource, Network, NodeNames, Overrides, Pass, Scores, Target};
+use seewhy::model::{Classifier, ModelSource, Overrides, Target};
+use seewhy::network::{Network, NodeNames, Pass, Scores};
 use serde_json::Value as Json;
 use tract_onnx::prelude::*;
 use tract_onnx::tract_core::ops::einsum::EinSum;
@@ -225,9 +226,9 @@ fn explain(method: &str, subject: Subject<'_>, request: &Request) -> Attribution
     found.unwrap_or_else(|error| panic!("{method}: {error}"))
 }
 
-fn evidence(attribution: &Attribution, name: &str) -> f64 {
-    let found = attribution.evidence.iter().find(|evidence| evidence.name == name);
-    found.unwrap_or_else(|| panic!("no {name} in {:?}", attribution.evidence)).value
+fn metric(attribution: &Attribution, name: &str) -> f64 {
+    let found = attribution.metrics.iter().find(|metric| metric.name == name);
+    found.unwrap_or_else(|| panic!("no {name} in {:?}", attribution.metrics)).value
 }
 
 #[test]
@@ -281,8 +282,8 @@ fn kernel_shap_from_the_registry_is_exact_where_it_can_be() {
         let target = Target::Class(index(&golden["target"]["logit"]));
         let settings = [("segments", "grid"), ("count", "8"), ("samples", "256")];
         let found = explain("kernel-shap", Subject::of(&classifier, &pass), &request("kernel-shap", target, &settings));
-        assert!(evidence(&found, "completeness gap").abs() < 1e-9);
-        assert!((evidence(&found, "model calls") - 256.0).abs() < 0.5);
+        assert!(metric(&found, "completeness gap").abs() < 1e-9);
+        assert!((metric(&found, "model calls") - 256.0).abs() < 0.5);
         let weights: Vec<f64> = found.segments.unwrap().weights.iter().map(|weight| f64::from(*weight)).collect();
         assert_close(&weights, &values(&golden), WEIGHTS, "Shapley values");
     }
@@ -299,13 +300,13 @@ fn drawn_coalitions_tend_to_the_exact_values() {
             Subject::of(&classifier, &pass),
             &request("kernel-shap", Target::Class(3), &settings),
         );
-        (found.segments.unwrap().weights, found.evidence)
+        (found.segments.unwrap().weights, found.metrics)
     };
-    let ((exact, _), (drawn, evidence)) = (with("256"), with("250"));
+    let ((exact, _), (drawn, metrics)) = (with("256"), with("250"));
     let largest = exact.iter().fold(0.0, |largest: f32, weight| largest.max(weight.abs()));
     let error = exact.iter().zip(&drawn).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max) / largest;
     assert!(error < 0.05, "{error}: {exact:?} {drawn:?}");
-    let told = evidence.iter().find(|evidence| evidence.name == "relative standard error").unwrap().value;
+    let told = metrics.iter().find(|metric| metric.name == "relative standard error").unwrap().value;
     assert!(told > 0.0 && told < 0.05, "{told}");
 }
 
@@ -360,8 +361,8 @@ fn a_settled_map_stops_the_sampling_at_the_same_number_everywhere() {
         let request = Request { tolerance: Some(0.1), ..request("lime", Target::Class(1), &settings) };
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         let found = pool.install(|| explain("lime", Subject::of(&classifier, &pass), &request));
-        assert!(evidence(&found, "relative standard error") <= 0.1);
-        evidence(&found, "settled after")
+        assert!(metric(&found, "relative standard error") <= 0.1);
+        metric(&found, "settled after")
     };
     let samples = with(1);
     assert!(samples < 5000.0);
@@ -375,7 +376,7 @@ fn lime_tells_how_far_seeds_agree() {
     let spread = |samples| {
         let request = request("lime", Target::Class(1), &settings(samples));
         let found = explain("lime", Subject::of(&classifier, &pass), &request);
-        (evidence(&found, "largest spread of a top superpixel over 3 seeds"), found.warnings)
+        (metric(&found, "largest spread of a top superpixel over 3 seeds"), found.warnings)
     };
     let ((few, warnings), (many, _)) = (spread("40"), spread("400"));
     assert!(few > many && many > 0.0, "{few} {many}");
@@ -406,8 +407,8 @@ fn anchors_find_the_rule_that_a_model_follows() {
 
     assert!(found.warnings.is_empty(), "{:?}", found.warnings);
     assert_eq!(found.segments.as_ref().unwrap().weights, [1.0, 0.0, 0.0, 0.0, 0.0, 1.0]);
-    assert!((evidence(&found, "precision") - 1.0).abs() < 1e-9);
-    assert!((evidence(&found, "coverage") - 0.25).abs() < 1e-9);
+    assert!((metric(&found, "precision") - 1.0).abs() < 1e-9);
+    assert!((metric(&found, "coverage") - 0.25).abs() < 1e-9);
     let rule = found.statement.unwrap();
     let places = "if the top left and the bottom right can be seen (2 of 6 superpixels, 34 % of the image)";
     assert!(rule.starts_with(places), "{rule}");

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use ndarray::ArrayD;
 use seewhy::explain::{Attribution, LayerChoice, Monitor, Request, Subject, find, obstacle};
-use seewhy::model::{Classifier, Composite, ModelSource, Network, NodeNames, Overrides, Propagation, Target};
+use seewhy::model::{Classifier, ModelSource, Overrides, Target};
+use seewhy::network::{Composite, Network, NodeNames, Propagation};
 use tract_onnx::prelude::*;
 use tract_onnx::tract_core::internal::AxisOp;
 use tract_onnx::tract_core::ops::cnn::{Conv, KernelFormat, MaxPool, PaddingSpec, PoolSpec};
@@ -239,7 +240,7 @@ fn batch_norm_after_a_convolution_is_folded_into_it() {
 }
 
 /// A network of the fixtures with the forward pass of its image.
-fn miniature(name: &str) -> (Classifier, seewhy::model::Pass) {
+fn miniature(name: &str) -> (Classifier, seewhy::network::Pass) {
     let manifest = Manifest::read();
     let golden = manifest.network(name);
     let input = fixture_array(golden["input"].as_str().unwrap());
@@ -251,7 +252,7 @@ fn miniature(name: &str) -> (Classifier, seewhy::model::Pass) {
     (classifier, pass)
 }
 
-fn explain(method: &str, classifier: &Classifier, pass: &seewhy::model::Pass) -> Result<Attribution, String> {
+fn explain(method: &str, classifier: &Classifier, pass: &seewhy::network::Pass) -> Result<Attribution, String> {
     let info = find(method).unwrap();
     let request = Request {
         target: Target::Top(0),
@@ -264,8 +265,8 @@ fn explain(method: &str, classifier: &Classifier, pass: &seewhy::model::Pass) ->
     info.method.explain(subject, &request, &Monitor::silent()).map_err(|error| error.to_string())
 }
 
-fn evidence(attribution: &Attribution, name: &str) -> f64 {
-    attribution.evidence.iter().find(|evidence| evidence.name == name).unwrap().value
+fn metric(attribution: &Attribution, name: &str) -> f64 {
+    attribution.metrics.iter().find(|metric| metric.name == name).unwrap().value
 }
 
 /// Of every architecture: SiLU, GELU, gates and layer norms included, softmax not.
@@ -276,7 +277,7 @@ fn deep_lift_is_complete_wherever_it_has_a_rule() {
         let (classifier, pass) = miniature(name);
         let found = explain("deep-lift", &classifier, &pass).unwrap_or_else(|error| panic!("{name}: {error}"));
         let exceptions = classifier.network().rescale_exceptions();
-        let (gap, difference) = (evidence(&found, "completeness gap"), evidence(&found, "score difference"));
+        let (gap, difference) = (metric(&found, "completeness gap"), metric(&found, "score difference"));
         println!("{name}: gap {gap:.1e} of {difference:.3}, exceptions {}", exceptions.len());
         assert_eq!(exceptions.is_empty(), !["vit", "swin"].contains(&name.as_str()), "{name}: {exceptions:?}");
         if exceptions.is_empty() {
@@ -297,7 +298,7 @@ fn relevance_is_propagated_or_refused_by_operator_and_node() {
         let refused = obstacle(info, classifier.network(), &LayerChoice::Auto);
         match explain("lrp", &classifier, &pass) {
             Ok(found) => {
-                let (gap, start) = (evidence(&found, "conservation gap"), evidence(&found, "relevance at the start"));
+                let (gap, start) = (metric(&found, "conservation gap"), metric(&found, "relevance at the start"));
                 println!("{name}: gap {gap:.2} of {start:.2}: {:?}", found.warnings);
                 let is_told = found.warnings.iter().any(|warning| warning.contains("adds up to"));
                 assert_eq!(is_told, name == "shufflenet", "{name}: {gap} of {start}");

@@ -5,7 +5,8 @@ use std::fs;
 use std::sync::Arc;
 
 use ndarray::ArrayD;
-use seewhy::model::{Classifier, ModelSource, Origin, OutputActivation, Overrides, Scores, Target};
+use seewhy::model::{Classifier, ModelSource, Origin, Overrides, Target};
+use seewhy::network::{OutputActivation, Scores};
 use serde::Deserialize;
 use serde_json::Value as Json;
 

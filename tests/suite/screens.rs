@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use seewhy::app::{Action, Command, ModelSummary, Predicted, Report, State, update};
-use seewhy::explain::Evidence;
-use seewhy::model::{OutputActivation, Scores, Scoring};
+use seewhy::explain::Metric;
+use seewhy::network::{OutputActivation, Scores, Scoring};
 
 use crate::support::interface::{
     current_key, draw, explained, finished, model, opened, predicted, press, screen, terminal, type_text,
@@ -227,11 +227,11 @@ fn what_was_measured_stands_in_the_place_of_the_layers() {
     let mut state = finished((120, 36));
     press(&mut state, &[Command::ChooseMethod, Command::Next, Command::Accept]);
     let mut attribution = explained(None).attribution;
-    let evidence = |name, value, unit| Evidence { name, value, unit };
-    attribution.evidence = vec![
-        evidence("R²", 0.874, ""),
-        evidence("relative standard error", 0.031, ""),
-        evidence("settled after", 320.0, "model calls"),
+    let metric = |name, value, unit| Metric { name, value, unit };
+    attribution.metrics = vec![
+        metric("R²", 0.874, ""),
+        metric("relative standard error", 0.031, ""),
+        metric("settled after", 320.0, "model calls"),
     ];
     attribution.warnings = vec!["unstable: of the 5 heaviest superpixels, 1 is so with all 3 seeds".to_owned()];
     let map = seewhy::app::Explained::new(attribution, std::time::Duration::from_millis(840), None);

@@ -7,7 +7,7 @@ use image::{DynamicImage, Rgb, RgbImage};
 use seewhy::app::{ChannelsKey, Export, MapKey, ModelSummary, Predicted, Selection};
 use seewhy::explain::{Attribution, LayerChannels, Monitor};
 use seewhy::gallery;
-use seewhy::model::Activation;
+use seewhy::network::Activation;
 use seewhy::raster::npy;
 use seewhy::shell::{self, Engine, EngineError, Options};
 use seewhy::term::Wishes;

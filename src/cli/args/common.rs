@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use crate::gallery::{Alpha, DecodeOptions, Depth, Exif};
-use crate::model::{ChannelOrder, LabelSource, Layout, OutputActivation, Overrides, Range, Resize, Size};
+use crate::model::{ChannelOrder, LabelSource, Overrides, Range, Resize, Size};
+use crate::network::{Layout, OutputActivation};
 use crate::raster::resize::Filter;
 
 /// Options that every command takes.

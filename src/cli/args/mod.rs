@@ -10,8 +10,8 @@ use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, V
 
 pub(super) use self::common::CommonArgs;
 use super::output::wrapped;
-use crate::evidence::MEASURES;
 use crate::explain::{METHODS, Param};
+use crate::metrics::MEASURES;
 
 /// See why an image classifier said so, without leaving the terminal.
 #[derive(Debug, Parser)]

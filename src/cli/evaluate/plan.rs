@@ -5,9 +5,9 @@ use rand::Rng as _;
 
 use crate::cli::args::{CommonArgs, EvaluateArgs};
 use crate::cli::{explain, inputs, truth, warn};
-use crate::evidence::{self, BASELINES, Explainer, MEASURES, Mask, Measure, Setting};
 use crate::explain::{LayerChoice, obstacle};
 use crate::gallery::{self, DecodeOptions, Entry, Kind, Truths, masks};
+use crate::metrics::{self, BASELINES, Explainer, MEASURES, Mask, Measure, Setting};
 use crate::model::{Classifier, Target};
 use crate::random::random;
 
@@ -188,6 +188,6 @@ fn measures(names: &[String]) -> anyhow::Result<Vec<&'static Measure>> {
     if names.is_empty() {
         return Ok(MEASURES.to_vec());
     }
-    let find = |name: &String| evidence::find(name).with_context(|| format!("no measure is called {name:?}"));
+    let find = |name: &String| metrics::find(name).with_context(|| format!("no measure is called {name:?}"));
     names.iter().map(find).collect()
 }

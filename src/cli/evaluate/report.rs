@@ -12,10 +12,10 @@ use crate::cli::args::TableFormat;
 use crate::cli::classify::{ErrorLine, csv};
 use crate::cli::output::Output;
 use crate::cli::{told, warn};
-use crate::evidence::{Better, Measure, Setting, Tally};
 use crate::explain::ExplainError;
 use crate::explain::record::SCHEMA;
 use crate::gallery::Entry;
+use crate::metrics::{Better, Measure, Setting, Tally};
 use crate::model::ModelSource;
 use crate::text::escape;
 

@@ -10,9 +10,10 @@ use super::report::{Report, Stage};
 use super::thinned;
 use crate::cli::batch::{Interrupt, in_order, progress};
 use crate::cli::{inputs, warn};
-use crate::evidence::{Case, Mosaic, Setting, relevance};
 use crate::explain::{Attribution, ExplainError, Monitor, Subject};
-use crate::model::{Classifier, Network, with_threads};
+use crate::metrics::{Case, Mosaic, Setting, relevance};
+use crate::model::Classifier;
+use crate::network::{Network, with_threads};
 use crate::raster::Map;
 
 /// How many of the images are explained in a mosaic, for the grid pointing game. A mosaic costs as much as the images in it,

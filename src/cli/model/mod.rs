@@ -10,7 +10,8 @@ use super::output::Output;
 use super::truth;
 use crate::explain::{self, LayerChoice, METHODS};
 use crate::gallery::Truths;
-use crate::model::{Classifier, ModelSource, Origin, OutputActivation};
+use crate::model::{Classifier, ModelSource, Origin};
+use crate::network::OutputActivation;
 
 /// The description, as `--json` prints it.
 #[derive(Serialize)]
@@ -108,7 +109,7 @@ fn describe(classifier: &Classifier, source: &ModelSource, truths: &Truths) -> D
     let output = classifier.output();
     let setting =
         |(name, value, origin): (_, _, &crate::model::Origin)| Setting { name, value, from: origin.to_string() };
-    let layer = |(index, layer): (usize, &crate::model::Layer)| LayerRow {
+    let layer = |(index, layer): (usize, &crate::network::Layer)| LayerRow {
         name: layer.name.clone(),
         path: layer.path.clone(),
         operator: layer.operator.clone(),

@@ -7,14 +7,13 @@ use std::path::PathBuf;
 
 use image::DynamicImage;
 
-use super::Network;
 use super::activation::Decision;
 use super::front::Front;
 use super::labels::{self, Labels};
 use super::preprocess::{CropGeometry, PictureError, Prepared};
 use super::settings::{Origin, Setting, Settings};
 use super::source::ModelSource;
-use crate::network::OutputActivation;
+use crate::network::{Network, OutputActivation};
 
 pub use tensors::{TensorError, TensorProblem};
 

@@ -9,7 +9,8 @@ use thiserror::Error;
 
 use super::Classifier;
 use crate::model::preprocess::{CropGeometry, Prepared};
-use crate::model::settings::{Layout, Origin};
+use crate::model::settings::Origin;
+use crate::network::Layout;
 use crate::raster::npy::{self, NpyError};
 use crate::text::Escaped;
 

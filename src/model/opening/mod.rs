@@ -15,7 +15,8 @@ use super::constants::Constants;
 use super::front::Cut;
 use super::nodes::attribute;
 use super::onnx_file::InputSpec;
-use super::settings::{ChannelOrder, Layout, Range, Size};
+use super::settings::{ChannelOrder, Range, Size};
+use crate::network::Layout;
 
 /// No picture is made of more channels than this.
 const MOST_CHANNELS: f64 = 16.0;

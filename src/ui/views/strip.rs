@@ -37,17 +37,17 @@ pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, area: Rect, state: &State, th
 
 /// `measured  R² 0.87  relative standard error 0.031  model calls 320`
 fn measured<'a>(state: &State, method: &MethodRow, width: usize, theme: Theme) -> Line<'a> {
-    let evidence = state.selected_map().map_or(&[][..], |map| &map.attribution.evidence);
-    if evidence.is_empty() {
+    let metrics = state.selected_map().map_or(&[][..], |map| &map.attribution.metrics);
+    if metrics.is_empty() {
         return Line::styled(format!(" {} looks at the input, not at a layer", method.name), theme.quiet());
     }
     let mut pieces = vec![piece(0, Span::styled(" measured", theme.quiet()))];
-    pieces.extend(evidence.iter().zip(1..).map(|(evidence, rank)| {
-        let space = if evidence.unit.is_empty() { "" } else { " " };
-        let value = evidence.value as f32;
+    pieces.extend(metrics.iter().zip(1..).map(|(metric, rank)| {
+        let space = if metric.unit.is_empty() { "" } else { " " };
+        let value = metric.value as f32;
         let value = if value.fract() == 0.0 && value.abs() < 1e7 { format!("{value:.0}") } else { number(value) };
-        let value = format!("{value}{space}{}", evidence.unit);
-        Piece { rank, spans: vec![Span::styled(format!("{} ", evidence.name), theme.quiet()), Span::raw(value)] }
+        let value = format!("{value}{space}{}", metric.unit);
+        Piece { rank, spans: vec![Span::styled(format!("{} ", metric.name), theme.quiet()), Span::raw(value)] }
     }));
     spread(pieces, Vec::new(), width)
 }

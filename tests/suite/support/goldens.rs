@@ -104,6 +104,6 @@ pub(crate) fn largest_difference(a: &ArrayD<f32>, b: &ArrayD<f32>) -> f32 {
 }
 
 /// What an attribution reports under that name.
-pub(crate) fn evidence(attribution: &Attribution, name: &str) -> f64 {
-    attribution.evidence.iter().find(|evidence| evidence.name == name).unwrap().value
+pub(crate) fn metric(attribution: &Attribution, name: &str) -> f64 {
+    attribution.metrics.iter().find(|metric| metric.name == name).unwrap().value
 }

@@ -15,7 +15,8 @@ use seewhy::app::{
 };
 use seewhy::explain::{Attribution, Family, LayerChannels, Param, ParamKind, Segments, Sign};
 use seewhy::gallery::Truths;
-use seewhy::model::{Scores, Target};
+use seewhy::model::Target;
+use seewhy::network::Scores;
 use seewhy::raster::Region;
 use seewhy::ui::{self, Placement, Theme};
 

@@ -1,0 +1,106 @@
+//! Guided backpropagation, alone and with Grad-CAM (Springenberg et al., 2015; Selvaraju et al., 2017).
+//!
+//! It draws sharp edges, whatever the weights of the upper layers are: it fails the model-randomisation check of Adebayo et
+//! al. (NeurIPS 2018), and says so wherever it is offered.
+
+use ndarray::{Array2, Axis};
+
+use crate::explain::cam;
+use crate::explain::gradient;
+use crate::explain::{
+    Attribution, ExplainError, Family, Method, MethodInfo, Monitor, Needs, Param, ParamKind, Request, Sign, Subject,
+    Value,
+};
+use crate::network::LayerGradient;
+use crate::raster::resize::{Corners, resize_map};
+
+const CAUTION: Option<&str> =
+    Some("stays nearly the same when the upper layers' weights are random: it shows edges more than reasons");
+
+const UPSAMPLING: Param = Param {
+    name: "upsampling",
+    kind: ParamKind::Choice { default: "bilinear", options: &["bilinear", "nearest"] },
+    help: "how the layer's map is enlarged; captum's default is nearest",
+};
+
+/// The gradient with only positive parts passed on at each ReLU.
+pub(in crate::explain) static GUIDED_BACKPROP: MethodInfo = MethodInfo {
+    name: "guided-backprop",
+    family: Family::Gradient,
+    help: "the gradient with only positive parts passed on at each ReLU",
+    reference: "Springenberg et al., Striving for simplicity, 2015",
+    needs: Needs { gradient: true, layer: false, superpixels: false, seed: false },
+    sign: Sign::Signed,
+    own_params: &[],
+    caution: CAUTION,
+    method: &GuidedBackprop,
+};
+
+/// Guided backpropagation times the rectified Grad-CAM, enlarged.
+pub(in crate::explain) static GUIDED_GRAD_CAM: MethodInfo = MethodInfo {
+    name: "guided-grad-cam",
+    family: Family::Gradient,
+    help: "guided-backprop where grad-cam is warm",
+    reference: "Selvaraju et al., Grad-CAM, ICCV 2017",
+    needs: Needs { gradient: true, layer: true, superpixels: false, seed: false },
+    sign: Sign::Signed,
+    own_params: &[UPSAMPLING],
+    caution: CAUTION,
+    method: &GuidedGradCam,
+};
+
+struct GuidedBackprop;
+
+impl Method for GuidedBackprop {
+    fn explain(
+        &self,
+        subject: Subject<'_>,
+        request: &Request,
+        monitor: &Monitor<'_>,
+    ) -> Result<Attribution, ExplainError> {
+        monitor.check()?;
+        let cotangent = request.target.cotangent(&subject.pass.logits)?;
+        let gradient = subject.network.guided_gradient(subject.pass.input.view(), &cotangent)?;
+        Ok(gradient::signed(gradient::channels_first(gradient, subject)))
+    }
+}
+
+struct GuidedGradCam;
+
+impl Method for GuidedGradCam {
+    fn explain(
+        &self,
+        subject: Subject<'_>,
+        request: &Request,
+        monitor: &Monitor<'_>,
+    ) -> Result<Attribution, ExplainError> {
+        monitor.check()?;
+        let layers = cam::layers("guided-grad-cam", subject, &request.layer)?;
+        let layer = layers[0];
+        let cotangent = request.target.cotangent(&subject.pass.logits)?;
+        let at_layer = subject.network.layer_gradient(subject.pass, layer, &cotangent)?;
+        let map = enlarged(&rectified_cam(&at_layer), subject, request);
+        monitor.check()?;
+        let gradient = subject.network.guided_gradient(subject.pass.input.view(), &cotangent)?;
+        let values = gradient::channels_first(gradient, subject) * &map.insert_axis(Axis(0));
+        let mut attribution = gradient::signed(values);
+        attribution.layers = vec![subject.network.layers()[layer].name.clone()];
+        Ok(attribution)
+    }
+}
+
+/// `relu(sum_c mean_hw(G_c) * A_c)`.
+fn rectified_cam(at: &LayerGradient) -> Array2<f32> {
+    let (_, height, width) = at.gradient.dim();
+    let weights = cam::channel_sums(&at.gradient) / (height * width) as f32;
+    cam::weighted(&weights, &at.activation).sum_axis(Axis(0)).mapv_into(|value| value.max(0.0))
+}
+
+fn enlarged(map: &Array2<f32>, subject: Subject<'_>, request: &Request) -> Array2<f32> {
+    let (height, width) = subject.network.input_extent();
+    if request.value(&UPSAMPLING) == Value::Choice("nearest".into()) {
+        let (rows, columns) = map.dim();
+        return Array2::from_shape_fn((height, width), |(y, x)| map[[y * rows / height, x * columns / width]]);
+    }
+    resize_map(map, height, width, Corners::Edges)
+}

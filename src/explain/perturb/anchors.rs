@@ -1,0 +1,390 @@
+//! Anchors: a rule in superpixels. As long as those are shown, the prediction stays, whatever else is hidden (Ribeiro et
+//! al., AAAI 2018).
+//!
+//! Rules grow by one superpixel at a time. Of all rules of a size, KL-LUCB finds the most precise with few model calls: it
+//! asks again only about the weakest of the best and the strongest of the rest. A model call drawn for one rule counts for
+//! every larger rule that it happens to meet.
+
+use std::sync::Arc;
+
+use rand::RngExt as _;
+
+use super::division::Division;
+use super::kl_bounds::{exploration, lower, upper};
+use crate::explain::bank::BankKey;
+use crate::explain::sampling::{ask_all, random};
+use crate::explain::{
+    Attribution, ExplainError, Family, Method, MethodInfo, Metric, Monitor, Needs, Param, ParamKind, Partial, Request,
+    Sign, Subject,
+};
+use crate::model::Target;
+use crate::network::Scores;
+
+const SAMPLES: Param = Param {
+    name: "samples",
+    kind: ParamKind::Integer { default: 4000, min: 16, max: 100_000 },
+    help: "model calls at most",
+};
+
+const PRECISION: Param = Param {
+    name: "precision",
+    kind: ParamKind::Real { default: 0.95, min: 0.5, max: 0.999 },
+    help: "share of changed images in which the prediction must stay",
+};
+
+const DELTA: Param = Param {
+    name: "delta",
+    kind: ParamKind::Real { default: 0.1, min: 0.001, max: 0.5 },
+    help: "probability that a bound on a precision fails",
+};
+
+const TAU: Param = Param {
+    name: "tau",
+    kind: ParamKind::Real { default: 0.15, min: 0.01, max: 0.5 },
+    help: "how far the precisions of the best rules may be apart unnoticed",
+};
+
+const BEAM: Param = Param {
+    name: "beam",
+    kind: ParamKind::Integer { default: 2, min: 1, max: 10 },
+    help: "rules of each size that are extended",
+};
+
+/// The registry's entry.
+pub(in crate::explain) static ANCHORS: MethodInfo = MethodInfo {
+    name: "anchors",
+    family: Family::Rule,
+    help: "the fewest superpixels that keep the prediction as it is, whatever else is hidden",
+    reference: "Ribeiro et al., Anchors: High-Precision Model-Agnostic Explanations, AAAI 2018",
+    needs: Needs { gradient: false, layer: false, superpixels: true, seed: true },
+    sign: Sign::Membership,
+    own_params: &[SAMPLES, PRECISION, DELTA, TAU, BEAM],
+    caution: Some("explains what the model predicts, or a contrast that it decides; other classes have no rule"),
+    method: &Anchors,
+};
+
+/// Model calls with nothing kept on purpose, before any rule is looked at.
+const PRIOR: usize = 240;
+/// Model calls that a rule gets at a time.
+const BATCH: usize = 24;
+/// A precision counts as reached when its lower bound is at most this far below.
+const SLACK: f64 = 0.05;
+/// The share of all calls that one size of rules may use up.
+const SIZE_SHARE: usize = 6;
+/// The thirds of an image, down and across.
+const PLACES: [[&str; 3]; 3] =
+    [["top left", "top", "top right"], ["left", "centre", "right"], ["bottom left", "bottom", "bottom right"]];
+/// Keeps the calls drawn for rules apart from the first ones, in the numbering of random numbers.
+const FOR_RULES: usize = 1 << 40;
+
+struct Anchors;
+
+/// A rule: the superpixels that must be shown, ascending.
+type Rule = Vec<usize>;
+
+/// A model call: what was shown on purpose, what was shown, and whether the prediction stayed.
+struct Trial {
+    forced: Rule,
+    shown: Vec<bool>,
+    stays: bool,
+}
+
+/// How often a rule was met, and in which share of those calls the prediction stayed.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Precision {
+    count: usize,
+    mean: f64,
+}
+
+impl Method for Anchors {
+    fn explain(
+        &self,
+        subject: Subject<'_>,
+        request: &Request,
+        monitor: &Monitor<'_>,
+    ) -> Result<Attribution, ExplainError> {
+        let target = request.target.resolve(&subject.pass.logits)?;
+        monitor.check()?;
+        if !stays(target, &subject.pass.logits) {
+            return Err(ExplainError::Unsuitable {
+                method: ANCHORS.name,
+                reason:
+                    "the model does not predict the target here, so there is nothing to keep; choose its prediction, \
+                         or a contrast that it decides for the first class"
+                        .into(),
+            });
+        }
+        let division = Division::new(ANCHORS.name, subject, request, monitor)?;
+        let mut search = Search {
+            subject,
+            monitor,
+            division: &division,
+            target,
+            seed: request.seed,
+            budget: request.count(&SAMPLES),
+            precision: request.real(&PRECISION),
+            delta: request.real(&DELTA),
+            tau: request.real(&TAU),
+            calls: 0,
+            trials: vec![],
+            best: vec![],
+        };
+        search.run(request.count(&BEAM).max(1))
+    }
+}
+
+/// Whether the scores decide as the target says: its class is said, or the first of a contrast is before the second.
+fn stays(target: Target, logits: &Scores) -> bool {
+    match target {
+        Target::Contrast(a, b) => logits[a] > logits[b],
+        other => other.class(logits).is_ok_and(|class| logits.said().contains(&class)),
+    }
+}
+
+struct Search<'a> {
+    subject: Subject<'a>,
+    monitor: &'a Monitor<'a>,
+    division: &'a Division<'a>,
+    target: Target,
+    seed: u64,
+    budget: usize,
+    precision: f64,
+    delta: f64,
+    tau: f64,
+    calls: usize,
+    trials: Vec<Trial>,
+    /// The most promising rule so far.
+    best: Rule,
+}
+
+impl Search<'_> {
+    fn run(&mut self, width: usize) -> Result<Attribution, ExplainError> {
+        self.prior()?;
+        if self.is_precise(&vec![])? {
+            return Ok(self.attribution(&[], true));
+        }
+        let mut beam: Vec<Rule> = vec![vec![]];
+        while self.calls < self.budget {
+            let candidates = self.extended(&beam);
+            if candidates.is_empty() {
+                break;
+            }
+            beam = self.most_precise(&candidates, width)?;
+            let mut found: Vec<(Rule, f64)> = vec![];
+            for rule in &beam {
+                if self.is_precise(rule)? {
+                    found.push((rule.clone(), self.measured(rule).mean));
+                }
+            }
+            if let Some((rule, _)) = found.iter().max_by(|a, b| a.1.total_cmp(&b.1)) {
+                return Ok(self.attribution(rule, true));
+            }
+        }
+        Ok(self.attribution(&self.best.clone(), false))
+    }
+
+    /// The first calls: every superpixel shown with probability 1/2, as in LIME, whose bank they share.
+    fn prior(&mut self) -> Result<(), ExplainError> {
+        let key = BankKey::new(super::lime::BANK, self.subject, self.seed, self.division.parameters.clone());
+        let mut bank = self.subject.banks.map(|banks| banks.get(&key)).unwrap_or_default();
+        let end = PRIOR.min(self.budget / 2);
+        let (count, seed) = (self.division.count(), self.seed);
+        if bank.len() < end {
+            let ask = |index: usize| self.ask(&super::lime::mask(seed, index, count));
+            let rows = ask_all(self.monitor, ANCHORS.name, bank.len()..end, (0, self.budget), &ask)?;
+            bank.extend(rows);
+        }
+        for (index, logits) in bank.iter().enumerate().take(end).skip(1) {
+            let shown = super::lime::mask(seed, index, count);
+            self.trials.push(Trial { forced: vec![], shown, stays: stays(self.target, logits) });
+        }
+        self.calls = end;
+        if let Some(banks) = self.subject.banks {
+            banks.put(key, bank);
+        }
+        Ok(())
+    }
+
+    fn ask(&self, shown: &[bool]) -> Result<Scores, ExplainError> {
+        Ok(self.subject.network.logits(self.division.show(shown).view())?)
+    }
+
+    /// Calls the model for each of the rules: their superpixels shown, every other one with probability 1/2.
+    fn draw(&mut self, rules: &[&Rule]) -> Result<(), ExplainError> {
+        let first = self.calls;
+        let mask = |index: usize| {
+            let rule = rules[(index - first) / BATCH];
+            let mut random = random(self.seed, FOR_RULES + index);
+            let mut shown: Vec<bool> = (0..self.division.count()).map(|_| random.random()).collect();
+            for segment in rule {
+                shown[*segment] = true;
+            }
+            shown
+        };
+        let end = first + BATCH * rules.len();
+        let ask = |index: usize| self.ask(&mask(index));
+        let rows: Vec<Arc<Scores>> = ask_all(self.monitor, ANCHORS.name, first..end, (0, self.budget.max(end)), &ask)?;
+        let target = self.target;
+        let trials: Vec<Trial> = (first..end)
+            .zip(&rows)
+            .map(|(index, logits)| Trial {
+                forced: rules[(index - first) / BATCH].clone(),
+                shown: mask(index),
+                stays: stays(target, logits),
+            })
+            .collect();
+        self.trials.extend(trials);
+        self.calls = end;
+        let partial = Arc::new(self.attribution(&self.best, false));
+        self.monitor.report(Partial { done: end, total: self.budget.max(end), attribution: Some(partial) });
+        Ok(())
+    }
+
+    /// What is known of a rule, from all calls that meet it and forced nothing beyond it.
+    fn measured(&self, rule: &[usize]) -> Precision {
+        let meets = |trial: &&Trial| {
+            rule.iter().all(|segment| trial.shown[*segment])
+                && trial.forced.iter().all(|segment| rule.binary_search(segment).is_ok())
+        };
+        let (mut count, mut stayed) = (0, 0);
+        for trial in self.trials.iter().filter(meets) {
+            count += 1;
+            stayed += usize::from(trial.stays);
+        }
+        Precision { count, mean: if count > 0 { stayed as f64 / count as f64 } else { 0.0 } }
+    }
+
+    /// Every rule of the beam with one superpixel more.
+    fn extended(&self, beam: &[Rule]) -> Vec<Rule> {
+        let more = |rule: &Rule| {
+            let others = (0..self.division.count()).filter(|segment| !rule.contains(segment)).collect::<Vec<_>>();
+            let rule = rule.clone();
+            others.into_iter().map(move |segment| {
+                let mut longer = rule.clone();
+                longer.push(segment);
+                longer.sort_unstable();
+                longer
+            })
+        };
+        let mut rules: Vec<Rule> = beam.iter().flat_map(more).collect();
+        rules.sort();
+        rules.dedup();
+        rules
+    }
+
+    /// The `width` most precise rules, the best first, by KL-LUCB: certain up to `tau`, or as certain as this size's share
+    /// of the calls allows.
+    fn most_precise(&mut self, rules: &[Rule], width: usize) -> Result<Vec<Rule>, ExplainError> {
+        let limit = self.budget.min(self.calls + (self.budget / SIZE_SHARE).max(2 * BATCH));
+        for round in 1.. {
+            let measured: Vec<Precision> = rules.iter().map(|rule| self.measured(rule)).collect();
+            let mut order: Vec<usize> = (0..rules.len()).collect();
+            order.sort_by(|a, b| measured[*b].mean.total_cmp(&measured[*a].mean));
+            let (best, rest) = order.split_at(width.min(order.len()));
+            self.best.clone_from(&rules[best[0]]);
+            let level = exploration(rules.len(), round, self.delta);
+            let low = |rule: usize| lower(measured[rule].mean, measured[rule].count, level);
+            let high = |rule: usize| upper(measured[rule].mean, measured[rule].count, level);
+            let weakest = best.iter().copied().min_by(|a, b| low(*a).total_cmp(&low(*b))).unwrap_or(best[0]);
+            let strongest = rest.iter().copied().max_by(|a, b| high(*a).total_cmp(&high(*b)));
+            let is_certain = strongest.is_none_or(|strongest| high(strongest) - low(weakest) < self.tau);
+            if is_certain || self.calls >= limit {
+                return Ok(best.iter().map(|rule| rules[*rule].clone()).collect());
+            }
+            let asked: Vec<&Rule> = [Some(weakest), strongest].into_iter().flatten().map(|rule| &rules[rule]).collect();
+            self.draw(&asked)?;
+        }
+        Ok(vec![])
+    }
+
+    /// Whether a rule is as precise as asked for, after as many more calls as it takes to be sure.
+    fn is_precise(&mut self, rule: &Rule) -> Result<bool, ExplainError> {
+        let level = (1.0 / self.delta).ln();
+        loop {
+            let Precision { count, mean } = self.measured(rule);
+            let (low, high) = (lower(mean, count, level), upper(mean, count, level));
+            let reached = mean >= self.precision;
+            let is_sure =
+                if reached { low >= self.precision - SLACK } else { high < self.precision + SLACK && count > 0 };
+            // The last rules need not fail for want of a few calls.
+            if is_sure || self.calls >= self.budget {
+                return Ok(reached && is_sure);
+            }
+            self.draw(&[rule])?;
+        }
+    }
+
+    fn attribution(&self, rule: &[usize], is_found: bool) -> Attribution {
+        let mut weights = ndarray::Array1::zeros(self.division.count());
+        for segment in rule {
+            weights[*segment] = 1.0;
+        }
+        let Precision { count, mean } = self.measured(rule);
+        let low = lower(mean, count, (1.0 / self.delta).ln());
+        let metric = |name, value| Metric { name, value, unit: "" };
+        let mut attribution = self.division.attribution(&weights);
+        attribution.sign = Sign::Membership;
+        attribution.metrics = vec![
+            metric("precision", mean),
+            metric("precision, lower bound", low),
+            // Of images with each superpixel shown with probability 1/2, the share in which all of the rule's are.
+            metric("coverage", 0.5_f64.powi(rule.len() as i32)),
+            metric("superpixels in the rule", rule.len() as f64),
+            metric("superpixels", self.division.count() as f64),
+            metric("model calls", self.calls as f64),
+        ];
+        attribution.statement = Some(self.statement(rule, mean));
+        if !is_found {
+            attribution.warnings.push(format!(
+                "no rule is known to have a precision of {} after {} model calls; this is the best so far",
+                self.precision, self.calls
+            ));
+        }
+        attribution
+    }
+
+    /// The rule in words.
+    fn statement(&self, rule: &[usize], mean: f64) -> String {
+        let stays = format!("the prediction stays in {:.0} % of images with", 100.0 * mean);
+        if rule.is_empty() {
+            return format!("whatever is hidden: {stays} superpixels hidden at random");
+        }
+        let sizes = self.division.labels.sizes();
+        let total: usize = sizes.iter().sum();
+        let share = 100.0 * rule.iter().map(|segment| sizes[*segment]).sum::<usize>() as f64 / total.max(1) as f64;
+        let (places, count) = (self.places(rule), self.division.count());
+        format!(
+            "if the {places} can be seen ({} of {count} superpixels, {share:.0} % of the image), {stays} the rest hidden \
+             at random",
+            rule.len()
+        )
+    }
+
+    /// Where superpixels lie: `top left, the centre (3) and the right`.
+    fn places(&self, rule: &[usize]) -> String {
+        let mut counts = [[0; 3]; 3];
+        for segment in rule {
+            let (down, across) = self.third(*segment);
+            counts[down][across] += 1;
+        }
+        let named = PLACES.iter().flatten().zip(counts.iter().flatten()).filter(|(_, count)| **count > 0);
+        let names: Vec<String> = named
+            .map(|(name, count)| if *count > 1 { format!("{name} ({count})") } else { (*name).to_owned() })
+            .collect();
+        match names.split_last() {
+            Some((last, [])) => last.clone(),
+            Some((last, others)) => format!("{} and the {last}", others.join(", the ")),
+            None => String::new(),
+        }
+    }
+
+    /// Which third of the image a superpixel's centre lies in, down and across.
+    fn third(&self, segment: usize) -> (usize, usize) {
+        let (height, width) = self.division.labels.pixels.dim();
+        let pixels = self.division.labels.pixels.indexed_iter().filter(|(_, label)| **label as usize == segment);
+        let (count, down, across) =
+            pixels.fold((0, 0, 0), |(count, down, across), ((y, x), _)| (count + 1, down + y, across + x));
+        let third = |sum: usize, side: usize| (3 * sum / (count * side).max(1)).min(2);
+        (third(down, height), third(across, width))
+    }
+}

@@ -1,0 +1,204 @@
+//! How methods divide an image into superpixels and hide some of them: the parameters they share, and what hides.
+
+use std::sync::Arc;
+
+use ndarray::{Array1, Array2, ArrayD};
+
+use crate::explain::bank::BankKey;
+use crate::explain::frame::Frame;
+use crate::explain::{Attribution, ExplainError, Monitor, Param, ParamKind, Request, Segments, Sign, Subject};
+use crate::raster::superpixels::{Felzenszwalb, Labels, Quickshift, Slic, Stop, grid};
+
+/// The parameters of every method that needs superpixels.
+pub(in crate::explain) const PARAMS: &[Param] =
+    &[SEGMENTS, HIDE, KERNEL_SIZE, MAX_DIST, RATIO, COUNT, COMPACTNESS, SCALE];
+
+/// How the image is divided.
+const SEGMENTS: Param = Param {
+    name: "segments",
+    kind: ParamKind::Choice { default: "quickshift", options: &["quickshift", "slic", "felzenszwalb", "grid"] },
+    help: "how the image is divided into superpixels",
+};
+
+/// Quickshift's kernel.
+const KERNEL_SIZE: Param = Param {
+    name: "kernel-size",
+    kind: ParamKind::Real { default: 0.0, min: 0.0, max: 20.0 },
+    help: "quickshift: width of the density's kernel in pixels, more for fewer superpixels; 0 for 4, less below 128 pixels",
+};
+
+/// Quickshift's reach.
+const MAX_DIST: Param = Param {
+    name: "max-dist",
+    kind: ParamKind::Real { default: 200.0, min: 1.0, max: 1000.0 },
+    help: "quickshift: the furthest step to a denser pixel, in pixels and weighted Lab",
+};
+
+/// Quickshift's weight of colour.
+const RATIO: Param = Param {
+    name: "ratio",
+    kind: ParamKind::Real { default: 0.2, min: 0.0, max: 1.0 },
+    help: "quickshift: weight of colour against place",
+};
+
+/// The number of superpixels where it can be chosen.
+const COUNT: Param = Param {
+    name: "count",
+    kind: ParamKind::Integer { default: 50, min: 2, max: 400 },
+    help: "slic, grid: about how many superpixels",
+};
+
+/// SLIC's compactness.
+const COMPACTNESS: Param = Param {
+    name: "compactness",
+    kind: ParamKind::Real { default: 10.0, min: 0.01, max: 1000.0 },
+    help: "slic: weight of place against colour",
+};
+
+/// The scale of the graph segmentation.
+const SCALE: Param = Param {
+    name: "scale",
+    kind: ParamKind::Real { default: 100.0, min: 0.01, max: 100_000.0 },
+    help: "felzenszwalb: more for larger superpixels",
+};
+
+/// What takes the place of a hidden superpixel.
+const HIDE: Param = Param {
+    name: "hide",
+    kind: ParamKind::Choice { default: "mean", options: &["mean", "black", "grey", "white", "blur"] },
+    help: "what hides a superpixel: its own mean colour, a colour, or the image out of focus",
+};
+
+/// The quickshift kernel of `lime_image`, in pixels, for images of at least 128 pixels.
+const KERNEL: f64 = 4.0;
+/// Smaller images get a kernel of this share of their shorter side, or only a handful of superpixels would be left.
+const KERNEL_SHARE: f64 = 1.0 / 32.0;
+/// More superpixels than this can not be told apart with any sensible number of model calls.
+const MOST: usize = 500;
+
+/// An image divided into superpixels, and what hides them.
+pub(super) struct Division<'a> {
+    pub(super) frame: Frame<'a>,
+    pub(super) labels: Labels,
+    /// The superpixel of each pixel, row by row.
+    label_of: Vec<u32>,
+    hidden: Vec<f32>,
+    /// All parameters that matter, for the key of a bank.
+    pub(super) parameters: String,
+}
+
+impl<'a> Division<'a> {
+    /// Divides the subject's image as the request asks; once, where banks are kept.
+    ///
+    /// # Errors
+    /// [`ExplainError::Cancelled`]; [`ExplainError::Unsuitable`] when there are fewer than two superpixels or too many.
+    pub(super) fn new(
+        method: &'static str,
+        subject: Subject<'a>,
+        request: &Request,
+        monitor: &Monitor<'_>,
+    ) -> Result<Division<'a>, ExplainError> {
+        let frame = Frame::of(subject);
+        // What hides the superpixels does not change them.
+        let of_superpixels = settings(request, PARAMS.iter().filter(|param| **param != HIDE));
+        let key = BankKey::new("superpixels", subject, 0, of_superpixels);
+        let labels = match subject.banks.and_then(|banks| banks.labels(&key)) {
+            Some(labels) => labels,
+            None => divide(&frame, request, &|| monitor.check().is_err()).ok_or(ExplainError::Cancelled)?,
+        };
+        if let Some(banks) = subject.banks {
+            banks.put_labels(key, labels.clone());
+        }
+        if !(2..=MOST).contains(&labels.count) {
+            let reason = format!(
+                "the image has {} superpixels, and between 2 and {MOST} are needed; try segments=grid, another count or \
+                 another kernel-size",
+                labels.count
+            );
+            return Err(ExplainError::Unsuitable { method, reason });
+        }
+        let (height, width) = frame.extent();
+        let hidden = match request.choice(&HIDE).as_str() {
+            "black" => frame.plain([0; 3]),
+            "grey" => frame.plain([128; 3]),
+            "white" => frame.plain([255; 3]),
+            "blur" => frame.blurred((height.min(width) as f64 / 16.0).max(1.0)),
+            _ => frame.means(&labels),
+        };
+        let label_of = labels.pixels.iter().copied().collect();
+        Ok(Division { frame, labels, label_of, hidden, parameters: settings(request, PARAMS) })
+    }
+
+    /// How many superpixels there are.
+    pub(super) fn count(&self) -> usize {
+        self.labels.count
+    }
+
+    /// The input with only those superpixels shown for which `mask` is true.
+    pub(super) fn show(&self, mask: &[bool]) -> ArrayD<f32> {
+        self.frame.hide(&self.hidden, |pixel| mask[self.label_of[pixel] as usize])
+    }
+
+    /// A map that gives each pixel the weight of its superpixel.
+    pub(super) fn attribution(&self, weights: &Array1<f64>) -> Attribution {
+        let weights: Vec<f32> = weights.iter().map(|weight| *weight as f32).collect();
+        let map: Array2<f32> = self.labels.pixels.map(|label| weights[*label as usize]);
+        let segments = Some(Segments { labels: Arc::clone(&self.labels.pixels), weights });
+        Attribution { segments, ..Attribution::new(map, Sign::Signed) }
+    }
+}
+
+/// The values of these parameters, for keys.
+fn settings<'a>(request: &Request, params: impl IntoIterator<Item = &'a Param>) -> String {
+    let values: Vec<String> = params.into_iter().map(|param| format!("{:?}", request.value(param))).collect();
+    values.join(" ")
+}
+
+fn divide(frame: &Frame<'_>, request: &Request, stop: &Stop<'_>) -> Option<Labels> {
+    let (height, width) = frame.extent();
+    let count = request.count(&COUNT);
+    match request.choice(&SEGMENTS).as_str() {
+        "slic" => {
+            let compactness = request.real(&COMPACTNESS);
+            Slic { segments: count, compactness, sigma: 0.0 }.segment(&frame.seen(), stop)
+        }
+        "felzenszwalb" => {
+            let min_size = (height * width / 1000).max(8);
+            Some(Felzenszwalb { scale: request.real(&SCALE), sigma: 0.5, min_size }.segment(&frame.seen()))
+        }
+        "grid" => {
+            let (rows, columns) = grid_shape(count, height, width);
+            Some(grid(height, width, rows, columns))
+        }
+        _ => {
+            let asked = request.real(&KERNEL_SIZE);
+            let fitting = (height.min(width) as f64 * KERNEL_SHARE).clamp(1.0, KERNEL);
+            let kernel_size = if asked > 0.0 { asked } else { fitting };
+            let (max_dist, ratio) = (request.real(&MAX_DIST), request.real(&RATIO));
+            Quickshift { kernel_size, max_dist, ratio }.segment(&frame.seen(), stop)
+        }
+    }
+}
+
+/// Rows and columns of a grid of about `count` cells that are nearly square: one cell too many or too few counts as much as
+/// sides that differ by a fraction `4 / count`.
+fn grid_shape(count: usize, height: usize, width: usize) -> (usize, usize) {
+    let cost = |rows: usize, columns: usize| {
+        let sides = (height * columns) as f64 / (width * rows) as f64;
+        sides.ln().abs() + 4.0 * (rows * columns).abs_diff(count) as f64 / count as f64
+    };
+    let shapes = (1..=count).flat_map(|rows| [count / rows, count.div_ceil(rows)].map(|columns| (rows, columns)));
+    shapes.min_by(|a, b| cost(a.0, a.1).total_cmp(&cost(b.0, b.1))).unwrap_or((1, count))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_grid_has_the_cells_asked_for_where_they_are_nearly_square() {
+        assert_eq!(grid_shape(8, 24, 28), (2, 4));
+        assert_eq!(grid_shape(16, 24, 28), (4, 4));
+        assert_eq!(grid_shape(50, 224, 224), (7, 7));
+    }
+}
