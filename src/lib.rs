@@ -6,6 +6,7 @@
 //! main, cli                 arguments; the headless commands
 //! shell                     event loop, workers, effects
 //! ui -> app                 drawing -> state, actions, keymap
+//! session                   a model and an image -> decoded, predicted, explained, a record; what is kept of it
 //! metrics                   whether the maps are any good: one table, a file a measure
 //! term   triage   explain   terminal graphics | filters, marks | one trait, one registry, a file a method:
 //!                           cam, gradient, perturb
@@ -14,11 +15,13 @@
 //! raster    autodiff        pixels in, pixels out | reverse mode over a tract graph
 //! text   random   guard     strangers' text, made safe to show | random numbers, the same on any number of threads |
 //!                           strangers' code, whose panics are answers
+//! cache                     what is kept for coming back, bounded in bytes
 //! kernels                   convolutions and pools on slices
 //! ```
 
 pub mod app;
 pub mod autodiff;
+pub mod cache;
 pub mod cli;
 pub mod explain;
 pub mod gallery;
@@ -28,6 +31,7 @@ pub mod model;
 pub mod network;
 pub mod random;
 pub mod raster;
+pub mod session;
 pub mod shell;
 pub mod term;
 pub mod text;

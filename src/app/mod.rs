@@ -11,7 +11,6 @@
 
 mod action;
 mod arrivals;
-mod cache;
 mod channels;
 mod exemplars;
 mod jobs;
@@ -25,8 +24,8 @@ mod summary;
 mod update;
 mod values;
 
+use crate::cache::Cache;
 pub use action::{Action, Command};
-pub use cache::Cache;
 pub use channels::{Channels, ChannelsKey, TileLayout};
 pub use exemplars::{Exemplar, Exemplars, Peaks};
 pub use jobs::{

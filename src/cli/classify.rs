@@ -10,10 +10,10 @@ use super::inputs;
 use super::output::Output;
 use super::wanted::Wanted;
 use super::{Ending, load_model, told, truth, warn};
-use crate::explain::record::{SCHEMA, ScoredClass};
 use crate::gallery::{self, Entry, Truths};
-use crate::model::{Classifier, Labels, ModelSource};
+use crate::model::{Labels, ModelSource};
 use crate::network::Scores;
+use crate::session::{RunOptions, SCHEMA, ScoredClass, Session};
 use crate::text::escape;
 
 /// What is said of one image.
@@ -75,18 +75,19 @@ impl ErrorLine {
 pub(super) fn run(args: &ClassifyArgs, common: &CommonArgs) -> anyhow::Result<Ending> {
     let interrupt = Interrupt::install()?;
     let source = ModelSource::from(common.model.as_path());
-    let classifier = load_model(common, &source, &args.paths)?;
-    let truths = truth::truths(&classifier, common.truth())?;
-    let wanted = Wanted::new(args.wanted.as_deref(), &classifier, &truths)?;
+    let session = load_model(common, &source, &args.paths, common.run_options(None))?;
+    let classifier = session.classifier();
+    let truths = truth::truths(classifier, common.truth())?;
+    let wanted = Wanted::new(args.wanted.as_deref(), classifier, &truths)?;
     let entries = inputs::find(&args.paths)?;
     let needs_truth = common.verbose > 0 || wanted.as_ref().is_some_and(Wanted::asks_for_truth);
     truth::announce(&truths, &entries, needs_truth);
 
-    let (threads, decoding) = (common.threads(), common.decoding());
+    let (threads, RunOptions { top, .. }) = (common.threads(), *session.options());
     let each = if entries.len() == 1 { threads } else { 1 };
     let bar = progress(entries.len(), "classifying");
-    let lines = Lines { classifier: &classifier, truths: &truths, source: &source, top: common.top as usize };
-    let mut printer = Printer::new(args.format, common.top as usize, !classifier.network().scoring().exclusive)?;
+    let lines = Lines { session: &session, truths: &truths, source: &source };
+    let mut printer = Printer::new(args.format, top, !classifier.network().scoring().exclusive)?;
     let (mut failed, mut done, mut right, mut known) = (0, 0, 0, 0);
     in_order(
         &entries,
@@ -94,11 +95,11 @@ pub(super) fn run(args: &ClassifyArgs, common: &CommonArgs) -> anyhow::Result<En
         &|| interrupt.is_set(),
         |entry| {
             let start = Instant::now();
-            let looked = inputs::pass(&classifier, entry, decoding, each).map(|(pass, warnings)| {
+            let said = session.pass(&entry.path, each).map(|(pass, warnings)| {
                 let is_wanted = wanted.as_ref().is_none_or(|wanted| wanted.holds(entry, &pass.logits));
                 is_wanted.then(|| lines.line(entry, &pass.logits, warnings, start))
             });
-            (entry, looked)
+            (entry, said.map_err(inputs::failed(entry)))
         },
         |(entry, result)| {
             bar.inc(1);
@@ -132,22 +133,20 @@ pub(super) fn run(args: &ClassifyArgs, common: &CommonArgs) -> anyhow::Result<En
 
 /// Writes the lines of one run.
 struct Lines<'a> {
-    classifier: &'a Classifier,
+    session: &'a Session,
     truths: &'a Truths,
     source: &'a ModelSource,
-    /// How many of the best classes a line has.
-    top: usize,
 }
 
 impl Lines<'_> {
     /// What is said of an image with these scores; `start` is when work on it began.
     fn line(&self, entry: &Entry, scores: &Scores, warnings: Vec<String>, start: Instant) -> Line {
-        let labels = self.classifier.labels();
+        let labels = self.session.classifier().labels();
         Line {
             schema: SCHEMA,
             image: entry.path.to_string_lossy().into_owned(),
             model: self.source.to_string(),
-            top: ScoredClass::top(scores, labels, self.top),
+            top: ScoredClass::top(scores, labels, self.session.options().top),
             said: ScoredClass::said(scores, labels),
             truth: self.truths.of(&entry.path).map(|truth| Truth::new(&truth, scores, labels)),
             warnings,

@@ -1,7 +1,6 @@
 //! `seewhy explain`: maps, their files, and one JSON line per image and method.
 
-use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use indicatif::ProgressBar;
@@ -9,35 +8,29 @@ use indicatif::ProgressBar;
 use super::args::{CommonArgs, ExplainArgs, FileFormat};
 use super::batch::{Interrupt, in_order, progress, progress_of_calls};
 use super::classify::ErrorLine;
-use super::inputs::{self, Seen};
+use super::inputs;
 use super::output::Output;
 use super::wanted::Wanted;
 use super::{Ending, load_model, truth, warn};
-use crate::explain::export::{self, Destination, unique_stems};
-use crate::explain::identity::Circumstances;
-use crate::explain::record::Record;
-use crate::explain::{
-    self, Attribution, BankCache, ExplainError, LayerChoice, MethodInfo, Monitor, Request, Subject, Values,
-};
+use crate::explain::{self, BankCache, ExplainError, LayerChoice, MethodInfo, Monitor, Values};
 use crate::gallery::Entry;
 use crate::model::{Classifier, ModelSource, TargetWish};
 use crate::network::with_threads;
-use crate::raster::{Colormap, Composition, Heat, Superpixels, display_map};
+use crate::raster::Colormap;
+use crate::session::export::{self, Destination, unique_stems};
+use crate::session::{Explanation, Question, Record, Seen, Session};
 
-/// How much of the picture the hottest heat hides in an exported overlay.
-const OPACITY: f32 = 0.6;
 /// Bytes of an image's model calls that are kept for its other methods.
 const BANKS: usize = 16 << 20;
 
 /// What is the same for every image.
 struct Job<'a> {
-    classifier: &'a Classifier,
+    session: &'a Session,
     methods: Vec<(&'static MethodInfo, Values)>,
     target: TargetWish,
     layer: LayerChoice,
     wanted: Option<Wanted>,
     args: &'a ExplainArgs,
-    common: &'a CommonArgs,
     threads: usize,
     interrupt: Interrupt,
     /// Counts the model calls of the method at work, where there is one image only.
@@ -51,24 +44,24 @@ struct Case<'a> {
     seen: Seen,
     /// Superpixels and model calls that methods have in common.
     banks: BankCache,
-    /// Seconds that decoding, preprocessing and the forward pass took.
-    looked: f64,
+    /// What decoding, preprocessing and the forward pass took.
+    looked: Duration,
 }
 
 pub(super) fn run(args: &ExplainArgs, common: &CommonArgs) -> anyhow::Result<Ending> {
     let interrupt = Interrupt::install()?;
     let methods = methods(&args.method, &args.param)?;
     let source = ModelSource::from(common.model.as_path());
-    let classifier = load_model(common, &source, &args.paths)?;
-    let truths = truth::truths(&classifier, common.truth())?;
+    let session = load_model(common, &source, &args.paths, common.run_options(args.tolerance))?;
+    let classifier = session.classifier();
+    let truths = truth::truths(classifier, common.truth())?;
     let job = Job {
         methods,
         target: TargetWish::parse(&args.target, classifier.labels())?,
-        layer: layers(&classifier, &args.layer)?,
-        wanted: Wanted::new(args.wanted.as_deref(), &classifier, &truths)?,
-        classifier: &classifier,
+        layer: layers(classifier, &args.layer)?,
+        wanted: Wanted::new(args.wanted.as_deref(), classifier, &truths)?,
+        session: &session,
         args,
-        common,
         threads: 1,
         interrupt: interrupt.clone(),
         calls: ProgressBar::hidden(),
@@ -169,7 +162,7 @@ impl Job<'_> {
     /// Refuses early what no image can change: a method that this model's operators stop.
     fn check_methods(&self) -> anyhow::Result<()> {
         for (method, _) in &self.methods {
-            if let Some(reason) = explain::obstacle(method, self.classifier.network(), &self.layer) {
+            if let Some(reason) = explain::obstacle(method, self.session.classifier().network(), &self.layer) {
                 bail!("{} cannot explain this model: {reason}", method.name);
             }
         }
@@ -179,14 +172,14 @@ impl Job<'_> {
     /// The records of one image, one for each method, none where it does not meet the conditions; a failure of the image itself is a single error.
     fn explain(&self, entry: &Entry, stem: &str) -> Vec<anyhow::Result<Record>> {
         let start = Instant::now();
-        match inputs::look(self.classifier, entry, self.common.decoding(), self.threads) {
+        match self.session.see(&entry.path, self.threads) {
             Ok(seen) if self.wanted.as_ref().is_some_and(|wanted| !wanted.holds(entry, &seen.pass.logits)) => vec![],
             Ok(seen) => {
-                let looked = start.elapsed().as_secs_f64();
+                let looked = start.elapsed();
                 let case = Case { entry, stem, seen, banks: BankCache::new(BANKS), looked };
                 self.methods.iter().map(|(method, values)| self.record(&case, method, values)).collect()
             }
-            Err(error) => vec![Err(error)],
+            Err(error) => vec![Err(inputs::failed(entry)(error))],
         }
     }
 
@@ -197,33 +190,27 @@ impl Job<'_> {
         if let Some(destination) = destination.as_ref().filter(|to| !to.clobber) {
             export::refuse_existing(destination, method.name)?;
         }
-        let logits = &seen.pass.logits;
-        let request = Request {
-            target: self.target.resolve(logits)?,
-            layer: if method.needs.layer { self.layer.clone() } else { LayerChoice::Auto },
-            values: values.clone(),
-            seed: self.common.seed,
-            tolerance: self.args.tolerance,
-        };
-        let subject = Subject::of(self.classifier, &seen.pass).keeping(&case.banks);
+        let scores = &seen.pass.logits;
+        let (target, layer) = (self.target.resolve(scores)?, self.layer.clone());
+        let question = Question { method, target, layer, values: values.clone() };
         self.calls.set_message(method.name);
         let monitor = Monitor::new(self.interrupt.cancel(), |partial| {
             self.calls.set_length(partial.total as u64);
             self.calls.set_position(partial.done as u64);
         });
-        let attribution = with_threads(self.threads, || method.method.explain(subject, &request, &monitor))?;
-        let Request { target, seed, tolerance, .. } = request;
-        let (raw, decoding) = (self.args.raw, self.common.decoding().to_string());
-        let circumstances = Circumstances { method, values, seed, tolerance, raw, decoding: &decoding };
-        let top = self.common.top as usize;
-        let record = Record::new(&entry.path, self.classifier, (target, logits), &attribution, &circumstances, top);
-        let mut record = Record {
-            warnings: [&seen.warnings[..], &record.warnings].concat(),
-            elapsed_ms: (case.looked + start.elapsed().as_secs_f64()) * 1e3,
-            ..record
-        };
+        let explain = || self.session.explain(&question, &seen.pass, &case.banks, &monitor);
+        let attribution = with_threads(self.threads, explain)?;
+        let mut record = self.session.record(&Explanation {
+            image: &entry.path,
+            scores,
+            question: &question,
+            attribution: &attribution,
+            warnings: &seen.warnings,
+            elapsed: case.looked + start.elapsed(),
+            raw: self.args.raw,
+        });
         if let Some(destination) = destination {
-            let overlay = overlay(seen, &attribution);
+            let overlay = seen.ground.overlay(&attribution);
             export::export(&destination, &attribution, &overlay, Colormap::default(), &mut record)?;
         }
         Ok(record)
@@ -244,27 +231,4 @@ impl Job<'_> {
             clobber: !self.args.no_clobber,
         })
     }
-}
-
-/// The picture with the heat over it.
-fn overlay(seen: &Seen, attribution: &Attribution) -> image::RgbImage {
-    let composition = Composition {
-        base: seen.picture.clone(),
-        show_base: true,
-        heat: Some(Heat {
-            map: display_map(&attribution.map, attribution.sign).into(),
-            sign: attribution.sign,
-            region: seen.region,
-            colormap: Colormap::default(),
-            opacity: OPACITY,
-        }),
-        superpixels: attribution.segments.as_ref().map(|segments| Superpixels {
-            labels: Arc::clone(&segments.labels),
-            region: seen.region,
-            outlined: false,
-            marked: None,
-        }),
-    };
-    let (width, height) = composition.written_size();
-    composition.render(width, height)
 }

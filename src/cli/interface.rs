@@ -8,13 +8,13 @@ use anyhow::{Context, bail};
 use clap::CommandFactory;
 
 use super::args::{Cli, CommonArgs, GraphicsChoice, ScreenArgs};
-use super::written::{Asked, write};
 use super::{Ending, marks, truth};
 use crate::app::Selection;
 use crate::explain;
 use crate::gallery::{self, PathList};
-use crate::model::{Classifier, ModelSource};
-use crate::shell::{self, ClassifierEngine, Engine, Find, Load, Options, Settings};
+use crate::model::ModelSource;
+use crate::session::Session;
+use crate::shell::{self, Engine, Find, Load, Options, SessionEngine};
 use crate::term::{Protocol, Wishes};
 use crate::text::escape;
 
@@ -84,12 +84,11 @@ fn open(
     if let Some(method) = screen.method.as_deref().and_then(explain::find) {
         selection.method = method.name;
     }
-    let decoding = common.decoding();
     shell::run(Options {
         root,
         base,
         find: finder(named.clone()),
-        decode: Box::new(move |path| gallery::decode(path, decoding).map_err(|error| error.to_string())),
+        decoding: common.run_options(screen.tolerance).decoding,
         load: loader(common, screen.tolerance, named.clone()),
         graphics: Wishes { protocol: protocol(screen.graphics), cell: None },
         journal: marks::journal(screen.marks.as_deref()).map_err(|error| error.to_string()),
@@ -120,16 +119,12 @@ fn finder(named: Vec<PathBuf>) -> Find {
 
 fn loader(common: &CommonArgs, tolerance: Option<f64>, images: Vec<PathBuf>) -> Load {
     let source = ModelSource::from(common.model.as_path());
-    let (overrides, threads, seed) = (common.overrides(), common.threads(), common.seed);
+    let (overrides, options, threads) = (common.overrides(), common.run_options(tolerance), common.threads());
     let truth = common.truth().map(Path::to_path_buf);
-    let decoding = common.decoding().to_string();
     Box::new(move || {
-        let classifier = Classifier::load_for(&source, &overrides, &images)?;
-        let truths = truth::truths(&classifier, truth.as_deref())?;
-        let asked = Asked { seed, tolerance, decoding };
-        let write = Box::new(move |classifier: &_, what: &_| write(classifier, what, &asked));
-        let engine = ClassifierEngine::new(classifier, truths, Settings { threads, seed, tolerance }, write);
-        Ok(Arc::new(engine) as Arc<dyn Engine>)
+        let session = Session::load(&source, &overrides, &images, options)?;
+        let truths = truth::truths(session.classifier(), truth.as_deref())?;
+        Ok(Arc::new(SessionEngine::new(session, truths, threads)) as Arc<dyn Engine>)
     })
 }
 

@@ -13,7 +13,6 @@ mod model;
 mod output;
 mod truth;
 mod wanted;
-mod written;
 
 use std::fs::File;
 use std::io::Write as _;
@@ -26,7 +25,8 @@ use clap::CommandFactory;
 
 use self::args::{Cli, Command};
 use self::output::{Output, ReaderGone};
-use crate::model::{Classifier, ModelError, ModelSource};
+use crate::model::{ModelError, ModelSource};
+use crate::session::{RunOptions, Session};
 use crate::text::escape;
 
 /// Exit codes are a contract: all done, some images failed, nothing could be done, interrupted.
@@ -94,12 +94,17 @@ fn dispatch(cli: Cli) -> anyhow::Result<Ending> {
 }
 
 /// Loads the model that the options name, and says on standard error what was guessed or is doubtful.
-fn load_model(common: &args::CommonArgs, source: &ModelSource, images: &[PathBuf]) -> Result<Classifier, ModelError> {
-    let classifier = Classifier::load_for(source, &common.overrides(), images)?;
-    for notice in classifier.notices() {
+fn load_model(
+    common: &args::CommonArgs,
+    source: &ModelSource,
+    images: &[PathBuf],
+    options: RunOptions,
+) -> Result<Session, ModelError> {
+    let session = Session::load(source, &common.overrides(), images, options)?;
+    for notice in session.classifier().notices() {
         warn(&format!("{source}: {}", escape(notice)));
     }
-    Ok(classifier)
+    Ok(session)
 }
 
 /// Where messages go besides standard error.

@@ -9,16 +9,12 @@
 mod bank;
 pub mod cam;
 mod channels;
-pub mod export;
 mod frame;
 mod gradient;
-pub mod identity;
 mod methods;
 mod monitor;
-mod naming;
 mod params;
 mod perturb;
-pub mod record;
 mod sampling;
 
 use std::collections::BTreeMap;

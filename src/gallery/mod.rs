@@ -12,7 +12,7 @@ mod truth_file;
 mod truth_lines;
 mod truths;
 
-pub use decode::{Alpha, DecodeError, DecodeOptions, DecodeProblem, Decoded, Depth, Exif, decode, is_tensor};
+pub use decode::{Alpha, DecodeError, DecodeOptions, DecodeProblem, Decoded, Depth, Exif, decode};
 pub use find::{Entry, Find, FindError, Kind, find};
 pub use folders::FolderLabels;
 pub use list::PathList;

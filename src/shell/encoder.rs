@@ -11,7 +11,8 @@ use crossbeam_channel::Sender;
 use ratatui::layout::Size;
 
 use super::crash::caught;
-use crate::app::{Cache, Picture, PictureKey};
+use crate::app::{Picture, PictureKey};
+use crate::cache::Cache;
 use crate::raster::Composition;
 use crate::term::{Encoded, Graphics, Part, Quality};
 

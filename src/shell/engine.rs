@@ -2,74 +2,69 @@
 
 use std::path::{Path, PathBuf};
 
-use image::DynamicImage;
-
 use crate::app::{ChannelsKey, Export, MapKey, ModelSummary, Predicted};
 use crate::explain::{Attribution, ExplainError, LayerChannels, Monitor};
+use crate::model::TargetError;
 use crate::network::Activation;
+use crate::session::export::ExportError;
+use crate::session::{InputError, Opened};
 
 /// A loaded model, as the workers use it; from several threads at once.
 pub trait Engine: Send + Sync {
     /// What the interface needs to know of the model.
     fn summary(&self) -> ModelSummary;
 
-    /// Predicts. `image` holds the upright pixels, and is `None` for a file that is a tensor already. With `urgent`, the
-    /// user waits for this one, and all cores may be used for it.
+    /// Predicts for the file at `path`, which is open. With `urgent`, the user waits for this one, and all cores may be used
+    /// for it.
     ///
     /// # Errors
-    /// One line for people.
-    fn predict(&self, path: &Path, image: Option<&DynamicImage>, urgent: bool) -> Result<Predicted, String>;
+    /// When the model takes no such input, or fails.
+    fn predict(&self, path: &Path, opened: &Opened, urgent: bool) -> Result<Predicted, EngineError>;
 
-    /// Makes a map. `decode` gets the pixels if they are needed.
+    /// Makes a map.
     ///
     /// # Errors
     /// [`ExplainError::Cancelled`], or what the method says.
-    fn explain(
-        &self,
-        path: &Path,
-        key: &MapKey,
-        decode: &dyn Fn() -> Result<DynamicImage, String>,
-        monitor: &Monitor<'_>,
-    ) -> Result<Attribution, EngineError>;
+    fn explain(&self, path: &Path, key: &MapKey, monitor: &Monitor<'_>) -> Result<Attribution, EngineError>;
 
-    /// Reads the channels of a layer. `decode` gets the pixels if they are needed.
+    /// Reads the channels of a layer.
     ///
     /// # Errors
     /// [`ExplainError::Cancelled`], or what the network says.
-    fn channels(
-        &self,
-        path: &Path,
-        key: &ChannelsKey,
-        decode: &dyn Fn() -> Result<DynamicImage, String>,
-        monitor: &Monitor<'_>,
-    ) -> Result<LayerChannels, EngineError>;
+    fn channels(&self, path: &Path, key: &ChannelsKey, monitor: &Monitor<'_>) -> Result<LayerChannels, EngineError>;
 
-    /// Predicts, and reads the output of a layer, `[C, h, w]`, for an image that nobody looks at: on one thread. `image` is as
-    /// for [`Engine::predict`].
+    /// Predicts, and reads the output of a layer, `[C, h, w]`, for an image that nobody looks at: on one thread.
     ///
     /// # Errors
-    /// One line for people.
-    fn survey(
-        &self,
-        path: &Path,
-        layer: usize,
-        image: Option<&DynamicImage>,
-    ) -> Result<(Predicted, Activation), String>;
+    /// When the model takes no such input, or fails.
+    fn survey(&self, opened: &Opened, layer: usize) -> Result<(Predicted, Activation), EngineError>;
 
     /// Writes a map and its overlay; returns the files.
     ///
     /// # Errors
-    /// One line for people.
-    fn export(&self, export: &Export) -> Result<Vec<PathBuf>, String>;
+    /// When one of them cannot be written.
+    fn export(&self, export: &Export) -> Result<Vec<PathBuf>, EngineError>;
 }
 
-/// Why there is no map, or no channels.
+/// Why a model has nothing to say, or what it said could not be written.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
-    /// The file could not be decoded.
-    #[error("{0}")]
-    Decode(String),
+    /// The model takes no such input, or fails.
+    #[error(transparent)]
+    Input(#[from] InputError),
     /// The method refused, or was cancelled.
     #[error(transparent)]
     Explain(#[from] ExplainError),
+    /// The image has no such target.
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    /// No method is called so.
+    #[error("there is no method {0}")]
+    NoMethod(&'static str),
+    /// It is not known where to write.
+    #[error("cannot tell the current directory: {0}")]
+    NoFolder(std::io::Error),
+    /// A file could not be written.
+    #[error(transparent)]
+    Export(#[from] ExportError),
 }

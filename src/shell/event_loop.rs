@@ -337,7 +337,9 @@ impl EventLoop {
             Effect::Export(export) => {
                 let (Some(engine), reports) = (self.engine.clone(), self.sinks.reports.clone()) else { return Ok(()) };
                 let write = move || {
-                    let _ = reports.send(Report::Exported(caught(|| engine.export(&export)).flatten()));
+                    let _ = reports.send(Report::Exported(
+                        caught(|| engine.export(&export).map_err(|error| error.to_string())).flatten(),
+                    ));
                 };
                 std::thread::Builder::new().name("export".to_owned()).spawn(write)?;
             }

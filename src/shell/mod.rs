@@ -8,7 +8,6 @@
 //!
 //! Here are the threads and the clock. The loop sleeps until something happens, takes all that has happened, and draws once.
 
-mod classify;
 mod crash;
 mod doctor;
 mod encoder;
@@ -16,7 +15,9 @@ mod engine;
 mod event_loop;
 mod pool;
 mod screen;
+mod session_engine;
 mod signals;
+mod written;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -26,13 +27,13 @@ use std::time::Duration;
 use crossbeam_channel::unbounded;
 
 use crate::app::{ModelSummary, Notice, Selection, State};
+use crate::gallery::DecodeOptions;
 use crate::term::{Session, Wishes, decide, input::Decoder, probe, read_input};
 use crate::triage::{Journal, Marks, RealPaths};
 
-pub use classify::{ClassifierEngine, Settings, WriteExport};
 pub use doctor::{Findings, doctor};
 pub use engine::{Engine, EngineError};
-pub use pool::Decode;
+pub use session_engine::SessionEngine;
 
 /// How long the first frame waits for the terminal to say what it is. What it says later still counts.
 const PROBE_LIMIT: Duration = Duration::from_millis(400);
@@ -50,8 +51,8 @@ pub struct Options {
     pub base: Option<PathBuf>,
     /// Finds the images.
     pub find: Find,
-    /// Decodes one.
-    pub decode: Box<Decode>,
+    /// How files become pixels.
+    pub decoding: DecodeOptions,
     /// Loads the model.
     pub load: Load,
     /// Graphics protocol and cell size, where the user insists.
@@ -81,7 +82,7 @@ enum News {
 /// # Errors
 /// When there is no terminal, or the model cannot be loaded.
 pub fn run(options: Options) -> anyhow::Result<()> {
-    let Options { root, base, find, decode, load, graphics: wishes, journal, selection, threads } = options;
+    let Options { root, base, find, decoding, load, graphics: wishes, journal, selection, threads } = options;
     // The slow things begin first.
     let (news_sender, news) = unbounded();
     let (reports_sender, reports) = unbounded();
@@ -91,7 +92,7 @@ pub fn run(options: Options) -> anyhow::Result<()> {
         let _ = sender.send(News::Model(loaded));
     })?;
     let (journal, marks, trouble) = read_marks(journal);
-    let workers = pool::Pool::start(threads, decode, reports_sender.clone())?;
+    let workers = pool::Pool::start(threads, decoding, reports_sender.clone())?;
 
     let signals = signals::listen()?;
     let input = read_input()?;

@@ -4,7 +4,6 @@
 //! interface is not computed again because the interface has not seen it yet.
 
 use std::collections::{HashMap, HashSet};
-use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::Instant;
@@ -15,15 +14,13 @@ use image::imageops::FilterType;
 
 use super::crash::caught;
 use super::engine::{Engine, EngineError};
-use crate::app::{Channels, Decoded, Explained, Job, MapKey, Peaks, Plan, Predicted, Priority, Report, Task};
+use crate::app::{Channels, Decoded, Explained, Job, MapKey, Peaks, Plan, Priority, Report, Task};
 use crate::explain::{Cancel, ExplainError, Monitor};
-use crate::gallery::{self, is_tensor};
+use crate::gallery::{DecodeOptions, Decoded as DecodedFile};
+use crate::session::{InputError, Opened, open};
 
 /// Longest side of a decoded picture that is kept, in pixels: as much as a screen shows.
 const KEPT_SIDE: u32 = 2048;
-
-/// Decodes a file; the error is one line for people.
-pub type Decode = dyn Fn(&Path) -> Result<gallery::Decoded, String> + Send + Sync;
 
 /// The workers' side of the shell.
 pub(super) struct Pool {
@@ -35,7 +32,7 @@ struct Shared {
     /// Something was added to the queue, or the engine is there.
     wake: Condvar,
     engine: OnceLock<Arc<dyn Engine>>,
-    decode: Box<Decode>,
+    decoding: DecodeOptions,
     reports: Sender<Report>,
 }
 
@@ -53,12 +50,12 @@ struct Queue {
 impl Pool {
     /// Starts `threads` workers, and one that keeps itself free for what the user waits for: superpixels, say, are cut
     /// without asking whether anybody still wants them.
-    pub(super) fn start(threads: usize, decode: Box<Decode>, reports: Sender<Report>) -> std::io::Result<Pool> {
+    pub(super) fn start(threads: usize, decoding: DecodeOptions, reports: Sender<Report>) -> std::io::Result<Pool> {
         let shared = Arc::new(Shared {
             queue: Mutex::default(),
             wake: Condvar::new(),
             engine: OnceLock::new(),
-            decode,
+            decoding,
             reports,
         });
         for number in 0..=threads.max(1) {
@@ -207,45 +204,37 @@ impl Shared {
         let urgent = task.priority == Priority::Now;
         match &task.job {
             Job::Open(id) => {
-                if is_tensor(&task.path) {
-                    return self.open_tensor(*id, task, urgent);
-                }
-                let gallery::Decoded { image, warnings } = match (self.decode)(&task.path) {
-                    Ok(decoded) => decoded,
-                    Err(reason) => return Some(Report::Decoded(*id, Err(reason))),
+                let opened = match open(&task.path, self.decoding) {
+                    Ok(opened) => opened,
+                    Err(error) => return Some(Report::Decoded(*id, Err(error.to_string()))),
+                };
+                let Opened::Picture(DecodedFile { image, .. }) = &opened else {
+                    return self.open_tensor(*id, task, &opened, urgent);
                 };
                 let size = (image.width(), image.height());
-                let picture = Arc::new(reduced(&image).into_rgb8());
+                let picture = Arc::new(reduced(image).into_rgb8());
                 let _ = self.reports.send(Report::Decoded(*id, Ok(Arc::new(Decoded { picture, size }))));
                 let engine = self.engine()?;
                 if cancel.is_cancelled() {
                     return None;
                 }
-                let predicted = engine.predict(&task.path, Some(&image), urgent);
-                Some(Report::Predicted(*id, predicted.map(|predicted| Arc::new(warned(predicted, warnings)))))
+                Some(Report::Predicted(*id, engine.predict(&task.path, &opened, urgent).map(Arc::new).map_err(told)))
             }
             Job::Classify(id) => {
                 let engine = self.engine()?;
-                let predicted = if is_tensor(&task.path) {
-                    engine.predict(&task.path, None, urgent)
-                } else {
-                    let decoded = (self.decode)(&task.path);
-                    if cancel.is_cancelled() {
-                        return None;
-                    }
-                    decoded.and_then(|gallery::Decoded { image, warnings }| {
-                        let predicted = engine.predict(&task.path, Some(&image), urgent)?;
-                        Ok(warned(predicted, warnings))
-                    })
-                };
-                Some(Report::Predicted(*id, predicted.map(Arc::new)))
+                let opened = open(&task.path, self.decoding);
+                if cancel.is_cancelled() {
+                    return None;
+                }
+                let predicted = opened.map_err(|error| InputError::from(error).into());
+                let predicted = predicted.and_then(|opened| engine.predict(&task.path, &opened, urgent));
+                Some(Report::Predicted(*id, predicted.map(Arc::new).map_err(told)))
             }
             Job::Explain(key) => self.explain(task, key, cancel),
             Job::Channels(key) => {
                 let begun = Instant::now();
-                let decode = || Ok((self.decode)(&task.path)?.image);
                 let monitor = Monitor::new(cancel.clone(), |_| {});
-                let channels = match self.engine()?.channels(&task.path, key, &decode, &monitor) {
+                let channels = match self.engine()?.channels(&task.path, key, &monitor) {
                     Err(EngineError::Explain(ExplainError::Cancelled)) => return None,
                     Ok(layer) => Ok(Arc::new(Channels::new(layer, begun.elapsed()))),
                     Err(error) => Err(error.to_string()),
@@ -254,29 +243,24 @@ impl Shared {
             }
             Job::Survey(image, layer) => {
                 let engine = self.engine()?;
-                let decoded = if is_tensor(&task.path) { Ok(None) } else { (self.decode)(&task.path).map(Some) };
-                let surveyed = decoded.and_then(|decoded| {
-                    let image = decoded.as_ref().map(|decoded| &decoded.image);
-                    let (predicted, activation) = engine.survey(&task.path, *layer, image)?;
-                    let warnings = decoded.map(|decoded| decoded.warnings).unwrap_or_default();
-                    Ok((warned(predicted, warnings), activation))
-                });
+                let opened = open(&task.path, self.decoding).map_err(|error| InputError::from(error).into());
+                let surveyed = opened.and_then(|opened| engine.survey(&opened, *layer));
                 // What it took to know is said, too: nobody has to find it out again.
                 let peaks = surveyed.map(|(predicted, activation)| {
                     let peaks = Peaks::new(&activation, &predicted.seen);
                     let _ = self.reports.send(Report::Predicted(*image, Ok(Arc::new(predicted))));
                     Arc::new(peaks)
                 });
-                Some(Report::Surveyed(*image, *layer, peaks))
+                Some(Report::Surveyed(*image, *layer, peaks.map_err(told)))
             }
         }
     }
 
     /// A tensor has no picture but what the model sees.
-    fn open_tensor(&self, id: usize, task: &Task, urgent: bool) -> Option<Report> {
-        let predicted = match self.engine()?.predict(&task.path, None, urgent) {
+    fn open_tensor(&self, id: usize, task: &Task, opened: &Opened, urgent: bool) -> Option<Report> {
+        let predicted = match self.engine()?.predict(&task.path, opened, urgent) {
             Ok(predicted) => Arc::new(predicted),
-            Err(reason) => return Some(Report::Decoded(id, Err(reason))),
+            Err(error) => return Some(Report::Decoded(id, Err(told(error)))),
         };
         let decoded = Decoded { picture: Arc::clone(&predicted.seen), size: predicted.seen.dimensions() };
         let _ = self.reports.send(Report::Decoded(id, Ok(Arc::new(decoded))));
@@ -292,8 +276,7 @@ impl Shared {
                 .map(|map| Arc::new(Explained::new(map.as_ref().clone(), begun.elapsed(), Some(progress))));
             let _ = self.reports.send(Report::Partial(key.clone(), progress, map));
         });
-        let decode = || Ok((self.decode)(&task.path)?.image);
-        let result = match self.engine()?.explain(&task.path, key, &decode, &monitor) {
+        let result = match self.engine()?.explain(&task.path, key, &monitor) {
             Err(EngineError::Explain(ExplainError::Cancelled)) => return None,
             Ok(attribution) => Ok(Arc::new(Explained::new(attribution, begun.elapsed(), None))),
             Err(error) => Err(error.to_string()),
@@ -302,10 +285,10 @@ impl Shared {
     }
 }
 
-/// A prediction, and what was said when the image was decoded.
-fn warned(predicted: Predicted, mut warnings: Vec<String>) -> Predicted {
-    warnings.extend(predicted.warnings);
-    Predicted { warnings, ..predicted }
+/// An error as a message for people.
+#[expect(clippy::needless_pass_by_value, reason = "it is the end of the error")]
+fn told(error: EngineError) -> String {
+    error.to_string()
 }
 
 /// The picture, small enough to keep many.

@@ -4,7 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use ratatui::layout::Position;
-use seewhy::app::{Action, Cache, Command, Effect, Export, Job, Origin, Outcome, Panel, Report, State, update};
+use seewhy::app::{Action, Command, Effect, Export, Job, Origin, Outcome, Panel, Report, State, update};
+use seewhy::cache::Cache;
 use seewhy::ui;
 
 use crate::channels::{keys, opened};

@@ -8,6 +8,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("text", &[]),
     ("random", &[]),
     ("guard", &[]),
+    ("cache", &[]),
     ("kernels", &[]),
     ("raster", &["text"]),
     ("autodiff", &[]),
@@ -18,14 +19,21 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("metrics", &["explain", "model", "network", "raster", "random"]),
     ("triage", &["explain", "gallery", "model", "network", "text"]),
     ("term", &["raster", "text", "guard"]),
-    ("app", &["explain", "model", "network", "gallery", "triage", "raster", "text"]),
+    ("session", &["metrics", "explain", "model", "network", "gallery", "cache", "raster", "text"]),
+    ("app", &["explain", "model", "network", "gallery", "triage", "cache", "raster", "text"]),
     ("ui", &["app", "raster", "text"]),
-    ("shell", &["ui", "app", "term", "triage", "explain", "gallery", "model", "network", "raster", "autodiff", "text"]),
+    (
+        "shell",
+        &[
+            "ui", "app", "term", "session", "triage", "explain", "gallery", "model", "network", "cache", "raster",
+            "text",
+        ],
+    ),
     (
         "cli",
         &[
-            "shell", "triage", "metrics", "explain", "gallery", "model", "network", "raster", "term", "app", "text",
-            "random",
+            "shell", "session", "triage", "metrics", "explain", "gallery", "model", "network", "raster", "term", "app",
+            "text", "random",
         ],
     ),
 ];
@@ -85,6 +93,46 @@ fn folders_import_only_what_lies_below_them() {
         }
     }
     assert!(checked > 0, "no import was found: the test has gone blind");
+}
+
+/// Calls by which files become pixels, pixels inputs, and inputs scores and maps.
+const ENTRY_POINTS: &[&str] = &[
+    "decode(",
+    ".preprocess(",
+    ".read_npy(",
+    ".read_tensor(",
+    ".forward(",
+    ".logits(",
+    ".activation(",
+    ".method.explain(",
+    "layer_channels(",
+];
+
+/// Whether `code` has that call: a name that only ends like it is another.
+fn calls(code: &str, entry_point: &str) -> bool {
+    let is_whole = |at: usize| !code[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_');
+    code.match_indices(entry_point).any(|(at, _)| entry_point.starts_with('.') || is_whole(at))
+}
+
+#[test]
+fn whoever_stands_above_session_decodes_predicts_and_explains_through_it() {
+    let mut below = vec![];
+    let mut pending = vec!["session"];
+    while let Some(module) = pending.pop() {
+        below.push(module);
+        pending.extend(MAY_IMPORT.iter().find(|(name, _)| *name == module).unwrap().1);
+    }
+    let mut met: Vec<&str> = vec![];
+    for file in rust_files(&source()) {
+        let (module, code) = (module_of(&file), code(&file));
+        for entry_point in ENTRY_POINTS.iter().filter(|entry_point| calls(&code, entry_point)) {
+            assert!(below.contains(&&*module), "{}: {entry_point}) is for session to call", file.display());
+            met.extend((module == "session").then_some(*entry_point));
+        }
+    }
+    for entry_point in ENTRY_POINTS {
+        assert!(met.contains(entry_point), "session does not call {entry_point}): the test has gone blind");
+    }
 }
 
 #[test]

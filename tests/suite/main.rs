@@ -35,6 +35,7 @@ mod protocols;
 mod relevance;
 mod scores;
 mod screens;
+mod session;
 mod superpixels;
 mod support;
 mod terminal;

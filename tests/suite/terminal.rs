@@ -3,12 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use image::{DynamicImage, Rgb, RgbImage};
+use image::{Rgb, RgbImage};
 use seewhy::app::{ChannelsKey, Export, MapKey, ModelSummary, Predicted, Selection};
 use seewhy::explain::{Attribution, LayerChannels, Monitor};
-use seewhy::gallery;
+use seewhy::gallery::DecodeOptions;
 use seewhy::network::Activation;
 use seewhy::raster::npy;
+use seewhy::session::Opened;
 use seewhy::shell::{self, Engine, EngineError, Options};
 use seewhy::term::Wishes;
 use tempfile::TempDir;
@@ -299,36 +300,24 @@ impl Engine for Panicking {
         ModelSummary::clone(&model())
     }
 
-    fn predict(&self, path: &Path, _: Option<&DynamicImage>, _: bool) -> Result<Predicted, String> {
+    fn predict(&self, path: &Path, _: &Opened, _: bool) -> Result<Predicted, EngineError> {
         assert!(!path.ends_with("banana.png"), "bananas are broken on purpose");
         Ok(Predicted::clone(&predicted(0)))
     }
 
-    fn explain(
-        &self,
-        _: &Path,
-        _: &MapKey,
-        _: &dyn Fn() -> Result<DynamicImage, String>,
-        _: &Monitor<'_>,
-    ) -> Result<Attribution, EngineError> {
+    fn explain(&self, _: &Path, _: &MapKey, _: &Monitor<'_>) -> Result<Attribution, EngineError> {
         panic!("maps are broken on purpose")
     }
 
-    fn channels(
-        &self,
-        _: &Path,
-        _: &ChannelsKey,
-        _: &dyn Fn() -> Result<DynamicImage, String>,
-        _: &Monitor<'_>,
-    ) -> Result<LayerChannels, EngineError> {
+    fn channels(&self, _: &Path, _: &ChannelsKey, _: &Monitor<'_>) -> Result<LayerChannels, EngineError> {
         panic!("channels are broken on purpose")
     }
 
-    fn survey(&self, path: &Path, _: usize, _: Option<&DynamicImage>) -> Result<(Predicted, Activation), String> {
-        panic!("{} is not a picture of anything", path.display());
+    fn survey(&self, _: &Opened, _: usize) -> Result<(Predicted, Activation), EngineError> {
+        panic!("surveys are broken on purpose");
     }
 
-    fn export(&self, _: &Export) -> Result<Vec<PathBuf>, String> {
+    fn export(&self, _: &Export) -> Result<Vec<PathBuf>, EngineError> {
         panic!("exports are broken on purpose")
     }
 }
@@ -343,10 +332,7 @@ fn open_with(engine: Panicking) {
             hand_over(paths.to_vec());
             Vec::new()
         }),
-        decode: Box::new(|path| {
-            let image = image::open(path).map_err(|error| error.to_string())?;
-            Ok(gallery::Decoded { image, warnings: Vec::new() })
-        }),
+        decoding: DecodeOptions::default(),
         load: Box::new(move || Ok(Arc::new(engine) as Arc<dyn Engine>)),
         journal: Err("these tests mark nothing".to_owned()),
         graphics: Wishes::default(),

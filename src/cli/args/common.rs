@@ -8,19 +8,20 @@ use crate::gallery::{Alpha, DecodeOptions, Depth, Exif};
 use crate::model::{ChannelOrder, LabelSource, Overrides, Range, Resize, Size};
 use crate::network::{Layout, OutputActivation};
 use crate::raster::resize::Filter;
+use crate::session::RunOptions;
 
 /// Options that every command takes.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct CommonArgs {
     /// Seed of the random numbers
     #[arg(long, global = true, default_value_t = 0, value_name = "N")]
-    pub(in crate::cli) seed: u64,
+    seed: u64,
     /// How many threads work [default: all cores]
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
     /// How many of the best classes to report
     #[arg(long, global = true, default_value_t = 5, value_name = "K", value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    pub(in crate::cli) top: u32,
+    pub(super) top: u32,
     /// Say more: every layer (`model`), how many images are right (`classify`)
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(in crate::cli) verbose: u8,
@@ -155,10 +156,11 @@ impl CommonArgs {
         }
     }
 
-    /// How files become pixels.
-    pub(in crate::cli) fn decoding(&self) -> DecodeOptions {
+    /// What holds for all that a model is asked; sampling methods stop at this relative standard error.
+    pub(in crate::cli) fn run_options(&self, tolerance: Option<f64>) -> RunOptions {
         let PictureArgs { alpha, depth, exif } = self.pictures;
-        DecodeOptions { alpha, depth, exif: exif.unwrap_or_default() }
+        let decoding = DecodeOptions { alpha, depth, exif: exif.unwrap_or_default() };
+        RunOptions { decoding, seed: self.seed, tolerance, top: self.top as usize }
     }
 
     /// The file that says the classes of images.

@@ -19,8 +19,8 @@ use crate::model::ModelSource;
 pub(super) fn run(args: &EvaluateArgs, common: &CommonArgs) -> anyhow::Result<Ending> {
     let interrupt = Interrupt::install()?;
     let source = ModelSource::from(common.model.as_path());
-    let classifier = load_model(common, &source, &args.paths)?;
-    let mut plan = Plan::new(args, common, &classifier)?;
+    let session = load_model(common, &source, &args.paths, common.run_options(None))?;
+    let mut plan = Plan::new(args, common, &session)?;
     let entries = thinned(inputs::find(&args.paths)?, args.limit.map_or(usize::MAX, usize::from));
     truth::announce(&plan.truths, &entries, false);
     let mut report = Report::new(args.format, &source);

@@ -4,12 +4,13 @@ use anyhow::{Context as _, bail, ensure};
 use rand::Rng as _;
 
 use crate::cli::args::{CommonArgs, EvaluateArgs};
-use crate::cli::{explain, inputs, truth, warn};
+use crate::cli::{explain, truth, warn};
 use crate::explain::{LayerChoice, obstacle};
-use crate::gallery::{self, DecodeOptions, Entry, Kind, Truths, masks};
+use crate::gallery::{Entry, Kind, Truths, masks};
 use crate::metrics::{self, BASELINES, Explainer, MEASURES, Mask, Measure, Setting};
 use crate::model::{Classifier, Target};
 use crate::random::random;
+use crate::session::Session;
 
 /// The methods that are measured when none is named: those that go through the network and back once or twice. What asks
 /// the model more often (the mean of 25 noisy gradients, of 50 on the way from a baseline) is measured when it is named.
@@ -29,14 +30,13 @@ pub(super) struct Image<'a> {
 
 /// What is the same for every image.
 pub(super) struct Plan<'a> {
-    pub(super) classifier: &'a Classifier,
+    pub(super) session: &'a Session,
     pub(super) explainers: Vec<Explainer>,
     pub(super) measures: Vec<&'static Measure>,
-    /// The same classifier for mosaics, and how many images one has along a side.
-    pub(super) mosaic: Option<(Classifier, usize)>,
+    /// The same model for mosaics, and how many images one has along a side.
+    pub(super) mosaic: Option<(Session, usize)>,
     pub(super) threads: usize,
     pub(super) seed: u64,
-    pub(super) decoding: DecodeOptions,
     /// The classes of images.
     pub(super) truths: std::sync::Arc<Truths>,
     masks: Option<std::path::PathBuf>,
@@ -47,21 +47,21 @@ impl<'a> Plan<'a> {
     ///
     /// # Errors
     /// When something that was named cannot be done.
-    pub(super) fn new(args: &EvaluateArgs, common: &CommonArgs, classifier: &'a Classifier) -> anyhow::Result<Self> {
+    pub(super) fn new(args: &EvaluateArgs, common: &CommonArgs, session: &'a Session) -> anyhow::Result<Self> {
+        let classifier = session.classifier();
         let layer = explain::layers(classifier, &args.layer)?;
         let mut plan = Plan {
-            classifier,
+            session,
             explainers: explainers(args, classifier, &layer)?,
             measures: measures(&args.measure)?,
             mosaic: None,
             threads: common.threads(),
-            seed: common.seed,
-            decoding: common.decoding(),
+            seed: session.options().seed,
             truths: truth::truths(classifier, common.truth())?,
             masks: args.masks.clone(),
         };
         if plan.measures.iter().any(|measure| measure.setting == Setting::Mosaic) {
-            match classifier.enlarged(args.grid) {
+            match session.enlarged(args.grid) {
                 Ok(larger) => plan.mosaic = Some((larger, args.grid as usize)),
                 Err(error) => {
                     let reason = format!("the network takes no input of {} x {0} images: {}", args.grid, error.problem);
@@ -123,9 +123,8 @@ impl<'a> Plan<'a> {
 
     /// The best class of an image, and whether the image is of it.
     pub(super) fn look(&self, entry: &Entry) -> anyhow::Result<(usize, bool)> {
-        let (tensor, warnings) = inputs::tensor(self.classifier, entry, self.decoding)?;
+        let (logits, warnings) = self.session.scores(&entry.path)?;
         warnings.iter().for_each(|warning| warn(&format!("{}: {warning}", entry.shown())));
-        let logits = self.classifier.network().logits(tensor.view())?;
         if !logits.are_finite() {
             bail!("the scores of {} are not finite", entry.shown());
         }
@@ -139,7 +138,7 @@ impl<'a> Plan<'a> {
     }
 
     fn mask_file(&self, image: &Image<'_>) -> Option<std::path::PathBuf> {
-        let class = self.classifier.labels().get(image.class);
+        let class = self.session.classifier().labels().get(image.class);
         match &self.masks {
             _ if image.entry.kind == Kind::Tensor => None,
             Some(folder) => masks::mask_in(folder, &image.entry.path, &class),
@@ -154,17 +153,7 @@ impl<'a> Plan<'a> {
     /// When the mask cannot be read, or has another size than the image.
     pub(super) fn mask(&self, image: &Image<'_>) -> anyhow::Result<Option<Mask>> {
         let Some(file) = self.mask_file(image) else { return Ok(None) };
-        let decode = |path| gallery::decode(path, self.decoding).map(|decoded| decoded.image);
-        let (mask, picture) = (decode(&file)?, decode(&image.entry.path)?);
-        ensure!(
-            (mask.width(), mask.height()) == (picture.width(), picture.height()),
-            "the mask of {} has another size than the image",
-            image.entry.shown()
-        );
-        let seen = self.classifier.preprocess(&mask)?.seen;
-        let (height, width) = self.classifier.network().input_extent();
-        let mask = Mask::from_shape_fn((height, width), |(y, x)| seen.get_pixel(x as u32, y as u32).0[0] > 127);
-        Ok(mask.iter().any(|inside| *inside).then_some(mask))
+        Ok(self.session.mask(&file, &image.entry.path)?)
     }
 }
 

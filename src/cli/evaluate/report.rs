@@ -13,10 +13,10 @@ use crate::cli::classify::{ErrorLine, csv};
 use crate::cli::output::Output;
 use crate::cli::{told, warn};
 use crate::explain::ExplainError;
-use crate::explain::record::SCHEMA;
 use crate::gallery::Entry;
 use crate::metrics::{Better, Measure, Setting, Tally};
 use crate::model::ModelSource;
+use crate::session::SCHEMA;
 use crate::text::escape;
 
 /// How far down weights were drawn anew.

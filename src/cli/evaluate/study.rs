@@ -1,7 +1,6 @@
 //! The work: maps, and what the measures say of them.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 
 use indicatif::ProgressBar;
 
@@ -9,12 +8,12 @@ use super::plan::{Image, Plan};
 use super::report::{Report, Stage};
 use super::thinned;
 use crate::cli::batch::{Interrupt, in_order, progress};
-use crate::cli::{inputs, warn};
+use crate::cli::warn;
 use crate::explain::{Attribution, ExplainError, Monitor, Subject};
 use crate::metrics::{Case, Mosaic, Setting, relevance};
-use crate::model::Classifier;
 use crate::network::{Network, with_threads};
 use crate::raster::Map;
+use crate::session::{Session, forward};
 
 /// How many of the images are explained in a mosaic, for the grid pointing game. A mosaic costs as much as the images in it,
 /// and the shares scatter by 0.2 or so from one to the next: 64 of them know the mean to within 0.03, as near as the other
@@ -58,7 +57,7 @@ impl<'a> Study<'a> {
     /// The network as it is. Each map is a step of the bar.
     fn measure(&mut self) -> anyhow::Result<()> {
         let (plan, images, interrupt) = (self.plan, self.images, self.interrupt);
-        let game = plan.mosaic.as_ref().map(|(classifier, side)| Game::new(classifier, *side, images));
+        let game = plan.mosaic.as_ref().map(|(session, side)| Game::new(session, *side, images));
         if let Some(game) = &game {
             game.announce();
         }
@@ -81,7 +80,7 @@ impl<'a> Study<'a> {
     /// Networks whose weights were drawn anew, from the top down, against the network as it is.
     fn redraw(&mut self, measure: usize) -> anyhow::Result<()> {
         let (plan, interrupt) = (self.plan, self.interrupt);
-        let network = plan.classifier.network();
+        let network = plan.session.classifier().network();
         let weighted = network.weighted()?;
         let counts = stages(weighted.len());
         let chosen: Vec<&'a Image<'a>> = thinned(self.images.iter().collect(), REDRAWN_IMAGES);
@@ -139,7 +138,7 @@ fn stages(weighted: usize) -> Vec<usize> {
 
 /// The grid pointing game: on which network, and with which images.
 struct Game<'a> {
-    classifier: &'a Classifier,
+    session: &'a Session,
     side: usize,
     /// The class of each image; none for those that the network gets wrong.
     classes: Vec<Option<usize>>,
@@ -148,10 +147,10 @@ struct Game<'a> {
 }
 
 impl<'a> Game<'a> {
-    fn new(classifier: &'a Classifier, side: usize, images: &[Image<'_>]) -> Game<'a> {
+    fn new(session: &'a Session, side: usize, images: &[Image<'_>]) -> Game<'a> {
         let classes: Vec<Option<usize>> = images.iter().map(|image| image.right.then_some(image.class)).collect();
         let right = (0..images.len()).filter(|number| classes[*number].is_some()).collect();
-        Game { classifier, side, classes, in_mosaic: thinned(right, MOSAICS).into_iter().collect() }
+        Game { session, side, classes, in_mosaic: thinned(right, MOSAICS).into_iter().collect() }
     }
 
     /// Says how many images are explained, where it is not all that could be.
@@ -181,14 +180,13 @@ fn figures(
     game: Option<&Game<'_>>,
     watch: &Watch<'_>,
 ) -> anyhow::Result<Vec<Figure>> {
-    let forward = |network: &Network, tensor| with_threads(1, || network.forward(Arc::new(tensor)));
-    let (image, monitor) = (&images[number], watch.monitor);
+    let (image, monitor, classifier) = (&images[number], watch.monitor, plan.session.classifier());
     let (class, seed) = (image.class, image.seed);
     let mut figures = vec![];
     if plan.measures_images() {
-        let pass = forward(plan.classifier.network(), inputs::tensor(plan.classifier, image.entry, plan.decoding)?.0)?;
+        let (pass, _) = plan.session.pass(&image.entry.path, 1)?;
         let mask = plan.mask(image)?;
-        let subject = Subject::of(plan.classifier, &pass);
+        let subject = Subject::of(classifier, &pass);
         let case = Case { subject, class, mask: mask.as_ref(), original: None, seed, monitor };
         figures.extend(measured(plan, &case, watch, |setting| match setting {
             Setting::Image => true,
@@ -198,14 +196,13 @@ fn figures(
     }
     let Some(game) = game.filter(|game| game.in_mosaic.contains(&number)) else { return Ok(figures) };
     if let Some(mosaic) = Mosaic::draw(&game.classes, number, game.side, seed) {
-        let tensor = |number: &usize| {
-            inputs::tensor(plan.classifier, images[*number].entry, plan.decoding).map(|(tensor, _)| tensor)
-        };
-        let tensors: Vec<_> = mosaic.images.iter().map(tensor).collect::<anyhow::Result<_>>()?;
-        let whole = mosaic.tensor(&tensors, plan.classifier.settings().layout.value);
-        let pass = forward(game.classifier.network(), whole)?;
-        let cell = mosaic.mask(plan.classifier.network().input_extent());
-        let subject = Subject::of(game.classifier, &pass);
+        let tensor = |number: &usize| plan.session.tensor(&images[*number].entry.path).map(|(tensor, _)| tensor);
+        let tensors: Vec<_> = mosaic.images.iter().map(tensor).collect::<Result<_, _>>()?;
+        let whole = mosaic.tensor(&tensors, classifier.settings().layout.value);
+        let enlarged = game.session.classifier();
+        let pass = forward(enlarged.network(), whole, 1)?;
+        let cell = mosaic.mask(classifier.network().input_extent());
+        let subject = Subject::of(enlarged, &pass);
         let case = Case { subject, class, mask: Some(&cell), original: None, seed, monitor };
         figures.extend(measured(plan, &case, watch, |setting| setting == Setting::Mosaic));
     }
@@ -238,9 +235,9 @@ fn explained<R>(
     monitor: &Monitor<'_>,
     each: impl Fn(usize, Subject<'_>, Result<Attribution, ExplainError>) -> R,
 ) -> anyhow::Result<Vec<R>> {
-    let tensor = inputs::tensor(plan.classifier, image.entry, plan.decoding)?.0;
-    let pass = with_threads(1, || network.forward(Arc::new(tensor)))?;
-    let subject = Subject { network, pass: &pass, settings: plan.classifier.settings(), banks: None };
+    let (tensor, _) = plan.session.tensor(&image.entry.path)?;
+    let pass = forward(network, tensor, 1)?;
+    let subject = Subject { network, pass: &pass, settings: plan.session.classifier().settings(), banks: None };
     let explain = |explainer: usize| {
         let who = &plan.explainers[explainer];
         each(explainer, subject, with_threads(1, || who.explain(subject, image.class, image.seed, monitor)))

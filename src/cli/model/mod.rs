@@ -12,6 +12,7 @@ use crate::explain::{self, LayerChoice, METHODS};
 use crate::gallery::Truths;
 use crate::model::{Classifier, ModelSource, Origin};
 use crate::network::OutputActivation;
+use crate::session::SCHEMA;
 
 /// The description, as `--json` prints it.
 #[derive(Serialize)]
@@ -122,7 +123,7 @@ fn describe(classifier: &Classifier, source: &ModelSource, truths: &Truths) -> D
         MethodRow { name: method.name, family: method.family.name(), runs: stopped_by.is_none(), stopped_by }
     };
     Description {
-        schema: explain::record::SCHEMA,
+        schema: SCHEMA,
         model: source.to_string(),
         input: Input { shape: network.input_shape().to_vec() },
         output: OutputTensor {

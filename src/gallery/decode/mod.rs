@@ -89,12 +89,6 @@ pub fn decode(path: &Path, options: DecodeOptions) -> Result<Decoded, DecodeErro
     decoded.map_err(|problem| DecodeError { path: Escaped::from(path), problem })
 }
 
-/// Whether a file is a tensor in NumPy's format rather than an image.
-pub fn is_tensor(path: &Path) -> bool {
-    // A pipe would be waited for.
-    path.is_file() && format_of(path).is_ok_and(|format| format == Format::Tensor)
-}
-
 fn read(path: &Path, options: DecodeOptions) -> Result<Decoded, DecodeProblem> {
     // Asked before opening: to open a pipe is to wait for its other end.
     let status = path.metadata()?;

@@ -52,7 +52,8 @@ impl Classifier {
     /// As [`Classifier::load`].
     pub fn fitted(self, overrides: &Overrides, paths: &[PathBuf]) -> Result<Classifier, ModelError> {
         let is_open = self.settings.input_size.origin == Origin::Guess && self.front.is_none();
-        let mut tensors = paths.iter().filter(|path| path.extension().is_some_and(|suffix| suffix == "npy"));
+        // To open a pipe is to wait for its other end.
+        let mut tensors = paths.iter().filter(|path| path.is_file());
         let size = |path: &PathBuf| {
             let shape = npy::read_shape(BufReader::new(File::open(path).ok()?)).ok()?;
             let [height, width] = self.settings.sides_of(&shape)?.map(|side| u32::try_from(side).unwrap_or(0));

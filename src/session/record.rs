@@ -1,12 +1,13 @@
 //! The line of JSON that describes an explanation: of which image and class it is, how it was made, and what to know of it.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::identity::{Circumstances, Identity};
-use super::{Attribution, Metric, Segments, Sign};
-use crate::model::{Classifier, Labels, Target};
+use super::identity::Identity;
+use super::{Explanation, Session};
+use crate::explain::{Attribution, Metric, Segments, Sign};
+use crate::model::{Labels, Target};
 use crate::network::{Prediction, Scores};
 use crate::raster::is_flat;
 
@@ -166,45 +167,40 @@ pub struct Record {
 }
 
 impl Record {
-    /// The record of a map of an image, before anything is written. `target` is resolved; `top` is how many of the best
-    /// classes it lists.
-    pub fn new(
-        image: &Path,
-        classifier: &Classifier,
-        (target, scores): (Target, &Scores),
-        attribution: &Attribution,
-        circumstances: &Circumstances<'_>,
-        top: usize,
-    ) -> Record {
-        let labels = classifier.labels();
-        let layer = (!attribution.layers.is_empty()).then(|| attribution.layers.join(","));
-        let values = if circumstances.raw { &attribution.raw } else { &attribution.values };
-        Record {
-            schema: SCHEMA,
-            image: image.to_string_lossy().into_owned(),
-            model: classifier.source().to_string(),
-            top: ScoredClass::top(scores, labels, top),
-            method: circumstances.method.name.into(),
-            target: TargetRecord::new(target, scores, labels),
-            request: Identity::of_map(image, classifier, target, layer.as_deref(), circumstances),
-            layer,
-            files: Files::default(),
-            map: Summary::of(values.view()),
-            raw: Summary::of(attribution.raw.view()),
-            metrics: attribution.metrics.iter().map(Into::into).collect(),
-            statement: attribution.statement.clone(),
-            warnings: warnings(attribution),
-            caution: circumstances.method.caution,
-            elapsed_ms: 0.0,
-        }
-    }
-
     /// Whether its files are called otherwise than `<stem>.<method>`, because something else is.
     pub fn is_called_otherwise(&self, stem: &str) -> bool {
         let Files { png, npy, json } = &self.files;
         let plain = format!("{stem}.{}", self.method);
         let file = png.as_ref().or(npy.as_ref()).or(json.as_ref());
         file.is_some_and(|file| file.file_stem().is_none_or(|stem| stem.to_string_lossy() != plain))
+    }
+}
+
+impl Session {
+    /// The record of a map, before anything is written. The target is resolved.
+    pub fn record(&self, what: &Explanation<'_>) -> Record {
+        let Explanation { scores, question, attribution, .. } = *what;
+        let (labels, method) = (self.classifier.labels(), question.method);
+        let layer = (!attribution.layers.is_empty()).then(|| attribution.layers.join(","));
+        let values = if what.raw { &attribution.raw } else { &attribution.values };
+        Record {
+            schema: SCHEMA,
+            image: what.image.to_string_lossy().into_owned(),
+            model: self.classifier.source().to_string(),
+            top: ScoredClass::top(scores, labels, self.options.top),
+            method: method.name.into(),
+            target: TargetRecord::new(question.target, scores, labels),
+            request: Identity::of_map(self, what, layer.as_deref()),
+            layer,
+            files: Files::default(),
+            map: Summary::of(values.view()),
+            raw: Summary::of(attribution.raw.view()),
+            metrics: attribution.metrics.iter().map(Into::into).collect(),
+            statement: attribution.statement.clone(),
+            warnings: [what.warnings, &warnings(attribution)].concat(),
+            caution: method.caution,
+            elapsed_ms: what.elapsed.as_secs_f64() * 1e3,
+        }
     }
 }
 

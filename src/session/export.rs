@@ -10,7 +10,7 @@ use thiserror::Error;
 use super::identity::Identity;
 use super::naming::{Name, Names, Owner, owner, png};
 use super::record::{Files, Record, SegmentRecord, WholeRecord};
-use super::{Attribution, Sign};
+use crate::explain::{Attribution, Sign};
 use crate::raster::caption::{Bar, caption};
 use crate::raster::{Colormap, npy};
 

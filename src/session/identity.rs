@@ -6,52 +6,32 @@ use std::str::FromStr;
 
 use serde::{Serialize, Serializer};
 
-use super::{MethodInfo, Values};
-use crate::model::{Classifier, ModelSource, Target};
+use super::{Explanation, Question, RunOptions, Session};
+use crate::explain::Param;
+use crate::model::{Classifier, ModelSource};
 
 /// What was asked for, so short that every file can carry it: a number each for the image, the model, the target, the layer,
 /// and the rest. Two requests are the same where all five are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Identity(pub(super) [u32; 5]);
 
-/// What is asked besides image, target and layer.
-#[derive(Clone, Copy)]
-pub struct Circumstances<'a> {
-    /// The method.
-    pub method: &'static MethodInfo,
-    /// Its parameters, where they differ from the defaults.
-    pub values: &'a Values,
-    /// The seed of the random numbers.
-    pub seed: u64,
-    /// When sampling stops.
-    pub tolerance: Option<f64>,
-    /// Whether the map before post-processing is written.
-    pub raw: bool,
-    /// How pictures are decoded, in words that are the same for the same pixels.
-    pub decoding: &'a str,
-}
-
 impl Identity {
     /// The identity of a map. The target is resolved for the image, the layer as the map names it.
-    pub fn of_map(
-        image: &Path,
-        classifier: &Classifier,
-        target: Target,
-        layer: Option<&str>,
-        circumstances: &Circumstances<'_>,
-    ) -> Identity {
-        let Circumstances { method, values, seed, tolerance, raw, decoding } = circumstances;
-        let value = |param: &super::Param| values.get(param.name).cloned().unwrap_or_else(|| param.default_value());
+    pub(super) fn of_map(session: &Session, what: &Explanation<'_>, layer: Option<&str>) -> Identity {
+        let (classifier, RunOptions { decoding, seed, tolerance, .. }) = (session.classifier(), session.options());
+        let Question { method, target, values, .. } = what.question;
+        let value = |param: &Param| values.get(param.name).cloned().unwrap_or_else(|| param.default_value());
         let params = method.params().map(|param| format!("{}={}", param.name, value(param)));
         let settings = classifier.settings().rows().into_iter().map(|(name, value, _)| format!("{name}={value}"));
         let output = classifier.output();
         let tolerance = tolerance.map_or_else(|| "none".to_owned(), |tolerance| tolerance.to_string());
         let rest = [
-            format!("{} seed={seed} tolerance={tolerance} raw={raw} {decoding}", method.name),
+            format!("{} seed={seed} tolerance={tolerance} raw={} {decoding}", method.name, what.raw),
             format!("output={} activation={}", output.name, output.activation.value),
         ];
         let rest: Vec<String> = rest.into_iter().chain(params).chain(settings).collect();
-        Identity::new(image, classifier.source(), &target.to_string(), layer.unwrap_or_default(), &rest.join("\n"))
+        let layer = layer.unwrap_or_default();
+        Identity::new(what.image, classifier.source(), &target.to_string(), layer, &rest.join("\n"))
     }
 
     /// The identity of a picture of an image that shows `what` of a layer.

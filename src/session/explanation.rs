@@ -1,0 +1,114 @@
+//! From a pass to a map, and what is laid under it.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use image::RgbImage;
+
+use super::{Ground, Session};
+use crate::explain::{
+    Attribution, BankCache, ExplainError, LayerChannels, LayerChoice, MethodInfo, Monitor, Request, Subject, Values,
+    layer_channels,
+};
+use crate::model::Target;
+use crate::network::{Pass, Scores};
+use crate::raster::{Colormap, Composition, Heat, Superpixels, display_map};
+
+/// How much of the picture the hottest heat hides in an exported overlay.
+const OPACITY: f32 = 0.6;
+
+/// What is asked about an image.
+#[derive(Clone)]
+pub struct Question {
+    /// The method.
+    pub method: &'static MethodInfo,
+    /// The score explained.
+    pub target: Target,
+    /// The layer, for methods that need one.
+    pub layer: LayerChoice,
+    /// The method's parameters, where they differ from the defaults.
+    pub values: Values,
+}
+
+/// The answer to a question, and what there is to say of it.
+#[derive(Clone, Copy)]
+pub struct Explanation<'a> {
+    /// The image's file.
+    pub image: &'a Path,
+    /// What the network says of the image.
+    pub scores: &'a Scores,
+    /// What was asked.
+    pub question: &'a Question,
+    /// The map.
+    pub attribution: &'a Attribution,
+    /// What must be known about the image.
+    pub warnings: &'a [String],
+    /// Decoding, preprocessing, forward pass and method, without writing.
+    pub elapsed: Duration,
+    /// Whether the map before post-processing is written.
+    pub raw: bool,
+}
+
+impl Session {
+    /// Makes a map. Model calls are kept in `banks`, which must serve this model alone.
+    ///
+    /// # Errors
+    /// [`ExplainError::Cancelled`], or what the method says.
+    pub fn explain(
+        &self,
+        question: &Question,
+        pass: &Pass,
+        banks: &BankCache,
+        monitor: &Monitor<'_>,
+    ) -> Result<Attribution, ExplainError> {
+        let Question { method, target, layer, values } = question;
+        let request = Request {
+            target: *target,
+            layer: if method.needs.layer { layer.clone() } else { LayerChoice::Auto },
+            values: values.clone(),
+            seed: self.options.seed,
+            tolerance: self.options.tolerance,
+        };
+        method.method.explain(Subject::of(&self.classifier, pass).keeping(banks), &request, monitor)
+    }
+
+    /// Reads the channels of a layer.
+    ///
+    /// # Errors
+    /// [`ExplainError::Cancelled`], or what the network says.
+    pub fn channels(
+        &self,
+        pass: &Pass,
+        layer: usize,
+        target: Target,
+        monitor: &Monitor<'_>,
+    ) -> Result<LayerChannels, ExplainError> {
+        layer_channels(Subject::of(&self.classifier, pass), layer, target, monitor)
+    }
+}
+
+impl Ground {
+    /// The picture with the heat over it.
+    pub fn overlay(&self, attribution: &Attribution) -> RgbImage {
+        let composition = Composition {
+            base: Arc::clone(&self.picture),
+            show_base: true,
+            heat: Some(Heat {
+                map: display_map(&attribution.map, attribution.sign).into(),
+                sign: attribution.sign,
+                region: self.region,
+                colormap: Colormap::default(),
+                opacity: OPACITY,
+            }),
+            superpixels: attribution.segments.as_ref().map(|segments| Superpixels {
+                labels: Arc::clone(&segments.labels),
+                region: self.region,
+                outlined: false,
+                marked: None,
+            }),
+        };
+        let (width, height) = composition.written_size();
+        composition.render(width, height)
+    }
+}

@@ -1,0 +1,69 @@
+//! What is kept of an image, so that another target or layer costs no forward.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::{InputError, Looked, Opened, Session};
+use crate::cache::Cache;
+use crate::explain::BankCache;
+use crate::network::Pass;
+
+/// Memory for forward passes, in bytes. The passes of a large network take some 100 MB each.
+const BUDGET: usize = 256 << 20;
+/// Memory for what the network said to changed inputs, in bytes. RISE's 4000 with 1000 classes take 16 MB.
+const BANKS: usize = 128 << 20;
+
+/// Forward passes and model calls of one model.
+#[derive(Debug)]
+pub struct Kept {
+    passes: Mutex<Cache<PathBuf, Arc<Pass>>>,
+    banks: BankCache,
+}
+
+impl Default for Kept {
+    fn default() -> Self {
+        Kept { passes: Mutex::new(Cache::new(BUDGET)), banks: BankCache::new(BANKS) }
+    }
+}
+
+impl Kept {
+    /// The model calls that methods share.
+    pub fn banks(&self) -> &BankCache {
+        &self.banks
+    }
+
+    /// Looks at an image that is open and keeps its pass.
+    ///
+    /// # Errors
+    /// As [`Session::look`].
+    pub fn look(&self, session: &Session, path: &Path, opened: &Opened, threads: usize) -> Result<Looked, InputError> {
+        let looked = session.look(opened, threads)?;
+        self.keep(path, &looked.pass);
+        Ok(looked)
+    }
+
+    /// The pass of an image that was looked at, which may have been forgotten since.
+    ///
+    /// # Errors
+    /// As [`Session::pass`].
+    pub fn pass(&self, session: &Session, path: &Path, threads: usize) -> Result<Arc<Pass>, InputError> {
+        if let Some(pass) = self.kept(path) {
+            return Ok(pass);
+        }
+        let pass = Arc::new(session.pass(path, threads)?.0);
+        self.keep(path, &pass);
+        Ok(pass)
+    }
+
+    fn kept(&self, path: &Path) -> Option<Arc<Pass>> {
+        let mut passes = self.passes.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = path.to_path_buf();
+        passes.touch(&key);
+        passes.get(&key).cloned()
+    }
+
+    fn keep(&self, path: &Path, pass: &Arc<Pass>) {
+        let mut passes = self.passes.lock().unwrap_or_else(PoisonError::into_inner);
+        passes.insert(path.to_path_buf(), Arc::clone(pass), pass.bytes());
+    }
+}

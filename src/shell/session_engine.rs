@@ -1,0 +1,117 @@
+//! The engine that is a session with a model: its answers as the interface keeps them.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::engine::{Engine, EngineError};
+use super::written;
+use crate::app::{ChannelsKey, Export, LayerRow, MapKey, MethodRow, ModelSummary, Predicted};
+use crate::explain::{Attribution, LayerChannels, LayerChoice, METHODS, Monitor, find, obstacle};
+use crate::gallery::Truths;
+use crate::network::Activation;
+use crate::session::{Kept, Looked, Opened, Question, Session};
+use crate::text::escape;
+
+/// Predictions that the interface shows, at least.
+const TOP: usize = 10;
+
+/// A session at work for the interface.
+pub struct SessionEngine {
+    session: Session,
+    kept: Kept,
+    truths: Arc<Truths>,
+    threads: usize,
+}
+
+impl SessionEngine {
+    /// Puts a session to work; `truths` knows the classes of images, `threads` cores may be used for what the user waits for.
+    pub fn new(session: Session, truths: Arc<Truths>, threads: usize) -> Self {
+        SessionEngine { session, kept: Kept::default(), truths, threads }
+    }
+}
+
+/// What is asked by a key.
+pub(super) fn question(key: &MapKey) -> Result<Question, EngineError> {
+    let method = find(key.method).ok_or(EngineError::NoMethod(key.method))?;
+    Ok(Question { method, target: key.target, layer: key.layer.clone(), values: key.values.clone() })
+}
+
+/// What a look at an image says.
+fn predicted(looked: Looked, opened: &Opened, begun: Instant) -> Predicted {
+    let Looked { pass, seen, region } = looked;
+    Predicted {
+        top: pass.logits.top(TOP),
+        logits: pass.logits.clone(),
+        probabilities: pass.logits.probabilities().into(),
+        seen: Arc::new(seen),
+        region,
+        warnings: opened.warnings().to_vec(),
+        elapsed: begun.elapsed(),
+    }
+}
+
+impl Engine for SessionEngine {
+    fn summary(&self) -> ModelSummary {
+        let classifier = self.session.classifier();
+        let network = classifier.network();
+        let strip = network.strip();
+        let row = |index: &usize| {
+            let layer = &network.layers()[*index];
+            let name = layer.path.as_deref().unwrap_or(&layer.name);
+            LayerRow { index: *index, name: escape(name).into_owned(), shape: layer.shape }
+        };
+        let (height, width) = network.input_extent();
+        let label = |class| escape(&classifier.labels().get(class)).into_owned();
+        ModelSummary {
+            name: escape(classifier.name()).into_owned(),
+            input: (width, height),
+            labels: (0..network.classes()).map(label).collect(),
+            truths: Arc::clone(&self.truths),
+            auto: network.auto_layer().and_then(|auto| strip.iter().position(|index| *index == auto)),
+            layers: strip.iter().map(row).collect(),
+            methods: METHODS
+                .iter()
+                .map(|method| MethodRow {
+                    name: method.name,
+                    family: method.family,
+                    help: method.help,
+                    caution: method.caution,
+                    needs_layer: method.needs.layer,
+                    params: method.params().copied().collect(),
+                    obstacle: obstacle(method, network, &LayerChoice::Auto).map(|why| escape(&why).into_owned()),
+                })
+                .collect(),
+            notices: classifier.notices().iter().map(|notice| escape(notice).into_owned()).collect(),
+        }
+    }
+
+    fn predict(&self, path: &Path, opened: &Opened, urgent: bool) -> Result<Predicted, EngineError> {
+        let begun = Instant::now();
+        let threads = if urgent { self.threads } else { 1 };
+        let looked = self.kept.look(&self.session, path, opened, threads)?;
+        Ok(predicted(looked, opened, begun))
+    }
+
+    fn explain(&self, path: &Path, key: &MapKey, monitor: &Monitor<'_>) -> Result<Attribution, EngineError> {
+        let question = question(key)?;
+        let pass = self.kept.pass(&self.session, path, self.threads)?;
+        Ok(self.session.explain(&question, &pass, self.kept.banks(), monitor)?)
+    }
+
+    fn channels(&self, path: &Path, key: &ChannelsKey, monitor: &Monitor<'_>) -> Result<LayerChannels, EngineError> {
+        let pass = self.kept.pass(&self.session, path, self.threads)?;
+        Ok(self.session.channels(&pass, key.layer, key.target, monitor)?)
+    }
+
+    fn survey(&self, opened: &Opened, layer: usize) -> Result<(Predicted, Activation), EngineError> {
+        let begun = Instant::now();
+        // What is near the cursor must not be driven out by what nobody looks at: this pass is not kept.
+        let (looked, activation) = self.session.survey(opened, layer)?;
+        Ok((predicted(looked, opened, begun), activation))
+    }
+
+    fn export(&self, export: &Export) -> Result<Vec<PathBuf>, EngineError> {
+        written::write(&self.session, export)
+    }
+}

@@ -1,0 +1,74 @@
+//! What `w` writes in the interface: the same files as `seewhy explain`.
+
+use std::path::PathBuf;
+
+use super::engine::EngineError;
+use super::session_engine::question;
+use crate::app::{ChannelExport, Export, MapExport};
+use crate::raster::Colormap;
+use crate::session::export::{self, Destination, unique_stems};
+use crate::session::{Explanation, Files, Identity, Question, Session};
+
+/// Where `w` writes, in the current directory.
+const EXPORT_FOLDER: &str = "seewhy-maps";
+
+/// Writes what is on screen; returns the files.
+pub(super) fn write(session: &Session, what: &Export) -> Result<Vec<PathBuf>, EngineError> {
+    match what {
+        Export::Map(map) => write_map(session, map),
+        Export::Channel(channel) => write_channel(session, channel),
+    }
+}
+
+/// The folder where `w` writes, as its whole path: who works in several windows wants to know which.
+fn export_folder() -> Result<PathBuf, EngineError> {
+    std::path::absolute(EXPORT_FOLDER).map_err(EngineError::NoFolder)
+}
+
+/// Writes the map, the overlay and the record, as `seewhy explain` would.
+fn write_map(session: &Session, what: &MapExport) -> Result<Vec<PathBuf>, EngineError> {
+    let (attribution, scores) = (&what.explained.attribution, &what.predicted.logits);
+    let question = question(&what.key)?;
+    let question = Question { target: question.target.resolve(scores)?, ..question };
+    let mut record = session.record(&Explanation {
+        image: &what.path,
+        scores,
+        question: &question,
+        attribution,
+        warnings: &what.predicted.warnings,
+        elapsed: what.predicted.elapsed + what.explained.elapsed,
+        raw: false,
+    });
+    let destination = Destination {
+        folder: export_folder()?,
+        stem: unique_stems(&[what.path.to_path_buf()]).remove(0),
+        png: true,
+        npy: true,
+        json: true,
+        raw: false,
+        clobber: true,
+    };
+    let picture = &what.overlay.composition;
+    let (width, height) = picture.written_size();
+    let colormap = picture.heat.as_ref().map_or_else(Colormap::default, |heat| heat.colormap);
+    export::export(&destination, attribution, &picture.render(width, height), colormap, &mut record)?;
+    let Files { png, npy, json } = record.files;
+    Ok([png, npy, json].into_iter().flatten().collect())
+}
+
+/// Writes the pictures of a channel that are on screen.
+fn write_channel(session: &Session, what: &ChannelExport) -> Result<Vec<PathBuf>, EngineError> {
+    let stem = unique_stems(&[what.path.to_path_buf()]).remove(0);
+    let is_plain = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_');
+    let (folder, model) = (export_folder()?, session.classifier().source().to_string());
+    let layer = what.layer.trim_start_matches('/').replace(|c| !is_plain(c), "-");
+    let written = what.pictures.iter().map(|(kind, picture, said)| {
+        let name = format!("{layer}.channel-{}.{kind}", what.channel);
+        let (width, height) = picture.composition.written_size();
+        let page = picture.composition.render(width, height);
+        let request = Identity::of_picture(&what.path, session.classifier(), &what.layer, &name);
+        let asked = (what.path.as_ref(), model.as_str(), &request);
+        Ok(export::picture(&folder, (&stem, &name), &page, std::slice::from_ref(said), asked)?)
+    });
+    written.collect()
+}
