@@ -95,8 +95,8 @@ impl State {
         entry.loss = entry.truth.as_ref().and_then(|truth| scores.loss(truth.indices()));
         self.pending.remove(&image);
         self.relist(image);
-        self.seen_for_exemplars(image, &predicted.seen);
-        let bytes = predicted.seen.as_raw().len() + 4 * predicted.probabilities.len();
+        self.keep_if_shown(image, &predicted.small);
+        let bytes = predicted.bytes();
         // What comes in from the background must not drive out what is near the cursor.
         if self.pictures.contains(&image) || self.predictions.fits(bytes) {
             self.predictions.insert(image, predicted, bytes);

@@ -9,7 +9,7 @@ use super::jobs::{ChannelExport, Effect, Export, ImageId};
 use super::{Panel, State, Terminal};
 use crate::explain::{LayerChannels, Sign};
 use crate::model::Target;
-use crate::raster::{Map, Tiles, layer_scale, reduced};
+use crate::raster::{Colouring, Map, Tiles, layer_scale, reduced};
 use crate::text::escape;
 
 /// The longest side of a tile, in cells: where dots are many, and where they are as few as half-blocks.
@@ -56,7 +56,7 @@ pub struct Channels {
     pub strongest: f32,
     /// Time that it took.
     pub elapsed: Duration,
-    /// The maps, small enough to be laid out in the time of a frame.
+    /// The maps, as small as tiles are.
     thumbnails: Vec<Arc<Map>>,
 }
 
@@ -74,9 +74,9 @@ impl TileLayout {
     }
 }
 
-/// Whether values below zero mean something, by the lowest of them; and the lowest that is shown, as a share of `scale`.
-pub(super) fn sign_of(lowest: f32, scale: f32) -> (Sign, f32) {
-    if lowest < -NEGATIVE * scale { (Sign::Signed, -1.0) } else { (Sign::Positive, 0.0) }
+/// Whether values below zero mean something, by the lowest of them.
+pub(super) fn sign_of(lowest: f32, scale: f32) -> Sign {
+    if lowest < -NEGATIVE * scale { Sign::Signed } else { Sign::Positive }
 }
 
 /// Smallest and largest of the values that are finite.
@@ -98,7 +98,8 @@ impl Channels {
         let contributions = contributions.map_err(|reason| escape(&reason).into_owned());
         let ranges: Vec<(f32, f32)> = activation.axis_iter(Axis(0)).map(range).collect();
         let lowest = ranges.iter().map(|(low, _)| *low).fold(0.0, f32::min);
-        let (sign, low) = sign_of(lowest, scale);
+        let sign = sign_of(lowest, scale);
+        let low = if sign == Sign::Signed { -1.0 } else { 0.0 };
         let shown = |value: &f32| if value.is_finite() && scale > 0.0 { (value / scale).clamp(low, 1.0) } else { 0.0 };
         let maps: Vec<Arc<Map>> = activation.axis_iter(Axis(0)).map(|map| Arc::new(map.map(shown))).collect();
         let peaks: Vec<f32> = ranges.iter().map(|(low, high)| low.abs().max(high.abs())).collect();
@@ -128,11 +129,11 @@ impl Channels {
         4 * self.maps.iter().chain(&self.thumbnails).map(|map| map.len()).sum::<usize>()
     }
 
-    /// The channels of a page, side by side in their order.
-    pub(super) fn tiles(&self, page: usize, layout: TileLayout) -> Tiles {
+    /// The channels of a page, side by side in their order, one of them marked.
+    pub(super) fn tiles(&self, page: usize, layout: TileLayout, marked: u32, colouring: Colouring) -> Tiles {
         let channels = self.order.iter().skip(page * layout.per_page()).take(layout.per_page());
-        let maps: Vec<Arc<Map>> = channels.map(|channel| Arc::clone(&self.thumbnails[*channel])).collect();
-        Tiles::new(&maps, layout.longest)
+        let maps = channels.map(|channel| Arc::clone(&self.thumbnails[*channel])).collect();
+        Tiles { maps, longest: layout.longest, marked: Some(marked), colouring }
     }
 }
 

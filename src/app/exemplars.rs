@@ -22,8 +22,10 @@ const KEPT: usize = 9;
 const LAYERS: usize = 3;
 /// Longest side of a kept map, in cells.
 const LONGEST: usize = 28;
-/// Longest side of a small picture, in pixels: as much as the ninth part of a pane shows.
+/// Longest side of a picture among others, in pixels: as much as the ninth part of a pane shows.
 const THUMBNAIL: u32 = 192;
+/// Longest side of what a model saw that is kept as it is: most see no more.
+const SMALL: u32 = 256;
 /// Images that are asked at a time: enough to keep workers busy until the next plan.
 const AT_A_TIME: usize = 32;
 /// The golden ratio's share of 2^64: its multiples, modulo that, are spread evenly however many there are.
@@ -34,38 +36,51 @@ pub(super) const THUMBNAIL_BUDGET: usize = 32 << 20;
 /// How strongly an image excites the channels of a layer, and what it looks like to the model.
 #[derive(Debug, Clone)]
 pub struct Peaks {
-    /// The largest value of each channel.
-    values: Vec<f32>,
-    /// Its values, `[h, w]`, reduced.
-    maps: Vec<Arc<Map>>,
-    thumbnail: Arc<RgbImage>,
+    channels: Vec<Peak>,
+    small: Arc<RgbImage>,
+}
+
+/// How strongly an image excites a channel.
+#[derive(Debug, Clone)]
+struct Peak {
+    /// The largest value.
+    value: f32,
+    lowest: f32,
+    /// The values, `[h, w]`, reduced.
+    map: Arc<Map>,
 }
 
 impl Peaks {
-    /// Of a layer's output, `[C, h, w]`, for an image that the model saw like that.
-    pub fn new(activation: &Activation, seen: &RgbImage) -> Peaks {
-        let finite = |channel: ArrayView2<'_, f32>| {
-            channel.iter().copied().filter(|value| value.is_finite()).fold(f32::NEG_INFINITY, f32::max)
+    /// Of a layer's output, `[C, h, w]`, for an image with that [`small_picture`].
+    pub fn new(activation: &Activation, small: Arc<RgbImage>) -> Peaks {
+        let peak = |channel: ArrayView2<'_, f32>| {
+            let finite = || channel.iter().copied().filter(|value| value.is_finite());
+            let map = reduced(&channel.to_owned(), LONGEST);
+            Peak {
+                value: finite().fold(f32::NEG_INFINITY, f32::max),
+                lowest: map.iter().copied().fold(0.0, f32::min),
+                map: Arc::new(map),
+            }
         };
-        let channels = || activation.axis_iter(Axis(0));
-        Peaks {
-            values: channels().map(finite).collect(),
-            maps: channels().map(|channel| Arc::new(reduced(&channel.to_owned(), LONGEST))).collect(),
-            thumbnail: Arc::new(thumbnail(seen)),
-        }
+        Peaks { channels: activation.axis_iter(Axis(0)).map(peak).collect(), small }
     }
 }
 
-/// Width and height of the small picture of one of that width and height.
+/// Width and height of a picture of that width and height among others.
 pub(super) fn thumbnail_size((width, height): (u32, u32)) -> (u32, u32) {
     let scale = (THUMBNAIL as f32 / width.max(height).max(1) as f32).min(1.0);
     let side = |side: u32| ((side as f32 * scale).round() as u32).max(1);
     (side(width), side(height))
 }
 
-fn thumbnail(seen: &RgbImage) -> RgbImage {
-    let (width, height) = thumbnail_size(seen.dimensions());
-    if (width, height) == seen.dimensions() { seen.clone() } else { imageops::thumbnail(seen, width, height) }
+/// The picture, small enough to keep many of them.
+pub fn small_picture(picture: &Arc<RgbImage>) -> Arc<RgbImage> {
+    let (width, height) = picture.dimensions();
+    if width.max(height) <= SMALL {
+        return Arc::clone(picture);
+    }
+    let (width, height) = thumbnail_size((width, height));
+    Arc::new(imageops::thumbnail(picture.as_ref(), width, height))
 }
 
 /// An image that excites a channel.
@@ -75,6 +90,8 @@ pub struct Exemplar {
     pub image: ImageId,
     /// The channel's largest value in it.
     pub value: f32,
+    /// Its lowest value, or zero.
+    pub lowest: f32,
     /// The channel's values.
     pub map: Arc<Map>,
 }
@@ -110,7 +127,7 @@ impl Exemplars {
     }
 
     fn take(&mut self, image: ImageId, peaks: &Peaks) {
-        for ((best, value), map) in self.best.iter_mut().zip(&peaks.values).zip(&peaks.maps) {
+        for (best, Peak { value, lowest, map }) in self.best.iter_mut().zip(&peaks.channels) {
             // What leaves a channel at zero or below does not excite it.
             if *value <= 0.0 {
                 continue;
@@ -120,7 +137,8 @@ impl Exemplars {
                 |other: &Exemplar| other.value.total_cmp(value).then(image.cmp(&other.image)) == Ordering::Greater;
             let place = best.partition_point(is_before);
             if place < KEPT {
-                best.insert(place, Exemplar { image, value: *value, map: Arc::clone(map) });
+                let (value, lowest, map) = (*value, *lowest, Arc::clone(map));
+                best.insert(place, Exemplar { image, value, lowest, map });
                 best.truncate(KEPT);
             }
         }
@@ -193,9 +211,9 @@ impl State {
             *marked = Some((layer, channel));
         }
         for image in self.marked_exemplars().iter().map(|exemplar| exemplar.image).collect::<Vec<_>>() {
-            let seen = self.predictions.get(&image).map(|predicted| Arc::clone(&predicted.seen));
-            if let Some(seen) = seen.filter(|_| !self.thumbnails.contains(&image)) {
-                self.keep_thumbnail(image, Arc::new(thumbnail(&seen)));
+            let small = self.predictions.get(&image).map(|predicted| Arc::clone(&predicted.small));
+            if let Some(small) = small.filter(|_| !self.thumbnails.contains(&image)) {
+                self.keep_thumbnail(image, small);
             }
             self.thumbnails.touch(&image);
         }
@@ -216,25 +234,26 @@ impl State {
             exemplars.asked += 1;
             if let Ok(peaks) = peaks {
                 exemplars.take(image, &peaks);
-                self.keep_if_shown(image, || Arc::clone(&peaks.thumbnail));
+                self.keep_if_shown(image, &peaks.small);
             }
         }
     }
 
-    /// What the model saw of an image came in: it is kept where it is shown among others.
-    pub(super) fn seen_for_exemplars(&mut self, image: ImageId, seen: &RgbImage) {
-        self.keep_if_shown(image, || Arc::new(thumbnail(seen)));
-    }
-
-    fn keep_if_shown(&mut self, image: ImageId, small: impl FnOnce() -> Arc<RgbImage>) {
+    /// Keeps the small picture of an image that is shown among others.
+    pub(super) fn keep_if_shown(&mut self, image: ImageId, small: &Arc<RgbImage>) {
         if self.marked_exemplars().iter().any(|exemplar| exemplar.image == image) {
-            self.keep_thumbnail(image, small());
+            self.keep_thumbnail(image, Arc::clone(small));
         }
     }
 
     fn keep_thumbnail(&mut self, image: ImageId, small: Arc<RgbImage>) {
         let bytes = small.as_raw().len();
         self.thumbnails.insert(image, small, bytes);
+    }
+
+    /// The small picture of an image that is shown among others, once it is there.
+    pub(super) fn thumbnail(&self, image: ImageId) -> Option<Arc<RgbImage>> {
+        self.thumbnails.get(&image).cloned()
     }
 
     /// The small pictures that are wanted on screen.
@@ -263,7 +282,7 @@ mod tests {
     fn kept(answers: &[(ImageId, f32)]) -> Vec<(ImageId, f32)> {
         let mut exemplars = Exemplars::new(0, 1, 100);
         for (image, value) in answers {
-            exemplars.take(*image, &Peaks::new(&array![[[-1.0, *value]]], &RgbImage::new(1, 1)));
+            exemplars.take(*image, &Peaks::new(&array![[[-1.0, *value]]], Arc::default()));
         }
         exemplars.of(0).iter().map(|exemplar| (exemplar.image, exemplar.value)).collect()
     }
@@ -289,7 +308,8 @@ mod tests {
             [(224, 224), (32, 32), (1200, 600), (1, 5000)].map(thumbnail_size),
             [(192, 192), (32, 32), (192, 96), (1, 192)]
         );
-        assert_eq!(thumbnail(&RgbImage::new(1200, 600)).dimensions(), (192, 96));
+        let small = |width, height| small_picture(&Arc::new(RgbImage::new(width, height))).dimensions();
+        assert_eq!([small(224, 224), small(1200, 600)], [(224, 224), (192, 96)]);
     }
 
     #[test]

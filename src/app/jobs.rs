@@ -107,12 +107,22 @@ pub struct Predicted {
     pub probabilities: Arc<[f32]>,
     /// What the model saw, as 8-bit pixels at its input size.
     pub seen: Arc<RgbImage>,
+    /// The same as a [`small_picture`](super::small_picture).
+    pub small: Arc<RgbImage>,
     /// Which part of the image that was, in pixels of the file's upright image.
     pub region: Region,
     /// What must be known about the image before what is said of it is trusted, a sentence each, safe to print.
     pub warnings: Vec<String>,
     /// Preprocessing and forward pass.
     pub elapsed: Duration,
+}
+
+impl Predicted {
+    /// Memory held, in bytes.
+    pub fn bytes(&self) -> usize {
+        let small = if Arc::ptr_eq(&self.seen, &self.small) { 0 } else { self.small.as_raw().len() };
+        self.seen.as_raw().len() + small + 4 * self.probabilities.len()
+    }
 }
 
 /// A finished or partial map.

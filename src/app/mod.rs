@@ -27,7 +27,7 @@ mod values;
 use crate::cache::Cache;
 pub use action::{Action, Command};
 pub use channels::{Channels, ChannelsKey, TileLayout};
-pub use exemplars::{Exemplar, Exemplars, Peaks};
+pub use exemplars::{Exemplar, Exemplars, Peaks, small_picture};
 pub use jobs::{
     ChannelExport, Decoded, Effect, Explained, Export, ImageId, Job, MapExport, MapKey, Plan, Predicted, Priority,
     Report, Task,

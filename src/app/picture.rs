@@ -9,10 +9,7 @@ use super::exemplars::thumbnail_size;
 use super::jobs::ImageId;
 use super::{Channels, ChannelsKey, MapKey, Selection, State, TileLayout, View};
 use crate::explain::Sign;
-use crate::raster::{Colormap, Composition, Heat, Map, Region, Superpixels, Tiles, map_sheet, picture_sheet};
-
-/// Cells along a side of a map in a sheet: fine enough that neighbours hardly run into each other.
-const SHEET_CELLS: usize = 56;
+use crate::raster::{Colormap, Colouring, Composition, Heat, Map, Recipe, Region, Sheet, Superpixels};
 
 /// A picture to be shown. Making and encoding its pixels is for workers.
 #[derive(Debug, Clone)]
@@ -20,7 +17,7 @@ pub struct Picture {
     /// The same key means the same pixels (at the same size).
     pub key: PictureKey,
     /// How to make them.
-    pub composition: Composition,
+    pub recipe: Recipe,
 }
 
 /// What a picture is of.
@@ -116,7 +113,7 @@ impl State {
         let (heat_key, heat) = heat.unzip();
         Some(Picture {
             key: PictureKey { image: key.image, seen, base: show_base, heat: heat_key, lines: None, sheet: None },
-            composition: Composition { base, show_base, heat, superpixels: None },
+            recipe: Recipe::Image(Composition { base, show_base, heat, superpixels: None }),
         })
     }
 
@@ -125,55 +122,42 @@ impl State {
         let layout = self.tile_layout();
         let (page, tile) = (row / layout.per_page(), row % layout.per_page());
         let of = Origin::Tiles(key.clone(), layout, page);
-        let Tiles { map, labels } = channels.tiles(page, layout);
-        let (width, height) = (map.ncols() as u32, map.nrows() as u32);
-        let region = Region::whole(width, height);
-        let (heat_key, heat) = self.heat(of.clone(), map, channels.sign, region, None);
-        let (outlined, marked) = (false, Some(tile as u32));
+        let tiles = channels.tiles(page, layout, tile as u32, self.colouring(channels.sign));
         Picture {
             key: PictureKey {
                 image: key.image,
                 seen: false,
                 base: false,
-                heat: Some(heat_key),
-                lines: Some(LinesKey { of, outlined, marked }),
+                heat: Some(self.heat_key(of.clone(), None)),
+                lines: Some(LinesKey { of, outlined: false, marked: tiles.marked }),
                 sheet: None,
             },
-            composition: Composition {
-                base: Arc::new(RgbImage::new(width, height)),
-                show_base: false,
-                heat: Some(heat),
-                superpixels: Some(Superpixels { labels, region, outlined, marked }),
-            },
+            recipe: Recipe::Tiles(tiles),
         }
     }
 
     /// The images that excite a channel most, each with the channel over it, on one scale.
     fn sheet(&self, key: &ChannelsKey, channel: usize) -> Picture {
         let exemplars = self.marked_exemplars();
-        let pictures: Vec<_> = exemplars.iter().map(|exemplar| self.thumbnails.get(&exemplar.image)).collect();
+        let pictures: Vec<_> = exemplars.iter().map(|exemplar| self.thumbnail(exemplar.image)).collect();
         let model = self.model.as_deref().map_or((1, 1), |model| model.input);
-        let size = thumbnail_size((model.0 as u32, model.1 as u32));
-        let base = picture_sheet(&pictures.iter().map(|picture| picture.map(AsRef::as_ref)).collect::<Vec<_>>(), size);
-        let region = Region::whole(base.width(), base.height());
-        let heat = exemplars.first().map(|strongest| {
-            let scale = strongest.value;
-            let maps = || exemplars.iter().map(|exemplar| &exemplar.map);
-            let lowest = maps().flat_map(|map| map.iter()).copied().fold(0.0, f32::min);
-            let (sign, low) = sign_of(lowest, scale);
-            let shown = |value: &f32| if value.is_finite() { (value / scale).clamp(low, 1.0) } else { 0.0 };
-            let maps: Vec<Map> = maps().map(|map| map.map(shown)).collect();
-            let map = map_sheet(&maps.iter().collect::<Vec<_>>(), SHEET_CELLS);
-            let images = exemplars.iter().map(|exemplar| exemplar.image).collect();
-            self.heat(Origin::Exemplars(key.layer, channel, images), Arc::new(map), sign, region, None)
-        });
-        let (heat_key, heat) = heat.unzip();
-        let sheet = exemplars.iter().zip(&pictures).map(|(exemplar, seen)| seen.map(|_| exemplar.image)).collect();
+        let scale = exemplars.first().map_or(0.0, |strongest| strongest.value);
+        let lowest = exemplars.iter().map(|exemplar| exemplar.lowest).fold(0.0, f32::min);
+        let images = || exemplars.iter().map(|exemplar| exemplar.image);
+        let heat = || self.heat_key(Origin::Exemplars(key.layer, channel, images().collect()), None);
+        let heat = (!exemplars.is_empty()).then(heat);
+        let shown = images().zip(&pictures).map(|(image, picture)| picture.as_ref().map(|_| image)).collect();
         let show_base = self.selection.view != View::Heat || heat.is_none();
-        let sheet = Some(sheet);
         Picture {
-            key: PictureKey { image: key.image, seen: true, base: show_base, heat: heat_key, lines: None, sheet },
-            composition: Composition { base: Arc::new(base), show_base, heat, superpixels: None },
+            key: PictureKey { image: key.image, seen: true, base: show_base, heat, lines: None, sheet: Some(shown) },
+            recipe: Recipe::Sheet(Sheet {
+                pictures,
+                size: thumbnail_size((model.0 as u32, model.1 as u32)),
+                show_base,
+                maps: exemplars.iter().map(|exemplar| Arc::clone(&exemplar.map)).collect(),
+                scale,
+                colouring: self.colouring(sign_of(lowest, scale)),
+            }),
         }
     }
 
@@ -224,7 +208,7 @@ impl State {
         let (lines, superpixels) = superpixels.unzip();
         Some(Picture {
             key: PictureKey { image, seen, base: show_base, heat: heat_key, lines: lines.flatten(), sheet: None },
-            composition: Composition { base, show_base, heat, superpixels },
+            recipe: Recipe::Image(Composition { base, show_base, heat, superpixels }),
         })
     }
 
@@ -245,9 +229,19 @@ impl State {
 
     /// Heat in the colours that are selected, with its key; `calls` are those that went into a partial map.
     fn heat(&self, of: Origin, map: Arc<Map>, sign: Sign, region: Region, calls: Option<usize>) -> (HeatKey, Heat) {
+        let Colouring { sign, colormap, opacity } = self.colouring(sign);
+        (self.heat_key(of, calls), Heat { map, sign, region, colormap, opacity })
+    }
+
+    fn heat_key(&self, of: Origin, calls: Option<usize>) -> HeatKey {
         let Selection { colormap, percent, .. } = self.selection;
-        let heat = Heat { map, sign, region, colormap, opacity: f32::from(percent) / 100.0 };
-        (HeatKey { of, calls, colormap, percent }, heat)
+        HeatKey { of, calls, colormap, percent }
+    }
+
+    /// The colours that are selected.
+    fn colouring(&self, sign: Sign) -> Colouring {
+        let Selection { colormap, percent, .. } = self.selection;
+        Colouring { sign, colormap, opacity: f32::from(percent) / 100.0 }
     }
 }
 

@@ -8,6 +8,7 @@ pub mod superpixels;
 mod colormap;
 mod composite;
 mod heat;
+mod recipe;
 mod region;
 mod sheet;
 mod test_card;
@@ -16,8 +17,9 @@ mod tiles;
 pub use colormap::Colormap;
 pub use composite::{Composition, Heat, Superpixels};
 pub use heat::{Sign, display_map, display_scale, is_flat, layer_scale};
+pub use recipe::{Colouring, Recipe};
 pub use region::Region;
-pub use sheet::{map_sheet, picture_sheet, sheet_columns};
+pub use sheet::Sheet;
 pub use test_card::test_card;
 pub use tiles::{Tiles, reduced};
 

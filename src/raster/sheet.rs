@@ -1,50 +1,104 @@
-//! Small pictures, or maps, of one size as one: a contact sheet.
+//! Small pictures of one size as one, each with a map over it: a contact sheet.
 
-use image::RgbImage;
+use std::sync::Arc;
 
-use super::Map;
+use image::{RgbImage, imageops};
+
 use super::resize::{Corners, resize_map};
+use super::{Colouring, Composition, Heat, Map, Region, Sign};
 
 /// The share of a picture, one in so many of its pixels, that is left black beside it.
 const GAP: u32 = 48;
+/// Cells along a side of a map: fine enough that neighbours hardly run into each other.
+const CELLS: usize = 56;
 
-/// Columns of a sheet of `count`: as many as rows, or one more.
-pub fn sheet_columns(count: usize) -> usize {
-    let side = count.isqrt();
-    (side + usize::from(side * side < count)).max(1)
+/// Pictures to be laid out in rows.
+#[derive(Debug, Clone)]
+pub struct Sheet {
+    /// The pictures, in reading order; larger ones are reduced. The place of one that is missing is black.
+    pub pictures: Vec<Option<Arc<RgbImage>>>,
+    /// Width and height of a picture, in pixels.
+    pub size: (u32, u32),
+    /// Whether pictures are seen, or only their places taken.
+    pub show_base: bool,
+    /// What lies over each of them, `[h, w]`.
+    pub maps: Vec<Arc<Map>>,
+    /// The value that the strongest colour stands for, in all of them.
+    pub scale: f32,
+    /// How values become colours.
+    pub colouring: Colouring,
 }
 
-/// Pictures of `size` pixels each, in rows. The place of one that is missing is black.
-pub fn picture_sheet(pictures: &[Option<&RgbImage>], (width, height): (u32, u32)) -> RgbImage {
-    let columns = sheet_columns(pictures.len()) as u32;
-    let rows = (pictures.len() as u32).div_ceil(columns).max(1);
-    let mut sheet = RgbImage::new(columns * width, rows * height);
-    let gap = (width.min(height) / GAP).max(1);
-    for (number, picture) in (0..).zip(pictures) {
-        let Some(picture) = picture else { continue };
-        let (left, top) = (number % columns * width, number / columns * height);
-        let across = 3 * width.saturating_sub(gap).min(picture.width()) as usize;
-        for y in 0..height.saturating_sub(gap).min(picture.height()) {
-            let from = (y * picture.width()) as usize * 3;
-            let to = ((top + y) * columns * width + left) as usize * 3;
-            sheet.as_mut()[to..to + across].copy_from_slice(&picture.as_raw()[from..from + across]);
-        }
+impl Sheet {
+    /// Columns of a sheet of `count`: as many as rows, or one more.
+    pub fn columns(count: usize) -> usize {
+        let side = count.isqrt();
+        (side + usize::from(side * side < count)).max(1)
     }
-    sheet
-}
 
-/// Maps in the same places, each stretched to `cells` x `cells`; NaN where there is none.
-pub fn map_sheet(maps: &[&Map], cells: usize) -> Map {
-    let columns = sheet_columns(maps.len());
-    let rows = maps.len().div_ceil(columns).max(1);
-    let mut sheet = Map::from_elem((rows * cells, columns * cells), f32::NAN);
-    for (number, map) in maps.iter().enumerate() {
-        let (top, left) = (number / columns * cells, number % columns * cells);
-        for ((y, x), value) in resize_map(map, cells, cells, Corners::Edges).indexed_iter() {
-            sheet[[top + y, left + x]] = *value;
+    /// Width and height in pixels.
+    pub fn size(&self) -> (u32, u32) {
+        let columns = Sheet::columns(self.pictures.len()) as u32;
+        let rows = (self.pictures.len() as u32).div_ceil(columns).max(1);
+        (columns * self.size.0, rows * self.size.1)
+    }
+
+    /// Whether anything lies over the pictures.
+    pub fn has_overlay(&self) -> bool {
+        !self.maps.is_empty()
+    }
+
+    /// Lays them out.
+    pub(super) fn compose(&self) -> Composition {
+        let base = self.lay_out_pictures();
+        let region = Region::whole(base.width(), base.height());
+        let Colouring { sign, colormap, opacity } = self.colouring;
+        let heat = || Heat { map: Arc::new(self.lay_out_maps()), sign, region, colormap, opacity };
+        Composition {
+            show_base: self.show_base,
+            heat: self.has_overlay().then(heat),
+            base: Arc::new(base),
+            superpixels: None,
         }
     }
-    sheet
+
+    fn lay_out_pictures(&self) -> RgbImage {
+        let (width, height) = self.size;
+        let (all_across, all_down) = self.size();
+        let columns = Sheet::columns(self.pictures.len()) as u32;
+        let mut sheet = RgbImage::new(all_across, all_down);
+        let gap = (width.min(height) / GAP).max(1);
+        for (number, picture) in (0..).zip(&self.pictures) {
+            let Some(picture) = picture else { continue };
+            let reduced = (picture.width() > width || picture.height() > height)
+                .then(|| imageops::thumbnail(picture.as_ref(), width, height));
+            let picture = reduced.as_ref().unwrap_or(picture);
+            let (left, top) = (number % columns * width, number / columns * height);
+            let across = 3 * width.saturating_sub(gap).min(picture.width()) as usize;
+            for y in 0..height.saturating_sub(gap).min(picture.height()) {
+                let from = (y * picture.width()) as usize * 3;
+                let to = ((top + y) * all_across + left) as usize * 3;
+                sheet.as_mut()[to..to + across].copy_from_slice(&picture.as_raw()[from..from + across]);
+            }
+        }
+        sheet
+    }
+
+    /// The maps in the places of the pictures, each stretched over its own; NaN where there is none.
+    fn lay_out_maps(&self) -> Map {
+        let columns = Sheet::columns(self.maps.len());
+        let rows = self.maps.len().div_ceil(columns).max(1);
+        let low = if self.colouring.sign == Sign::Signed { -1.0 } else { 0.0 };
+        let shown = |value: &f32| if value.is_finite() { (value / self.scale).clamp(low, 1.0) } else { 0.0 };
+        let mut sheet = Map::from_elem((rows * CELLS, columns * CELLS), f32::NAN);
+        for (number, map) in self.maps.iter().enumerate() {
+            let (top, left) = (number / columns * CELLS, number % columns * CELLS);
+            for ((y, x), value) in resize_map(&map.map(shown), CELLS, CELLS, Corners::Edges).indexed_iter() {
+                sheet[[top + y, left + x]] = *value;
+            }
+        }
+        sheet
+    }
 }
 
 #[cfg(test)]
@@ -53,24 +107,49 @@ mod tests {
     use ndarray::array;
 
     use super::*;
+    use crate::raster::Colormap;
+
+    fn sheet(pictures: Vec<Option<RgbImage>>, maps: Vec<Map>) -> Sheet {
+        Sheet {
+            pictures: pictures.into_iter().map(|picture| picture.map(Arc::new)).collect(),
+            size: (8, 6),
+            show_base: true,
+            maps: maps.into_iter().map(Arc::new).collect(),
+            scale: 2.0,
+            colouring: Colouring { sign: Sign::Positive, colormap: Colormap::default(), opacity: 0.6 },
+        }
+    }
 
     #[test]
     fn pictures_and_maps_stand_in_the_same_places() {
-        let picture = RgbImage::from_pixel(8, 6, Rgb([200; 3]));
-        let sheet = picture_sheet(&[Some(&picture), None, Some(&picture)], (8, 6));
-        assert_eq!(sheet.dimensions(), (16, 12));
-        let lit = |x, y| sheet.get_pixel(x, y).0 == [200; 3];
+        let picture = |width, height| Some(RgbImage::from_pixel(width, height, Rgb([200; 3])));
+        let maps = vec![array![[2.0, 2.0], [2.0, 2.0]]; 3];
+        let sheet = sheet(vec![picture(8, 6), None, picture(8, 6)], maps);
+        let pixels = sheet.lay_out_pictures();
+        assert_eq!((pixels.dimensions(), sheet.size()), ((16, 12), (16, 12)));
+        let lit = |x, y| pixels.get_pixel(x, y).0 == [200; 3];
         assert!(lit(0, 0) && lit(6, 4) && !lit(7, 4) && !lit(6, 5), "a gap on the right and below");
         assert!(!lit(9, 1) && lit(1, 7) && !lit(9, 7));
-        let map = array![[1.0, 1.0], [1.0, 1.0]];
-        let maps = map_sheet(&[&map, &map, &map], 4);
-        assert_eq!(maps.dim(), (8, 8));
-        assert!(maps[[7, 7]].is_nan() && [maps[[0, 7]], maps[[7, 0]]] == [1.0, 1.0]);
+        let maps = sheet.lay_out_maps();
+        assert_eq!(maps.dim(), (2 * CELLS, 2 * CELLS));
+        let last = 2 * CELLS - 1;
+        assert!(maps[[last, last]].is_nan() && [maps[[0, last]], maps[[last, 0]]] == [1.0, 1.0]);
+    }
+
+    #[test]
+    fn larger_pictures_are_reduced_to_their_places() {
+        let half = RgbImage::from_fn(80, 60, |x, _| Rgb([if x < 40 { 0 } else { 200 }; 3]));
+        let pixels = sheet(vec![Some(half)], vec![]).lay_out_pictures();
+        assert_eq!(
+            (pixels.dimensions(), pixels.get_pixel(1, 1).0, pixels.get_pixel(6, 1).0),
+            ((8, 6), [0; 3], [200; 3])
+        );
     }
 
     #[test]
     fn a_sheet_is_as_square_as_it_can_be() {
-        assert_eq!([0, 1, 2, 3, 4, 5, 9].map(sheet_columns), [1, 1, 2, 2, 2, 3, 3]);
-        assert_eq!(picture_sheet(&[], (8, 6)).dimensions(), (8, 6));
+        assert_eq!([0, 1, 2, 3, 4, 5, 9].map(Sheet::columns), [1, 1, 2, 2, 2, 3, 3]);
+        let empty = sheet(vec![], vec![]);
+        assert_eq!((empty.lay_out_pictures().dimensions(), empty.has_overlay()), ((8, 6), false));
     }
 }

@@ -13,7 +13,7 @@ use ratatui::layout::Size;
 use super::crash::caught;
 use crate::app::{Picture, PictureKey};
 use crate::cache::Cache;
-use crate::raster::Composition;
+use crate::raster::Recipe;
 use crate::term::{Encoded, Graphics, Part, Quality};
 
 /// Memory for encoded pictures, in bytes.
@@ -50,7 +50,7 @@ impl PartKey {
 /// A picture to be encoded.
 struct Wanted {
     key: PartKey,
-    composition: Composition,
+    recipe: Recipe,
 }
 
 /// An encoded picture, or why there is none.
@@ -137,7 +137,7 @@ impl Encoder {
     }
 
     fn parts(&mut self, picture: &Picture, size: Size, quality: Quality, want: bool) -> Option<Vec<Arc<Encoded>>> {
-        let parts = self.graphics.parts(picture.composition.has_overlay());
+        let parts = self.graphics.parts(picture.recipe.has_overlay());
         let mut found = Vec::with_capacity(parts.len());
         for part in parts {
             let key = if *part == Part::Base { picture.key.base() } else { picture.key.clone() };
@@ -154,7 +154,7 @@ impl Encoder {
                     if let Some(Ok(encoded)) = before.and_then(|old| self.cache.get(old)) {
                         found.push(Arc::clone(encoded));
                     }
-                    self.wanted.push(Wanted { key, composition: picture.composition.clone() });
+                    self.wanted.push(Wanted { key, recipe: picture.recipe.clone() });
                 }
                 None => {}
             }
@@ -224,7 +224,7 @@ impl Shared {
             };
             drop(queue);
             let PartKey { part, size, quality, .. } = wanted.key;
-            let encode = || graphics.encode(&wanted.composition, part, size.into(), quality);
+            let encode = || graphics.encode(&wanted.recipe.compose(), part, size.into(), quality);
             let result = caught(encode).and_then(|result| result.map(Arc::new).map_err(|error| error.to_string()));
             if finished.send(Finished { key: wanted.key, result, epoch }).is_err() {
                 return;

@@ -247,7 +247,7 @@ impl Shared {
                 let surveyed = opened.and_then(|opened| engine.survey(&opened, *layer));
                 // What it took to know is said, too: nobody has to find it out again.
                 let peaks = surveyed.map(|(predicted, activation)| {
-                    let peaks = Peaks::new(&activation, &predicted.seen);
+                    let peaks = Peaks::new(&activation, Arc::clone(&predicted.small));
                     let _ = self.reports.send(Report::Predicted(*image, Ok(Arc::new(predicted))));
                     Arc::new(peaks)
                 });

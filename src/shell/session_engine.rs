@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use super::engine::{Engine, EngineError};
 use super::written;
-use crate::app::{ChannelsKey, Export, LayerRow, MapKey, MethodRow, ModelSummary, Predicted};
+use crate::app::{ChannelsKey, Export, LayerRow, MapKey, MethodRow, ModelSummary, Predicted, small_picture};
 use crate::explain::{Attribution, LayerChannels, LayerChoice, METHODS, Monitor, find, obstacle};
 use crate::gallery::Truths;
 use crate::network::Activation;
@@ -40,11 +40,13 @@ pub(super) fn question(key: &MapKey) -> Result<Question, EngineError> {
 /// What a look at an image says.
 fn predicted(looked: Looked, opened: &Opened, begun: Instant) -> Predicted {
     let Looked { pass, seen, region } = looked;
+    let seen = Arc::new(seen);
     Predicted {
         top: pass.logits.top(TOP),
         logits: pass.logits.clone(),
         probabilities: pass.logits.probabilities().into(),
-        seen: Arc::new(seen),
+        small: small_picture(&seen),
+        seen,
         region,
         warnings: opened.warnings().to_vec(),
         elapsed: begun.elapsed(),

@@ -48,7 +48,7 @@ fn write_map(session: &Session, what: &MapExport) -> Result<Vec<PathBuf>, Engine
         raw: false,
         clobber: true,
     };
-    let picture = &what.overlay.composition;
+    let picture = what.overlay.recipe.compose();
     let (width, height) = picture.written_size();
     let colormap = picture.heat.as_ref().map_or_else(Colormap::default, |heat| heat.colormap);
     export::export(&destination, attribution, &picture.render(width, height), colormap, &mut record)?;
@@ -64,8 +64,9 @@ fn write_channel(session: &Session, what: &ChannelExport) -> Result<Vec<PathBuf>
     let layer = what.layer.trim_start_matches('/').replace(|c| !is_plain(c), "-");
     let written = what.pictures.iter().map(|(kind, picture, said)| {
         let name = format!("{layer}.channel-{}.{kind}", what.channel);
-        let (width, height) = picture.composition.written_size();
-        let page = picture.composition.render(width, height);
+        let composition = picture.recipe.compose();
+        let (width, height) = composition.written_size();
+        let page = composition.render(width, height);
         let request = Identity::of_picture(&what.path, session.classifier(), &what.layer, &name);
         let asked = (what.path.as_ref(), model.as_str(), &request);
         Ok(export::picture(&folder, (&stem, &name), &page, std::slice::from_ref(said), asked)?)

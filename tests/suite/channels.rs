@@ -164,7 +164,7 @@ fn the_marked_channel_lies_over_the_picture_and_is_framed_among_the_tiles() {
 fn where_dots_are_few_there_are_fewer_tiles_rather_than_unreadable_ones() {
     let mut state = opened((120, 36));
     press(&mut state, &[Command::Last]);
-    let tiles = |state: &State| state.scene()[1].composition.superpixels.clone().unwrap();
+    let tiles = |state: &State| state.scene()[1].recipe.compose().superpixels.unwrap();
     assert_eq!(tiles(&state).marked, Some(5));
     let blocks = seewhy::app::Terminal { dots: (1, 2), ..state.terminal.clone() };
     update(&mut state, Action::Terminal(blocks));

@@ -41,7 +41,7 @@ fn the_images_that_excite_a_channel_most_are_found_among_all_and_shown_with_it()
     assert!(text.contains(&format!(": {strongest} ")) && !text.contains("images asked"), "{text}");
     let sheet = &state.scene()[1];
     assert_eq!(sheet.key.sheet, Some(found.iter().copied().map(Some).collect()), "every picture is there");
-    assert_eq!(sheet.composition.size(), (3 * 192, 2 * 192));
+    assert_eq!(sheet.recipe.size(), (3 * 192, 2 * 192));
     keys(&mut state, "t");
     assert!(matches!(state.scene()[1].key.heat.as_ref().unwrap().of, Origin::Tiles(..)), "and back");
 }

@@ -291,7 +291,7 @@ fn a_map_is_written_only_once_it_is_finished() {
     let Export::Map(export) = export else { panic!("{export:?}") };
     assert_eq!(export.path.as_ref(), Path::new("/data/val/goldfinch/0001.jpg"));
     assert_eq!(export.key, current_key(&state));
-    assert!(export.overlay.composition.heat.is_some());
+    assert!(export.overlay.recipe.compose().heat.is_some());
     let files = vec!["/me/out/0001.grad-cam.npy".into(), "/me/out/0001.grad-cam.png".into()];
     update(&mut state, Action::Report(Report::Exported(Ok(files))));
     assert!(screen(&state).contains("wrote /me/out/0001.grad-cam.npy, .png"));

@@ -5,7 +5,7 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use crate::app::{Channels, Exemplar, Exemplars, Family, ImageId, MapKey, Origin, Outcome, Picture, State};
-use crate::raster::sheet_columns;
+use crate::raster::Sheet;
 use crate::ui::canvas::Canvas;
 use crate::ui::layout::{Areas, fit, halves};
 use crate::ui::views::why::filled;
@@ -59,12 +59,12 @@ pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, areas: &Areas, state: &State,
 
 /// Which picture goes where.
 fn place(scene: Vec<Picture>, area: Rect, cell: (u16, u16)) -> Vec<Placement> {
-    let Some(size) = scene.first().map(|picture| picture.composition.size()) else { return Vec::new() };
+    let Some(size) = scene.first().map(|picture| picture.recipe.size()) else { return Vec::new() };
     let places = if scene.len() > 1 { halves(size, area, cell).to_vec() } else { vec![area] };
     let placements = scene
         .into_iter()
         .zip(places)
-        .map(|(picture, half)| Placement { area: fit(picture.composition.size(), half, cell), picture });
+        .map(|(picture, half)| Placement { area: fit(picture.recipe.size(), half, cell), picture });
     placements.filter(|placement| !placement.area.is_empty()).collect()
 }
 
@@ -86,7 +86,7 @@ pub(in crate::ui) fn tile_at(areas: &Areas, state: &State, at: Position) -> Opti
 pub(in crate::ui) fn sheet_image_at(areas: &Areas, state: &State, at: Position) -> Option<ImageId> {
     let (picture, across, down) = picture_at(areas, state, at)?;
     let Origin::Exemplars(_, _, images) = picture.key.heat?.of else { return None };
-    let columns = sheet_columns(images.len());
+    let columns = Sheet::columns(images.len());
     let cell = |share: f32, count: usize| (share * count as f32) as usize;
     images.get(cell(down, images.len().div_ceil(columns)) * columns + cell(across, columns)).copied()
 }
@@ -94,8 +94,7 @@ pub(in crate::ui) fn sheet_image_at(areas: &Areas, state: &State, at: Position) 
 /// The picture at a cell of the screen, and the label of its superpixel or tile there.
 fn label_at(areas: &Areas, state: &State, at: Position) -> Option<(Picture, u32)> {
     let (picture, across, down) = picture_at(areas, state, at)?;
-    let (width, height) = picture.composition.base.dimensions();
-    let label = picture.composition.superpixels.as_ref()?.at(across * width as f32, down * height as f32)?;
+    let label = picture.recipe.part_at(across, down)?;
     Some((picture, label))
 }
 

@@ -11,7 +11,7 @@ use ratatui::backend::TestBackend;
 use ratatui::style::Color;
 use seewhy::app::{
     Action, Channels, Command, Decoded, Effect, Explained, ImageId, Job, LayerRow, MapKey, MethodRow, ModelSummary,
-    Peaks, Plan, Predicted, Report, State, Terminal, update,
+    Peaks, Plan, Predicted, Report, State, Terminal, small_picture, update,
 };
 use seewhy::explain::{Attribution, Family, LayerChannels, Param, ParamKind, Segments, Sign};
 use seewhy::gallery::Truths;
@@ -156,7 +156,7 @@ pub(crate) fn reports(job: &Job) -> Vec<Report> {
         }
         Job::Survey(image, layer) => {
             let predicted = predicted(*image);
-            let peaks = Peaks::new(&activation(*image, *layer), &predicted.seen);
+            let peaks = Peaks::new(&activation(*image, *layer), Arc::clone(&predicted.small));
             vec![Report::Predicted(*image, Ok(predicted)), Report::Surveyed(*image, *layer, Ok(Arc::new(peaks)))]
         }
     }
@@ -172,11 +172,13 @@ pub(crate) fn decoded(image: ImageId) -> Arc<Decoded> {
 /// What the model says about an image.
 pub(crate) fn predicted(image: ImageId) -> Arc<Predicted> {
     let scores = Scores::softmax(&IMAGES[image % IMAGES.len()].2);
+    let seen = Arc::new(RgbImage::from_pixel(28, 28, Rgb([90, 120, 60])));
     Arc::new(Predicted {
         top: scores.top(8),
         probabilities: scores.probabilities().into(),
         logits: scores,
-        seen: Arc::new(RgbImage::from_pixel(28, 28, Rgb([90, 120, 60]))),
+        small: small_picture(&seen),
+        seen,
         region: Region { x: 80.0, y: 0.0, width: 480.0, height: 480.0 },
         warnings: Vec::new(),
         elapsed: Duration::from_millis(60),
@@ -248,7 +250,7 @@ pub(crate) fn draw(state: &State, colour: bool) -> (Screen<TestBackend>, Vec<Pla
         .draw(|frame| {
             placements = ui::draw(frame, state, Theme { colour });
             for Placement { area, picture } in &placements {
-                let pixels = picture.composition.render(u32::from(area.width), 2 * u32::from(area.height));
+                let pixels = picture.recipe.compose().render(u32::from(area.width), 2 * u32::from(area.height));
                 for position in area.positions() {
                     let (x, y) = (u32::from(position.x - area.x), 2 * u32::from(position.y - area.y));
                     let colour = |y| {
