@@ -154,7 +154,7 @@ pub struct Record {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub statement: Option<String>,
     /// What was measured along the way: gaps, errors, fits.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(rename = "evidence", skip_serializing_if = "Vec::is_empty")]
     pub metrics: Vec<MetricRecord>,
     /// What to know before trusting this map.
     #[serde(skip_serializing_if = "Vec::is_empty")]

@@ -30,7 +30,7 @@ fn the_rule_of_an_anchor_is_in_the_line_and_under_the_picture() {
     let file = |line: &Json| -> Json {
         serde_json::from_slice(&fs::read(line["files"]["json"].as_str().unwrap()).unwrap()).unwrap()
     };
-    let in_rule = rule["metrics"].as_array().unwrap();
+    let in_rule = rule["evidence"].as_array().unwrap();
     let in_rule = in_rule.iter().find(|metric| metric["name"] == "superpixels in the rule").unwrap();
     let written = file(rule);
     let segments = written["segments"].as_array().map_or(0, Vec::len);
