@@ -6,8 +6,7 @@ use tract_onnx::prelude::*;
 use tract_onnx::tract_core::internal::*;
 use tract_onnx::tract_core::ops::konst::Const;
 
-use super::Rules;
-use super::sweep::Twins;
+use super::twins::Twins;
 
 /// One node under differentiation: what a rule reads, and the graph that it extends.
 pub struct Adjoint<'a> {
@@ -88,29 +87,6 @@ impl Adjoint<'_> {
     /// Whether the partial gradient of input `slot` will be used. A rule may skip the others.
     pub fn is_wanted(&self, slot: usize) -> bool {
         self.wanted[slot]
-    }
-
-    /// The true gradient at input `slot` of the node that makes `outlet`, when `gradient` arrives there. `outlet` is one of
-    /// this node, or of an operator that the rule has wired: so a rule may compute with a changed forward pass.
-    ///
-    /// # Errors
-    /// When that operator has no gradient at this input.
-    pub fn pull(&mut self, outlet: OutletId, slot: usize, gradient: OutletId) -> TractResult<OutletId> {
-        let node = self.graph.node(outlet.node);
-        let op = node.op.clone();
-        let (outputs, inputs) = (node.outputs.len(), node.inputs.len());
-        let mut adjoint = Adjoint {
-            graph: &mut *self.graph,
-            node: outlet.node,
-            gradients: (0..outputs).map(|output| (output == outlet.slot).then_some(gradient)).collect(),
-            wanted: (0..inputs).map(|input| input == slot).collect(),
-            prefix: self.prefix.clone(),
-            twins: self.twins,
-            second: self.second,
-        };
-        let partials = Rules::default().apply(op.as_ref(), &mut adjoint);
-        let partials = partials.with_context(|| format!("no gradient through {}", op.name()))??;
-        partials[slot].with_context(|| format!("no gradient through {} at input {slot}", op.name()))
     }
 
     /// The constant value of an outlet, where it has one, or where it follows from constants: before decluttering, tract

@@ -11,11 +11,14 @@ mod adjoint;
 mod error;
 mod ops;
 mod registry;
+mod rule;
 mod rules;
 mod sweep;
+mod twins;
 
 pub use adjoint::Adjoint;
 pub use error::{Error, Unsupported};
 pub use ops::{Activation, Beyond, Detached, FakeQuantize, GridSample, Pull, Real, Resample, Sampling, Taps, pullback};
-pub use registry::{Partials, Rule, RuleResult, Rules, operators};
+pub use registry::operators;
+pub use rule::{Partials, Rule, RuleResult, Rules};
 pub use sweep::{COTANGENT, unsupported, unsupported_with, vjp, vjp_between, vjp_with};

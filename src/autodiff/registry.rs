@@ -1,86 +1,43 @@
-//! Which rule differentiates which operator.
-//!
-//! A rule is a function over the concrete operator type, found by downcast. A new operator's gradient is one function in
-//! its family's file under `rules/` and one line in [`rules::ALL`].
+//! Which rule differentiates which operator: overrides first, then the true gradients of [`rules::ALL`].
 
+use anyhow::Context as _;
 use tract_onnx::prelude::*;
-use tract_onnx::tract_core::internal::{ElementWiseMiniOp, TypedOp};
-use tract_onnx::tract_core::ops::binary::{BinMiniOp, TypedBinOp};
-use tract_onnx::tract_core::ops::element_wise::ElementWiseOp;
+use tract_onnx::tract_core::internal::TypedOp;
 
+use super::rule::{RuleResult, Rules};
 use super::{Adjoint, rules};
-
-/// For each input of a node, its partial gradient (the cotangent of the output, pulled back), or `None` where the input
-/// has no gradient (an index, a shape) or none is wanted.
-pub type Partials = TVec<Option<OutletId>>;
-
-/// What a rule returns.
-pub type RuleResult = TractResult<Partials>;
-
-/// The gradient of one operator type.
-pub trait Rule: Sync {
-    /// The Rust type of the operator, for tests and messages.
-    fn operator(&self) -> &'static str;
-    /// Applies the rule, or returns `None` when `op` is not of this rule's type.
-    fn apply(&self, op: &dyn TypedOp, node: &mut Adjoint<'_>) -> Option<RuleResult>;
-}
-
-/// A rule for the operator type `O`.
-pub(super) struct For<O>(pub &'static str, pub fn(&O, &mut Adjoint<'_>) -> RuleResult);
-
-impl<O: TypedOp> Rule for For<O> {
-    fn operator(&self) -> &'static str {
-        self.0
-    }
-
-    fn apply(&self, op: &dyn TypedOp, node: &mut Adjoint<'_>) -> Option<RuleResult> {
-        op.downcast_ref::<O>().map(|op| (self.1)(op, node))
-    }
-}
-
-/// A rule for the binary mini-operator `O`, which tract wraps in a [`TypedBinOp`].
-pub(super) struct Binary<O>(pub &'static str, pub fn(&O, &mut Adjoint<'_>) -> RuleResult);
-
-impl<O: BinMiniOp> Rule for Binary<O> {
-    fn operator(&self) -> &'static str {
-        self.0
-    }
-
-    fn apply(&self, op: &dyn TypedOp, node: &mut Adjoint<'_>) -> Option<RuleResult> {
-        op.downcast_ref::<TypedBinOp>()?.0.downcast_ref::<O>().map(|op| (self.1)(op, node))
-    }
-}
-
-/// A rule for the element-wise mini-operator `O`, which tract wraps in an [`ElementWiseOp`].
-pub(super) struct ElementWise<O>(pub &'static str, pub fn(&O, &mut Adjoint<'_>) -> RuleResult);
-
-impl<O: ElementWiseMiniOp> Rule for ElementWise<O> {
-    fn operator(&self) -> &'static str {
-        self.0
-    }
-
-    fn apply(&self, op: &dyn TypedOp, node: &mut Adjoint<'_>) -> Option<RuleResult> {
-        op.downcast_ref::<ElementWiseOp>()?.0.downcast_ref::<O>().map(|op| (self.1)(op, node))
-    }
-}
-
-/// The rules of one differentiation: the true gradients, with overrides tried first. Overrides are how a method that
-/// modifies the backward pass (guided backpropagation, LRP) says so. One that declines a node leaves it to the next rule,
-/// and may first have changed the gradient that arrives, by [`Adjoint::set_gradient`].
-#[derive(Clone, Copy, Default)]
-pub struct Rules<'a> {
-    /// Tried before the true gradients, in order.
-    pub overrides: &'a [&'a dyn Rule],
-}
-
-impl Rules<'_> {
-    /// Applies the first rule that knows `op`.
-    pub(super) fn apply(&self, op: &dyn TypedOp, node: &mut Adjoint<'_>) -> Option<RuleResult> {
-        self.overrides.iter().chain(rules::ALL).find_map(|rule| rule.apply(op, node))
-    }
-}
 
 /// The operators that have a rule, by the names of their Rust types.
 pub fn operators() -> impl Iterator<Item = &'static str> {
     rules::ALL.iter().map(|rule| rule.operator())
+}
+
+/// Applies the first rule that knows `op`.
+pub(super) fn apply(chosen: Rules<'_>, op: &dyn TypedOp, node: &mut Adjoint<'_>) -> Option<RuleResult> {
+    chosen.overrides.iter().chain(rules::ALL).find_map(|rule| rule.apply(op, node))
+}
+
+impl Adjoint<'_> {
+    /// The true gradient at input `slot` of the node that makes `outlet`, when `gradient` arrives there. `outlet` is one of
+    /// this node, or of an operator that the rule has wired: so a rule may compute with a changed forward pass.
+    ///
+    /// # Errors
+    /// When that operator has no gradient at this input.
+    pub fn pull(&mut self, outlet: OutletId, slot: usize, gradient: OutletId) -> TractResult<OutletId> {
+        let node = self.graph.node(outlet.node);
+        let op = node.op.clone();
+        let (outputs, inputs) = (node.outputs.len(), node.inputs.len());
+        let mut adjoint = Adjoint {
+            graph: &mut *self.graph,
+            node: outlet.node,
+            gradients: (0..outputs).map(|output| (output == outlet.slot).then_some(gradient)).collect(),
+            wanted: (0..inputs).map(|input| input == slot).collect(),
+            prefix: self.prefix.clone(),
+            twins: self.twins,
+            second: self.second,
+        };
+        let partials = apply(Rules::default(), op.as_ref(), &mut adjoint);
+        let partials = partials.with_context(|| format!("no gradient through {}", op.name()))??;
+        partials[slot].with_context(|| format!("no gradient through {} at input {slot}", op.name()))
+    }
 }

@@ -6,6 +6,8 @@ use tract_onnx::prelude::*;
 use tract_onnx::tract_core::internal::*;
 use tract_onnx::tract_core::ops::math;
 
+use super::registry::apply;
+use super::twins::Twins;
 use super::{Adjoint, Error, Rules, Unsupported};
 
 /// The name of the model input that [`vjp`] adds: the cotangent of the differentiated output, of the same shape.
@@ -140,7 +142,7 @@ fn sweep(
             twins: &twins,
             second,
         };
-        let partials = match rules.apply(node.op.as_ref(), &mut adjoint) {
+        let partials = match apply(rules, node.op.as_ref(), &mut adjoint) {
             Some(Ok(partials)) => partials,
             Some(Err(error)) => {
                 problems.push(problem(node, format!("{error:#}")));
@@ -182,33 +184,6 @@ fn depends_on(model: &TypedModel, order: &[usize], outlets: &[OutletId]) -> Vec<
         depends[id] = model.node(id).inputs.iter().any(|input| depends[input.node] || outlets.contains(input));
     }
     depends
-}
-
-/// Nodes of a graph that compute the same as an earlier one. Rules read the first of them.
-///
-/// So the backward pass has no two nodes alike. tract 0.23.9 merges such nodes when it declutters, and may replace each by
-/// the other where they share two inputs (`PushSplitDown`), which leaves neither.
-pub(super) struct Twins(HashMap<usize, usize>);
-
-impl Twins {
-    fn new(model: &TypedModel, order: &[usize]) -> Twins {
-        let mut twins = Twins(HashMap::new());
-        let mut readers: HashMap<TVec<OutletId>, Vec<usize>> = HashMap::new();
-        for &id in order.iter().filter(|&&id| !model.node(id).inputs.is_empty()) {
-            let inputs = model.node(id).inputs.iter().map(|&input| twins.first(input)).collect();
-            let alike = readers.entry(inputs).or_default();
-            match alike.iter().find(|&&other| model.node(other).op() == model.node(id).op()) {
-                Some(&other) => _ = twins.0.insert(id, other),
-                None => alike.push(id),
-            }
-        }
-        twins
-    }
-
-    /// The same output of the first node that computes the same.
-    pub(super) fn first(&self, outlet: OutletId) -> OutletId {
-        OutletId::new(*self.0.get(&outlet.node).unwrap_or(&outlet.node), outlet.slot)
-    }
 }
 
 fn problem(node: &TypedNode, reason: String) -> Unsupported {

@@ -21,9 +21,9 @@ mod softmax;
 use tract_onnx::tract_core::internal::*;
 use tract_onnx::tract_core::ops::{math, nn};
 
+use super::Adjoint;
 use super::ops::Activation;
-use super::registry::{Binary, ElementWise, For};
-use super::{Adjoint, Rule};
+use super::rule::{Binary, ElementWise, For, Rule};
 
 /// Every rule. The order does not matter: each operator type has one.
 pub(super) static ALL: &[&dyn Rule] = &[
