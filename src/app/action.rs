@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{ImageId, ModelSummary, Notice, Report, Terminal};
+use super::{ImageId, ModelSummary, Notice, PanelKind, Report, Terminal};
 
 /// What a key asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,8 +20,8 @@ pub enum Command {
     First,
     /// The last image.
     Last,
-    /// Start to narrow the list by names and conditions.
-    Filter,
+    /// Open a panel.
+    Open(PanelKind),
     /// The next order of the list.
     Sort,
     /// Mark the image, or take its mark away.
@@ -30,12 +30,8 @@ pub enum Command {
     NextMistake,
     /// The image before that the model gets wrong.
     PreviousMistake,
-    /// List the classes that are taken for each other.
-    ListConfusions,
     /// Explain the n-th best class, from 0.
     Rank(usize),
-    /// Search for a class to explain.
-    FindClass,
     /// The layer before, nearer to the input.
     LayerBack,
     /// The layer after, nearer to the logits.
@@ -52,14 +48,6 @@ pub enum Command {
     ToggleSeen,
     /// Lines around superpixels, or none.
     ToggleOutlines,
-    /// Choose a method.
-    ChooseMethod,
-    /// Change the parameters of the method.
-    SetParameters,
-    /// List the weights of the superpixels.
-    ListSegments,
-    /// List the channels of the layer.
-    ListChannels,
     /// The images that excite the marked channel, or all channels of this image.
     ToggleExemplars,
     /// A smaller value of the marked parameter; the previous image beside channels.
@@ -70,8 +58,6 @@ pub enum Command {
     Write,
     /// Copy the path to the clipboard.
     CopyPath,
-    /// Show or hide the keys.
-    ToggleHelp,
     /// Close what is open, drop the filter.
     Escape,
     /// Take the row under the cursor of a panel.

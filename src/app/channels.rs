@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use ndarray::{ArrayView2, Axis};
 
-use super::jobs::{ChannelExport, Effect, Export, ImageId};
-use super::{Panel, State, Terminal};
+use super::jobs::ImageId;
+use super::{State, Terminal};
 use crate::explain::{LayerChannels, Sign};
 use crate::model::Target;
 use crate::raster::{Colouring, Map, Tiles, layer_scale, reduced};
@@ -151,50 +151,6 @@ impl State {
         let side = across.min(usize::from(height) * usize::from(dots.1));
         let columns = (side / FEWEST).clamp(COLUMNS.0, COLUMNS.1);
         TileLayout { columns, longest: if side / columns < MANY { LONGEST.1 } else { LONGEST.0 } }
-    }
-
-    /// The channels on screen, while their table is open.
-    pub fn channels(&self) -> Option<&Channels> {
-        self.channels.get(self.shown_channels.as_ref()?)?.as_deref().ok()
-    }
-
-    /// Why there are no channels to show.
-    pub fn channels_refusal(&self) -> Option<&str> {
-        self.channels.get(&self.channels_key(self.current()?)?)?.as_ref().err().map(String::as_str)
-    }
-
-    /// The channel that the open table marks: the one that was marked last, in whatever image that was, or the first.
-    pub fn marked_channel(&self) -> Option<usize> {
-        let Panel::Channels { marked, .. } = self.panel else { return None };
-        // A number means another channel in another layer.
-        let shown = self.shown_channels.as_ref()?.layer;
-        let marked = marked.filter(|(layer, _)| *layer == shown).map(|(_, channel)| channel);
-        marked.or_else(|| self.channels()?.order.first().copied())
-    }
-
-    /// Writes the marked channel, and what stands beside it.
-    pub(super) fn export_channel(&self) -> Vec<Effect> {
-        let export = self.shown_channels.as_ref().and_then(|key| {
-            let (model, channel) = (self.model.as_deref()?, self.marked_channel()?);
-            let layer = model.layers.iter().find(|row| row.index == key.layer)?.name.clone();
-            let beside = if self.shows_exemplars() {
-                ("images", format!("channel {channel} of {layer} in the images that excite it most"))
-            } else {
-                ("tiles", format!("channels of {layer}"))
-            };
-            let (low, high) = *self.channels()?.ranges.get(channel)?;
-            let said = [("map", format!("channel {channel} of {layer}, values {low:.3} .. {high:.3}")), beside];
-            let pictures = self.scene().into_iter().zip(said).map(|(picture, (what, said))| (what, picture, said));
-            let path = self.entries.get(key.image)?.path.clone();
-            Some(Export::Channel(ChannelExport { path, layer, channel, pictures: pictures.collect() }))
-        });
-        export.into_iter().map(Effect::Export).collect()
-    }
-
-    /// The row of the open table that is marked.
-    pub fn marked_channel_row(&self) -> Option<usize> {
-        let marked = self.marked_channel()?;
-        self.channels()?.order.iter().position(|channel| *channel == marked)
     }
 }
 

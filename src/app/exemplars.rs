@@ -12,7 +12,7 @@ use image::{RgbImage, imageops};
 use ndarray::{ArrayView2, Axis};
 
 use super::jobs::{ImageId, Job, Priority, Task};
-use super::{Notice, Outcome, Panel, State};
+use super::{Notice, Outcome, State};
 use crate::network::Activation;
 use crate::raster::{Map, reduced};
 
@@ -146,14 +146,9 @@ impl Exemplars {
 }
 
 impl State {
-    /// Whether the images that excite the marked channel are looked at.
-    pub fn shows_exemplars(&self) -> bool {
-        matches!(self.panel, Panel::Channels { exemplars: true, .. })
-    }
-
     /// The images that excite the channels on screen, as far as they are known, while they are looked at.
     pub fn exemplars(&self) -> Option<&Exemplars> {
-        let layer = self.shown_channels.as_ref().filter(|_| self.shows_exemplars())?.layer;
+        let layer = self.shown_channels().filter(|_| self.shows_exemplars())?.layer;
         self.exemplars.iter().find(|kept| kept.layer == layer)
     }
 
@@ -161,13 +156,6 @@ impl State {
     pub fn marked_exemplars(&self) -> &[Exemplar] {
         let found = self.exemplars().zip(self.marked_channel());
         found.map_or(&[], |(exemplars, channel)| exemplars.of(channel))
-    }
-
-    /// Shows the images that excite the marked channel, or all channels of this image again.
-    pub(super) fn toggle_exemplars(&mut self) {
-        if let Panel::Channels { exemplars, .. } = &mut self.panel {
-            *exemplars = !*exemplars;
-        }
     }
 
     /// Goes to the strongest of the images, or from one of them to the next.
@@ -194,7 +182,7 @@ impl State {
 
     /// Begins to collect for the layer on screen, and sees to the small pictures.
     pub(super) fn settle_exemplars(&mut self) {
-        let Some(layer) = self.shown_channels.as_ref().filter(|_| self.shows_exemplars()).map(|key| key.layer) else {
+        let Some(layer) = self.shown_channels().filter(|_| self.shows_exemplars()).map(|key| key.layer) else {
             return;
         };
         if let Some(at) = self.exemplars.iter().position(|kept| kept.layer == layer) {
@@ -204,12 +192,7 @@ impl State {
             self.exemplars.insert(0, Exemplars::new(layer, channels, self.entries.len()));
             self.exemplars.truncate(LAYERS);
         }
-        // In another image, another channel would be the first.
-        if let Some(channel) = self.marked_channel()
-            && let Panel::Channels { marked, .. } = &mut self.panel
-        {
-            *marked = Some((layer, channel));
-        }
+        self.pin_channel();
         for image in self.marked_exemplars().iter().map(|exemplar| exemplar.image).collect::<Vec<_>>() {
             let small = self.predictions.get(&image).map(|predicted| Arc::clone(&predicted.small));
             if let Some(small) = small.filter(|_| !self.thumbnails.contains(&image)) {

@@ -5,6 +5,8 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 #[allow(clippy::enum_glob_use, reason = "a table of commands, where their type goes without saying")]
 use super::Command::{self, *};
 use super::Mode;
+#[allow(clippy::enum_glob_use, reason = "the same of panels")]
+use super::PanelKind::*;
 
 /// A part of the help.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -138,19 +140,19 @@ pub const KEYMAP: &[Binding] = &[
     row(Section::Images, ENDS, "first, last image"),
     row(
         Section::Images,
-        &[(key('n'), NextMistake), (key('N'), PreviousMistake), (key('e'), ListConfusions)],
+        &[(key('n'), NextMistake), (key('N'), PreviousMistake), (key('e'), Open(Confusions))],
         "mistakes, their kinds",
     ),
-    row(Section::Images, &[(key('/'), Filter), (key('S'), Sort), (key('x'), Mark)], "filter, sort, mark"),
+    row(Section::Images, &[(key('/'), Open(Filter)), (key('S'), Sort), (key('x'), Mark)], "filter, sort, mark"),
     row(Section::Why, DIGITS, "explain the n-th class"),
-    row(Section::Why, &[(key('t'), FindClass)], "pin a class by name"),
+    row(Section::Why, &[(key('t'), Open(Classes))], "pin a class by name"),
     row(
         Section::Why,
-        &[(key('['), LayerBack), (key(']'), LayerOn), (key('a'), ListChannels)],
+        &[(key('['), LayerBack), (key(']'), LayerOn), (key('a'), Open(Channels))],
         "layers, their channels",
     ),
-    row(Section::Why, &[(key('m'), ChooseMethod), (key('p'), SetParameters)], "method, its parameters"),
-    row(Section::Why, &[(key('s'), ListSegments), (key('b'), ToggleOutlines)], "superpixel list, lines"),
+    row(Section::Why, &[(key('m'), Open(Methods)), (key('p'), Open(Parameters))], "method, its parameters"),
+    row(Section::Why, &[(key('s'), Open(Segments)), (key('b'), ToggleOutlines)], "superpixel list, lines"),
     row(Section::Looks, &[(key('o'), CycleView)], "picture, heat, or both"),
     row(
         Section::Looks,
@@ -162,7 +164,7 @@ pub const KEYMAP: &[Binding] = &[
     row(Section::Program, &[(key('w'), Write), (key('y'), CopyPath)], "write map, copy path"),
     row(Section::Program, &[(ESC, Escape)], "close, unfilter, unpin"),
     row(Section::Program, &[(ctrl('l'), Redraw), (ctrl('z'), Suspend)], "redraw, suspend"),
-    row(Section::Program, &[(key('?'), ToggleHelp), (key('q'), Quit), (ctrl('c'), Quit)], "these keys, quit"),
+    row(Section::Program, &[(key('?'), Open(Help)), (key('q'), Quit), (ctrl('c'), Quit)], "these keys, quit"),
     row(Section::Typing, &[(ENTER, Accept), (ESC, Escape)], "take it, never mind"),
     row(Section::Typing, &[(DOWN, Next), (ctrl('n'), Next), (UP, Previous), (ctrl('p'), Previous)], "move"),
     row(Section::Typing, PAGES, "a page"),

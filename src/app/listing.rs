@@ -3,8 +3,8 @@
 use std::cmp::Ordering;
 
 use super::jobs::{Effect, ImageId};
-use super::{Notice, Panel, State};
-use crate::triage::{Confusion, Entry, Filter, Order, confusions};
+use super::{Notice, State};
+use crate::triage::{Entry, Filter, Order};
 
 /// Said where right and wrong are asked for and nobody knows.
 const NO_TRUTH: &str = "no folder is named after a class of the model: right and wrong are not known";
@@ -15,7 +15,7 @@ impl State {
     pub(super) fn refilter(&mut self) {
         let labels = self.model.as_deref().map_or(&[][..], |model| &model.labels);
         self.understood = Filter::parse(&self.filter, labels);
-        let is_typing = self.panel == Panel::Filter;
+        let is_typing = self.types_filter();
         let by_name = is_typing && self.understood.has_words();
         let from =
             if is_typing { self.before_filter.or(self.current()) } else { self.current().or(self.before_filter) };
@@ -63,7 +63,7 @@ impl State {
 
     /// Whether rows show names rather than predictions: while a name is looked for.
     pub fn looks_for_names(&self) -> bool {
-        self.understood.has_words() || (self.panel == Panel::Filter && !self.understood.has_conditions())
+        self.understood.has_words() || (self.types_filter() && !self.understood.has_conditions())
     }
 
     /// Whether predictions are still to come.
@@ -89,15 +89,10 @@ impl State {
             self.forward = row > self.cursor;
             self.cursor = row;
         }
-        if self.panel == Panel::Filter {
+        if self.types_filter() {
             // Where the user goes is where they come back to.
             self.before_filter = self.current();
         }
-    }
-
-    pub(super) fn open_filter(&mut self) {
-        self.before_filter = self.current().or(self.before_filter);
-        self.panel = Panel::Filter;
     }
 
     /// Drops the filter.
@@ -124,8 +119,12 @@ impl State {
     }
 
     /// Whether it is certain that no image's class is known.
-    fn lacks_truth(&self) -> bool {
+    pub(super) fn lacks_truth(&self) -> bool {
         self.model.is_some() && self.complete && self.entries.iter().all(|entry| entry.truth.is_none())
+    }
+
+    pub(super) fn miss_truth(&mut self) {
+        self.notice = Some(Notice::Failed(NO_TRUTH.to_owned()));
     }
 
     /// Goes to the next image, or the one before, that the model gets wrong.
@@ -141,7 +140,7 @@ impl State {
         };
         match found {
             Some(row) => self.move_to(row),
-            None if self.lacks_truth() => self.notice = Some(Notice::Failed(NO_TRUTH.to_owned())),
+            None if self.lacks_truth() => self.miss_truth(),
             None => {
                 let side = if forward { "after" } else { "before" };
                 let so_far = if self.is_classifying() { " so far" } else { "" };
@@ -169,43 +168,5 @@ impl State {
             entry.is_marked = marked;
             self.relist(image);
         }
-    }
-
-    /// The classes that are taken for each other so far, the most frequent mistake first.
-    pub fn confusions(&self) -> Vec<Confusion> {
-        confusions(&self.entries)
-    }
-
-    /// The same, and the row that is marked in the open table: that of the pair of classes, wherever it is by now.
-    pub fn marked_confusions(&self) -> (Vec<Confusion>, usize) {
-        let found = self.confusions();
-        let Panel::Confusions { marked } = self.panel else { return (found, 0) };
-        let row = found.iter().position(|pair| Some((pair.truth, pair.said)) == marked).unwrap_or(0);
-        (found, row)
-    }
-
-    pub(super) fn open_confusions(&mut self) {
-        if self.lacks_truth() {
-            self.notice = Some(Notice::Failed(NO_TRUTH.to_owned()));
-        } else {
-            self.panel = Panel::Confusions { marked: None };
-        }
-    }
-
-    /// Marks a row of the open table of confusions.
-    pub(super) fn mark_confusion(&mut self, row: usize) {
-        let found = self.confusions();
-        let pair = found.get(row.min(found.len().saturating_sub(1)));
-        self.panel = Panel::Confusions { marked: pair.map(|pair| (pair.truth, pair.said)) };
-    }
-
-    /// Narrows the list to the images of a mistake; without one, of the most frequent.
-    pub(super) fn show_confusion(&mut self, marked: Option<(usize, usize)>) {
-        let pair = marked.or_else(|| self.confusions().first().map(|pair| (pair.truth, pair.said)));
-        let Some(((truth, said), model)) = pair.zip(self.model.as_deref()) else { return };
-        let filter = Filter::for_confusion(truth, said, &model.labels);
-        self.before_filter = self.current().or(self.before_filter);
-        self.filter = filter;
-        self.refilter();
     }
 }

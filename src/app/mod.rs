@@ -16,13 +16,12 @@ mod exemplars;
 mod jobs;
 pub mod keymap;
 mod listing;
-mod panels;
+pub mod panel;
 mod picture;
 mod plan;
 mod state;
 mod summary;
 mod update;
-mod values;
 
 use crate::cache::Cache;
 pub use action::{Action, Command};
@@ -32,8 +31,9 @@ pub use jobs::{
     ChannelExport, Decoded, Effect, Explained, Export, ImageId, Job, MapExport, MapKey, Plan, Predicted, Priority,
     Report, Task,
 };
+pub use panel::{Panel, PanelKind};
 pub use picture::{HeatKey, LinesKey, Origin, Picture, PictureKey};
-pub use state::{Mode, Notice, Panel, Selection, State, Terminal, View};
+pub use state::{Mode, Notice, Selection, State, Terminal, View};
 pub use summary::{LayerRow, MethodRow, ModelSummary};
 pub use update::update;
 

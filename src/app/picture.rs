@@ -4,12 +4,10 @@ use std::sync::Arc;
 
 use image::RgbImage;
 
-use super::channels::sign_of;
-use super::exemplars::thumbnail_size;
 use super::jobs::ImageId;
-use super::{Channels, ChannelsKey, MapKey, Selection, State, TileLayout, View};
+use super::{ChannelsKey, MapKey, Selection, State, TileLayout, View};
 use crate::explain::Sign;
-use crate::raster::{Colormap, Colouring, Composition, Heat, Map, Recipe, Region, Sheet, Superpixels};
+use crate::raster::{Colormap, Colouring, Composition, Heat, Map, Recipe, Region, Superpixels};
 
 /// A picture to be shown. Making and encoding its pixels is for workers.
 #[derive(Debug, Clone)]
@@ -86,84 +84,12 @@ impl State {
     /// The pictures on screen, from left to right: none, one, or two.
     pub fn scene(&self) -> Vec<Picture> {
         let Some(image) = self.shown.filter(|_| self.terminal.no_pictures.is_none()) else { return Vec::new() };
-        match &self.shown_channels {
-            Some(key) => self.channel_scene(key),
-            None => self.scene_of(image, self.shown_map.as_ref()),
-        }
-    }
-
-    /// The marked channel over the image, and a page of all channels as tiles.
-    fn channel_scene(&self, key: &ChannelsKey) -> Vec<Picture> {
-        let Some((channels, marked)) = self.channels().zip(self.marked_channel()) else { return Vec::new() };
-        let over_image = self.channel_over_image(key, channels, marked);
-        let beside = if self.shows_exemplars() {
-            self.sheet(key, marked)
-        } else {
-            self.tiles(key, channels, self.marked_channel_row().unwrap_or(0))
-        };
-        over_image.into_iter().chain([beside]).collect()
-    }
-
-    fn channel_over_image(&self, key: &ChannelsKey, channels: &Channels, channel: usize) -> Option<Picture> {
-        let Ground { base, seen, region } = self.ground(key.image)?;
-        let map = Arc::clone(channels.maps.get(channel)?);
-        let of = Origin::Channel(key.clone(), channel);
-        let heat = region.map(|region| self.heat(of, map, channels.sign, region, None));
-        let show_base = self.selection.view != View::Heat || heat.is_none();
-        let (heat_key, heat) = heat.unzip();
-        Some(Picture {
-            key: PictureKey { image: key.image, seen, base: show_base, heat: heat_key, lines: None, sheet: None },
-            recipe: Recipe::Image(Composition { base, show_base, heat, superpixels: None }),
-        })
-    }
-
-    /// The page of tiles that has a row of the table, which is framed.
-    fn tiles(&self, key: &ChannelsKey, channels: &Channels, row: usize) -> Picture {
-        let layout = self.tile_layout();
-        let (page, tile) = (row / layout.per_page(), row % layout.per_page());
-        let of = Origin::Tiles(key.clone(), layout, page);
-        let tiles = channels.tiles(page, layout, tile as u32, self.colouring(channels.sign));
-        Picture {
-            key: PictureKey {
-                image: key.image,
-                seen: false,
-                base: false,
-                heat: Some(self.heat_key(of.clone(), None)),
-                lines: Some(LinesKey { of, outlined: false, marked: tiles.marked }),
-                sheet: None,
-            },
-            recipe: Recipe::Tiles(tiles),
-        }
-    }
-
-    /// The images that excite a channel most, each with the channel over it, on one scale.
-    fn sheet(&self, key: &ChannelsKey, channel: usize) -> Picture {
-        let exemplars = self.marked_exemplars();
-        let pictures: Vec<_> = exemplars.iter().map(|exemplar| self.thumbnail(exemplar.image)).collect();
-        let model = self.model.as_deref().map_or((1, 1), |model| model.input);
-        let scale = exemplars.first().map_or(0.0, |strongest| strongest.value);
-        let lowest = exemplars.iter().map(|exemplar| exemplar.lowest).fold(0.0, f32::min);
-        let images = || exemplars.iter().map(|exemplar| exemplar.image);
-        let heat = || self.heat_key(Origin::Exemplars(key.layer, channel, images().collect()), None);
-        let heat = (!exemplars.is_empty()).then(heat);
-        let shown = images().zip(&pictures).map(|(image, picture)| picture.as_ref().map(|_| image)).collect();
-        let show_base = self.selection.view != View::Heat || heat.is_none();
-        Picture {
-            key: PictureKey { image: key.image, seen: true, base: show_base, heat, lines: None, sheet: Some(shown) },
-            recipe: Recipe::Sheet(Sheet {
-                pictures,
-                size: thumbnail_size((model.0 as u32, model.1 as u32)),
-                show_base,
-                maps: exemplars.iter().map(|exemplar| Arc::clone(&exemplar.map)).collect(),
-                scale,
-                colouring: self.colouring(sign_of(lowest, scale)),
-            }),
-        }
+        self.panel_scene().unwrap_or_else(|| self.scene_of(image, self.shown_map.as_ref()))
     }
 
     /// What would be on screen a step further, and a step back, as far as it is ready.
     pub fn scenes_ahead(&self) -> Vec<Vec<Picture>> {
-        if self.shown_channels.is_some() {
+        if self.panel_scene().is_some() {
             return Vec::new();
         }
         let step = if self.forward { 1 } else { -1 };
@@ -213,7 +139,7 @@ impl State {
     }
 
     /// What heat is laid over: the file's image, or what the model saw of it.
-    fn ground(&self, image: ImageId) -> Option<Ground> {
+    pub(super) fn ground(&self, image: ImageId) -> Option<Ground> {
         let predicted = self.predictions.get(&image);
         if let Some(predicted) = predicted.filter(|_| self.selection.seen) {
             let (width, height) = predicted.seen.dimensions();
@@ -228,28 +154,35 @@ impl State {
     }
 
     /// Heat in the colours that are selected, with its key; `calls` are those that went into a partial map.
-    fn heat(&self, of: Origin, map: Arc<Map>, sign: Sign, region: Region, calls: Option<usize>) -> (HeatKey, Heat) {
+    pub(super) fn heat(
+        &self,
+        of: Origin,
+        map: Arc<Map>,
+        sign: Sign,
+        region: Region,
+        calls: Option<usize>,
+    ) -> (HeatKey, Heat) {
         let Colouring { sign, colormap, opacity } = self.colouring(sign);
         (self.heat_key(of, calls), Heat { map, sign, region, colormap, opacity })
     }
 
-    fn heat_key(&self, of: Origin, calls: Option<usize>) -> HeatKey {
+    pub(super) fn heat_key(&self, of: Origin, calls: Option<usize>) -> HeatKey {
         let Selection { colormap, percent, .. } = self.selection;
         HeatKey { of, calls, colormap, percent }
     }
 
     /// The colours that are selected.
-    fn colouring(&self, sign: Sign) -> Colouring {
+    pub(super) fn colouring(&self, sign: Sign) -> Colouring {
         let Selection { colormap, percent, .. } = self.selection;
         Colouring { sign, colormap, opacity: f32::from(percent) / 100.0 }
     }
 }
 
 /// A picture before anything is laid over it.
-struct Ground {
-    base: Arc<RgbImage>,
+pub(super) struct Ground {
+    pub(super) base: Arc<RgbImage>,
     /// Whether it is what the model saw rather than what the file holds.
-    seen: bool,
+    pub(super) seen: bool,
     /// The part of it that maps are of, where it is known.
-    region: Option<Region>,
+    pub(super) region: Option<Region>,
 }

@@ -1,7 +1,7 @@
 //! What work is wanted, given what is on screen and what is there already.
 
 use super::jobs::{ImageId, Job, Priority, Task};
-use super::{MapKey, Outcome, Panel, State};
+use super::{MapKey, Outcome, State};
 use std::time::Duration;
 
 /// Images that are made ready in the direction of travel, and behind.
@@ -20,7 +20,7 @@ impl State {
             return tasks;
         }
         if let Some(image) = self.current() {
-            tasks.extend(self.missing_channels(image));
+            tasks.extend(self.panel_task(image));
             tasks.extend(self.next_step(image, Priority::Now));
             tasks.extend(self.missing_thumbnails());
         }
@@ -48,8 +48,7 @@ impl State {
 
     /// Whether something that belongs on screen is still to come.
     pub fn is_working(&self) -> bool {
-        let is_missing =
-            |image| self.missing_channels(image).or_else(|| self.next_step(image, Priority::Now)).is_some();
+        let is_missing = |image| self.panel_task(image).or_else(|| self.next_step(image, Priority::Now)).is_some();
         self.current().is_some_and(|image| self.model.is_none() || is_missing(image))
     }
 
@@ -75,11 +74,9 @@ impl State {
         if priority == Priority::Now || is_quick { self.task(image, Job::Explain(key), priority) } else { None }
     }
 
-    /// The channels to read while their table is open, beside the map, which may take its time.
-    fn missing_channels(&self, image: ImageId) -> Option<Task> {
-        let is_wanted = matches!(self.panel, Panel::Channels { .. }) && self.predictions.contains(&image);
-        let key = self.channels_key(image).filter(|key| is_wanted && !self.channels.contains(key))?;
-        self.task(image, Job::Channels(key), Priority::Now)
+    /// What the open panel waits for.
+    fn panel_task(&self, image: ImageId) -> Option<Task> {
+        self.task(image, self.panel_wants(image)?, Priority::Now)
     }
 
     pub(super) fn task(&self, image: ImageId, job: Job, priority: Priority) -> Option<Task> {

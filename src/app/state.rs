@@ -10,12 +10,12 @@ use image::RgbImage;
 use super::channels::{Channels, ChannelsKey};
 use super::exemplars::{Exemplars, THUMBNAIL_BUDGET};
 use super::jobs::ImageId;
-use super::{Cache, Decoded, Explained, MapKey, MethodRow, ModelSummary, Plan, Predicted};
-use crate::explain::{LayerChoice, Param, Segments, Value, Values, default_method};
+use super::{Cache, Decoded, Explained, MapKey, MethodRow, ModelSummary, Panel, Plan, Predicted};
+use crate::explain::{LayerChoice, Param, Value, Values, default_method};
 use crate::gallery::Truths;
 use crate::model::Target;
 use crate::raster::Colormap;
-use crate::triage::{Answer, Entry, Filter, Order, search};
+use crate::triage::{Answer, Entry, Filter, Order};
 
 /// Memory for decoded images, in bytes.
 const PICTURE_BUDGET: usize = 192 << 20;
@@ -129,71 +129,6 @@ impl Default for Selection {
     }
 }
 
-/// What takes the keys, and the place of the list.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub enum Panel {
-    /// Nothing: the list is there.
-    #[default]
-    None,
-    /// The list, with its filter being typed.
-    Filter,
-    /// Search for a class: what was typed, and which of the matches is marked.
-    Classes {
-        /// What was typed.
-        query: String,
-        /// The marked match.
-        marked: usize,
-    },
-    /// Choice of a method: the marked row.
-    Methods {
-        /// The marked row of [`ModelSummary::methods`].
-        marked: usize,
-    },
-    /// The parameters of the method: the marked row of [`MethodRow::params`].
-    Parameters {
-        /// The marked row.
-        marked: usize,
-    },
-    /// The weights of the superpixels, the strongest first: the marked row.
-    Segments {
-        /// The marked row.
-        marked: usize,
-    },
-    /// The channels of the layer, those first that contribute most.
-    Channels {
-        /// The layer (an index into [`Network::layers`](crate::network::Network::layers)) and its channel that is marked;
-        /// none for the first of the table. It stays marked in other images.
-        marked: Option<(usize, usize)>,
-        /// Whether the images that excite the marked one are shown, in place of all channels of this image.
-        exemplars: bool,
-    },
-    /// The classes that are taken for each other, the most frequent mistake first.
-    Confusions {
-        /// The marked pair, what is true and what is said; none for the first. Its row changes as images are classified.
-        marked: Option<(usize, usize)>,
-    },
-    /// The keys.
-    Help {
-        /// Lines that are scrolled out of sight at the top.
-        top: usize,
-    },
-}
-
-impl Panel {
-    /// The marked row, in panels that hold one.
-    pub(super) fn marked_mut(&mut self) -> Option<&mut usize> {
-        match self {
-            Panel::Classes { marked, .. }
-            | Panel::Methods { marked }
-            | Panel::Parameters { marked }
-            | Panel::Segments { marked } => Some(marked),
-            Panel::None | Panel::Filter | Panel::Channels { .. } | Panel::Confusions { .. } | Panel::Help { .. } => {
-                None
-            }
-        }
-    }
-}
-
 /// What the keyboard is for, so that the keymap knows which keys are letters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Mode {
@@ -290,8 +225,6 @@ pub struct State {
     pub shown: Option<ImageId>,
     /// The map on screen: the one selected, or the one before it until that is there.
     pub shown_map: Option<MapKey>,
-    /// The channels on screen while their table is open: the ones selected, or the ones before until those are there.
-    pub shown_channels: Option<ChannelsKey>,
     /// The model's class names, to be found by folder name.
     pub(super) truths: Arc<Truths>,
     /// The images without outcome.
@@ -334,25 +267,10 @@ impl State {
             pace: HashMap::new(),
             shown: None,
             shown_map: None,
-            shown_channels: None,
             truths: Arc::default(),
             truth_notices: Vec::new(),
             pending: BTreeSet::new(),
             plan: Plan::default(),
-        }
-    }
-
-    /// What the keyboard is for.
-    pub fn mode(&self) -> Mode {
-        match self.panel {
-            Panel::None => Mode::Browse,
-            Panel::Help { .. } => Mode::Help,
-            Panel::Filter | Panel::Classes { .. } => Mode::Type,
-            Panel::Methods { .. }
-            | Panel::Parameters { .. }
-            | Panel::Segments { .. }
-            | Panel::Channels { .. }
-            | Panel::Confusions { .. } => Mode::Menu,
         }
     }
 
@@ -380,41 +298,6 @@ impl State {
     pub fn selected_map(&self) -> Option<&Explained> {
         let key = self.map_key(self.current()?)?;
         self.maps.get(&key).map(AsRef::as_ref)
-    }
-
-    /// The superpixels of the selected map, where the method has some.
-    pub fn segments(&self) -> Option<&Segments> {
-        self.selected_map()?.attribution.segments.as_ref()
-    }
-
-    /// The superpixels by the strength of their weights, the strongest first.
-    pub fn segment_order(&self) -> Vec<usize> {
-        let Some(segments) = self.segments() else { return Vec::new() };
-        let mut order: Vec<usize> = (0..segments.weights.len()).collect();
-        order.sort_by(|a, b| segments.weights[*b].abs().total_cmp(&segments.weights[*a].abs()));
-        order
-    }
-
-    /// The superpixel that the open table marks.
-    pub fn marked_segment(&self) -> Option<u32> {
-        let Panel::Segments { marked } = self.panel else { return None };
-        self.segment_order().get(marked).map(|segment| *segment as u32)
-    }
-
-    /// The classes that match what is typed into the class panel, best first.
-    pub fn class_matches(&self) -> Vec<usize> {
-        if let Panel::Classes { query, .. } = &self.panel { self.search_classes(query) } else { Vec::new() }
-    }
-
-    /// The classes whose name or index matches, best first.
-    pub(super) fn search_classes(&self, query: &str) -> Vec<usize> {
-        let Some(model) = &self.model else { return Vec::new() };
-        let mut found = search(query, model.labels.iter().map(String::as_str));
-        if let Some(index) = query.trim().parse().ok().filter(|index| *index < model.labels.len()) {
-            found.retain(|other| *other != index);
-            found.insert(0, index);
-        }
-        found
     }
 
     /// Position of the selected layer in [`ModelSummary::layers`]; none where the model has no layer.

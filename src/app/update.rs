@@ -2,7 +2,7 @@
 
 use super::arrivals::folder_of;
 use super::jobs::{Effect, Export, ImageId, MapExport, Plan};
-use super::{Action, Command, Mode, Notice, Outcome, Panel, State, View};
+use super::{Action, Command, Mode, Notice, Outcome, Panel, PanelKind, State, View};
 use crate::model::Target;
 use crate::text::escape;
 
@@ -30,11 +30,7 @@ pub fn update(state: &mut State, action: Action) -> Vec<Effect> {
             Vec::new()
         }
         Action::Pick(row) => {
-            state.mark(row);
-            // In the other panels a row is only looked at.
-            if matches!(state.panel, Panel::Classes { .. } | Panel::Methods { .. } | Panel::Confusions { .. }) {
-                state.accept();
-            }
+            state.pick(row);
             Vec::new()
         }
         Action::Segment(segment) => {
@@ -80,10 +76,6 @@ pub fn update(state: &mut State, action: Action) -> Vec<Effect> {
         }
         Action::Terminal(terminal) => {
             state.terminal = terminal;
-            // More of the help may fit now.
-            if let Panel::Help { top } = &mut state.panel {
-                *top = (*top).min(state.terminal.help_overflow);
-            }
             Vec::new()
         }
         Action::Report(report) => {
@@ -102,6 +94,9 @@ pub fn update(state: &mut State, action: Action) -> Vec<Effect> {
 
 impl State {
     fn command(&mut self, command: Command) -> Vec<Effect> {
+        if let Some(effects) = self.press(command) {
+            return effects;
+        }
         match command {
             Command::Next => self.next(1),
             Command::Previous => self.next(-1),
@@ -109,38 +104,18 @@ impl State {
             Command::PageUp => self.step(-self.page()),
             Command::First => self.step(isize::MIN),
             Command::Last => self.step(isize::MAX),
-            Command::Filter
-            | Command::Sort
-            | Command::Mark
-            | Command::NextMistake
-            | Command::PreviousMistake
-            | Command::ListConfusions
-            | Command::FindClass
-            | Command::ChooseMethod
-            | Command::SetParameters
-            | Command::ListSegments
-            | Command::ListChannels
+            Command::Open(PanelKind::Help) => self.open(PanelKind::Help),
+            Command::Open(_) | Command::Sort | Command::Mark | Command::NextMistake | Command::PreviousMistake
                 if self.complete && self.entries.is_empty() =>
             {
                 self.notice = Some(Notice::Failed("there is no image to look at".to_owned()));
             }
-            Command::Filter => self.open_filter(),
+            Command::Open(panel) => self.open(panel),
             Command::Sort => self.sort(),
             Command::Mark => return self.toggle_mark(),
             Command::NextMistake => self.go_to_mistake(true),
             Command::PreviousMistake => self.go_to_mistake(false),
-            Command::ListConfusions => self.open_confusions(),
             Command::Rank(rank) => self.pick_rank(rank),
-            Command::FindClass if self.model.is_some() => {
-                self.panel = Panel::Classes { query: String::new(), marked: 0 };
-            }
-            Command::ChooseMethod => self.open_methods(),
-            Command::SetParameters => self.open_parameters(),
-            Command::ListSegments => self.open_segments(),
-            Command::ListChannels => self.open_channels(),
-            Command::ToggleExemplars => self.toggle_exemplars(),
-            Command::Less => self.less_or_more(false),
-            Command::More => self.less_or_more(true),
             Command::LayerBack => self.step_layer(-1),
             Command::LayerOn => self.step_layer(1),
             Command::CycleView => self.selection.view = self.selection.view.next(),
@@ -149,23 +124,19 @@ impl State {
             Command::CycleColormap => self.selection.colormap = self.selection.colormap.next(),
             Command::ToggleOutlines => self.toggle_outlines(),
             Command::ToggleSeen => self.selection.seen = !self.selection.seen,
-            Command::ToggleHelp => {
-                self.panel = if self.mode() == Mode::Help { Panel::None } else { Panel::Help { top: 0 } };
-            }
             Command::Escape => self.escape(),
-            Command::Accept if self.shows_exemplars() => self.go_to_next_exemplar(),
             Command::Accept => self.accept(),
             Command::Erase => self.type_text(|text| {
                 text.pop();
             }),
             Command::EraseAll => self.type_text(String::clear),
-            Command::Write if self.shown_channels.is_some() => return self.export_channel(),
             Command::Write => return self.export(),
             Command::CopyPath => return self.copy_path(),
             Command::Redraw => return vec![Effect::Redraw],
             Command::Suspend => return vec![Effect::Suspend],
             Command::Quit => return vec![Effect::Quit],
-            Command::FindClass => {}
+            // They mean something in some panels only.
+            Command::Less | Command::More | Command::ToggleExemplars => {}
         }
         Vec::new()
     }
@@ -188,8 +159,7 @@ impl State {
     fn step_layer(&mut self, step: isize) {
         let Some(model) = self.model.clone() else { return };
         let Some(current) = self.layer_at() else { return self.miss_layers() };
-        let is_used = matches!(self.panel, Panel::Channels { .. }) || self.method().is_some_and(|row| row.needs_layer);
-        if !is_used {
+        if !self.uses_layer() {
             self.notice = Some(Notice::Failed(format!("{} uses no layer", self.selection.method)));
             return;
         }
@@ -236,10 +206,16 @@ impl State {
     fn settle(&mut self) {
         self.cursor = self.cursor.min(self.visible.len().saturating_sub(1));
         self.scroll();
-        let Some(image) = self.current() else {
-            (self.shown, self.shown_map, self.shown_channels) = (None, None, None);
-            return;
-        };
+        if let Some(image) = self.current() {
+            self.settle_picture(image);
+        } else {
+            (self.shown, self.shown_map) = (None, None);
+        }
+        self.settle_panel();
+    }
+
+    /// The image on screen, and its map.
+    fn settle_picture(&mut self, image: ImageId) {
         // A rank is about one image; a class that was searched for is looked for in every image.
         if self.ranked.replace(image).is_some_and(|before| before != image)
             && let Target::Top(rank) = &mut self.selection.target
@@ -260,30 +236,12 @@ impl State {
             }
         }
         self.shown_map = self.shown_map.take().filter(|key| Some(key.image) == self.shown && self.maps.contains(key));
-        self.settle_channels(image);
-        self.settle_exemplars();
         for id in self.shown.into_iter().chain([image]) {
             self.pictures.touch(&id);
             self.predictions.touch(&id);
         }
         if let Some(key) = &self.shown_map {
             self.maps.touch(key);
-        }
-    }
-
-    /// The channels on screen: with those of another image, its picture stays too until both are there.
-    fn settle_channels(&mut self, image: ImageId) {
-        if !matches!(self.panel, Panel::Channels { .. }) || self.shown.is_none() {
-            self.shown_channels = None;
-        } else if self.shown == Some(image)
-            && let Some(key) = self.channels_key(image)
-            && let Some(found) = self.channels.get(&key)
-        {
-            self.shown_channels = found.is_ok().then_some(key);
-        }
-        self.shown_channels = self.shown_channels.take().filter(|key| self.channels.contains(key));
-        if let Some(key) = &self.shown_channels {
-            self.channels.touch(key);
         }
     }
 

@@ -47,7 +47,7 @@ impl Tiles {
         let Grid { columns, tile: (height, width), gap, shape } = self.grid();
         let number = |share: f32, all: usize, side: usize| {
             let cell = ((share * all as f32) as usize).checked_sub(gap)?;
-            (cell % (side + gap) < side).then_some(cell / (side + gap))
+            (cell.checked_rem(side + gap)? < side).then_some(cell / (side + gap))
         };
         let (row, column) = number(down, shape.0, height).zip(number(across, shape.1, width))?;
         let number = row * columns + column;

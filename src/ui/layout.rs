@@ -16,6 +16,8 @@ const EDGE: u16 = 1;
 const WHY_ROWS: u16 = 6;
 /// Rows of the predictions where the list folds away.
 const WHY_ROWS_FOLDED: u16 = 3;
+/// Rows that tell about the marked row of a menu.
+const ABOUT: u16 = 7;
 
 /// The parts of the screen. Parts that have no place are empty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -89,6 +91,21 @@ impl Areas {
     /// Where a panel with rows goes: over the list and the predictions, never over the picture.
     pub(super) fn panel(&self) -> Rect {
         if self.folded || self.tiny { self.list } else { self.list.union(self.why) }
+    }
+
+    /// The parts of a panel that is a menu: the rows, and what is said about the marked one.
+    pub(super) fn menu(&self) -> (Rect, Rect) {
+        let area = self.panel();
+        let about = ABOUT.min(area.height / 2);
+        let list = Rect { height: area.height - about, ..area };
+        (list, Rect { y: list.bottom(), height: about, ..area })
+    }
+
+    /// The parts of a panel that is a table: the heads of the columns, and the rows.
+    pub(super) fn table(&self) -> (Rect, Rect) {
+        let area = self.panel();
+        let heads = Rect { height: area.height.min(1), ..area };
+        (heads, Rect { y: heads.bottom(), height: area.height - heads.height, ..area })
     }
 }
 

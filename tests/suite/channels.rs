@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ndarray::{Array3, ArrayD, Axis};
 use ratatui::layout::Position;
-use seewhy::app::{Action, Command, Job, Notice, Origin, Panel, Report, State, update};
+use seewhy::app::{Action, Command, Job, Notice, Origin, Panel, PanelKind, Report, State, update};
 use seewhy::explain::{Monitor, Subject, layer_channels};
 use seewhy::model::{Classifier, ModelSource, Overrides, Size, Target};
 use seewhy::ui;
@@ -212,7 +212,7 @@ fn the_same_channel_stays_marked_in_another_image_and_for_another_class() {
 #[test]
 fn layers_are_stepped_through_whatever_the_method() {
     let mut state = finished((120, 36));
-    press(&mut state, &[Command::ChooseMethod, Command::Next, Command::Accept]);
+    press(&mut state, &[Command::Open(PanelKind::Methods), Command::Next, Command::Accept]);
     work(&mut state);
     keys(&mut state, "[");
     assert_eq!(state.notice, Some(Notice::Failed("guided-backprop uses no layer".to_owned())));

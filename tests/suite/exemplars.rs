@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use ratatui::layout::Position;
-use seewhy::app::{Action, Command, Effect, Export, Job, Origin, Outcome, Panel, Report, State, update};
+use seewhy::app::{Action, Command, Effect, Export, Job, Origin, Outcome, Panel, PanelKind, Report, State, update};
 use seewhy::cache::Cache;
 use seewhy::ui;
 
@@ -203,13 +203,13 @@ fn enter_and_clicks_lead_to_the_images_that_excite_a_channel() {
     let action = ui::click(&state, last).unwrap();
     update(&mut state, action);
     assert_eq!(state.current(), Some(found[5]));
-    assert!(matches!(state.panel, Panel::Channels { .. }));
+    assert!(matches!(state.panel, Panel::Channels(_)));
 }
 
 #[test]
 fn an_image_that_the_filter_hides_is_shown_without_it() {
     let mut state = finished((120, 36));
-    press(&mut state, &[Command::Filter]);
+    press(&mut state, &[Command::Open(PanelKind::Filter)]);
     for letter in "pelican".chars() {
         update(&mut state, Action::Text(letter));
     }

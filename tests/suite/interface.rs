@@ -8,7 +8,8 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::layout::Position;
 use seewhy::app::keymap::lookup;
 use seewhy::app::{
-    Action, Command, Effect, Export, Job, Notice, Outcome, Panel, Priority, Report, State, Task, View, update,
+    Action, Command, Effect, Export, Job, Notice, Outcome, Panel, PanelKind, Priority, Report, State, Task, View,
+    panel, update,
 };
 use seewhy::explain::{LayerChoice, Value};
 use seewhy::model::Target;
@@ -124,7 +125,7 @@ fn the_old_map_stays_until_the_new_one_is_there_but_never_on_another_image() {
     assert!(first.is_some());
     press(&mut state, &[Command::Rank(1)]);
     assert_eq!(state.shown_map, first);
-    press(&mut state, &[Command::FindClass]);
+    press(&mut state, &[Command::Open(PanelKind::Classes)]);
     type_text(&mut state, "coot");
     press(&mut state, &[Command::Accept, Command::Next]);
     assert_eq!(state.selection.target, Target::Class(7));
@@ -136,7 +137,7 @@ fn a_rank_is_for_one_image_and_a_class_for_all() {
     let mut state = finished(SIZE);
     press(&mut state, &[Command::Rank(3), Command::Next]);
     assert_eq!(state.selection.target, Target::Top(0));
-    press(&mut state, &[Command::FindClass]);
+    press(&mut state, &[Command::Open(PanelKind::Classes)]);
     type_text(&mut state, "gold");
     press(&mut state, &[Command::Accept, Command::Next]);
     assert_eq!(state.selection.target, Target::Class(0));
@@ -147,7 +148,7 @@ fn a_rank_is_for_one_image_and_a_class_for_all() {
 #[test]
 fn a_class_is_found_by_its_index_too() {
     let mut state = finished(SIZE);
-    press(&mut state, &[Command::FindClass]);
+    press(&mut state, &[Command::Open(PanelKind::Classes)]);
     type_text(&mut state, "4");
     press(&mut state, &[Command::Accept]);
     assert_eq!(state.selection.target, Target::Class(4));
@@ -157,7 +158,7 @@ fn a_class_is_found_by_its_index_too() {
 fn a_rank_and_a_class_that_mean_the_same_share_a_map() {
     let mut state = finished(SIZE);
     let by_rank = current_key(&state);
-    press(&mut state, &[Command::FindClass]);
+    press(&mut state, &[Command::Open(PanelKind::Classes)]);
     type_text(&mut state, "goldfinch");
     let effects = press(&mut state, &[Command::Accept]);
     assert_eq!(current_key(&state), by_rank);
@@ -187,7 +188,7 @@ fn layers_are_stepped_through_to_the_ends_and_no_further() {
 #[test]
 fn a_method_without_layer_says_so() {
     let mut state = finished(SIZE);
-    press(&mut state, &[Command::ChooseMethod, Command::Next, Command::Accept]);
+    press(&mut state, &[Command::Open(PanelKind::Methods), Command::Next, Command::Accept]);
     assert_eq!(current_key(&state).method, "guided-backprop");
     assert_eq!(current_key(&state).layer, LayerChoice::Auto);
     press(&mut state, &[Command::LayerBack]);
@@ -197,7 +198,7 @@ fn a_method_without_layer_says_so() {
 #[test]
 fn a_method_that_cannot_run_says_which_operator_stops_it() {
     let mut state = finished(SIZE);
-    press(&mut state, &[Command::ChooseMethod, Command::Next, Command::Next, Command::Accept]);
+    press(&mut state, &[Command::Open(PanelKind::Methods), Command::Next, Command::Next, Command::Accept]);
     assert_eq!(state.selection.method, "grad-cam");
     assert!(matches!(&state.notice, Some(Notice::Failed(why)) if why.contains("/head/Foo")), "{:?}", state.notice);
 }
@@ -338,7 +339,7 @@ fn clicks_select_what_is_under_them() {
     assert!(matches!(click(&state, 5, 4), Some(Action::Select(2))), "the third row of the list");
     assert!(click(&state, 5, 12).is_none(), "below the last image");
     assert!(matches!(click(&state, 5, 17), Some(Action::Command(Command::Rank(1)))), "the second prediction");
-    press(&mut state, &[Command::FindClass]);
+    press(&mut state, &[Command::Open(PanelKind::Classes)]);
     let pick = click(&state, 5, 3).unwrap();
     update(&mut state, pick);
     assert_eq!((&state.panel, state.selection.target), (&Panel::None, Target::Class(1)));
@@ -384,7 +385,7 @@ fn predictions_from_the_background_do_not_ask_for_pictures() {
 fn parameters_are_stepped_and_their_default_is_no_setting() {
     let mut state = finished(SIZE);
     let default = current_key(&state);
-    press(&mut state, &[Command::SetParameters, Command::More]);
+    press(&mut state, &[Command::Open(PanelKind::Parameters), Command::More]);
     let changed = current_key(&state);
     assert_eq!(changed.values.get("samples"), Some(&Value::Integer(2000)));
     assert_eq!(state.plan.tasks[0].job, Job::Explain(changed));
@@ -399,20 +400,20 @@ fn parameters_are_stepped_and_their_default_is_no_setting() {
 #[test]
 fn another_method_starts_with_its_own_defaults() {
     let mut state = finished(SIZE);
-    press(&mut state, &[Command::SetParameters, Command::More, Command::Escape]);
-    press(&mut state, &[Command::ChooseMethod, Command::Next, Command::Accept]);
+    press(&mut state, &[Command::Open(PanelKind::Parameters), Command::More, Command::Escape]);
+    press(&mut state, &[Command::Open(PanelKind::Methods), Command::Next, Command::Accept]);
     assert!(current_key(&state).values.is_empty());
-    press(&mut state, &[Command::SetParameters]);
+    press(&mut state, &[Command::Open(PanelKind::Parameters)]);
     assert_eq!(state.notice, Some(Notice::Failed("guided-backprop has no parameters".to_owned())));
 }
 
 #[test]
 fn superpixels_are_listed_by_strength_with_their_sign() {
     let mut state = finished(SIZE);
-    press(&mut state, &[Command::ListSegments]);
+    press(&mut state, &[Command::Open(PanelKind::Segments)]);
     assert_eq!(state.notice, Some(Notice::Failed("grad-cam divides nothing into superpixels; lime does".to_owned())));
     with_superpixels(&mut state);
-    press(&mut state, &[Command::ListSegments]);
+    press(&mut state, &[Command::Open(PanelKind::Segments)]);
     let text = screen(&state);
     let rows: Vec<usize> =
         ["-0.50  35.7 %", "+0.20  28.6 %", "+0.010  35.7 %"].map(|row| text.find(row).unwrap_or(0)).to_vec();
@@ -430,7 +431,7 @@ fn superpixels_are_outlined_on_request_and_the_listed_one_stands_out() {
     press(&mut state, &[Command::ToggleOutlines]);
     let lines = |state: &State| state.scene()[0].key.lines.clone().map(|lines| (lines.outlined, lines.marked));
     assert_eq!(lines(&state), Some((true, None)));
-    press(&mut state, &[Command::ListSegments]);
+    press(&mut state, &[Command::Open(PanelKind::Segments)]);
     assert_eq!(lines(&state), Some((true, Some(1))), "the strongest");
     press(&mut state, &[Command::Next, Command::ToggleOutlines]);
     assert_eq!(lines(&state), Some((false, Some(2))), "the next strongest");
@@ -453,7 +454,7 @@ fn a_click_on_a_superpixel_finds_it_in_the_table() {
     assert!(click(&mut state, area.x + area.width / 2));
     assert_eq!(state.marked_segment(), Some(1));
     assert!(click(&mut state, area.x + area.width / 5));
-    assert_eq!((state.marked_segment(), &state.panel), (Some(0), &Panel::Segments { marked: 2 }));
+    assert_eq!((state.marked_segment(), &state.panel), (Some(0), &Panel::Segments(panel::Segments { marked: 2 })));
     assert!(ui::click(&state, Position { x: 5, y: 2 }).is_none(), "the heads of the columns");
     let row = ui::click(&state, Position { x: 5, y: 4 });
     update(&mut state, row.unwrap());
@@ -464,7 +465,7 @@ fn a_click_on_a_superpixel_finds_it_in_the_table() {
 fn another_class_is_chosen_while_a_table_is_open() {
     let mut state = finished(SIZE);
     with_superpixels(&mut state);
-    press(&mut state, &[Command::ListSegments]);
+    press(&mut state, &[Command::Open(PanelKind::Segments)]);
     let digit = lookup(state.mode(), KeyEvent::new(KeyCode::Char('2'), KeyModifiers::NONE));
     press(&mut state, &[digit.unwrap()]);
     assert_eq!(state.selection.target, Target::Top(1));

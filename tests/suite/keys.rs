@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::layout::Position;
 use seewhy::app::keymap::{KEYMAP, Section, label, lookup, presses};
-use seewhy::app::{Action, Command, Effect, Mode, ModelSummary, Panel, State, update};
+use seewhy::app::{Action, Command, Effect, Mode, ModelSummary, Panel, PanelKind, State, update};
 use seewhy::ui;
 
 use crate::support::interface::{finished, model, press, screen, terminal, with_superpixels};
@@ -33,7 +33,7 @@ fn no_key_does_two_things_and_every_key_is_explained() {
 #[test]
 fn the_help_shows_every_binding() {
     let mut state = finished((200, 60));
-    press(&mut state, &[Command::ToggleHelp]);
+    press(&mut state, &[Command::Open(PanelKind::Help)]);
     let text = screen(&state);
     for binding in KEYMAP {
         assert!(text.contains(binding.help), "{} is not in the help", binding.help);
@@ -147,7 +147,7 @@ fn a_menu_says_what_is_out_of_sight_and_every_row_is_a_few_keys_away() {
     for size in [SIZE, (60, 20), (20, 8)] {
         let mut state = with_many_methods(size);
         letters(&mut state, "m");
-        let marked = |state: &State| if let Panel::Methods { marked } = state.panel { marked } else { 99 };
+        let marked = |state: &State| if let Panel::Methods(menu) = &state.panel { menu.marked } else { 99 };
         let text = screen(&state);
         assert!(text.contains("grad-cam") && text.contains("↓ … ") && !text.contains("↑ … "), "{text}");
         let mut seen: HashSet<usize> = HashSet::new();
@@ -199,13 +199,13 @@ fn keys_mean_what_the_issue_says() {
     assert_eq!((letter('i'), letter('w')), (Some(Command::ToggleSeen), Some(Command::Write)));
     assert_eq!((letter('y'), letter('q')), (Some(Command::CopyPath), Some(Command::Quit)));
     let shifted = KeyEvent::new(KeyCode::Char('?'), KeyModifiers::SHIFT);
-    assert_eq!(lookup(Mode::Browse, shifted), Some(Command::ToggleHelp));
+    assert_eq!(lookup(Mode::Browse, shifted), Some(Command::Open(PanelKind::Help)));
 }
 
 #[test]
 fn while_typing_letters_are_text_and_control_is_not() {
     let mut state = finished(SIZE);
-    press(&mut state, &[Command::Filter]);
+    press(&mut state, &[Command::Open(PanelKind::Filter)]);
     let event = |code, modifiers| KeyEvent::new(code, modifiers);
     let typed = state.interpret(event(KeyCode::Char('q'), KeyModifiers::NONE));
     assert!(matches!(typed, Some(Action::Text('q'))));

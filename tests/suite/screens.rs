@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use seewhy::app::{Action, Command, ModelSummary, Predicted, Report, State, update};
+use seewhy::app::{Action, Command, ModelSummary, PanelKind, Predicted, Report, State, update};
 use seewhy::explain::Metric;
 use seewhy::network::{OutputActivation, Scores, Scoring};
 
@@ -53,14 +53,14 @@ fn no_size_is_too_small_to_draw() {
     with_superpixels(&mut state);
     for panel in [
         None,
-        Some(Command::Filter),
-        Some(Command::FindClass),
-        Some(Command::ChooseMethod),
-        Some(Command::SetParameters),
-        Some(Command::ListSegments),
-        Some(Command::ListChannels),
-        Some(Command::ListConfusions),
-        Some(Command::ToggleHelp),
+        Some(Command::Open(PanelKind::Filter)),
+        Some(Command::Open(PanelKind::Classes)),
+        Some(Command::Open(PanelKind::Methods)),
+        Some(Command::Open(PanelKind::Parameters)),
+        Some(Command::Open(PanelKind::Segments)),
+        Some(Command::Open(PanelKind::Channels)),
+        Some(Command::Open(PanelKind::Confusions)),
+        Some(Command::Open(PanelKind::Help)),
     ] {
         press(&mut state, &[Command::Escape]);
         press(&mut state, panel.as_slice());
@@ -103,7 +103,7 @@ fn a_broken_image_is_named_in_the_list_and_in_the_pane() {
 #[test]
 fn the_filter_shows_names_and_how_many_are_left() {
     let mut state = finished((80, 24));
-    press(&mut state, &[Command::Filter]);
+    press(&mut state, &[Command::Open(PanelKind::Filter)]);
     type_text(&mut state, "a00");
     approve("filter_80x24", &state);
 }
@@ -111,7 +111,7 @@ fn the_filter_shows_names_and_how_many_are_left() {
 #[test]
 fn the_images_that_excite_a_channel_stand_beside_the_picture() {
     let mut state = at_the_pelican((120, 36));
-    press(&mut state, &[Command::ListChannels]);
+    press(&mut state, &[Command::Open(PanelKind::Channels)]);
     work(&mut state);
     press(&mut state, &[Command::ToggleExemplars]);
     work(&mut state);
@@ -121,19 +121,19 @@ fn the_images_that_excite_a_channel_stand_beside_the_picture() {
 #[test]
 fn kinds_of_errors_stand_where_the_list_was() {
     let mut state = at_the_pelican((80, 24));
-    press(&mut state, &[Command::ListConfusions]);
+    press(&mut state, &[Command::Open(PanelKind::Confusions)]);
     approve("confusions_80x24", &state);
     update(&mut state, terminal((20, 6)));
     approve("confusions_20x6", &state);
     let mut right = opened((80, 24));
-    press(&mut right, &[Command::ListConfusions]);
+    press(&mut right, &[Command::Open(PanelKind::Confusions)]);
     approve("confusions_none_80x24", &right);
 }
 
 #[test]
 fn a_sorted_list_with_a_mark_and_a_condition_says_so() {
     let mut state = at_the_pelican((120, 36));
-    press(&mut state, &[Command::Mark, Command::Sort, Command::Filter]);
+    press(&mut state, &[Command::Mark, Command::Sort, Command::Open(PanelKind::Filter)]);
     type_text(&mut state, "p>0.1");
     press(&mut state, &[Command::Accept]);
     approve("triage_120x36", &state);
@@ -142,7 +142,7 @@ fn a_sorted_list_with_a_mark_and_a_condition_says_so() {
 #[test]
 fn the_keys_are_all_on_one_screen() {
     let mut state = finished((80, 24));
-    press(&mut state, &[Command::ToggleHelp]);
+    press(&mut state, &[Command::Open(PanelKind::Help)]);
     approve("help_80x24", &state);
     update(&mut state, terminal((200, 60)));
     approve("help_200x60", &state);
@@ -151,7 +151,7 @@ fn the_keys_are_all_on_one_screen() {
 #[test]
 fn a_class_is_searched_beside_the_picture() {
     let mut state = at_the_pelican((80, 24));
-    press(&mut state, &[Command::FindClass]);
+    press(&mut state, &[Command::Open(PanelKind::Classes)]);
     type_text(&mut state, "an");
     approve("classes_80x24", &state);
 }
@@ -159,14 +159,14 @@ fn a_class_is_searched_beside_the_picture() {
 #[test]
 fn methods_are_offered_with_what_stops_them() {
     let mut state = finished((80, 24));
-    press(&mut state, &[Command::ChooseMethod, Command::Next, Command::Next]);
+    press(&mut state, &[Command::Open(PanelKind::Methods), Command::Next, Command::Next]);
     approve("methods_80x24", &state);
 }
 
 #[test]
 fn parameters_are_set_beside_the_picture() {
     let mut state = finished((80, 24));
-    press(&mut state, &[Command::SetParameters, Command::More]);
+    press(&mut state, &[Command::Open(PanelKind::Parameters), Command::More]);
     approve("parameters_80x24", &state);
 }
 
@@ -174,7 +174,7 @@ fn parameters_are_set_beside_the_picture() {
 fn superpixels_are_listed_beside_the_picture() {
     let mut state = finished((120, 36));
     with_superpixels(&mut state);
-    press(&mut state, &[Command::ListSegments, Command::Next]);
+    press(&mut state, &[Command::Open(PanelKind::Segments), Command::Next]);
     approve("superpixels_120x36", &state);
     update(&mut state, terminal((60, 20)));
     approve("superpixels_60x20", &state);
@@ -186,7 +186,7 @@ fn superpixels_are_listed_beside_the_picture() {
 #[test]
 fn channels_are_listed_beside_the_picture_and_their_tiles() {
     let mut state = finished((120, 36));
-    press(&mut state, &[Command::ListChannels]);
+    press(&mut state, &[Command::Open(PanelKind::Channels)]);
     approve("channels_working_120x36", &state);
     work(&mut state);
     press(&mut state, &[Command::Next]);
@@ -203,7 +203,7 @@ fn channels_are_listed_beside_the_picture_and_their_tiles() {
 fn no_word_of_the_help_is_cut() {
     for width in [48, 80, 110, 120, 200] {
         let mut state = finished((width, 70));
-        press(&mut state, &[Command::ToggleHelp]);
+        press(&mut state, &[Command::Open(PanelKind::Help)]);
         let text = screen(&state);
         assert!(text.contains("explain the n-th class") && !text.contains('…'), "{width} columns: {text}");
     }
@@ -225,7 +225,7 @@ fn progress_is_told_from_the_first_call_to_the_last_however_long_the_name() {
 #[test]
 fn what_was_measured_stands_in_the_place_of_the_layers() {
     let mut state = finished((120, 36));
-    press(&mut state, &[Command::ChooseMethod, Command::Next, Command::Accept]);
+    press(&mut state, &[Command::Open(PanelKind::Methods), Command::Next, Command::Accept]);
     let mut attribution = explained(None).attribution;
     let metric = |name, value, unit| Metric { name, value, unit };
     attribution.metrics = vec![
@@ -250,7 +250,7 @@ fn a_rule_in_words_keeps_its_place_while_it_is_looked_for() {
     let mut rules = ModelSummary::clone(&model());
     rules.methods[1].family = seewhy::explain::Family::Rule;
     update(&mut state, Action::ModelReady(Arc::new(rules)));
-    press(&mut state, &[Command::ChooseMethod, Command::Next, Command::Accept]);
+    press(&mut state, &[Command::Open(PanelKind::Methods), Command::Next, Command::Accept]);
     let key = current_key(&state);
     let place = |state: &State| draw(state, true).1[0].area;
     let partial = |statement: &str| {
@@ -308,7 +308,7 @@ fn guesses_and_cautions_are_said_above_the_picture() {
     let guessed = ModelSummary { notices, ..ModelSummary::clone(&model()) };
     update(&mut state, Action::ModelReady(Arc::new(guessed)));
     assert!(screen(&state).contains("! mean and deviation are ImageNet's: a guess"));
-    press(&mut state, &[Command::ChooseMethod, Command::Next, Command::Accept]);
+    press(&mut state, &[Command::Open(PanelKind::Methods), Command::Next, Command::Accept]);
     assert!(screen(&state).contains("! fails the model-randomisation check"));
 }
 
@@ -389,7 +389,7 @@ fn where_no_pictures_are_drawn_the_pane_says_why() {
     assert!(placements.is_empty());
     let text = screen(&state);
     assert!(text.contains("no pictures: NO_COLOR is set") && text.contains("--graphics halfblocks"), "{text}");
-    press(&mut state, &[Command::ChooseMethod, Command::Next, Command::Accept]);
+    press(&mut state, &[Command::Open(PanelKind::Methods), Command::Next, Command::Accept]);
     assert!(screen(&state).contains("! fails the model-randomisation check"), "what else is known is still said");
 }
 
@@ -398,7 +398,7 @@ fn a_scale_is_never_without_its_colours() {
     for width in 48..130 {
         let mut state = finished((width, 20));
         assert!(screen(&state).contains("low▌") || screen(&state).contains("low ▌"), "{}", screen(&state));
-        press(&mut state, &[Command::FindClass]);
+        press(&mut state, &[Command::Open(PanelKind::Classes)]);
         type_text(&mut state, "black swan");
         press(&mut state, &[Command::Accept]);
         with_superpixels(&mut state);

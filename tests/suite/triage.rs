@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crossterm::event::KeyCode;
 use image::RgbImage;
-use seewhy::app::{Action, Command, Effect, Mode, Notice, Panel, Report, State, update};
+use seewhy::app::{Action, Command, Effect, Mode, Notice, Panel, PanelKind, Report, State, update};
 use seewhy::model::Target;
 use seewhy::triage::{Journal, Order};
 
@@ -21,7 +21,7 @@ fn names(state: &State) -> Vec<&str> {
 }
 
 fn filtered(state: &mut State, text: &str) {
-    press(state, &[Command::Escape, Command::Escape, Command::Filter]);
+    press(state, &[Command::Escape, Command::Escape, Command::Open(PanelKind::Filter)]);
     type_text(state, text);
     press(state, &[Command::Accept]);
 }
@@ -34,7 +34,7 @@ fn predict(state: &mut State, image: usize) {
 #[test]
 fn the_filter_narrows_the_list_and_esc_brings_it_back_with_the_cursor_in_place() {
     let mut state = finished(SIZE);
-    press(&mut state, &[Command::Filter]);
+    press(&mut state, &[Command::Open(PanelKind::Filter)]);
     type_text(&mut state, "peli");
     assert_eq!(names(&state), ["pelican/0007.jpg"]);
     press(&mut state, &[Command::Accept]);
@@ -46,7 +46,7 @@ fn the_filter_narrows_the_list_and_esc_brings_it_back_with_the_cursor_in_place()
 #[test]
 fn a_filter_that_nothing_matches_shows_an_empty_list_and_recovers() {
     let mut state = finished(SIZE);
-    press(&mut state, &[Command::Filter]);
+    press(&mut state, &[Command::Open(PanelKind::Filter)]);
     type_text(&mut state, "zzz");
     assert!(state.visible.is_empty() && state.current().is_none());
     assert!(screen(&state).contains("no name matches"));
@@ -69,7 +69,7 @@ fn a_filter_that_nothing_matches_does_not_lose_the_place() {
 #[test]
 fn images_found_while_filtering_must_match_too() {
     let mut state = finished(SIZE);
-    press(&mut state, &[Command::Filter]);
+    press(&mut state, &[Command::Open(PanelKind::Filter)]);
     type_text(&mut state, "peli");
     let more = ["/data/val/pelican/0008.jpg", "/data/val/goose/0001.jpg"].map(|path| Arc::from(Path::new(path)));
     update(&mut state, Action::Found(more.to_vec()));
@@ -98,7 +98,7 @@ fn conditions_and_names_narrow_the_list_together() {
 #[test]
 fn a_condition_that_cannot_be_met_says_why_and_half_a_one_hides_nothing() {
     let mut state = finished(SIZE);
-    press(&mut state, &[Command::Filter]);
+    press(&mut state, &[Command::Open(PanelKind::Filter)]);
     assert!(
         screen(&state).contains("/ ▏is:wrong true:cat said:dog"),
         "the filter says what it takes:\n{}",
@@ -160,7 +160,7 @@ fn without_labelled_folders_nothing_is_sorted_by_what_is_wrong() {
     }
     press(&mut state, &[Command::Sort]);
     assert_eq!(state.order, Order::LeastSure);
-    for command in [Command::NextMistake, Command::ListConfusions] {
+    for command in [Command::NextMistake, Command::Open(PanelKind::Confusions)] {
         press(&mut state, &[command]);
         assert!(screen(&state).contains("! no folder is named after a class"), "{}", screen(&state));
     }
@@ -234,7 +234,7 @@ fn a_key_leads_to_the_next_mistake_and_back() {
 #[test]
 fn kinds_of_errors_are_listed_and_lead_to_their_images() {
     let mut state = finished(SIZE);
-    press(&mut state, &[Command::ListConfusions]);
+    press(&mut state, &[Command::Open(PanelKind::Confusions)]);
     let text = screen(&state);
     assert!(text.contains(" 1 of 4 wrong") && text.contains("▸ pelican: goose"), "{text}");
     assert!(text.contains("100.0 %"), "the only pelican is one of one:\n{text}");
@@ -249,11 +249,12 @@ fn kinds_of_errors_are_listed_and_lead_to_their_images() {
 fn the_marked_kind_of_error_stays_marked_while_others_overtake_it() {
     let mut state = finished(SIZE);
     state.entries[4].truth = Some(0.into());
-    press(&mut state, &[Command::ListConfusions, Command::First]);
+    press(&mut state, &[Command::Open(PanelKind::Confusions), Command::First]);
     assert!(screen(&state).contains("▸ pelican: goose"), "{}", screen(&state));
     // A second goldfinch that is taken for a coot.
     state.entries[0].outcome = state.entries[4].outcome.clone();
-    assert_eq!(state.marked_confusions().1, 1);
+    let Panel::Confusions(table) = &state.panel else { panic!("{:?}", state.panel) };
+    assert_eq!(table.rows_and_mark(&state).1, 1);
     press(&mut state, &[Command::Accept]);
     assert_eq!(state.filter, "true:pelican said:goose");
 }
@@ -306,7 +307,7 @@ fn a_mark_that_is_lost_is_taken_back() {
 #[test]
 fn typing_a_condition_keeps_the_place_and_typing_a_name_goes_to_it() {
     let mut state = finished(SIZE);
-    press(&mut state, &[Command::Next, Command::Next, Command::Filter]);
+    press(&mut state, &[Command::Next, Command::Next, Command::Open(PanelKind::Filter)]);
     type_text(&mut state, "is:wrong");
     assert_eq!(state.current(), Some(2));
     press(&mut state, &[Command::EraseAll]);
@@ -314,7 +315,7 @@ fn typing_a_condition_keeps_the_place_and_typing_a_name_goes_to_it() {
     assert_eq!(state.current(), Some(1));
     press(&mut state, &[Command::Escape]);
     assert_eq!((state.current(), state.visible.len()), (Some(2), 6), "never mind: back to where it began");
-    press(&mut state, &[Command::Sort, Command::Filter]);
+    press(&mut state, &[Command::Sort, Command::Open(PanelKind::Filter)]);
     type_text(&mut state, "frog");
     assert_eq!(state.current(), Some(1), "the best match, not the highest loss");
 }

@@ -1,58 +1,83 @@
 //! The channels of the layer, in the list's place: what each holds, and what it contributes to the class. The one at the
 //! mark lies over the picture, and is framed among the tiles.
 
+use ratatui::layout::Position;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use unicode_width::UnicodeWidthStr as _;
 
-use crate::app::{Channels, Outcome, Panel, State, Target};
+use crate::app::{Action, Channels, Exemplar, Exemplars, ImageId, Origin, Outcome, Sign, State, Target, panel};
+use crate::raster::Sheet;
 use crate::ui::Theme;
 use crate::ui::canvas::Canvas;
 use crate::ui::layout::Areas;
-use crate::ui::views::segments::{bar_style, parts};
-use crate::ui::views::{Window, why::filled};
-use crate::ui::words::{cut, number, wrap};
+use crate::ui::views::segments::bar_style;
+use crate::ui::views::strip::short;
+use crate::ui::views::{Said, View, Window, picture, status, why::filled};
+use crate::ui::words::{Piece, cut, duration, number, piece, wrap};
 
 /// Cells before the bar: mark, channel, largest value, contribution.
 const BEFORE: usize = 2 + 7 + 9 + CONTRIBUTION + 1;
 /// Cells of the contribution, and of the class above it.
 const CONTRIBUTION: usize = 10;
 
-pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, areas: &Areas, state: &State, theme: Theme) {
-    let Panel::Channels { .. } = state.panel else { return };
-    let area = areas.panel();
-    let width = usize::from(area.width);
-    canvas.clear(areas.list_title);
-    let Some(channels) = state.channels() else {
-        canvas.line(areas.list_title, Span::styled(" channels", theme.accent()));
-        let failure = match state.current_entry().map(|entry| &entry.outcome) {
-            Some(Outcome::Failed(reason)) => Some(reason.as_str()),
-            _ => state.channels_refusal(),
+impl View for panel::Channels {
+    fn draw(&self, canvas: &mut Canvas<'_>, areas: &Areas, state: &State, theme: Theme) {
+        let area = areas.panel();
+        let width = usize::from(area.width);
+        canvas.clear(areas.list_title);
+        let Some(channels) = state.channels() else {
+            canvas.line(areas.list_title, Span::styled(" channels", theme.accent()));
+            let failure = match state.current_entry().map(|entry| &entry.outcome) {
+                Some(Outcome::Failed(reason)) => Some(reason.as_str()),
+                _ => state.channels_refusal(),
+            };
+            let says = failure.unwrap_or(if state.is_working() { "working…" } else { "" });
+            let lines = wrap(says, width.saturating_sub(4));
+            for (row, line) in lines.into_iter().enumerate() {
+                canvas.row(area, row, Span::styled(format!("   {line}"), theme.quiet()));
+            }
+            return;
         };
-        let says = failure.unwrap_or(if state.is_working() { "working…" } else { "" });
-        let lines = wrap(says, width.saturating_sub(4));
-        for (row, line) in lines.into_iter().enumerate() {
-            canvas.row(area, row, Span::styled(format!("   {line}"), theme.quiet()));
+        let (count, silent) = (channels.maps.len(), channels.silent());
+        let title = match silent {
+            0 => format!(" {count} channels"),
+            _ => format!(" {count} channels, {silent} of them silent"),
+        };
+        canvas.line(areas.list_title, Span::styled(cut(&title, width), theme.accent()));
+        let (heads, _) = areas.table();
+        let target = target(state).filter(|_| channels.unknown().is_none()).unwrap_or_default();
+        let class = cut(&target, CONTRIBUTION - 1);
+        let before = CONTRIBUTION.saturating_sub(class.width());
+        let heads_text = format!("{:>9}{:>9}{}{class}", "channel", "largest", " ".repeat(before));
+        canvas.line(heads, Span::styled(heads_text, theme.quiet()));
+        let Some((window, marked)) = window(areas, state).zip(state.marked_channel_row()) else { return };
+        for row in window.rows() {
+            canvas.line(window.place(row), line(channels, channels.order[row], row == marked, width, theme));
         }
-        return;
-    };
-    let (count, silent) = (channels.maps.len(), channels.silent());
-    let title = match silent {
-        0 => format!(" {count} channels"),
-        _ => format!(" {count} channels, {silent} of them silent"),
-    };
-    canvas.line(areas.list_title, Span::styled(cut(&title, width), theme.accent()));
-    let (heads, _) = parts(areas);
-    let target = target(state).filter(|_| channels.unknown().is_none()).unwrap_or_default();
-    let class = cut(&target, CONTRIBUTION - 1);
-    let before = CONTRIBUTION.saturating_sub(class.width());
-    let heads_text = format!("{:>9}{:>9}{}{class}", "channel", "largest", " ".repeat(before));
-    canvas.line(heads, Span::styled(heads_text, theme.quiet()));
-    let Some((window, marked)) = window(areas, state).zip(state.marked_channel_row()) else { return };
-    for row in window.rows() {
-        canvas.line(window.place(row), line(channels, channels.order[row], row == marked, width, theme));
+        window.draw_marks(canvas, theme);
     }
-    window.draw_marks(canvas, theme);
+
+    fn click(&self, areas: &Areas, state: &State, at: Position) -> Option<Action> {
+        if areas.panel().contains(at) {
+            return window(areas, state)?.at(at).map(Action::Pick);
+        }
+        let image = sheet_image_at(areas, state, at).map(Action::GoTo);
+        image.or_else(|| tile_at(areas, state, at).map(Action::Pick))
+    }
+
+    fn said<'s>(&self, state: &'s State) -> Option<Said<'s>> {
+        self.shown.as_ref()?;
+        Some(Said {
+            lines: state.exemplars().map(|exemplars| strongest_in(state, exemplars)).into_iter().collect(),
+            warnings: state.channels().and_then(Channels::unknown).into_iter().collect(),
+        })
+    }
+
+    fn status<'a>(&self, state: &State, width: usize, theme: Theme) -> Option<Vec<Piece<'a>>> {
+        self.shown.as_ref()?;
+        Some(marked(state, width, theme))
+    }
 }
 
 /// ` ▸    117     4.21     +1.83 ███`
@@ -78,7 +103,7 @@ fn line<'a>(channels: &Channels, channel: usize, is_marked: bool, width: usize, 
 /// What the channels contribute to.
 fn target(state: &State) -> Option<String> {
     let model = state.model.as_deref()?;
-    Some(match state.shown_channels.as_ref()?.target {
+    Some(match state.shown_channels()?.target {
         Target::Class(class) | Target::Probability(class) => model.short_label(class).to_owned(),
         Target::Contrast(class, other) => format!("{}-{}", model.short_label(class), model.short_label(other)),
         Target::Top(_) => return None,
@@ -86,8 +111,65 @@ fn target(state: &State) -> Option<String> {
 }
 
 /// Where the rows of the table are.
-pub(in crate::ui) fn window(areas: &Areas, state: &State) -> Option<Window> {
+fn window(areas: &Areas, state: &State) -> Option<Window> {
     let count = state.channels()?.maps.len();
-    let (_, list) = parts(areas);
+    let (_, list) = areas.table();
     Some(Window::new(list, state.marked_channel_row()?, count))
+}
+
+/// The row of the table of channels whose tile is at a cell of the screen.
+fn tile_at(areas: &Areas, state: &State, at: Position) -> Option<usize> {
+    let (picture, tile) = picture::label_at(areas, state, at)?;
+    let Origin::Tiles(_, layout, page) = picture.key.lines?.of else { return None };
+    Some(page * layout.per_page() + tile as usize)
+        .filter(|row| state.channels().is_some_and(|channels| *row < channels.order.len()))
+}
+
+/// The image of a sheet that is at a cell of the screen.
+fn sheet_image_at(areas: &Areas, state: &State, at: Position) -> Option<ImageId> {
+    let (picture, across, down) = picture::picture_at(areas, state, at)?;
+    let Origin::Exemplars(_, _, images) = picture.key.heat?.of else { return None };
+    let columns = Sheet::columns(images.len());
+    let cell = |share: f32, count: usize| (share * count as f32) as usize;
+    images.get(cell(down, images.len().div_ceil(columns)) * columns + cell(across, columns)).copied()
+}
+
+/// `312 of 10000 images asked; coloured up to 4.21: pelican/0007.jpg 4.21, goose/0012.jpg 4.02`
+fn strongest_in(state: &State, exemplars: &Exemplars) -> String {
+    let (asked, all) = (exemplars.asked(), state.entries.len());
+    let progress = if asked < all { format!("{asked} of {all} images asked; ") } else { String::new() };
+    let named = |exemplar: &Exemplar| {
+        let name = state.entries.get(exemplar.image).map_or("?", |entry| entry.name.as_str());
+        format!("{name} {}", number(exemplar.value))
+    };
+    let strongest = state.marked_exemplars();
+    let names: Vec<String> = strongest.iter().map(named).collect();
+    match strongest.first() {
+        // Its scale is not the one of the image beside it.
+        Some(first) => format!("{progress}coloured up to {}: {}", number(first.value), names.join(", ")),
+        None if asked < all => format!("{progress}none so far excites this channel"),
+        None => "no image excites this channel".to_owned(),
+    }
+}
+
+/// `channel 117 of layer4.2  0 … 4.21  0 ▇▇▇▇ 3.80  2 ms`
+fn marked<'a>(state: &State, width: usize, theme: Theme) -> Vec<Piece<'a>> {
+    let Some((channels, channel)) = state.channels().zip(state.marked_channel()) else { return Vec::new() };
+    let shown = state.shown_channels().map(|key| key.layer);
+    let layer = state.model.as_deref().and_then(|model| model.layers.iter().find(|row| Some(row.index) == shown));
+    let layer = layer.map(|layer| short(&layer.name)).unwrap_or_default();
+    let what = format!("channel {channel} of {layer}");
+    let (low, high) = channels.ranges[channel];
+    let scale = number(channels.scale);
+    let ends = match channels.sign {
+        Sign::Signed => (format!("-{scale} "), format!(" +{scale}")),
+        Sign::Positive | Sign::Membership => ("0 ".to_owned(), format!(" {scale}")),
+    };
+    let bar = status::colour_bar(ends, channels.sign, state.selection.colormap, width < status::NARROW, theme);
+    vec![
+        piece(0, Span::styled(cut(&what, width.saturating_sub(8)), theme.strong())),
+        piece(3, Span::raw(format!("values {} … {}", number(low), number(high)))),
+        Piece { rank: 2, spans: bar },
+        piece(4, Span::styled(duration(channels.elapsed), theme.quiet())),
+    ]
 }

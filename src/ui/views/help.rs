@@ -1,12 +1,15 @@
 //! The keys, from the keymap: in columns, to be scrolled where they do not fit.
 
-use ratatui::layout::Rect;
+use ratatui::layout::{Position, Rect};
 use ratatui::text::{Line, Span};
 use unicode_width::UnicodeWidthStr as _;
 
 use crate::app::keymap::{KEYMAP, Section, label};
+use crate::app::{Action, Command, State, panel};
 use crate::ui::Theme;
 use crate::ui::canvas::Canvas;
+use crate::ui::layout::Areas;
+use crate::ui::views::{Place, View};
 use crate::ui::words::{Piece, cut, pad, piece, spread};
 
 /// Cells of the keys.
@@ -14,27 +17,38 @@ const KEYS: usize = 15;
 /// The widest column.
 const WIDEST: u16 = 52;
 
-/// Draws all lines but the first `top`, and below them the keys that count in the help.
-pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, area: Rect, foot: Rect, top: usize, theme: Theme) {
-    let (width, lines) = arrange(area.width, theme);
-    let hidden = height(&lines).saturating_sub(top + usize::from(area.height));
-    for (column, row, line) in lines {
-        let place = Rect { x: area.x + column * width, width, ..area };
-        if let Some(row) = row.checked_sub(top) {
-            canvas.row(place, row, line);
+impl View for panel::Help {
+    fn place(&self) -> Place {
+        Place::Screen
+    }
+
+    /// Draws all lines but those scrolled out of sight, and below them the keys that count in the help.
+    fn draw(&self, canvas: &mut Canvas<'_>, areas: &Areas, _: &State, theme: Theme) {
+        let (area, foot) = (areas.body, areas.status);
+        let (width, lines) = arrange(area.width, theme);
+        let hidden = height(&lines).saturating_sub(self.top + usize::from(area.height));
+        for (column, row, line) in lines {
+            let place = Rect { x: area.x + column * width, width, ..area };
+            if let Some(row) = row.checked_sub(self.top) {
+                canvas.row(place, row, line);
+            }
         }
+        let mut keys = Vec::new();
+        for (binding, rank) in KEYMAP.iter().filter(|binding| binding.section == Section::Help).zip(2..) {
+            let help = Span::styled(format!(" {}", binding.help), theme.quiet());
+            keys.push(Piece { rank, spans: vec![Span::styled(label(binding), theme.strong()), help] });
+        }
+        let more = match hidden {
+            0 => Vec::new(),
+            _ => vec![piece(1, Span::styled(format!("↓ … {hidden} more"), theme.accent()))],
+        };
+        let inner = Rect { x: foot.x + 1, width: foot.width.saturating_sub(2), ..foot };
+        canvas.line(inner, spread(keys, more, usize::from(inner.width)));
     }
-    let mut keys = Vec::new();
-    for (binding, rank) in KEYMAP.iter().filter(|binding| binding.section == Section::Help).zip(2..) {
-        let help = Span::styled(format!(" {}", binding.help), theme.quiet());
-        keys.push(Piece { rank, spans: vec![Span::styled(label(binding), theme.strong()), help] });
+
+    fn click(&self, _: &Areas, _: &State, _: Position) -> Option<Action> {
+        Some(Action::Command(Command::Escape))
     }
-    let more = match hidden {
-        0 => Vec::new(),
-        _ => vec![piece(1, Span::styled(format!("↓ … {hidden} more"), theme.accent()))],
-    };
-    let inner = Rect { x: foot.x + 1, width: foot.width.saturating_sub(2), ..foot };
-    canvas.line(inner, spread(keys, more, usize::from(inner.width)));
 }
 
 /// How many lines the help has on a screen of that width.

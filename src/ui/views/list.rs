@@ -1,26 +1,58 @@
 //! The images, each with what the model says about it.
 
-use ratatui::layout::Rect;
+use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use unicode_width::UnicodeWidthStr as _;
 
-use crate::app::{CONDITIONS, Entry, Order, Outcome, Panel, State};
+use crate::app::{Action, CONDITIONS, Command, Entry, Order, Outcome, State};
 use crate::ui::Theme;
 use crate::ui::canvas::Canvas;
 use crate::ui::layout::Areas;
+use crate::ui::views::{Place, View, picture, tiny, why};
 use crate::ui::words::{cut, cut_start, mistake, number, pad, percent, wrap};
 
 /// Width from which a row has room for the file's name beside the prediction.
 const WIDE: usize = 44;
 
+/// The list, where no panel is open.
+pub(in crate::ui) struct List;
+
+impl View for List {
+    fn place(&self) -> Place {
+        Place::List
+    }
+
+    fn draw(&self, canvas: &mut Canvas<'_>, areas: &Areas, state: &State, theme: Theme) {
+        draw(canvas, areas, state, theme);
+    }
+
+    fn click(&self, areas: &Areas, state: &State, at: Position) -> Option<Action> {
+        click(areas, state, at, !areas.folded || areas.tiny)
+    }
+}
+
 pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, areas: &Areas, state: &State, theme: Theme) {
+    if areas.tiny {
+        return tiny::draw(canvas, areas, state, theme);
+    }
     draw_title(canvas, areas.list_title, state, theme);
     draw_rows(canvas, areas.list, state, theme);
 }
 
-/// The rows alone.
-pub(in crate::ui) fn draw_rows(canvas: &mut Canvas<'_>, area: Rect, state: &State, theme: Theme) {
+/// What a click on the picture, the predictions, or the list, where that is there, means.
+pub(in crate::ui) fn click(areas: &Areas, state: &State, at: Position, is_there: bool) -> Option<Action> {
+    if let Some(segment) = picture::segment_at(areas, state, at) {
+        return Some(Action::Segment(segment));
+    }
+    if areas.why.contains(at) {
+        return why::rank_at(state, areas.why, at.y).map(|rank| Action::Command(Command::Rank(rank)));
+    }
+    let clicked = (is_there && areas.list.contains(at)).then(|| state.offset + usize::from(at.y - areas.list.y))?;
+    (clicked < state.visible.len()).then_some(Action::Select(clicked))
+}
+
+fn draw_rows(canvas: &mut Canvas<'_>, area: Rect, state: &State, theme: Theme) {
     let width = usize::from(area.width);
     for row in 0..usize::from(area.height) {
         let Some(entry) = state.visible.get(state.offset + row).and_then(|image| state.entries.get(*image)) else {
@@ -40,7 +72,7 @@ pub(in crate::ui) fn draw_rows(canvas: &mut Canvas<'_>, area: Rect, state: &Stat
 /// What the list shows and in what order, or what is typed.
 pub(in crate::ui) fn draw_title(canvas: &mut Canvas<'_>, area: Rect, state: &State, theme: Theme) {
     let width = usize::from(area.width);
-    let is_typing = state.panel == Panel::Filter;
+    let is_typing = state.types_filter();
     let mut spans = if is_typing || !state.filter.is_empty() {
         let style = if is_typing { theme.accent() } else { theme.quiet() };
         vec![Span::styled(" / ", style), Span::raw(cut_start(&state.filter, width.saturating_sub(5)))]

@@ -1,41 +1,39 @@
 //! The choice of a method, in the list's place. Everything said here comes from the registry.
 
-use ratatui::layout::Rect;
+use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use crate::app::{MethodRow, Panel, State};
+use crate::app::{Action, MethodRow, State, panel};
 use crate::ui::Theme;
 use crate::ui::canvas::Canvas;
 use crate::ui::layout::Areas;
-use crate::ui::views::Window;
+use crate::ui::views::{View, Window};
 use crate::ui::words::{pad, wrap};
 
-/// Rows that tell about the marked method.
-const ABOUT: u16 = 7;
-
-pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, areas: &Areas, state: &State, theme: Theme) {
-    let (Panel::Methods { marked }, Some(model)) = (&state.panel, state.model.as_deref()) else { return };
-    let (list, about) = parts(areas);
-    canvas.clear(areas.list_title);
-    canvas.line(areas.list_title, Span::styled(" method", theme.accent()));
-    let window = Window::new(list, *marked, model.methods.len());
-    for row in window.rows() {
-        canvas
-            .line(window.place(row), line(&model.methods[row], row == *marked, state, usize::from(list.width), theme));
+impl View for panel::Methods {
+    fn draw(&self, canvas: &mut Canvas<'_>, areas: &Areas, state: &State, theme: Theme) {
+        let Some(model) = state.model.as_deref() else { return };
+        let (list, about) = areas.menu();
+        canvas.clear(areas.list_title);
+        canvas.line(areas.list_title, Span::styled(" method", theme.accent()));
+        let window = Window::new(list, self.marked, model.methods.len());
+        for row in window.rows() {
+            canvas.line(
+                window.place(row),
+                line(&model.methods[row], row == self.marked, state, usize::from(list.width), theme),
+            );
+        }
+        window.draw_marks(canvas, theme);
+        if let Some(method) = model.methods.get(self.marked) {
+            draw_about(canvas, about, method, theme);
+        }
     }
-    window.draw_marks(canvas, theme);
-    if let Some(method) = model.methods.get(*marked) {
-        draw_about(canvas, about, method, theme);
-    }
-}
 
-/// The rows, and what is said about the marked one.
-pub(in crate::ui) fn parts(areas: &Areas) -> (Rect, Rect) {
-    let area = areas.panel();
-    let about = ABOUT.min(area.height / 2);
-    let list = Rect { height: area.height - about, ..area };
-    (list, Rect { y: list.bottom(), height: about, ..area })
+    fn click(&self, areas: &Areas, state: &State, at: Position) -> Option<Action> {
+        let (list, _) = areas.menu();
+        Window::new(list, self.marked, state.model.as_ref()?.methods.len()).at(at).map(Action::Pick)
+    }
 }
 
 fn line<'a>(method: &MethodRow, is_marked: bool, state: &State, width: usize, theme: Theme) -> Line<'a> {

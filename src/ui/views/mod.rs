@@ -1,4 +1,4 @@
-//! The parts of the screen, a file each.
+//! The parts of the screen, a file each; among them the panels, which are asked through [`of`].
 
 use std::ops::Range;
 
@@ -7,22 +7,81 @@ use ratatui::text::Span;
 
 use super::Theme;
 use super::canvas::Canvas;
+use super::layout::Areas;
+use super::words::Piece;
+use crate::app::{Action, Panel, State};
 
-pub(super) mod channels;
-pub(super) mod classes;
-pub(super) mod confusions;
+mod channels;
+mod classes;
+mod confusions;
 pub(super) mod empty;
+mod filter;
 pub(super) mod header;
 pub(super) mod help;
-pub(super) mod list;
-pub(super) mod methods;
-pub(super) mod parameters;
+mod list;
+mod methods;
+mod parameters;
 pub(super) mod picture;
-pub(super) mod segments;
+mod segments;
 pub(super) mod status;
 pub(super) mod strip;
 pub(super) mod tiny;
 pub(super) mod why;
+
+/// Which part of the screen a panel takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// The list's.
+    List,
+    /// That of the list and the predictions.
+    Column,
+    /// All but the header.
+    Screen,
+}
+
+/// What is said above the pictures beside a panel, in place of what the map says.
+pub(super) struct Said<'s> {
+    pub(super) lines: Vec<String>,
+    pub(super) warnings: Vec<&'s str>,
+}
+
+/// A panel, from the side that draws it.
+pub(super) trait View {
+    /// The part of the screen that it takes.
+    fn place(&self) -> Place {
+        Place::Column
+    }
+
+    fn draw(&self, canvas: &mut Canvas<'_>, areas: &Areas, state: &State, theme: Theme);
+
+    /// What a left click means.
+    fn click(&self, areas: &Areas, state: &State, at: Position) -> Option<Action>;
+
+    /// What is to be known of the pictures beside it, where they are not the image with its map.
+    fn said<'s>(&self, _: &'s State) -> Option<Said<'s>> {
+        None
+    }
+
+    /// The status line about them, in a line of `width` cells.
+    fn status<'a>(&self, _: &State, _width: usize, _: Theme) -> Option<Vec<Piece<'a>>> {
+        None
+    }
+}
+
+/// Who draws a panel.
+pub(super) fn of(panel: &Panel) -> &dyn View {
+    match panel {
+        Panel::None => &list::List,
+        Panel::Filter(panel) => panel,
+        Panel::Classes(panel) => panel,
+        Panel::Methods(panel) => panel,
+        Panel::Parameters(panel) => panel,
+        Panel::Segments(panel) => panel,
+        Panel::Channels(panel) => panel,
+        Panel::Confusions(panel) => panel,
+        Panel::Help(panel) => panel,
+    }
+}
 
 /// Fewest lines of a list in which two are for saying that there is more.
 const SMALLEST_MARKED: usize = 3;

@@ -4,12 +4,11 @@ use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use crate::app::{Channels, Exemplar, Exemplars, Family, ImageId, MapKey, Origin, Outcome, Picture, State};
-use crate::raster::Sheet;
+use crate::app::{Family, MapKey, Origin, Outcome, Picture, State};
 use crate::ui::canvas::Canvas;
 use crate::ui::layout::{Areas, fit, halves};
-use crate::ui::views::why::filled;
-use crate::ui::words::{Piece, cut, cut_start, duration, number, pad, piece, spread, wrap};
+use crate::ui::views::{self, why::filled};
+use crate::ui::words::{Piece, cut, cut_start, duration, pad, piece, spread, wrap};
 use crate::ui::{Placement, Theme};
 
 /// Fewest rows of the picture that words may not take.
@@ -74,32 +73,15 @@ pub(in crate::ui) fn segment_at(areas: &Areas, state: &State, at: Position) -> O
     Some(label_at(areas, state, at)?.1)
 }
 
-/// The row of the table of channels whose tile is at a cell of the screen.
-pub(in crate::ui) fn tile_at(areas: &Areas, state: &State, at: Position) -> Option<usize> {
-    let (picture, tile) = label_at(areas, state, at)?;
-    let Origin::Tiles(_, layout, page) = picture.key.lines?.of else { return None };
-    Some(page * layout.per_page() + tile as usize)
-        .filter(|row| state.channels().is_some_and(|channels| *row < channels.order.len()))
-}
-
-/// The image of a sheet that is at a cell of the screen.
-pub(in crate::ui) fn sheet_image_at(areas: &Areas, state: &State, at: Position) -> Option<ImageId> {
-    let (picture, across, down) = picture_at(areas, state, at)?;
-    let Origin::Exemplars(_, _, images) = picture.key.heat?.of else { return None };
-    let columns = Sheet::columns(images.len());
-    let cell = |share: f32, count: usize| (share * count as f32) as usize;
-    images.get(cell(down, images.len().div_ceil(columns)) * columns + cell(across, columns)).copied()
-}
-
 /// The picture at a cell of the screen, and the label of its superpixel or tile there.
-fn label_at(areas: &Areas, state: &State, at: Position) -> Option<(Picture, u32)> {
+pub(in crate::ui) fn label_at(areas: &Areas, state: &State, at: Position) -> Option<(Picture, u32)> {
     let (picture, across, down) = picture_at(areas, state, at)?;
     let label = picture.recipe.part_at(across, down)?;
     Some((picture, label))
 }
 
 /// The picture at a cell of the screen, and where in it the cell is, as shares of its width and height.
-fn picture_at(areas: &Areas, state: &State, at: Position) -> Option<(Picture, f32, f32)> {
+pub(in crate::ui) fn picture_at(areas: &Areas, state: &State, at: Position) -> Option<(Picture, f32, f32)> {
     let area = below(areas.picture, words(areas.picture, state, state.shown_map.as_ref()).len());
     let placements = place(state.scene(), area, state.terminal.cell);
     let Placement { area, picture } = placements.into_iter().find(|placement| placement.area.contains(at))?;
@@ -142,23 +124,21 @@ fn below(area: Rect, lines: usize) -> Rect {
 fn words(area: Rect, state: &State, map: Option<&MapKey>) -> Vec<(String, bool)> {
     let width = usize::from(area.width).saturating_sub(4);
     let mut lines: Vec<(String, bool)> = Vec::new();
-    let shows_channels = state.shown_channels.is_some();
+    let said = views::of(&state.panel).said(state);
     let map = map.and_then(|key| state.maps.get(key));
-    let method = state.method().filter(|_| !shows_channels);
+    let method = state.method().filter(|_| said.is_none());
     if method.is_some_and(|method| method.family == Family::Rule) {
         let statement = map.and_then(|map| map.attribution.statement.as_deref()).unwrap_or_default();
         let mut said = wrap(statement, width);
         said.resize(STATEMENT.div_ceil(width.max(1)), String::new());
         lines.extend(said.into_iter().map(|line| (format!(" {line}"), false)));
     }
-    if let Some(exemplars) = state.exemplars() {
-        lines.push((format!(" {}", strongest_in(state, exemplars)), false));
-    }
+    lines.extend(said.iter().flat_map(|said| &said.lines).map(|line| (format!(" {line}"), false)));
     let mut warnings: Vec<&str> = Vec::new();
     let predicted = state.current().and_then(|image| state.predictions.get(&image));
     warnings.extend(predicted.iter().flat_map(|predicted| &predicted.warnings).map(String::as_str));
-    if shows_channels {
-        warnings.extend(state.channels().and_then(Channels::unknown));
+    if let Some(said) = &said {
+        warnings.extend(&said.warnings);
     } else {
         warnings.extend(state.refusal());
         warnings.extend(map.filter(|map| map.progress.is_none()).iter().flat_map(|map| map.attribution.remarks()));
@@ -188,24 +168,6 @@ fn whole(warnings: &[&str], width: usize, room: usize) -> Vec<String> {
         );
     }
     lines
-}
-
-/// `312 of 10000 images asked; coloured up to 4.21: pelican/0007.jpg 4.21, goose/0012.jpg 4.02`
-fn strongest_in(state: &State, exemplars: &Exemplars) -> String {
-    let (asked, all) = (exemplars.asked(), state.entries.len());
-    let progress = if asked < all { format!("{asked} of {all} images asked; ") } else { String::new() };
-    let named = |exemplar: &Exemplar| {
-        let name = state.entries.get(exemplar.image).map_or("?", |entry| entry.name.as_str());
-        format!("{name} {}", number(exemplar.value))
-    };
-    let strongest = state.marked_exemplars();
-    let names: Vec<String> = strongest.iter().map(named).collect();
-    match strongest.first() {
-        // Its scale is not the one of the image beside it.
-        Some(first) => format!("{progress}coloured up to {}: {}", number(first.value), names.join(", ")),
-        None if asked < all => format!("{progress}none so far excites this channel"),
-        None => "no image excites this channel".to_owned(),
-    }
 }
 
 /// `pelican/0007.jpg  640x480, cropped to 480x480             working…`

@@ -8,13 +8,13 @@ use crate::app::{Notice, Outcome, Sign, State, Target};
 use crate::raster::Colormap;
 use crate::ui::Theme;
 use crate::ui::canvas::{Canvas, rgb};
-use crate::ui::views::strip::short;
+use crate::ui::views;
 use crate::ui::words::{Piece, cut, duration, files, number, piece, spread};
 
 /// Cells of the colour bar, on a narrow screen and on others.
 const BAR: (usize, usize) = (4, 12);
 /// Width below which a screen is narrow.
-const NARROW: usize = 100;
+pub(in crate::ui) const NARROW: usize = 100;
 /// Cells of what is shown that no bar takes.
 const SHORTEST_NAME: usize = 20;
 
@@ -31,8 +31,7 @@ pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, area: Rect, state: &State, th
         Some(Notice::Failed(text)) => {
             vec![piece(0, Span::styled(cut(&format!("! {text}"), width.saturating_sub(8)), theme.warning()))]
         }
-        None if state.shown_channels.is_some() => channel(state, width, theme),
-        None => explanation(state, width, theme),
+        None => views::of(&state.panel).status(state, width, theme).unwrap_or_else(|| explanation(state, width, theme)),
     };
     let mut right = Vec::new();
     if state.notice.is_none() {
@@ -89,28 +88,6 @@ fn explanation<'a>(state: &State, width: usize, theme: Theme) -> Vec<Piece<'a>> 
     pieces
 }
 
-/// `channel 117 of layer4.2  0 … 4.21  0 ▇▇▇▇ 3.80  2 ms`
-fn channel<'a>(state: &State, width: usize, theme: Theme) -> Vec<Piece<'a>> {
-    let Some((channels, channel)) = state.channels().zip(state.marked_channel()) else { return Vec::new() };
-    let shown = state.shown_channels.as_ref().map(|key| key.layer);
-    let layer = state.model.as_deref().and_then(|model| model.layers.iter().find(|row| Some(row.index) == shown));
-    let layer = layer.map(|layer| short(&layer.name)).unwrap_or_default();
-    let what = format!("channel {channel} of {layer}");
-    let (low, high) = channels.ranges[channel];
-    let scale = number(channels.scale);
-    let ends = match channels.sign {
-        Sign::Signed => (format!("-{scale} "), format!(" +{scale}")),
-        Sign::Positive | Sign::Membership => ("0 ".to_owned(), format!(" {scale}")),
-    };
-    let bar = colour_bar(ends, channels.sign, state.selection.colormap, width < NARROW, theme);
-    vec![
-        piece(0, Span::styled(cut(&what, width.saturating_sub(8)), theme.strong())),
-        piece(3, Span::raw(format!("values {} … {}", number(low), number(high)))),
-        Piece { rank: 2, spans: bar },
-        piece(4, Span::styled(duration(channels.elapsed), theme.quiet())),
-    ]
-}
-
 /// `grad-cam of 1 goose`
 fn what(state: &State) -> Option<String> {
     let model = state.model.as_deref()?;
@@ -144,7 +121,7 @@ fn ends(sign: Sign, scale: f32, is_narrow: bool) -> (String, String) {
 }
 
 /// The colours between two words.
-fn colour_bar<'a>(
+pub(in crate::ui) fn colour_bar<'a>(
     (low, high): (String, String),
     sign: Sign,
     colormap: Colormap,

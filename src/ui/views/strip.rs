@@ -6,7 +6,7 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use unicode_width::UnicodeWidthStr;
 
-use crate::app::{LayerRow, MethodRow, Panel, State};
+use crate::app::{LayerRow, MethodRow, State};
 use crate::ui::Theme;
 use crate::ui::canvas::Canvas;
 use crate::ui::words::{Piece, cut_start, number, piece, spread};
@@ -16,8 +16,7 @@ const LONGEST: usize = 28;
 
 pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, area: Rect, state: &State, theme: Theme) {
     let Some((model, method)) = state.model.as_deref().zip(state.method()) else { return };
-    let uses_layer = method.needs_layer || matches!(state.panel, Panel::Channels { .. });
-    let Some(current) = state.layer_at().filter(|_| uses_layer) else {
+    let Some(current) = state.layer_at().filter(|_| state.uses_layer()) else {
         canvas.line(area, measured(state, method, usize::from(area.width), theme));
         return;
     };

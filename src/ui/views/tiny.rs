@@ -3,7 +3,7 @@
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use crate::app::{Answer, Notice, Outcome, Panel, State};
+use crate::app::{Answer, Notice, Outcome, State};
 use crate::ui::Theme;
 use crate::ui::canvas::Canvas;
 use crate::ui::layout::Areas;
@@ -12,7 +12,7 @@ use crate::ui::words::{cut, files, pad, percent};
 
 pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, areas: &Areas, state: &State, theme: Theme) {
     let (area, width) = (areas.list, usize::from(areas.list.width));
-    if state.panel == Panel::Filter {
+    if state.types_filter() {
         list::draw_title(canvas, areas.header, state, theme);
     } else {
         let title = format!("{} of {}", (state.cursor + 1).min(state.visible.len()), state.visible.len());

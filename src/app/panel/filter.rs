@@ -1,0 +1,37 @@
+//! The filter of the list, while it is typed. Keys move in the list.
+
+use super::{Behaviour, Panel};
+use crate::app::{Mode, State};
+
+/// The list, with its filter being typed; the text is [`State::filter`], which stays when this is closed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Filter;
+
+impl Filter {
+    pub(super) fn open(state: &mut State) -> Option<Filter> {
+        state.before_filter = state.current().or(state.before_filter);
+        Some(Filter)
+    }
+}
+
+impl Behaviour for Filter {
+    fn mode(&self) -> Mode {
+        Mode::Type
+    }
+
+    fn escape(&self, state: &mut State) {
+        state.unfilter();
+    }
+
+    fn edit(&mut self, change: &mut dyn FnMut(&mut String), state: &mut State) {
+        change(&mut state.filter);
+        state.refilter();
+    }
+}
+
+impl State {
+    /// Whether the filter is being typed.
+    pub fn types_filter(&self) -> bool {
+        matches!(self.panel, Panel::Filter(_))
+    }
+}
