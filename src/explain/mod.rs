@@ -31,7 +31,10 @@ pub use crate::raster::Sign;
 pub use bank::BankCache;
 pub use channels::{LayerChannels, layer_channels};
 pub use frame::Frame;
-pub use gradient::{Statistic, noisy_gradient};
+pub use gradient::{
+    Composite, Multipliers, Propagation, Statistic, multipliers, noisy_gradient, propagate_relevance,
+    relevance_obstacles, rescale_exceptions,
+};
 pub use methods::{METHODS, default_method, find, obstacle};
 pub use monitor::{Cancel, Monitor, Partial};
 pub use perturb::{SoftMask, Windows, constrained_values, lime_plane, rise_map, shapley_values};

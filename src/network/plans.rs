@@ -3,12 +3,14 @@
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use anyhow::Context as _;
 use lru::LruCache;
 use tract_onnx::prelude::*;
-use tract_onnx::tract_core::ops::konst::Const;
 
-use super::kernels::{self, Free};
-use super::{NetworkError, dense};
+use super::NetworkError;
+use super::backward::BackwardKind;
+use super::kernels::Free;
+use super::passes::{Draft, PASSES};
 use crate::guard;
 
 /// An optimised graph that runs. Shared between threads: every run has its own state.
@@ -28,13 +30,12 @@ impl Plan {
 
     /// [`Plan::build`], where `free` inputs are to be given as [`Plan::laid_out`] has them, once for many runs, and `free`
     /// outputs are values that [`Plan::as_computed`] knows how to read.
-    pub(super) fn build_free(purpose: String, mut graph: TypedModel, free: Free) -> Result<Plan, NetworkError> {
+    pub(super) fn build_free(purpose: String, graph: TypedModel, free: Free) -> Result<Plan, NetworkError> {
         let optimised = guarded(|| {
-            dense::read_in_place(&mut graph)?;
-            let mut inserted = kernels::insert(graph, free)?;
-            own_constants(&mut inserted.graph)?;
-            let runnable = TypedRunnableModel::new(inserted.graph.into_optimized()?)?;
-            Ok((runnable, inserted.inputs_in_lanes, inserted.outputs_in_lanes))
+            let draft = PASSES
+                .iter()
+                .try_fold(Draft::new(graph, free), |draft, pass| (pass.apply)(draft).context(pass.name))?;
+            Ok((TypedRunnableModel::new(draft.graph)?, draft.inputs_in_lanes, draft.outputs_in_lanes))
         });
         match optimised {
             Ok((runnable, inputs_in_lanes, outputs_in_lanes)) => {
@@ -91,26 +92,6 @@ fn guarded<T>(work: impl FnOnce() -> TractResult<T>) -> TractResult<T> {
     guard::quietly(work).unwrap_or_else(|panic| Err(anyhow::anyhow!("tract gave up: {panic}")))
 }
 
-/// Gives every reader of a constant a node of its own (the numbers stay shared). tract prepares a constant for its reader
-/// once, when it optimises, but a large one with several readers anew at each run; and kernels have two readers wherever
-/// there is a gradient.
-fn own_constants(graph: &mut TypedModel) -> TractResult<()> {
-    for id in 0..graph.nodes().len() {
-        if !graph.node(id).op_is::<Const>() {
-            continue;
-        }
-        let others: Vec<InletId> = graph.node(id).outputs[0].successors.iter().skip(1).copied().collect();
-        for reader in others {
-            let node = graph.node(id);
-            let (op, fact) = (node.op.clone(), node.outputs[0].fact.clone());
-            let name = graph.unique_name(node.name.clone()).into_owned();
-            let copy = graph.add_node(name, op, tvec![fact])?;
-            graph.add_edge(OutletId::new(copy, 0), reader)?;
-        }
-    }
-    Ok(())
-}
-
 /// A plan, or what else takes a while, that is built when first asked for. Only one thread builds; others wait for it.
 pub(super) struct Lazy<T = Plan>(Mutex<Option<Arc<T>>>);
 
@@ -133,43 +114,37 @@ impl<T> Lazy<T> {
     }
 }
 
-/// What a plan of one layer computes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Kind {
+/// What a plan computes that is kept for a while. Layers are indices into [`super::Network::layers`].
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) enum PlanKind {
     /// The layer's value, from a kept one before it.
-    Activation,
+    Activation(usize),
     /// Logits, the layer's value and its gradient, from a kept one before it and a cotangent.
-    Gradient,
+    Gradient(usize),
     /// Logits, from a replaced value of the layer.
-    Tail,
-    /// Logits and the input's gradient by modified rules; the number is theirs, not a layer's.
-    Modified,
-    /// The logits of two inputs, and what carries one to the other.
-    Rescaled,
-    /// Logits and the input's relevance; the number is the propagation's.
-    Relevance,
+    Tail(usize),
+    /// Logits and what arrives at the input by a method's own rules, with these settings.
+    Backward(BackwardKind, Vec<u64>),
 }
 
-/// The plans of single layers: each holds its own packed copy of the weights behind its layer, so only the last few used
-/// are kept.
-pub(super) struct LayerPlans(Mutex<LruCache<(Kind, usize), Arc<Lazy>>>);
+/// The last few plans used: each holds its own packed copy of the weights that it needs.
+pub(super) struct PlanCache(Mutex<LruCache<PlanKind, Arc<Lazy>>>);
 
-impl LayerPlans {
+impl PlanCache {
     /// Room for `count` plans.
-    pub(super) fn new(count: NonZeroUsize) -> LayerPlans {
-        LayerPlans(Mutex::new(LruCache::new(count)))
+    pub(super) fn new(count: NonZeroUsize) -> PlanCache {
+        PlanCache(Mutex::new(LruCache::new(count)))
     }
 
-    /// The plan of a layer, built by `build` unless it is there already. Building one does not hold up the others.
+    /// The plan of that kind, built by `build` unless it is there already. Building one does not hold up the others.
     pub(super) fn get(
         &self,
-        kind: Kind,
-        layer: usize,
+        kind: PlanKind,
         build: impl FnOnce() -> Result<Plan, NetworkError>,
     ) -> Result<Arc<Plan>, NetworkError> {
         let lazy = {
             let mut plans = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(plans.get_or_insert((kind, layer), Arc::default))
+            Arc::clone(plans.get_or_insert(kind, Arc::default))
         };
         lazy.get(build)
     }
@@ -193,13 +168,13 @@ mod tests {
             graph.select_output_outlets(&[input]).unwrap();
             Plan::build("pass it on".into(), graph)
         };
-        let plans = LayerPlans::new(NonZeroUsize::new(2).unwrap());
+        let plans = PlanCache::new(NonZeroUsize::new(2).unwrap());
         for layer in 0..5 {
-            plans.get(Kind::Tail, layer, identity).unwrap();
-            plans.get(Kind::Tail, layer, || panic!("it is there already")).unwrap();
+            plans.get(PlanKind::Tail(layer), identity).unwrap();
+            plans.get(PlanKind::Tail(layer), || panic!("it is there already")).unwrap();
             assert!(plans.count() <= 2);
         }
-        let failed = plans.get(Kind::Tail, 9, || Err(NetworkError::NoSuchLayer("9".into())));
-        assert!(failed.is_err() && plans.get(Kind::Tail, 9, identity).is_ok());
+        let failed = plans.get(PlanKind::Tail(9), || Err(NetworkError::NoSuchLayer("9".into())));
+        assert!(failed.is_err() && plans.get(PlanKind::Tail(9), identity).is_ok());
     }
 }

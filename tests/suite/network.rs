@@ -6,7 +6,7 @@ use std::sync::Arc;
 use ndarray::{ArrayD, Axis};
 use seewhy::autodiff::{Adjoint, Rule, RuleResult, Rules};
 use seewhy::model::{Classifier, ModelSource, Overrides, Target};
-use seewhy::network::{Activation, LayerLayout, Network, NetworkError, Scores};
+use seewhy::network::{Activation, Backward, BackwardKind, LayerLayout, Network, NetworkError, Scores};
 use seewhy::raster::npy;
 use serde_json::Value;
 use tract_onnx::tract_core::internal::TypedOp;
@@ -216,10 +216,11 @@ fn modified_rules_change_the_gradient_and_leave_the_true_one_alone() {
     let (network, cotangent) = (classifier.network(), cotangent(classifier.network(), 1));
     let truth = network.input_gradient(input.view(), &cotangent).unwrap();
     assert!(truth.1.iter().any(|g| *g != 0.0));
-    let walled = network.input_gradient_with(Rules { overrides: &WALL }, input.view(), &cotangent).unwrap();
+    let backward = |kind, rules| network.backward(&Backward::new(kind, rules), input.view(), &cotangent);
+    let walled = backward(BackwardKind::Guided, Rules { overrides: &WALL }).unwrap();
     assert!(walled.1.iter().all(|g| *g == 0.0));
     assert!(distance(&walled.0, &truth.0) < ROUNDING);
-    assert_eq!(network.input_gradient_with(Rules::default(), input.view(), &cotangent).unwrap().1, truth.1);
+    assert_eq!(backward(BackwardKind::Rescale, Rules::default()).unwrap().1, truth.1);
     assert_eq!(network.input_gradient(input.view(), &cotangent).unwrap().1, truth.1);
 }
 

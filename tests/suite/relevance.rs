@@ -4,9 +4,12 @@
 use std::sync::Arc;
 
 use ndarray::ArrayD;
-use seewhy::explain::{Attribution, LayerChoice, Monitor, Request, Subject, find, obstacle};
+use seewhy::explain::{
+    Attribution, Composite, LayerChoice, Monitor, Propagation, Request, Subject, find, multipliers, obstacle,
+    propagate_relevance, rescale_exceptions,
+};
 use seewhy::model::{Classifier, ModelSource, Overrides, Target};
-use seewhy::network::{Composite, Network, NodeNames, Propagation};
+use seewhy::network::{Network, NodeNames};
 use tract_onnx::prelude::*;
 use tract_onnx::tract_core::internal::AxisOp;
 use tract_onnx::tract_core::ops::cnn::{Conv, KernelFormat, MaxPool, PaddingSpec, PoolSpec};
@@ -70,7 +73,7 @@ fn assert_close(found: &ArrayD<f32>, expected: &[f32], what: &str) {
 
 /// The difference from a baseline times its multipliers.
 fn deep_lift(network: &Network, input: &ArrayD<f32>, baseline: &ArrayD<f32>) -> ArrayD<f32> {
-    (input - baseline) * network.multipliers(input.view(), baseline.view(), &[1.0]).unwrap().values
+    (input - baseline) * multipliers(network, input.view(), baseline.view(), &[1.0]).unwrap().values
 }
 
 /// captum's `ReLUDeepLiftModel`: `2 relu(x1) + 2 relu(x2 - 1.5)`.
@@ -126,7 +129,7 @@ fn relevance_of_captums_simple_model() {
         let input = array(&[1, 3, 1, 1], &[1.0, 2.0, 3.0]);
         let logits = network.logits(input.view()).unwrap();
         let propagation = Propagation { composite, epsilon: 1e-6, gamma: 0.25, bounds: vec![(0.0, 4.0); 3] };
-        network.relevance(&propagation, input.view(), &logits).unwrap()
+        propagate_relevance(&network, &propagation, input.view(), &logits).unwrap()
     };
     assert_close(&relevance(2.0, Composite::Epsilon), &[18.0, 36.0, 54.0], "epsilon");
     assert_close(&relevance(-2.0, Composite::EpsilonPlus), &[12.0, 33.6, 50.4], "alpha 1, beta 0");
@@ -179,7 +182,7 @@ fn without_biases_relevance_adds_up_to_the_logit() {
         for class in 0..network.classes() {
             let start: Vec<f32> = (0..logits.len()).map(|k| if k == class { logits[k] } else { 0.0 }).collect();
             for &composite in composites {
-                let relevance = network.relevance(&propagation(composite), input.view(), &start).unwrap();
+                let relevance = propagate_relevance(&network, &propagation(composite), input.view(), &start).unwrap();
                 let size: f64 = relevance.iter().map(|value| f64::from(value.abs())).sum();
                 let (gap, logit) = (total(&relevance) - f64::from(logits[class]), logits[class]);
                 assert!(gap.abs() < ROUNDING * size, "{composite:?} of class {class} misses {gap} of {logit}");
@@ -197,7 +200,7 @@ fn multipliers_carry_the_whole_difference() {
         let other = network.logits(baseline.view()).unwrap();
         for class in 0..network.classes() {
             let cotangent = Target::Class(class).cotangent(&logits).unwrap();
-            let found = network.multipliers(input.view(), baseline.view(), &cotangent).unwrap();
+            let found = multipliers(&network, input.view(), baseline.view(), &cotangent).unwrap();
             let sum = total(&((&input - &baseline) * found.values));
             let difference = f64::from(logits[class]) - f64::from(other[class]);
             assert!((sum - difference).abs() < ROUNDING, "{sum} is not {difference}");
@@ -233,8 +236,8 @@ fn batch_norm_after_a_convolution_is_folded_into_it() {
     let input = array(&[1, 3, 4, 4], &image);
     let start = folded.logits(input.view()).unwrap();
     for composite in COMPOSITES {
-        let [expected, found] =
-            [&folded, &apart].map(|network| network.relevance(&propagation(composite), input.view(), &start).unwrap());
+        let [expected, found] = [&folded, &apart]
+            .map(|network| propagate_relevance(network, &propagation(composite), input.view(), &start).unwrap());
         assert_close(&found, &expected.into_raw_vec_and_offset().0, &format!("{composite:?}"));
     }
 }
@@ -276,7 +279,7 @@ fn deep_lift_is_complete_wherever_it_has_a_rule() {
     for (name, _) in manifest.networks() {
         let (classifier, pass) = miniature(name);
         let found = explain("deep-lift", &classifier, &pass).unwrap_or_else(|error| panic!("{name}: {error}"));
-        let exceptions = classifier.network().rescale_exceptions();
+        let exceptions = rescale_exceptions(classifier.network());
         let (gap, difference) = (metric(&found, "completeness gap"), metric(&found, "score difference"));
         println!("{name}: gap {gap:.1e} of {difference:.3}, exceptions {}", exceptions.len());
         assert_eq!(exceptions.is_empty(), !["vit", "swin"].contains(&name.as_str()), "{name}: {exceptions:?}");

@@ -3,15 +3,19 @@
 //! It draws sharp edges, whatever the weights of the upper layers are: it fails the model-randomisation check of Adebayo et
 //! al. (NeurIPS 2018), and says so wherever it is offered.
 
-use ndarray::{Array2, Axis};
+use ndarray::{Array2, ArrayD, Axis};
+use tract_onnx::tract_core::internal::TypedOp;
+use tract_onnx::tract_core::ops::binary::TypedBinOp;
+use tract_onnx::tract_core::ops::math::{self, Max};
 
+use crate::autodiff::{Adjoint, Rule, RuleResult, Rules};
 use crate::explain::cam;
 use crate::explain::gradient;
 use crate::explain::{
     Attribution, ExplainError, Family, Method, MethodInfo, Monitor, Needs, Param, ParamKind, Request, Sign, Subject,
     Value,
 };
-use crate::network::LayerGradient;
+use crate::network::{Backward, BackwardKind, LayerGradient, NetworkError};
 use crate::raster::resize::{Corners, resize_map};
 
 const CAUTION: Option<&str> =
@@ -60,7 +64,7 @@ impl Method for GuidedBackprop {
     ) -> Result<Attribution, ExplainError> {
         monitor.check()?;
         let cotangent = request.target.cotangent(&subject.pass.logits)?;
-        let gradient = subject.network.guided_gradient(subject.pass.input.view(), &cotangent)?;
+        let gradient = guided_gradient(subject, &cotangent)?;
         Ok(gradient::signed(gradient::channels_first(gradient, subject)))
     }
 }
@@ -81,7 +85,7 @@ impl Method for GuidedGradCam {
         let at_layer = subject.network.layer_gradient(subject.pass, layer, &cotangent)?;
         let map = enlarged(&rectified_cam(&at_layer), subject, request);
         monitor.check()?;
-        let gradient = subject.network.guided_gradient(subject.pass.input.view(), &cotangent)?;
+        let gradient = guided_gradient(subject, &cotangent)?;
         let values = gradient::channels_first(gradient, subject) * &map.insert_axis(Axis(0));
         let mut attribution = gradient::signed(values);
         attribution.layers = vec![subject.network.layers()[layer].name.clone()];
@@ -103,4 +107,41 @@ fn enlarged(map: &Array2<f32>, subject: Subject<'_>, request: &Request) -> Array
         return Array2::from_shape_fn((height, width), |(y, x)| map[[y * rows / height, x * columns / width]]);
     }
     resize_map(map, height, width, Corners::Edges)
+}
+
+/// The gradient at the input where each ReLU passes on only what is positive.
+fn guided_gradient(subject: Subject<'_>, cotangent: &[f32]) -> Result<ArrayD<f32>, NetworkError> {
+    let backward = Backward::new(BackwardKind::Guided, Rules { overrides: &[&GuidedRelu] });
+    Ok(subject.network.backward(&backward, subject.pass.input.view(), cotangent)?.1)
+}
+
+/// Of the gradient that arrives at a ReLU, only the positive part goes on.
+struct GuidedRelu;
+
+impl Rule for GuidedRelu {
+    fn operator(&self) -> &'static str {
+        "Max"
+    }
+
+    /// Clips the arriving gradient and leaves the rest to the true rule.
+    fn apply(&self, op: &dyn TypedOp, node: &mut Adjoint<'_>) -> Option<RuleResult> {
+        op.downcast_ref::<TypedBinOp>()?.0.downcast_ref::<Max>()?;
+        let bound = (0..node.input_count()).find_map(|slot| node.constant_value(node.input(slot)).ok()?)?;
+        let is_zero = bound.cast_to::<f32>().is_ok_and(|bound| {
+            bound
+                .try_as_plain_ram()
+                .is_ok_and(|bound| bound.as_slice::<f32>().is_ok_and(|all| all.iter().all(|v| *v == 0.0)))
+        });
+        if !is_zero {
+            return None;
+        }
+        let clip = || {
+            let zero = node.constant("zero", bound)?;
+            let gradient = node.output_gradient()?;
+            let positive = node.wire("positive", math::max(), &[gradient, zero])?;
+            node.set_gradient(0, positive);
+            Ok(())
+        };
+        clip().err().map(Err)
+    }
 }

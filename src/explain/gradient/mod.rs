@@ -1,6 +1,7 @@
 //! What the methods share that look at the gradient of the input: axes, signs, and many gradients on all cores.
 
 mod baseline;
+mod moves;
 
 pub(super) mod deep_lift;
 pub(super) mod guided_backprop;
@@ -17,6 +18,8 @@ use crate::explain::{Attribution, ExplainError, Monitor, Partial, Request, Sign,
 use crate::model::Target;
 use crate::network::Layout;
 use crate::raster::Map;
+pub use deep_lift::{Multipliers, multipliers, rescale_exceptions};
+pub use lrp::{Composite, Propagation, propagate_relevance, relevance_obstacles};
 pub use smoothgrad::{Statistic, noisy_gradient};
 
 /// The share of magnitudes that a positive map's scale covers; what lies beyond is clipped, as captum shows them.

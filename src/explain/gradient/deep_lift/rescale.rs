@@ -8,7 +8,9 @@
 //!   there, and its map no longer adds up.
 //! - Max pooling sends the difference of two windows to their two maxima, as in captum; whose rule has no effect, though,
 //!   where a ReLU comes right before the pooling.
-//! - What is left keeps its gradient at the image: [`Network::rescale_exceptions`] names it.
+//! - What is left keeps its gradient at the image: [`rescale_exceptions`] names it.
+
+use std::sync::Arc;
 
 use ndarray::{ArrayD, ArrayViewD};
 use tract_onnx::prelude::*;
@@ -23,11 +25,9 @@ use tract_onnx::tract_core::ops::logic::{Iff, comp_gt};
 use tract_onnx::tract_core::ops::math::{self, Add, Div, Mul, Sub};
 use tract_onnx::tract_core::ops::nn::{Reduce, Reducer};
 
-use super::moves::only_moves_values;
-use super::plans::Kind;
-use super::scores::Scores;
-use super::{Network, NetworkError, Plan, extract, tract, without_weights};
-use crate::autodiff::{self, Adjoint, GridSample, Partials, Resample, Rule, RuleResult, Rules, Unsupported};
+use crate::autodiff::{Adjoint, GridSample, Partials, Resample, Rule, RuleResult, Rules, Unsupported};
+use crate::explain::gradient::moves::only_moves_values;
+use crate::network::{Backward, BackwardKind, Network, NetworkError, Scores};
 
 /// What carries the difference of two inputs to the difference of their scores.
 #[derive(Debug, Clone)]
@@ -38,44 +38,26 @@ pub struct Multipliers {
     pub baseline_logits: Scores,
 }
 
-impl Network {
-    /// DeepLIFT's multipliers of `<cotangent, logits>` between `baseline` and `input`: times the difference of the two, they
-    /// add up to the difference of the scores, unless [`Network::rescale_exceptions`] lie on the way.
-    ///
-    /// # Errors
-    /// As [`Network::input_gradient`].
-    #[allow(clippy::needless_pass_by_value, reason = "a view is a reference already")]
-    pub fn multipliers(
-        &self,
-        input: ArrayViewD<'_, f32>,
-        baseline: ArrayViewD<'_, f32>,
-        cotangent: &[f32],
-    ) -> Result<Multipliers, NetworkError> {
-        let plan = self.layer_plans.get(Kind::Rescaled, 0, || {
-            let purpose = "compute the multipliers at the input";
-            let part = extract(&self.graph, &[self.input], &[self.logits])
-                .map_err(tract(format!("could not prepare to {purpose}")))?;
-            let (logits, input) = (part.places[&self.logits], part.places[&self.input]);
-            let rules = Rules { overrides: &[&Rescale] };
-            Plan::build(purpose.into(), autodiff::vjp_between(rules, &part.graph, logits, &[input])?)
-        })?;
-        let inputs = tvec![self.input_tensor(&input)?, self.input_tensor(&baseline)?, self.cotangent(cotangent)?];
-        let mut outputs = plan.run(inputs)?;
-        let values = outputs.remove(2).into_tensor().into_plain_array::<f32>();
-        let values = values.map_err(tract("could not read the multipliers at the input"))?;
-        Ok(Multipliers { values, baseline_logits: self.read_logits(&outputs[1])? })
-    }
+/// DeepLIFT's multipliers of `<cotangent, logits>` between `baseline` and `input`: times the difference of the two, they
+/// add up to the difference of the scores, unless [`rescale_exceptions`] lie on the way.
+///
+/// # Errors
+/// As [`Network::input_gradient`].
+#[allow(clippy::needless_pass_by_value, reason = "a view is a reference already")]
+pub fn multipliers(
+    network: &Network,
+    input: ArrayViewD<'_, f32>,
+    baseline: ArrayViewD<'_, f32>,
+    cotangent: &[f32],
+) -> Result<Multipliers, NetworkError> {
+    let backward = Backward::new(BackwardKind::Rescale, Rules { overrides: &[&Rescale] });
+    let (baseline_logits, values) = network.backward_between(&backward, input, baseline, cotangent)?;
+    Ok(Multipliers { values, baseline_logits })
+}
 
-    /// The operators for which [`Network::multipliers`] falls back to the gradient at the image, so that the map need not
-    /// add up.
-    pub fn rescale_exceptions(&self) -> &[Unsupported] {
-        self.rescale_exceptions.get_or_init(|| {
-            let rules = Rules { overrides: &[&Exceptions] };
-            let graph = without_weights(&self.graph);
-            let found = autodiff::unsupported_with(rules, &graph, self.logits, &[self.input]);
-            self.under_their_own_names(found.unwrap_or_default())
-        })
-    }
+/// The operators for which [`multipliers`] falls back to the gradient at the image, so that the map need not add up.
+pub fn rescale_exceptions(network: &Network) -> Arc<[Unsupported]> {
+    network.unsupported_by(BackwardKind::Rescale, Rules { overrides: &[&Exceptions] })
 }
 
 /// How the multiplier of an operator is found.

@@ -13,7 +13,7 @@ use tract_onnx::tract_core::ops::einsum::EinSum;
 use tract_onnx::tract_core::ops::logic::{comp_gt, comp_lt};
 use tract_onnx::tract_core::ops::math;
 
-use super::{STABILISER, number_like, stabilised};
+use super::rules::{STABILISER, number_like, stabilised};
 use crate::autodiff::{Adjoint, Pull, Real, RuleResult, pullback};
 
 /// A rule for one layer.

@@ -1,11 +1,17 @@
 //! Layer-wise relevance propagation: the score handed back through the network, layer by layer (Bach et al., PLoS ONE 2015).
+//! `rules` say what becomes of it at each operator, `linear` at layers with weights; `canonise` prepares the graph.
+
+mod canonise;
+mod linear;
+mod rules;
 
 use crate::explain::gradient;
 use crate::explain::{
     Attribution, ExplainError, Family, Method, MethodInfo, Metric, Monitor, Needs, Param, ParamKind, Request, Sign,
     Subject,
 };
-use crate::network::{Composite, Network, Propagation, Unsupported};
+use crate::network::{Network, Unsupported};
+pub use rules::{Composite, Propagation, propagate_relevance, relevance_obstacles};
 
 /// The default is the composite that zennit's authors and Kohlbrenner et al. (Towards best practice in explaining neural
 /// network decisions with LRP, IJCNN 2020) arrive at for convolutional networks. On the 16 demo pictures that the bundled
@@ -81,7 +87,7 @@ impl Method for Lrp {
         let start: Vec<f32> =
             request.target.cotangent(logits)?.iter().zip(&**logits).map(|(share, logit)| share * logit).collect();
         let propagation = propagation(subject, request);
-        let values = subject.network.relevance(&propagation, subject.pass.input.view(), &start)?;
+        let values = propagate_relevance(subject.network, &propagation, subject.pass.input.view(), &start)?;
         let [total, started, size] =
             [sum(&values), sum(&start), start.iter().map(|value| f64::from(value.abs())).sum()];
         let mut attribution = gradient::signed(gradient::channels_first(values, subject));
@@ -98,7 +104,8 @@ impl Method for Lrp {
     }
 
     fn obstacle(&self, network: &Network) -> Option<String> {
-        let Unsupported { operator, node, reason } = network.relevance_obstacles().first()?;
+        let obstacles = relevance_obstacles(network);
+        let Unsupported { operator, node, reason } = obstacles.first()?;
         Some(format!("no way through {operator} at {node}: {reason}"))
     }
 }

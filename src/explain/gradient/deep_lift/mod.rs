@@ -1,9 +1,12 @@
 //! DeepLIFT with the rescale rule: each value's difference from a baseline, by what it contributes to the difference of the
 //! score (Shrikumar et al., ICML 2017).
 
+mod rescale;
+
 use super::baseline::{self, BASELINE, baseline};
 use crate::explain::gradient;
 use crate::explain::{Attribution, ExplainError, Family, Method, MethodInfo, Monitor, Needs, Request, Sign, Subject};
+pub use rescale::{Multipliers, multipliers, rescale_exceptions};
 
 /// The input's difference from the baseline, times its multipliers; the completeness gap is always reported.
 ///
@@ -35,13 +38,13 @@ impl Method for DeepLift {
         let input = &*subject.pass.input;
         let baseline = baseline(subject, request);
         let cotangent = target.cotangent(&subject.pass.logits)?;
-        let multipliers = subject.network.multipliers(input.view(), baseline.view(), &cotangent)?;
+        let multipliers = multipliers(subject.network, input.view(), baseline.view(), &cotangent)?;
         let values = (input - &baseline) * multipliers.values;
         let total: f64 = values.iter().map(|value| f64::from(*value)).sum();
         let difference = target.score(&subject.pass.logits)? - target.score(&multipliers.baseline_logits)?;
         let mut attribution = gradient::signed(gradient::channels_first(values, subject));
         baseline::report_gap(&mut attribution, total, f64::from(difference), "another baseline may help");
-        if let Some(exception) = subject.network.rescale_exceptions().first() {
+        if let Some(exception) = rescale_exceptions(subject.network).first() {
             let (operator, node) = (&exception.operator, &exception.node);
             attribution.warnings.push(format!("no rule for {operator} at {node}: its gradient was used"));
         }

@@ -1,19 +1,16 @@
-//! Layer-wise relevance propagation (Bach et al., PLoS ONE 2015): the score is handed back from layer to layer, to each
-//! input by its share in what the layer computed. What arrives at a node in the backward sweep is relevance, not a gradient.
+//! The rules of layer-wise relevance propagation (Bach et al., PLoS ONE 2015): the score is handed back from layer to layer,
+//! to each input by its share in what the layer computed. What arrives at a node in the backward sweep is relevance, not a gradient.
 //!
-//! - Layers with weights follow the composite's rules, as zennit 0.5 defines them: see [`linear`].
+//! - Layers with weights follow the composite's rules, as zennit 0.5 defines them: see [`super::linear`].
 //! - Sums and averages divide by contribution; activations and fixed scales and shifts pass everything on; max pooling and
 //!   all that only moves values route it to where the value came from.
 //! - Products of two variables (gates, as in squeeze-and-excite) give each factor half (Achtibat et al., ICML 2024: the
 //!   uniform rule). zennit has no rule there and multiplies relevance with the gate, which loses it.
 //! - Whatever else lies on the way (softmax, layer norm) has no rule, and the network is refused by operator and node.
 //!
-//! Batch norms are folded into the convolutions before them first, as zennit's canonizers do: see [`canonise`].
+//! Batch norms are folded into the convolutions before them first, as zennit's canonizers do: see [`super::canonise`].
 
-mod canonise;
-mod linear;
-
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
 
 use ndarray::{ArrayD, ArrayViewD};
 use tract_onnx::prelude::*;
@@ -29,16 +26,16 @@ use tract_onnx::tract_core::ops::nn::{
     GeluApproximate, GeluExact, HardSwish, LeakyRelu, Reduce, Reducer, Sigmoid, Silu,
 };
 
-use super::moves::only_moves_values;
-use super::plans::Kind;
-use super::{Network, NetworkError, Plan, extract, tract, without_weights};
+use super::canonise;
+use super::linear::{self, LayerRule, Linear};
 use crate::autodiff::{
-    self, Activation, Adjoint, FakeQuantize, Pull, Real, Resample, Rule, RuleResult, Rules, Unsupported, pullback,
+    Activation, Adjoint, FakeQuantize, Pull, Real, Resample, Rule, RuleResult, Rules, Unsupported, pullback,
 };
-use linear::{LayerRule, Linear};
+use crate::explain::gradient::moves::only_moves_values;
+use crate::network::{Backward, BackwardKind, Network, NetworkError};
 
 /// Which rules the layers with weights follow, by zennit's names. Dense layers always follow epsilon.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Composite {
     /// Convolutions alpha 1, beta 0; what reads the image spreads evenly over its window.
     EpsilonPlusFlat,
@@ -68,12 +65,10 @@ pub struct Propagation {
 }
 
 impl Propagation {
-    /// A number for the plan that propagates so.
-    fn key(&self) -> usize {
-        let mut hasher = DefaultHasher::new();
-        (self.composite, self.epsilon.to_bits(), self.gamma.to_bits()).hash(&mut hasher);
-        self.bounds.iter().for_each(|(low, high)| (low.to_bits(), high.to_bits()).hash(&mut hasher));
-        hasher.finish() as usize
+    /// All that the rules depend on.
+    fn settings(&self) -> Vec<u64> {
+        let bounds = self.bounds.iter().flat_map(|(low, high)| [low, high]).map(|bound| u64::from(bound.to_bits()));
+        [self.composite as u64, self.epsilon.to_bits(), self.gamma.to_bits()].into_iter().chain(bounds).collect()
     }
 
     /// The rule of a layer with weights.
@@ -89,39 +84,29 @@ impl Propagation {
     }
 }
 
-impl Network {
-    /// The relevance of each number of the input, of its shape, when `start` is the relevance of the logits.
-    ///
-    /// # Errors
-    /// When an operator has no rule, as [`Network::relevance_obstacles`] lists; else as [`Network::input_gradient`].
-    #[allow(clippy::needless_pass_by_value, reason = "a view is a reference already")]
-    pub fn relevance(
-        &self,
-        propagation: &Propagation,
-        input: ArrayViewD<'_, f32>,
-        start: &[f32],
-    ) -> Result<ArrayD<f32>, NetworkError> {
-        let plan = self.layer_plans.get(Kind::Relevance, propagation.key(), || {
-            let purpose = "propagate relevance to the input";
-            let attempt = || format!("could not prepare to {purpose}");
-            let mut graph = extract(&self.graph, &[self.input], &[self.logits]).map_err(tract(attempt()))?.graph;
-            canonise::fold_affine(&mut graph).map_err(tract(attempt()))?;
-            let rules = Rules { overrides: &[&Relevance(propagation)] };
-            let (input, logits) = (graph.inputs[0], graph.outputs[0]);
-            Plan::build(purpose.into(), autodiff::vjp_with(rules, &graph, logits, &[input])?)
-        })?;
-        Ok(self.run_input_gradient(&plan, &input, start)?.1)
-    }
+/// The relevance of each number of the input, of its shape, when `start` is the relevance of the logits.
+///
+/// # Errors
+/// When an operator has no rule, as [`relevance_obstacles`] lists; else as [`Network::input_gradient`].
+#[allow(clippy::needless_pass_by_value, reason = "a view is a reference already")]
+pub fn propagate_relevance(
+    network: &Network,
+    propagation: &Propagation,
+    input: ArrayViewD<'_, f32>,
+    start: &[f32],
+) -> Result<ArrayD<f32>, NetworkError> {
+    let backward = Backward {
+        kind: BackwardKind::Relevance,
+        settings: propagation.settings(),
+        rules: Rules { overrides: &[&Relevance(propagation)] },
+        prepare: canonise::fold_affine,
+    };
+    Ok(network.backward(&backward, input, start)?.1)
+}
 
-    /// The operators that relevance cannot be propagated through; empty where it reaches the input.
-    pub fn relevance_obstacles(&self) -> &[Unsupported] {
-        self.relevance_obstacles.get_or_init(|| {
-            let rules = Rules { overrides: &[&Obstacles] };
-            let graph = without_weights(&self.graph);
-            let found = autodiff::unsupported_with(rules, &graph, self.logits, &[self.input]);
-            self.under_their_own_names(found.unwrap_or_default())
-        })
-    }
+/// The operators that relevance cannot be propagated through; empty where it reaches the input.
+pub fn relevance_obstacles(network: &Network) -> Arc<[Unsupported]> {
+    network.unsupported_by(BackwardKind::Relevance, Rules { overrides: &[&Obstacles] })
 }
 
 /// What an operator does with the relevance of its output.
@@ -293,10 +278,15 @@ fn pass(node: &mut Adjoint<'_>) -> RuleResult {
 }
 
 /// What zennit adds to denominators other than the epsilon rule's.
-const STABILISER: f64 = 1e-6;
+pub(super) const STABILISER: f64 = 1e-6;
 
 /// `relevance / (z + epsilon sign(z))`, with the sign of 0 positive.
-fn stabilised(node: &mut Adjoint<'_>, relevance: OutletId, z: OutletId, epsilon: f64) -> TractResult<OutletId> {
+pub(super) fn stabilised(
+    node: &mut Adjoint<'_>,
+    relevance: OutletId,
+    z: OutletId,
+    epsilon: f64,
+) -> TractResult<OutletId> {
     node.wire("share", pullback(Divided(Number(epsilon))), &[relevance, z])
 }
 
@@ -331,7 +321,7 @@ fn away_from_zero<T: Real>(z: T, epsilon: T) -> T {
 }
 
 /// One number, of the type and rank of `like`.
-fn number_like(node: &Adjoint<'_>, value: f64, like: OutletId) -> TractResult<Tensor> {
+pub(super) fn number_like(node: &Adjoint<'_>, value: f64, like: OutletId) -> TractResult<Tensor> {
     let fact = node.fact(like)?;
     tensor0(value).cast_to_dt(fact.datum_type)?.into_owned().broadcast_into_rank(fact.rank())
 }
