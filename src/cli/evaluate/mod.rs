@@ -3,6 +3,7 @@
 //! Images are looked at once to learn what the network says of each; then each is explained and measured, many at a time;
 //! last come networks with other weights, one after the other, on a few of the images. Only means are printed.
 
+mod figure;
 mod plan;
 mod report;
 mod study;

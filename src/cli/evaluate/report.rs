@@ -6,8 +6,8 @@ use std::io::{self, IsTerminal as _};
 use anyhow::Context as _;
 use serde::Serialize;
 
+use super::figure::{Figure, Stage};
 use super::plan::Plan;
-use super::study::Figure;
 use crate::cli::args::TableFormat;
 use crate::cli::classify::{ErrorLine, csv};
 use crate::cli::output::Output;
@@ -18,17 +18,6 @@ use crate::metrics::{Better, Measure, Setting, Tally};
 use crate::model::ModelSource;
 use crate::session::SCHEMA;
 use crate::text::escape;
-
-/// How far down weights were drawn anew.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub(super) struct Stage {
-    /// So many of the nodes with weights, counted from the top.
-    pub(super) redrawn: usize,
-    /// How many of them there are.
-    pub(super) of: usize,
-    /// The lowest of them.
-    pub(super) down_to: String,
-}
 
 /// The mean of one measure over the maps of one explainer.
 #[derive(Serialize)]

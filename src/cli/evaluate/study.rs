@@ -4,8 +4,9 @@ use std::collections::HashSet;
 
 use indicatif::ProgressBar;
 
+use super::figure::{Figure, Stage};
 use super::plan::{Image, Plan};
-use super::report::{Report, Stage};
+use super::report::Report;
 use super::thinned;
 use crate::cli::batch::{Interrupt, in_order, progress};
 use crate::cli::warn;
@@ -26,13 +27,6 @@ const REDRAWN_IMAGES: usize = 16;
 
 /// How many such networks there are, at most.
 const STAGES: usize = 5;
-
-/// A figure of one image: who explained it and what was measured, as numbers in the plan.
-pub(super) struct Figure {
-    pub(super) explainer: usize,
-    pub(super) measure: usize,
-    pub(super) value: Result<Option<f64>, ExplainError>,
-}
 
 pub(super) struct Study<'a> {
     pub(super) plan: &'a Plan<'a>,
