@@ -1,4 +1,4 @@
-//! Results that are kept for coming back, bounded in bytes.
+//! Results that are kept for coming back, bounded in bytes or in number.
 
 use std::hash::Hash;
 
@@ -8,14 +8,19 @@ use lru::LruCache;
 #[derive(Debug)]
 pub struct Cache<K: Hash + Eq, V> {
     entries: LruCache<K, (V, usize)>,
-    bytes: usize,
+    weight: usize,
     budget: usize,
 }
 
 impl<K: Hash + Eq, V> Cache<K, V> {
-    /// An empty cache for values of `budget` bytes together.
+    /// An empty cache for values that weigh `budget` together.
     pub fn new(budget: usize) -> Self {
-        Cache { entries: LruCache::unbounded(), bytes: 0, budget }
+        Cache { entries: LruCache::unbounded(), weight: 0, budget }
+    }
+
+    /// What all values together may weigh.
+    pub fn budget(&self) -> usize {
+        self.budget
     }
 
     /// The value, without counting as use: for drawing.
@@ -33,32 +38,32 @@ impl<K: Hash + Eq, V> Cache<K, V> {
         self.entries.promote(key);
     }
 
-    /// Stores a value of `bytes` bytes. What was used longest ago goes; the newest stays even if it is over the budget.
-    pub fn insert(&mut self, key: K, value: V, bytes: usize) {
-        self.bytes += bytes;
-        if let Some((_, old)) = self.entries.put(key, (value, bytes)) {
-            self.bytes -= old;
+    /// Stores a value that weighs so much. What was used longest ago goes; the newest stays even if it is over the budget.
+    pub fn insert(&mut self, key: K, value: V, weight: usize) {
+        self.weight += weight;
+        if let Some((_, old)) = self.entries.put(key, (value, weight)) {
+            self.weight -= old;
         }
-        while self.bytes > self.budget && self.entries.len() > 1 {
+        while self.weight > self.budget && self.entries.len() > 1 {
             let Some((_, (_, old))) = self.entries.pop_lru() else { break };
-            self.bytes -= old;
+            self.weight -= old;
         }
     }
 
     /// How many values of the size of those held the budget has room for.
     pub fn room(&self) -> usize {
-        let average = self.bytes / self.entries.len().max(1);
+        let average = self.weight / self.entries.len().max(1);
         self.budget / average.max(1)
     }
 
-    /// Whether a value of `bytes` bytes fits in without anything being forgotten.
-    pub fn fits(&self, bytes: usize) -> bool {
-        self.bytes + bytes <= self.budget
+    /// Whether a value that weighs so much fits in without anything being forgotten.
+    pub fn fits(&self, weight: usize) -> bool {
+        self.weight + weight <= self.budget
     }
 
-    /// Bytes held.
-    pub fn bytes(&self) -> usize {
-        self.bytes
+    /// What all values weigh together.
+    pub fn weight(&self) -> usize {
+        self.weight
     }
 }
 
@@ -74,7 +79,7 @@ mod tests {
         cache.touch(&'a');
         cache.insert('c', 3, 40);
         assert_eq!((cache.get(&'a'), cache.get(&'b'), cache.get(&'c')), (Some(&1), None, Some(&3)));
-        assert_eq!(cache.bytes(), 80);
+        assert_eq!(cache.weight(), 80);
     }
 
     #[test]
@@ -82,7 +87,7 @@ mod tests {
         let mut cache = Cache::new(100);
         cache.insert('a', 1, 90);
         cache.insert('a', 2, 90);
-        assert_eq!((cache.get(&'a'), cache.bytes()), (Some(&2), 90));
+        assert_eq!((cache.get(&'a'), cache.weight()), (Some(&2), 90));
         cache.insert('b', 3, 1000);
         assert_eq!((cache.get(&'a'), cache.get(&'b')), (None, Some(&3)));
     }

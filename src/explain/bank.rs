@@ -5,12 +5,10 @@
 //! where it stopped.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use lru::LruCache;
-
 use super::Subject;
+use crate::cache::Cache;
 use crate::network::Scores;
 use crate::raster::superpixels::Labels;
 
@@ -42,56 +40,52 @@ impl BankKey {
 }
 
 /// How many images' superpixels are kept: each takes a megabyte or so, and dividing an image again a second.
-const DIVISIONS: NonZeroUsize = NonZeroUsize::new(16).expect("16 is not 0");
+const DIVISIONS: usize = 16;
 
 /// Banks of one classifier, bounded in bytes: what was used longest ago goes first.
 #[derive(Debug)]
 pub struct BankCache {
-    banks: Mutex<LruCache<BankKey, Bank>>,
-    budget: usize,
-    divisions: Mutex<LruCache<BankKey, Labels>>,
+    banks: Mutex<Cache<BankKey, Bank>>,
+    divisions: Mutex<Cache<BankKey, Labels>>,
 }
 
 impl BankCache {
     /// A cache for banks of `budget` bytes together.
     pub fn new(budget: usize) -> BankCache {
-        let (banks, divisions) = (LruCache::unbounded(), LruCache::new(DIVISIONS));
-        BankCache { banks: Mutex::new(banks), budget, divisions: Mutex::new(divisions) }
+        BankCache { banks: Mutex::new(Cache::new(budget)), divisions: Mutex::new(Cache::new(DIVISIONS)) }
     }
 
     /// The bytes that the banks hold.
     pub fn bytes(&self) -> usize {
-        let banks = self.banks.lock().unwrap_or_else(PoisonError::into_inner);
-        banks.iter().map(|(_, bank)| weight(bank)).sum()
+        self.banks.lock().unwrap_or_else(PoisonError::into_inner).weight()
     }
 
     /// The rows of that key, as far as they are known.
     pub(super) fn get(&self, key: &BankKey) -> Bank {
         let mut banks = self.banks.lock().unwrap_or_else(PoisonError::into_inner);
+        banks.touch(key);
         banks.get(key).cloned().unwrap_or_default()
     }
 
     /// The superpixels of that key, where they are known.
     pub(super) fn labels(&self, key: &BankKey) -> Option<Labels> {
-        self.divisions.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
+        let mut divisions = self.divisions.lock().unwrap_or_else(PoisonError::into_inner);
+        divisions.touch(key);
+        divisions.get(key).cloned()
     }
 
     /// Keeps an image's superpixels.
     pub(super) fn put_labels(&self, key: BankKey, labels: Labels) {
-        self.divisions.lock().unwrap_or_else(PoisonError::into_inner).put(key, labels);
+        self.divisions.lock().unwrap_or_else(PoisonError::into_inner).insert(key, labels, 1);
     }
 
-    /// Keeps a bank, unless a longer one of its key is there.
+    /// Keeps a bank, unless a longer one of its key is there, or it is too large to be kept.
     pub(super) fn put(&self, key: BankKey, bank: Bank) {
         let mut banks = self.banks.lock().unwrap_or_else(PoisonError::into_inner);
-        if bank.is_empty() || banks.peek(&key).is_some_and(|known| known.len() >= bank.len()) {
-            return;
-        }
-        banks.put(key, bank);
-        let mut bytes: usize = banks.iter().map(|(_, bank)| weight(bank)).sum();
-        while bytes > self.budget {
-            let Some((_, bank)) = banks.pop_lru() else { break };
-            bytes -= weight(&bank);
+        let weight = weight(&bank);
+        let is_known = banks.get(&key).is_some_and(|known| known.len() >= bank.len());
+        if !bank.is_empty() && !is_known && weight <= banks.budget() {
+            banks.insert(key, bank, weight);
         }
     }
 }

@@ -15,7 +15,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("gallery", &["raster", "text", "guard"]),
     ("network", &["autodiff", "kernels", "text", "random", "guard"]),
     ("model", &["network", "autodiff", "kernels", "raster", "text", "random", "guard"]),
-    ("explain", &["model", "network", "autodiff", "raster", "text", "random"]),
+    ("explain", &["model", "network", "autodiff", "cache", "raster", "text", "random"]),
     ("metrics", &["explain", "model", "network", "raster", "random"]),
     ("triage", &["explain", "gallery", "model", "network", "text"]),
     ("term", &["raster", "text", "guard"]),
