@@ -2,14 +2,13 @@
 
 use super::Ending;
 use super::args::DoctorArgs;
-use super::interface::protocol;
 use super::output::Output;
 use crate::shell::{self, Findings};
-use crate::term::{Facts, Graphics, Reply, Wishes, cell_size, terminal_name};
+use crate::term::{Facts, Graphics, Reply, cell_size, terminal_name};
 use crate::text::escape;
 
 pub(super) fn run(args: &DoctorArgs) -> anyhow::Result<Ending> {
-    let findings = shell::doctor(Wishes { protocol: protocol(args.graphics), cell: None })?;
+    let findings = shell::doctor(args.graphics)?;
     let mut output = Output::new();
     for (what, found) in report(&findings) {
         output.line(format!("{what:<12}{found}").trim_end())?;
@@ -90,7 +89,7 @@ fn answers(facts: &Facts) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::term::{Environment, Tmux, candidates};
+    use crate::term::{Environment, Tmux, Wishes, candidates};
 
     fn lines(facts: Facts) -> Vec<String> {
         let graphics = candidates(&facts, Wishes::default());

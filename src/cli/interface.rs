@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 use clap::CommandFactory;
 
-use super::args::{Cli, CommonArgs, GraphicsChoice, ScreenArgs};
+use super::args::{Cli, CommonArgs, ScreenArgs};
 use super::{Ending, marks, truth};
 use crate::app::Selection;
 use crate::explain;
@@ -15,7 +15,6 @@ use crate::gallery::{self, PathList};
 use crate::model::ModelSource;
 use crate::session::Session;
 use crate::shell::{self, Engine, Find, Load, Options, SessionEngine};
-use crate::term::{Protocol, Wishes};
 use crate::text::escape;
 
 /// Paths are handed to the list in portions of this size.
@@ -90,7 +89,7 @@ fn open(
         find: finder(named.clone()),
         decoding: common.run_options(screen.tolerance).decoding,
         load: loader(common, screen.tolerance, named.clone()),
-        graphics: Wishes { protocol: protocol(screen.graphics), cell: None },
+        graphics: screen.graphics,
         journal: marks::journal(screen.marks.as_deref()).map_err(|error| error.to_string()),
         selection,
         threads: common.threads(),
@@ -125,16 +124,5 @@ fn loader(common: &CommonArgs, tolerance: Option<f64>, images: Vec<PathBuf>) -> 
         let session = Session::load(&source, &overrides, &images, options)?;
         let truths = truth::truths(session.classifier(), truth.as_deref())?;
         Ok(Arc::new(SessionEngine::new(session, truths, threads)) as Arc<dyn Engine>)
-    })
-}
-
-pub(super) fn protocol(choice: GraphicsChoice) -> Option<Protocol> {
-    Some(match choice {
-        GraphicsChoice::Auto => return None,
-        GraphicsChoice::Kitty => Protocol::Kitty,
-        GraphicsChoice::Iterm2 => Protocol::Iterm2,
-        GraphicsChoice::Sixel => Protocol::Sixel,
-        GraphicsChoice::Halfblocks => Protocol::Halfblocks,
-        GraphicsChoice::None => Protocol::None,
     })
 }

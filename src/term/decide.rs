@@ -36,6 +36,17 @@ impl Protocol {
         }
     }
 
+    /// What it is, as the help says it.
+    pub fn help(self) -> &'static str {
+        match self {
+            Protocol::Kitty => "kitty's protocol",
+            Protocol::Iterm2 => "iTerm2's inline images",
+            Protocol::Sixel => "Sixel",
+            Protocol::Halfblocks => "Coloured half-blocks: any terminal",
+            Protocol::None => "No pictures",
+        }
+    }
+
     /// The protocol of this name.
     pub fn from_name(name: &str) -> Option<Protocol> {
         Protocol::ALL.into_iter().find(|protocol| protocol.name() == name)

@@ -5,13 +5,14 @@ mod common;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use clap::builder::PossibleValuesParser;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 
 pub(super) use self::common::CommonArgs;
 use super::output::wrapped;
 use crate::explain::{METHODS, Param};
 use crate::metrics::MEASURES;
+use crate::term::{Protocol, Wishes};
 
 /// See why an image classifier said so, without leaving the terminal.
 #[derive(Debug, Parser)]
@@ -114,25 +115,8 @@ pub(super) struct MarksArgs {
 #[derive(Debug, Args)]
 pub(super) struct DoctorArgs {
     /// Try this graphics protocol alone
-    #[arg(long, value_enum, default_value = "auto")]
-    pub(super) graphics: GraphicsChoice,
-}
-
-/// Which terminal graphics protocol draws the pictures.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum GraphicsChoice {
-    /// Ask the terminal and take the best that it draws
-    Auto,
-    /// kitty's protocol
-    Kitty,
-    /// iTerm2's inline images
-    Iterm2,
-    /// Sixel
-    Sixel,
-    /// Coloured half-blocks: any terminal
-    Halfblocks,
-    /// No pictures
-    None,
+    #[arg(long, default_value = AUTO, value_parser = graphics())]
+    pub(super) graphics: Wishes,
 }
 
 #[derive(Debug, Args)]
@@ -141,8 +125,8 @@ pub(super) struct ScreenArgs {
     #[arg(long, value_name = "NAME", value_parser = method_names(), hide_possible_values = true)]
     pub(super) method: Option<String>,
     /// Graphics protocol
-    #[arg(long, value_enum, default_value = "auto")]
-    pub(super) graphics: GraphicsChoice,
+    #[arg(long, default_value = AUTO, value_parser = graphics())]
+    pub(super) graphics: Wishes,
     /// Stop a sampling method once the map's standard error is below this share of its largest value, such as 0.05
     #[arg(long, value_name = "T", value_parser = share, allow_hyphen_values = true)]
     pub(super) tolerance: Option<f64>,
@@ -295,6 +279,17 @@ fn parameters() -> String {
         lines.extend(wrapped("      ", &format!("{}; {}. For {}", param.help, param.domain(), names.join(", "))));
     }
     lines.join("\n")
+}
+
+/// Leaves the graphics protocol to what the terminal says.
+const AUTO: &str = "auto";
+
+/// Which terminal graphics protocol draws the pictures.
+fn graphics() -> impl TypedValueParser<Value = Wishes> {
+    let auto = PossibleValue::new(AUTO).help("Ask the terminal and take the best that it draws");
+    let named = |protocol: Protocol| PossibleValue::new(protocol.name()).help(protocol.help());
+    PossibleValuesParser::new(std::iter::once(auto).chain(Protocol::ALL.map(named)))
+        .map(|name| Wishes { protocol: Protocol::from_name(&name), cell: None })
 }
 
 fn share(text: &str) -> Result<f64, String> {
