@@ -12,22 +12,22 @@ use super::inputs;
 use super::output::Output;
 use super::wanted::Wanted;
 use super::{Ending, load_model, truth, warn};
-use crate::explain::{self, BankCache, ExplainError, LayerChoice, MethodInfo, Monitor, Values};
+use crate::explain::{self, ExplainError, LayerChoice, MethodInfo, Monitor, SampleCache, Values};
 use crate::gallery::Entry;
-use crate::model::{Classifier, ModelSource, TargetWish};
+use crate::model::{Classifier, ModelSource, TargetSpec};
 use crate::network::with_threads;
 use crate::raster::Colormap;
 use crate::session::export::{self, Destination, unique_stems};
 use crate::session::{Explanation, Question, Record, Seen, Session};
 
 /// Bytes of an image's model calls that are kept for its other methods.
-const BANKS: usize = 16 << 20;
+const SAMPLES: usize = 16 << 20;
 
 /// What is the same for every image.
 struct Job<'a> {
     session: &'a Session,
     methods: Vec<(&'static MethodInfo, Values)>,
-    target: TargetWish,
+    target: TargetSpec,
     layer: LayerChoice,
     wanted: Option<Wanted>,
     args: &'a ExplainArgs,
@@ -43,7 +43,7 @@ struct Case<'a> {
     stem: &'a str,
     seen: Seen,
     /// Superpixels and model calls that methods have in common.
-    banks: BankCache,
+    samples: SampleCache,
     /// What decoding, preprocessing and the forward pass took.
     looked: Duration,
 }
@@ -57,7 +57,7 @@ pub(super) fn run(args: &ExplainArgs, common: &CommonArgs) -> anyhow::Result<End
     let truths = truth::truths(classifier, common.truth())?;
     let job = Job {
         methods,
-        target: TargetWish::parse(&args.target, classifier.labels())?,
+        target: TargetSpec::parse(&args.target, classifier.labels())?,
         layer: layers(classifier, &args.layer)?,
         wanted: Wanted::new(args.wanted.as_deref(), classifier, &truths)?,
         session: &session,
@@ -176,7 +176,7 @@ impl Job<'_> {
             Ok(seen) if self.wanted.as_ref().is_some_and(|wanted| !wanted.holds(entry, &seen.pass.logits)) => vec![],
             Ok(seen) => {
                 let looked = start.elapsed();
-                let case = Case { entry, stem, seen, banks: BankCache::new(BANKS), looked };
+                let case = Case { entry, stem, seen, samples: SampleCache::new(SAMPLES), looked };
                 self.methods.iter().map(|(method, values)| self.record(&case, method, values)).collect()
             }
             Err(error) => vec![Err(inputs::failed(entry)(error))],
@@ -198,7 +198,7 @@ impl Job<'_> {
             self.calls.set_length(partial.total as u64);
             self.calls.set_position(partial.done as u64);
         });
-        let explain = || self.session.explain(&question, &seen.pass, &case.banks, &monitor);
+        let explain = || self.session.explain(&question, &seen.pass, &case.samples, &monitor);
         let attribution = with_threads(self.threads, explain)?;
         let mut record = self.session.record(&Explanation {
             image: &entry.path,

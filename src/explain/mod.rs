@@ -6,7 +6,6 @@
 //! A [`Method`] takes a [`Subject`] (a network and one forward pass) and a [`Request`] (target, layer, parameters) and
 //! returns an [`Attribution`]. It reports partial maps through its [`Monitor`] and stops within one model call when told.
 
-mod bank;
 pub mod cam;
 mod channels;
 mod frame;
@@ -15,6 +14,7 @@ mod methods;
 mod monitor;
 mod params;
 mod perturb;
+mod samples;
 mod sampling;
 
 use std::collections::BTreeMap;
@@ -28,7 +28,6 @@ use crate::network::{Network, NetworkError, Pass};
 use crate::raster::Map;
 pub use crate::raster::Sign;
 
-pub use bank::BankCache;
 pub use channels::{LayerChannels, layer_channels};
 pub use frame::Frame;
 pub use gradient::{
@@ -38,6 +37,7 @@ pub use gradient::{
 pub use methods::{METHODS, default_method, find, obstacle};
 pub use monitor::{Cancel, Monitor, Partial};
 pub use perturb::{SoftMask, Windows, constrained_values, lime_plane, rise_map, shapley_values};
+pub use samples::SampleCache;
 
 /// What kind of question a method asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -196,19 +196,19 @@ pub struct Subject<'a> {
     /// How pixels become the network's input: for methods that look at colours, or write some.
     pub settings: &'a Settings,
     /// Where model calls are kept for other targets; nowhere, if the caller keeps none.
-    pub banks: Option<&'a BankCache>,
+    pub samples: Option<&'a SampleCache>,
 }
 
 impl<'a> Subject<'a> {
     /// One image's pass through a classifier; no model calls are kept.
     pub fn of(classifier: &'a Classifier, pass: &'a Pass) -> Self {
-        Subject { network: classifier.network(), pass, settings: classifier.settings(), banks: None }
+        Subject { network: classifier.network(), pass, settings: classifier.settings(), samples: None }
     }
 
-    /// The same, with model calls kept in `banks`, which must serve this classifier alone.
+    /// The same, with model calls kept in `samples`, which must serve this classifier alone.
     #[must_use]
-    pub fn keeping(self, banks: &'a BankCache) -> Self {
-        Subject { banks: Some(banks), ..self }
+    pub fn keeping(self, samples: &'a SampleCache) -> Self {
+        Subject { samples: Some(samples), ..self }
     }
 }
 

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rayon::prelude::*;
 
-use super::bank::{Bank, BankKey};
+use super::samples::{SampleKey, Samples};
 use super::{Attribution, ExplainError, Metric, Monitor, Partial, Request, Subject};
 use crate::model::Target;
 use crate::network::Scores;
@@ -48,8 +48,8 @@ pub(super) struct Run<'a> {
     pub(super) method: &'static str,
     pub(super) subject: Subject<'a>,
     pub(super) monitor: &'a Monitor<'a>,
-    /// What the inputs are, for those who keep banks.
-    pub(super) key: BankKey,
+    /// What the inputs are, for those who keep samples.
+    pub(super) key: SampleKey,
     /// How many inputs there are.
     pub(super) total: usize,
     /// Stop at the first block's end at which the uncertainty is at most this.
@@ -65,7 +65,7 @@ impl<'a> Run<'a> {
         subject: Subject<'a>,
         request: &Request,
         monitor: &'a Monitor<'a>,
-        key: BankKey,
+        key: SampleKey,
         total: usize,
     ) -> Run<'a> {
         Run { method, subject, monitor, key, total, tolerance: request.tolerance, progress: (0, total) }
@@ -80,30 +80,30 @@ impl<'a> Run<'a> {
         ask: &(dyn Fn(usize) -> Result<Scores, ExplainError> + Sync),
         fit: &mut dyn Fit,
     ) -> Result<Attribution, ExplainError> {
-        let mut bank = self.subject.banks.map(|banks| banks.get(&self.key)).unwrap_or_default();
-        let outcome = self.fill(&mut bank, ask, fit);
-        // A bank that was cut short is worth keeping too.
-        if let Some(banks) = self.subject.banks {
-            banks.put(self.key, bank);
+        let mut samples = self.subject.samples.map(|kept| kept.get(&self.key)).unwrap_or_default();
+        let outcome = self.fill(&mut samples, ask, fit);
+        // What was cut short is worth keeping too.
+        if let Some(kept) = self.subject.samples {
+            kept.put(self.key, samples);
         }
         outcome
     }
 
     fn fill(
         &self,
-        bank: &mut Bank,
+        samples: &mut Samples,
         ask: &(dyn Fn(usize) -> Result<Scores, ExplainError> + Sync),
         fit: &mut dyn Fit,
     ) -> Result<Attribution, ExplainError> {
         let mut done = 0;
         loop {
             let end = next_checkpoint(done).min(self.total);
-            let is_new = bank.len() < end;
+            let is_new = samples.len() < end;
             if is_new {
-                self.extend(bank, end, ask)?;
+                self.extend(samples, end, ask)?;
             }
             self.monitor.check()?;
-            fit.add(done, &bank[done..end]);
+            fit.add(done, &samples[done..end]);
             done = end;
             let is_last = done == self.total;
             if !is_last && !is_new && self.tolerance.is_none() {
@@ -130,11 +130,11 @@ impl<'a> Run<'a> {
     /// Asks for the rows up to `end`, all cores busy.
     fn extend(
         &self,
-        bank: &mut Bank,
+        samples: &mut Samples,
         end: usize,
         ask: &(dyn Fn(usize) -> Result<Scores, ExplainError> + Sync),
     ) -> Result<(), ExplainError> {
-        bank.extend(ask_all(self.monitor, self.method, bank.len()..end, self.progress, ask)?);
+        samples.extend(ask_all(self.monitor, self.method, samples.len()..end, self.progress, ask)?);
         Ok(())
     }
 }

@@ -1,6 +1,6 @@
 //! Completeness: whether a map accounts for the score that it shares out.
 
-use super::{Better, Measure, Setting};
+use super::{Better, Measure, Trial};
 
 /// The magnitude of the gap that a method reports between the sum of its map and the score that it explains.
 pub(super) static COMPLETENESS: Measure = Measure {
@@ -9,7 +9,7 @@ pub(super) static COMPLETENESS: Measure = Measure {
     reference: "Sundararajan et al., Axiomatic attribution for deep networks, ICML 2017",
     unit: "logit",
     better: Better::Lower,
-    setting: Setting::Image,
+    trial: Trial::Image,
     score: |_, attribution| {
         let gap = attribution.metrics.iter().find(|metric| metric.name.ends_with(" gap"));
         Ok(gap.map(|gap| gap.value.abs()))

@@ -1,7 +1,7 @@
 //! Deletion: how soon the class is forgotten when the most relevant pixels go first.
 
 use super::curve::{area, curve};
-use super::{Better, Case, Measure, Setting};
+use super::{Better, Case, Measure, Trial};
 use crate::explain::{Attribution, ExplainError, Frame};
 
 /// The area under [`probabilities`].
@@ -11,7 +11,7 @@ pub(super) static DELETION: Measure = Measure {
     reference: "Petsiuk et al., RISE, BMVC 2018",
     unit: "probability",
     better: Better::Lower,
-    setting: Setting::Image,
+    trial: Trial::Image,
     score: |case, attribution| Ok(Some(area(&probabilities(case, attribution)?))),
 };
 

@@ -2,7 +2,7 @@
 //! al., CVPR 2022).
 
 use super::relevance::share_within;
-use super::{Better, Measure, Setting, relevance};
+use super::{Better, Measure, Trial, relevance};
 
 /// The share of the positive relevance within the cell of the class; a map that does not look has the cell's share of the
 /// mosaic, one in n x n.
@@ -12,6 +12,6 @@ pub(super) static GRID_POINTING: Measure = Measure {
     reference: "Rao et al., Towards better understanding attribution methods, CVPR 2022",
     unit: "share",
     better: Better::Higher,
-    setting: Setting::Mosaic,
+    trial: Trial::Mosaic,
     score: |case, attribution| Ok(case.mask.map(|cell| share_within(&relevance(attribution), cell))),
 };

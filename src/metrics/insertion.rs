@@ -1,7 +1,7 @@
 //! Insertion: how soon the class is recognised when the most relevant pixels come into focus first.
 
 use super::curve::{area, curve};
-use super::{Better, Case, Measure, Setting};
+use super::{Better, Case, Measure, Trial};
 use crate::explain::{Attribution, ExplainError, Frame};
 
 /// The area under [`probabilities`].
@@ -11,7 +11,7 @@ pub(super) static INSERTION: Measure = Measure {
     reference: "Petsiuk et al., RISE, BMVC 2018",
     unit: "probability",
     better: Better::Higher,
-    setting: Setting::Image,
+    trial: Trial::Image,
     score: |case, attribution| Ok(Some(area(&probabilities(case, attribution)?))),
 };
 

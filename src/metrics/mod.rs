@@ -3,7 +3,7 @@
 //! A [`Measure`] holds one map against what the network does (deletion, insertion, ROAD, completeness), against where the
 //! object is known to be (pointing game, relevance mass and rank, grid pointing game), or against the map of the same
 //! network with other weights (randomisation). It knows maps and a network, and neither files nor screens. Whoever calls
-//! it prepares the [`Case`] that the measure's [`Setting`] asks for.
+//! it prepares the [`Case`] that the measure's [`Trial`] asks for.
 //!
 //! None of the figures means much alone: deletion and insertion reward blur, objects are mostly in the middle, and edges
 //! are where objects are. So every measure is also taken of maps that know nothing of the network, the [`BASELINES`].
@@ -46,7 +46,7 @@ pub type Mask = Array2<bool>;
 
 /// What a measure is taken of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Setting {
+pub enum Trial {
     /// An image by itself.
     Image,
     /// An image with a mask of the object: [`Case::mask`].
@@ -79,7 +79,7 @@ pub struct Measure {
     /// Which way is good.
     pub better: Better,
     /// What it is taken of.
-    pub setting: Setting,
+    pub trial: Trial,
     /// The measure itself: none where the map has nothing to measure.
     pub score: fn(&Case<'_>, &Attribution) -> Result<Option<f64>, ExplainError>,
 }
@@ -91,7 +91,7 @@ pub struct Case<'a> {
     pub subject: Subject<'a>,
     /// The class explained.
     pub class: usize,
-    /// Where that class is, where the [`Setting`] knows it.
+    /// Where that class is, where the [`Trial`] knows it.
     pub mask: Option<&'a Mask>,
     /// The map by the network as it was, where the subject's has other weights.
     pub original: Option<&'a Map>,

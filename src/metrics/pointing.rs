@@ -1,6 +1,6 @@
 //! The pointing game: whether the most relevant place lies on the object (Zhang et al., IJCV 2018).
 
-use super::{Better, Mask, Measure, Setting, relevance};
+use super::{Better, Mask, Measure, Trial, relevance};
 use crate::raster::Map;
 
 /// A hit or a miss, without the tolerance of 15 pixels that the authors allow.
@@ -10,7 +10,7 @@ pub(super) static POINTING: Measure = Measure {
     reference: "Zhang et al., Top-down neural attention by excitation backprop, IJCV 2018",
     unit: "share",
     better: Better::Higher,
-    setting: Setting::Object,
+    trial: Trial::Object,
     score: |case, attribution| Ok(case.mask.map(|mask| hit(&relevance(attribution), mask))),
 };
 

@@ -1,6 +1,6 @@
 //! The model-randomisation check: whether a map changes when the network forgets (Adebayo et al., NeurIPS 2018).
 
-use super::{Better, Measure, Setting, relevance};
+use super::{Better, Measure, Trial, relevance};
 use crate::raster::Map;
 
 /// How alike the magnitudes of two maps are, by the network as it was and with weights drawn anew.
@@ -10,7 +10,7 @@ pub(super) static RANDOMISATION: Measure = Measure {
     reference: "Adebayo et al., Sanity checks for saliency maps, NeurIPS 2018",
     unit: "rank correlation",
     better: Better::Lower,
-    setting: Setting::Randomised,
+    trial: Trial::Randomised,
     score: |case, attribution| {
         Ok(case.original.map(|original| spearman(&magnitudes(original), &magnitudes(&relevance(attribution)))))
     },

@@ -1,7 +1,7 @@
 //! Relevance mass: how much of what speaks for the class lies on the object (Arras et al., Information Fusion 2022).
 
 use super::relevance::share_within;
-use super::{Better, Measure, Setting, relevance};
+use super::{Better, Measure, Trial, relevance};
 
 /// The share of the positive relevance within the mask.
 pub(super) static RELEVANCE_MASS: Measure = Measure {
@@ -10,6 +10,6 @@ pub(super) static RELEVANCE_MASS: Measure = Measure {
     reference: "Arras et al., CLEVR-XAI, Information Fusion 2022",
     unit: "share",
     better: Better::Higher,
-    setting: Setting::Object,
+    trial: Trial::Object,
     score: |case, attribution| Ok(case.mask.map(|mask| share_within(&relevance(attribution), mask))),
 };

@@ -1,7 +1,7 @@
 //! Relevance rank: whether the most relevant pixels are those of the object (Arras et al., Information Fusion 2022).
 
 use super::ranking::order;
-use super::{Better, Mask, Measure, Setting, relevance};
+use super::{Better, Mask, Measure, Trial, relevance};
 use crate::raster::Map;
 
 /// Of as many of the most relevant pixels as the object has, the share that is on it.
@@ -11,7 +11,7 @@ pub(super) static RELEVANCE_RANK: Measure = Measure {
     reference: "Arras et al., CLEVR-XAI, Information Fusion 2022",
     unit: "share",
     better: Better::Higher,
-    setting: Setting::Object,
+    trial: Trial::Object,
     score: |case, attribution| Ok(case.mask.and_then(|mask| accuracy(&relevance(attribution), mask, case.seed))),
 };
 

@@ -2,7 +2,7 @@
 
 use super::imputation::imputed;
 use super::ranking::{order, ranks};
-use super::{Better, Case, Measure, Setting, relevance};
+use super::{Better, Case, Measure, Trial, relevance};
 use crate::explain::{Attribution, ExplainError, Frame};
 use crate::random::{normal, random};
 
@@ -20,7 +20,7 @@ pub(super) static ROAD: Measure = Measure {
     reference: "Rong et al., A consistent and efficient evaluation strategy for attribution methods, ICML 2022",
     unit: "probability",
     better: Better::Higher,
-    setting: Setting::Image,
+    trial: Trial::Image,
     score,
 };
 

@@ -10,7 +10,7 @@
 //! input tensor.
 //!
 //! What comes out: `output` finds the raw scores in the graph, `activation` decides what makes probabilities of them,
-//! `doubts` says what is odd about them, and `labels` names the classes. `target` and `wish` are what is explained.
+//! `doubts` says what is odd about them, and `labels` names the classes. `target` and `target_spec` are what is explained.
 //!
 //! `classifier` is all of it together, with the [`crate::network`] that runs the graph.
 
@@ -40,8 +40,8 @@ mod settings;
 mod sidecar;
 mod source;
 mod target;
+mod target_spec;
 mod wire;
-mod wish;
 
 pub use classifier::{Classifier, Output, TensorError, TensorProblem};
 pub use error::{ExternalDataProblem, MissingOperator, ModelError, ModelProblem};
@@ -51,4 +51,4 @@ pub use preprocess::{CropGeometry, PictureError, Prepared};
 pub use settings::{ChannelOrder, LabelSource, Middle, Origin, Overrides, Range, Resize, Setting, Settings, Size};
 pub use source::ModelSource;
 pub use target::{Target, TargetError};
-pub use wish::{ClassWish, TargetWish, TargetWishError};
+pub use target_spec::{ClassSpec, TargetSpec, TargetSpecError};

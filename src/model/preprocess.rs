@@ -69,21 +69,21 @@ impl Settings {
             DynamicImage::ImageRgb8(rgb) => std::borrow::Cow::Borrowed(rgb),
             other => std::borrow::Cow::Owned(other.to_rgb8()),
         };
-        let plan = self.plan(rgb.dimensions());
-        let seen = self.render(&rgb, &plan);
-        let alpha = (channels == 4 && image.color().has_alpha()).then(|| self.alpha(image, &plan));
+        let framing = self.framing(rgb.dimensions());
+        let seen = self.render(&rgb, &framing);
+        let alpha = (channels == 4 && image.color().has_alpha()).then(|| self.alpha(image, &framing));
         let tensor = self.tensor(&seen, alpha.as_ref());
-        Ok(Prepared { tensor, crop: plan.geometry(rgb.dimensions()), seen })
+        Ok(Prepared { tensor, crop: framing.geometry(rgb.dimensions()), seen })
     }
 
     /// The image cut and resized, still with 8 bits; grey for a network with one channel.
-    fn render(&self, image: &RgbImage, plan: &Plan) -> RgbImage {
+    fn render(&self, image: &RgbImage, framing: &Framing) -> RgbImage {
         if self.channels.value == 1 {
             let grey = GrayImage::from_fn(image.width(), image.height(), |x, y| Luma([luma(*image.get_pixel(x, y))]));
-            return coloured(&self.render_grey(&grey, plan, luma(Rgb(plan.fill))));
+            return coloured(&self.render_grey(&grey, framing, luma(Rgb(framing.fill))));
         }
         let filter = self.interpolation.value;
-        let Plan { cut, resized, window, at, canvas, fill } = *plan;
+        let Framing { cut, resized, window, at, canvas, fill } = *framing;
         let cut =
             cut.map(|Window { x, y, width, height }| image::imageops::crop_imm(image, x, y, width, height).to_image());
         let part = resize_window(cut.as_ref().unwrap_or(image), resized.0, resized.1, window, filter);
@@ -99,9 +99,9 @@ impl Settings {
     }
 
     /// The same for an image of one channel, on a ground of this grey.
-    fn render_grey(&self, image: &GrayImage, plan: &Plan, ground: u8) -> GrayImage {
+    fn render_grey(&self, image: &GrayImage, framing: &Framing, ground: u8) -> GrayImage {
         let filter = self.interpolation.value;
-        let Plan { cut, resized, window, at, canvas, .. } = *plan;
+        let Framing { cut, resized, window, at, canvas, .. } = *framing;
         let cut =
             cut.map(|Window { x, y, width, height }| image::imageops::crop_imm(image, x, y, width, height).to_image());
         let part = resize_grey_window(cut.as_ref().unwrap_or(image), resized.0, resized.1, window, filter);
@@ -118,10 +118,10 @@ impl Settings {
     }
 
     /// How opaque the image is, cut and resized like its colours.
-    fn alpha(&self, image: &DynamicImage, plan: &Plan) -> GrayImage {
+    fn alpha(&self, image: &DynamicImage, framing: &Framing) -> GrayImage {
         let rgba = image.to_rgba8();
         let alpha = GrayImage::from_fn(rgba.width(), rgba.height(), |x, y| Luma([rgba.get_pixel(x, y).0[3]]));
-        self.render_grey(&alpha, plan, u8::MAX)
+        self.render_grey(&alpha, framing, u8::MAX)
     }
 
     /// Normalises what the network sees; without `alpha`, all of it is opaque.
@@ -203,7 +203,7 @@ impl Settings {
     }
 
     /// How an image of this size is resized and cut.
-    fn plan(&self, (width, height): (u32, u32)) -> Plan {
+    fn framing(&self, (width, height): (u32, u32)) -> Framing {
         let input = self.input_size.value;
         let (width, height) = (width.max(1), height.max(1));
         let guessed = self.resize.origin == Origin::Guess && self.crop.origin == Origin::Guess;
@@ -254,7 +254,7 @@ impl Settings {
             Resize::Inside(_) => self.mean_colour(),
             _ => [0; 3],
         };
-        Plan { cut, resized, window: Window { x, y, width: columns, height: rows }, at: (left, top), canvas, fill }
+        Framing { cut, resized, window: Window { x, y, width: columns, height: rows }, at: (left, top), canvas, fill }
     }
 
     /// The mean as a colour, rounded as Python rounds.
@@ -271,7 +271,7 @@ fn coloured(grey: &GrayImage) -> RgbImage {
 
 /// How an image becomes an input: a part of it resized, a window of that put on a canvas, which becomes the input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Plan {
+struct Framing {
     /// The part of the image that is used; None for all of it.
     cut: Option<Window>,
     /// The size to which that part is resized.
@@ -293,7 +293,7 @@ impl CropGeometry {
     }
 }
 
-impl Plan {
+impl Framing {
     fn geometry(&self, image: (u32, u32)) -> CropGeometry {
         let cut = self.cut.unwrap_or(Window { x: 0, y: 0, width: image.0, height: image.1 });
         let scale =

@@ -8,7 +8,7 @@ use image::RgbImage;
 
 use super::{Ground, Session};
 use crate::explain::{
-    Attribution, BankCache, ExplainError, LayerChannels, LayerChoice, MethodInfo, Monitor, Request, Subject, Values,
+    Attribution, ExplainError, LayerChannels, LayerChoice, MethodInfo, Monitor, Request, SampleCache, Subject, Values,
     layer_channels,
 };
 use crate::model::Target;
@@ -51,7 +51,7 @@ pub struct Explanation<'a> {
 }
 
 impl Session {
-    /// Makes a map. Model calls are kept in `banks`, which must serve this model alone.
+    /// Makes a map. Model calls are kept in `samples`, which must serve this model alone.
     ///
     /// # Errors
     /// [`ExplainError::Cancelled`], or what the method says.
@@ -59,7 +59,7 @@ impl Session {
         &self,
         question: &Question,
         pass: &Pass,
-        banks: &BankCache,
+        samples: &SampleCache,
         monitor: &Monitor<'_>,
     ) -> Result<Attribution, ExplainError> {
         let Question { method, target, layer, values } = question;
@@ -70,7 +70,7 @@ impl Session {
             seed: self.options.seed,
             tolerance: self.options.tolerance,
         };
-        method.method.explain(Subject::of(&self.classifier, pass).keeping(banks), &request, monitor)
+        method.method.explain(Subject::of(&self.classifier, pass).keeping(samples), &request, monitor)
     }
 
     /// Reads the channels of a layer.

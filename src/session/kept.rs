@@ -5,31 +5,31 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{InputError, Looked, Opened, Session};
 use crate::cache::Cache;
-use crate::explain::BankCache;
+use crate::explain::SampleCache;
 use crate::network::Pass;
 
 /// Memory for forward passes, in bytes. The passes of a large network take some 100 MB each.
 const BUDGET: usize = 256 << 20;
 /// Memory for what the network said to changed inputs, in bytes. RISE's 4000 with 1000 classes take 16 MB.
-const BANKS: usize = 128 << 20;
+const SAMPLES: usize = 128 << 20;
 
 /// Forward passes and model calls of one model.
 #[derive(Debug)]
 pub struct Kept {
     passes: Mutex<Cache<PathBuf, Arc<Pass>>>,
-    banks: BankCache,
+    samples: SampleCache,
 }
 
 impl Default for Kept {
     fn default() -> Self {
-        Kept { passes: Mutex::new(Cache::new(BUDGET)), banks: BankCache::new(BANKS) }
+        Kept { passes: Mutex::new(Cache::new(BUDGET)), samples: SampleCache::new(SAMPLES) }
     }
 }
 
 impl Kept {
     /// The model calls that methods share.
-    pub fn banks(&self) -> &BankCache {
-        &self.banks
+    pub fn samples(&self) -> &SampleCache {
+        &self.samples
     }
 
     /// Looks at an image that is open and keeps its pass.

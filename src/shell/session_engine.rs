@@ -98,7 +98,7 @@ impl Engine for SessionEngine {
     fn explain(&self, path: &Path, key: &MapKey, monitor: &Monitor<'_>) -> Result<Attribution, EngineError> {
         let question = question(key)?;
         let pass = self.kept.pass(&self.session, path, self.threads)?;
-        Ok(self.session.explain(&question, &pass, self.kept.banks(), monitor)?)
+        Ok(self.session.explain(&question, &pass, self.kept.samples(), monitor)?)
     }
 
     fn channels(&self, path: &Path, key: &ChannelsKey, monitor: &Monitor<'_>) -> Result<LayerChannels, EngineError> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ndarray::{Array2, ArrayD, Axis};
 use seewhy::explain::{
-    Attribution, BankCache, LayerChoice, Monitor, Request, SoftMask, Subject, Windows, constrained_values, find,
+    Attribution, LayerChoice, Monitor, Request, SampleCache, SoftMask, Subject, Windows, constrained_values, find,
     lime_plane, rise_map, shapley_values,
 };
 use seewhy::model::{Classifier, ModelSource, Overrides, Target};
@@ -314,27 +314,27 @@ fn drawn_coalitions_tend_to_the_exact_values() {
 fn another_target_needs_no_model_call() {
     let (classifier, pass) = cnn();
     for method in ["lime", "kernel-shap", "rise", "occlusion"] {
-        let banks = BankCache::new(1 << 24);
+        let samples = SampleCache::new(1 << 24);
         let settings: &[_] = match method {
             "occlusion" => &[],
             "rise" => &[("samples", "100")],
             _ => &[("samples", "100"), ("segments", "grid"), ("count", "12")],
         };
-        let ask = |banks: &BankCache, class| {
+        let ask = |samples: &SampleCache, class| {
             let reports = std::sync::atomic::AtomicUsize::new(0);
             let monitor = Monitor::new(seewhy::explain::Cancel::default(), |_| {
                 reports.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
             });
-            let subject = Subject::of(&classifier, &pass).keeping(banks);
+            let subject = Subject::of(&classifier, &pass).keeping(samples);
             let request = request(method, Target::Class(class), settings);
             let found = find(method).unwrap().method.explain(subject, &request, &monitor).unwrap();
             (found.values, reports.load(std::sync::atomic::Ordering::Relaxed))
         };
-        let (_, reports) = ask(&banks, 1);
+        let (_, reports) = ask(&samples, 1);
         assert!(reports > 50, "{method}: {reports} reports");
-        let (second, reports) = ask(&banks, 3);
+        let (second, reports) = ask(&samples, 3);
         assert_eq!(reports, 0, "{method} asked again");
-        let (afresh, _) = ask(&BankCache::new(0), 3);
+        let (afresh, _) = ask(&SampleCache::new(0), 3);
         assert_eq!(second, afresh, "{method}");
     }
 }
@@ -342,9 +342,9 @@ fn another_target_needs_no_model_call() {
 #[test]
 fn an_image_is_divided_once_for_all_methods() {
     let (classifier, pass) = cnn();
-    let banks = BankCache::new(1 << 24);
+    let samples = SampleCache::new(1 << 24);
     let labels = |method, settings: &[_]| {
-        let subject = Subject::of(&classifier, &pass).keeping(&banks);
+        let subject = Subject::of(&classifier, &pass).keeping(&samples);
         explain(method, subject, &request(method, Target::Top(0), settings)).segments.unwrap().labels
     };
     let of_lime = labels("lime", &[("samples", "16")]);
@@ -401,7 +401,7 @@ fn anchors_find_the_rule_that_a_model_follows() {
     let logits = graph.op(product, &[input, weights]);
     let network = Network::new(graph.finish(logits), logits, NodeNames::default()).unwrap();
     let pass = network.forward(Arc::new(ArrayD::from_elem(shape, 1.0))).unwrap();
-    let subject = Subject { network: &network, pass: &pass, settings: classifier.settings(), banks: None };
+    let subject = Subject { network: &network, pass: &pass, settings: classifier.settings(), samples: None };
     let settings = [("segments", "grid"), ("count", "6"), ("hide", "black"), ("samples", "2000")];
     let found = explain("anchors", subject, &request("anchors", Target::Top(0), &settings));
 

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::explain::ExplainError;
 
-/// A figure of one image: who explained it and what was measured, as numbers in the plan.
+/// A figure of one image: who explained it and what was measured, as numbers in the design.
 pub(super) struct Figure {
     pub(super) explainer: usize,
     pub(super) measure: usize,

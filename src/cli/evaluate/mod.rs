@@ -3,12 +3,12 @@
 //! Images are looked at once to learn what the network says of each; then each is explained and measured, many at a time;
 //! last come networks with other weights, one after the other, on a few of the images. Only means are printed.
 
+mod design;
 mod figure;
-mod plan;
 mod report;
 mod study;
 
-use self::plan::{Image, Plan};
+use self::design::{Design, Image};
 use self::report::Report;
 use self::study::Study;
 use super::args::{CommonArgs, EvaluateArgs};
@@ -21,20 +21,20 @@ pub(super) fn run(args: &EvaluateArgs, common: &CommonArgs) -> anyhow::Result<En
     let interrupt = Interrupt::install()?;
     let source = ModelSource::from(common.model.as_path());
     let session = load_model(common, &source, &args.paths, common.run_options(None))?;
-    let mut plan = Plan::new(args, common, &session)?;
+    let mut design = Design::new(args, common, &session)?;
     let entries = thinned(inputs::find(&args.paths)?, args.limit.map_or(usize::MAX, usize::from));
-    truth::announce(&plan.truths, &entries, false);
+    truth::announce(&design.truths, &entries, false);
     let mut report = Report::new(args.format, &source);
-    let images = look(&plan, &entries, &mut report, &interrupt)?;
+    let images = look(&design, &entries, &mut report, &interrupt)?;
     if interrupt.is_set() {
         return Ok(Ending::Interrupted);
     }
-    plan.drop_what_is_missing(args, &images)?;
-    Study { plan: &plan, images: &images, interrupt: &interrupt, report: &mut report }.run()?;
+    design.drop_what_is_missing(args, &images)?;
+    Study { design: &design, images: &images, interrupt: &interrupt, report: &mut report }.run()?;
     if interrupt.is_set() {
         warn("interrupted: the means are of what was measured by then");
     }
-    report.print(&plan)?;
+    report.print(&design)?;
     Ok(match (interrupt.is_set(), report.has_errors()) {
         (true, _) => Ending::Interrupted,
         (false, true) => Ending::SomeFailed,
@@ -51,18 +51,18 @@ fn thinned<T>(items: Vec<T>, limit: usize) -> Vec<T> {
 
 /// What the network says of each image; those that fail are reported and left out.
 fn look<'a>(
-    plan: &Plan<'_>,
+    design: &Design<'_>,
     entries: &'a [Entry],
     report: &mut Report,
     interrupt: &Interrupt,
 ) -> anyhow::Result<Vec<Image<'a>>> {
     let bar = progress(entries.len(), "looking");
     let mut images = vec![];
-    let work = |entry: &'a Entry| (entry, plan.look(entry));
-    in_order(entries, plan.threads, &|| interrupt.is_set(), work, |(entry, said)| {
+    let work = |entry: &'a Entry| (entry, design.look(entry));
+    in_order(entries, design.threads, &|| interrupt.is_set(), work, |(entry, said)| {
         bar.inc(1);
         match said {
-            Ok(said) => images.push(plan.image(entry, said, images.len())),
+            Ok(said) => images.push(design.image(entry, said, images.len())),
             Err(error) => bar.suspend(|| report.error(entry, &error))?,
         }
         Ok(())

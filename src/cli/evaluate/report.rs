@@ -6,15 +6,15 @@ use std::io::{self, IsTerminal as _};
 use anyhow::Context as _;
 use serde::Serialize;
 
+use super::design::Design;
 use super::figure::{Figure, Stage};
-use super::plan::Plan;
 use crate::cli::args::TableFormat;
 use crate::cli::classify::{ErrorLine, csv};
 use crate::cli::output::Output;
 use crate::cli::{told, warn};
 use crate::explain::ExplainError;
 use crate::gallery::Entry;
-use crate::metrics::{Better, Measure, Setting, Tally};
+use crate::metrics::{Better, Measure, Tally, Trial};
 use crate::model::ModelSource;
 use crate::session::SCHEMA;
 use crate::text::escape;
@@ -97,7 +97,7 @@ impl Report {
     /// Takes in the figures of an image. Those of one that was interrupted halfway do not count.
     pub(super) fn add(
         &mut self,
-        plan: &Plan<'_>,
+        design: &Design<'_>,
         entry: &Entry,
         stage: Option<&Stage>,
         figures: anyhow::Result<Vec<Figure>>,
@@ -110,14 +110,14 @@ impl Report {
             return Ok(());
         }
         for Figure { explainer, measure, value } in figures {
-            let name = plan.explainers[explainer].name;
+            let name = design.explainers[explainer].name;
             match value {
                 Ok(Some(value)) if value.is_finite() => {
                     self.tallies.entry(((measure, stage.cloned()), explainer)).or_default().add(value);
                 }
                 Ok(None) => {}
                 Ok(Some(_)) => {
-                    let what = plan.measures[measure].name;
+                    let what = design.measures[measure].name;
                     self.error(entry, &anyhow::anyhow!("the {what} of {name} is not finite"))?;
                 }
                 Err(error) => self.error(entry, &anyhow::Error::from(error).context(name))?,
@@ -127,28 +127,28 @@ impl Report {
     }
 
     /// Prints the means.
-    pub(super) fn print(&mut self, plan: &Plan<'_>) -> anyhow::Result<()> {
+    pub(super) fn print(&mut self, design: &Design<'_>) -> anyhow::Result<()> {
         let lines = match self.format {
-            TableFormat::Table => self.table(plan),
+            TableFormat::Table => self.table(design),
             TableFormat::Jsonl => {
-                let lines: Result<_, _> = self.lines(plan).iter().map(serde_json::to_string).collect();
+                let lines: Result<_, _> = self.lines(design).iter().map(serde_json::to_string).collect();
                 lines.context("could not write JSON")?
             }
             TableFormat::Csv => {
                 let header = "method,baseline,measure,redrawn,mean,standard_error,unit,better,images";
-                std::iter::once(header.to_owned()).chain(self.lines(plan).iter().map(Line::csv)).collect()
+                std::iter::once(header.to_owned()).chain(self.lines(design).iter().map(Line::csv)).collect()
             }
         };
         lines.iter().try_for_each(|line| self.output.line(line))
     }
 
     /// Every mean, by explainer, then by measure.
-    fn lines<'a>(&'a self, plan: &'a Plan<'_>) -> Vec<Line<'a>> {
+    fn lines<'a>(&'a self, design: &'a Design<'_>) -> Vec<Line<'a>> {
         let mut lines = vec![];
-        for (explainer, who) in plan.explainers.iter().enumerate() {
+        for (explainer, who) in design.explainers.iter().enumerate() {
             for (((measure, stage), _), tally) in self.tallies.iter().filter(|((_, by), _)| *by == explainer) {
                 let Some(mean) = tally.mean() else { continue };
-                let measure = plan.measures[*measure];
+                let measure = design.measures[*measure];
                 lines.push(Line {
                     schema: SCHEMA,
                     model: &self.model,
@@ -168,22 +168,22 @@ impl Report {
     }
 
     /// The means in columns; those of networks with other weights in a table of their own.
-    fn table(&self, plan: &Plan<'_>) -> Vec<String> {
+    fn table(&self, design: &Design<'_>) -> Vec<String> {
         let columns: Vec<&Column> = {
             let mut columns: Vec<&Column> = self.tallies.keys().map(|(column, _)| column).collect();
             columns.dedup();
             columns
         };
-        let is_redrawn = |column: &&&Column| plan.measures[column.0].setting == Setting::Randomised;
+        let is_redrawn = |column: &&&Column| design.measures[column.0].trial == Trial::Randomised;
         let plain: Vec<&Column> = columns.iter().filter(|column| !is_redrawn(column)).copied().collect();
         let redrawn: Vec<&Column> = columns.iter().filter(is_redrawn).copied().collect();
         let mut lines = vec![];
         if !plain.is_empty() {
             let head = |column: &Column| {
-                let measure = plan.measures[column.0];
+                let measure = design.measures[column.0];
                 [measure.name.to_owned(), measure.unit.to_owned(), better(measure).to_owned()]
             };
-            lines.extend(self.block(plan, &plain, ["", "", "better:"], head));
+            lines.extend(self.block(design, &plain, ["", "", "better:"], head));
             lines.push("* the best of the methods".into());
         }
         if !redrawn.is_empty() {
@@ -197,7 +197,7 @@ impl Report {
                 Some(stage) => [format!("{} of {}", stage.redrawn, stage.of), shortened(&stage.down_to)],
                 None => Default::default(),
             };
-            lines.extend(self.block(plan, &redrawn, ["layers drawn anew", "down to"], head));
+            lines.extend(self.block(design, &redrawn, ["layers drawn anew", "down to"], head));
         }
         lines
     }
@@ -205,7 +205,7 @@ impl Report {
     /// Columns under a few lines of head each, methods first, baselines apart.
     fn block<const N: usize>(
         &self,
-        plan: &Plan<'_>,
+        design: &Design<'_>,
         columns: &[&Column],
         title: [&str; N],
         head: impl Fn(&Column) -> [String; N],
@@ -215,7 +215,7 @@ impl Report {
             .iter()
             .map(|head| head.iter().map(|text| text.chars().count()).max().unwrap_or(0).max(6) + 2)
             .collect();
-        let names = plan.explainers.iter().map(|who| who.name).chain(title).chain(["standard error up to"]);
+        let names = design.explainers.iter().map(|who| who.name).chain(title).chain(["standard error up to"]);
         let first = names.map(|name| name.chars().count()).max().unwrap_or(0);
         let row = |name: &str, cells: Vec<String>| {
             let cells = cells.iter().zip(&widths).map(|(cell, width)| format!("{cell:>width$} "));
@@ -228,17 +228,17 @@ impl Report {
         let tally = |column: &Column, explainer: usize| self.tallies.get(&(column.clone(), explainer));
         let mean = |column: &Column, explainer: usize| tally(column, explainer).and_then(Tally::mean);
         let best: Vec<Option<usize>> =
-            columns.iter().map(|column| best(plan, column, |who| mean(column, who))).collect();
+            columns.iter().map(|column| best(design, column, |who| mean(column, who))).collect();
         let means = |explainer: usize| {
             let cell = |(column, best): (&&Column, &Option<usize>)| match mean(column, explainer) {
                 Some(mean) => format!("{mean:.3}{}", if *best == Some(explainer) { "*" } else { " " }),
                 None => "- ".into(),
             };
-            row(plan.explainers[explainer].name, columns.iter().zip(&best).map(cell).collect())
+            row(design.explainers[explainer].name, columns.iter().zip(&best).map(cell).collect())
         };
         let over = |of: &dyn Fn(&Tally) -> Option<f64>| -> Vec<f64> {
             let all = |column: &&Column| {
-                (0..plan.explainers.len()).filter_map(|who| of(tally(column, who)?)).fold(0.0, f64::max)
+                (0..design.explainers.len()).filter_map(|who| of(tally(column, who)?)).fold(0.0, f64::max)
             };
             columns.iter().map(all).collect()
         };
@@ -247,9 +247,9 @@ impl Report {
             .map(|line| row(title[line], heads.iter().map(|head| format!("{} ", head[line])).collect()))
             .collect();
         lines.push(rule("methods"));
-        lines.extend((0..plan.explainers.len()).filter(|who| !plan.explainers[*who].is_baseline).map(means));
+        lines.extend((0..design.explainers.len()).filter(|who| !design.explainers[*who].is_baseline).map(means));
         lines.push(rule("baselines, which know nothing of the network"));
-        lines.extend((0..plan.explainers.len()).filter(|who| plan.explainers[*who].is_baseline).map(means));
+        lines.extend((0..design.explainers.len()).filter(|who| design.explainers[*who].is_baseline).map(means));
         lines.push(rule("of each mean"));
         lines.push(row(
             "images",
@@ -262,15 +262,15 @@ impl Report {
 }
 
 /// Which method is the best in a column; none where there is nothing to compare, or where the network has other weights.
-fn best(plan: &Plan<'_>, column: &Column, mean: impl Fn(usize) -> Option<f64>) -> Option<usize> {
-    let measure = plan.measures[column.0];
-    let methods = (0..plan.explainers.len()).filter(|who| !plan.explainers[*who].is_baseline);
+fn best(design: &Design<'_>, column: &Column, mean: impl Fn(usize) -> Option<f64>) -> Option<usize> {
+    let measure = design.measures[column.0];
+    let methods = (0..design.explainers.len()).filter(|who| !design.explainers[*who].is_baseline);
     let mut means: Vec<(usize, f64)> = methods.filter_map(|who| Some((who, mean(who)?))).collect();
     means.sort_by(|a, b| match measure.better {
         Better::Lower => a.1.total_cmp(&b.1),
         Better::Higher => b.1.total_cmp(&a.1),
     });
-    (means.len() > 1 && measure.setting != Setting::Randomised).then(|| means[0].0)
+    (means.len() > 1 && measure.trial != Trial::Randomised).then(|| means[0].0)
 }
 
 fn better(measure: &Measure) -> &'static str {

@@ -4,14 +4,14 @@ use std::collections::HashSet;
 
 use indicatif::ProgressBar;
 
+use super::design::{Design, Image};
 use super::figure::{Figure, Stage};
-use super::plan::{Image, Plan};
 use super::report::Report;
 use super::thinned;
 use crate::cli::batch::{Interrupt, in_order, progress};
 use crate::cli::warn;
 use crate::explain::{Attribution, ExplainError, Monitor, Subject};
-use crate::metrics::{Case, Mosaic, Setting, relevance};
+use crate::metrics::{Case, Mosaic, Trial, relevance};
 use crate::network::{Network, with_threads};
 use crate::raster::Map;
 use crate::session::{Session, forward};
@@ -29,7 +29,7 @@ const REDRAWN_IMAGES: usize = 16;
 const STAGES: usize = 5;
 
 pub(super) struct Study<'a> {
-    pub(super) plan: &'a Plan<'a>,
+    pub(super) design: &'a Design<'a>,
     pub(super) images: &'a [Image<'a>],
     pub(super) interrupt: &'a Interrupt,
     pub(super) report: &'a mut Report,
@@ -38,11 +38,11 @@ pub(super) struct Study<'a> {
 impl<'a> Study<'a> {
     /// Measures everything that is planned, until it is done or interrupted.
     pub(super) fn run(mut self) -> anyhow::Result<()> {
-        let is_redrawn = |setting| setting == Setting::Randomised;
-        if self.plan.measures.iter().any(|measure| !is_redrawn(measure.setting)) {
+        let is_redrawn = |trial| trial == Trial::Randomised;
+        if self.design.measures.iter().any(|measure| !is_redrawn(measure.trial)) {
             self.measure()?;
         }
-        match self.plan.measures.iter().position(|measure| is_redrawn(measure.setting)) {
+        match self.design.measures.iter().position(|measure| is_redrawn(measure.trial)) {
             Some(measure) => self.redraw(measure),
             None => Ok(()),
         }
@@ -50,22 +50,22 @@ impl<'a> Study<'a> {
 
     /// The network as it is. Each map is a step of the bar.
     fn measure(&mut self) -> anyhow::Result<()> {
-        let (plan, images, interrupt) = (self.plan, self.images, self.interrupt);
-        let game = plan.mosaic.as_ref().map(|(session, side)| Game::new(session, *side, images));
+        let (design, images, interrupt) = (self.design, self.images, self.interrupt);
+        let game = design.mosaic.as_ref().map(|(session, side)| Game::new(session, *side, images));
         if let Some(game) = &game {
             game.announce();
         }
         let maps =
-            images.len() * usize::from(plan.measures_images()) + game.as_ref().map_or(0, |game| game.in_mosaic.len());
-        let bar = progress(maps * plan.explainers.len(), "measuring maps");
+            images.len() * usize::from(design.measures_images()) + game.as_ref().map_or(0, |game| game.in_mosaic.len());
+        let bar = progress(maps * design.explainers.len(), "measuring maps");
         let monitor = Monitor::new(interrupt.cancel(), |_| {});
         let numbers: Vec<usize> = (0..images.len()).collect();
         let work = |number: &usize| {
             let entry = images[*number].entry;
-            (entry, figures(plan, images, *number, game.as_ref(), &Watch { monitor: &monitor, bar: &bar }))
+            (entry, figures(design, images, *number, game.as_ref(), &Watch { monitor: &monitor, bar: &bar }))
         };
-        in_order(&numbers, plan.threads, &|| interrupt.is_set(), work, |(entry, figures)| {
-            bar.suspend(|| self.report.add(plan, entry, None, figures))
+        in_order(&numbers, design.threads, &|| interrupt.is_set(), work, |(entry, figures)| {
+            bar.suspend(|| self.report.add(design, entry, None, figures))
         })?;
         bar.finish_and_clear();
         Ok(())
@@ -73,8 +73,8 @@ impl<'a> Study<'a> {
 
     /// Networks whose weights were drawn anew, from the top down, against the network as it is.
     fn redraw(&mut self, measure: usize) -> anyhow::Result<()> {
-        let (plan, interrupt) = (self.plan, self.interrupt);
-        let network = plan.session.classifier().network();
+        let (design, interrupt) = (self.design, self.interrupt);
+        let network = design.session.classifier().network();
         let weighted = network.weighted()?;
         let counts = stages(weighted.len());
         let chosen: Vec<&'a Image<'a>> = thinned(self.images.iter().collect(), REDRAWN_IMAGES);
@@ -84,10 +84,10 @@ impl<'a> Study<'a> {
 
         let mut originals: Vec<(&'a Image<'a>, Vec<Option<Map>>)> = vec![];
         let work = |image: &&'a Image<'a>| {
-            let maps = explained(plan, network, image, &monitor, |_, _, map| map.ok().map(|map| relevance(&map)));
+            let maps = explained(design, network, image, &monitor, |_, _, map| map.ok().map(|map| relevance(&map)));
             (*image, maps)
         };
-        in_order(&chosen, plan.threads, &stop, work, |(image, maps)| {
+        in_order(&chosen, design.threads, &stop, work, |(image, maps)| {
             bar.inc(1);
             originals.extend(maps.ok().map(|maps| (image, maps)));
             Ok(())
@@ -96,15 +96,15 @@ impl<'a> Study<'a> {
             if interrupt.is_set() {
                 break;
             }
-            let other = network.randomised(count, plan.seed)?;
+            let other = network.randomised(count, design.seed)?;
             let down_to = weighted[weighted.len() - count].clone();
             let stage = Stage { redrawn: count, of: weighted.len(), down_to };
             let work = |(image, originals): &(&'a Image<'a>, Vec<Option<Map>>)| {
-                let figures = explained(plan, &other, image, &monitor, |explainer, subject, map| {
+                let figures = explained(design, &other, image, &monitor, |explainer, subject, map| {
                     let (class, original) = (image.class, originals[explainer].as_ref());
                     let case = Case { subject, class, mask: None, original, seed: image.seed, monitor: &monitor };
                     let value = match map {
-                        Ok(map) => (plan.measures[measure].score)(&case, &map),
+                        Ok(map) => (design.measures[measure].score)(&case, &map),
                         // A method may have nothing to say where the network no longer predicts the class.
                         Err(ExplainError::Unsuitable { .. }) => Ok(None),
                         Err(error) => Err(error),
@@ -113,9 +113,9 @@ impl<'a> Study<'a> {
                 });
                 (image.entry, figures)
             };
-            in_order(&originals, plan.threads, &stop, work, |(entry, figures)| {
+            in_order(&originals, design.threads, &stop, work, |(entry, figures)| {
                 bar.inc(1);
-                bar.suspend(|| self.report.add(plan, entry, Some(&stage), figures))
+                bar.suspend(|| self.report.add(design, entry, Some(&stage), figures))
             })?;
         }
         bar.finish_and_clear();
@@ -168,29 +168,29 @@ struct Watch<'a> {
 
 /// All figures of the image of that number by the network as it is.
 fn figures(
-    plan: &Plan<'_>,
+    design: &Design<'_>,
     images: &[Image<'_>],
     number: usize,
     game: Option<&Game<'_>>,
     watch: &Watch<'_>,
 ) -> anyhow::Result<Vec<Figure>> {
-    let (image, monitor, classifier) = (&images[number], watch.monitor, plan.session.classifier());
+    let (image, monitor, classifier) = (&images[number], watch.monitor, design.session.classifier());
     let (class, seed) = (image.class, image.seed);
     let mut figures = vec![];
-    if plan.measures_images() {
-        let (pass, _) = plan.session.pass(&image.entry.path, 1)?;
-        let mask = plan.mask(image)?;
+    if design.measures_images() {
+        let (pass, _) = design.session.pass(&image.entry.path, 1)?;
+        let mask = design.mask(image)?;
         let subject = Subject::of(classifier, &pass);
         let case = Case { subject, class, mask: mask.as_ref(), original: None, seed, monitor };
-        figures.extend(measured(plan, &case, watch, |setting| match setting {
-            Setting::Image => true,
-            Setting::Object => mask.is_some(),
-            Setting::Mosaic | Setting::Randomised => false,
+        figures.extend(measured(design, &case, watch, |trial| match trial {
+            Trial::Image => true,
+            Trial::Object => mask.is_some(),
+            Trial::Mosaic | Trial::Randomised => false,
         }));
     }
     let Some(game) = game.filter(|game| game.in_mosaic.contains(&number)) else { return Ok(figures) };
     if let Some(mosaic) = Mosaic::draw(&game.classes, number, game.side, seed) {
-        let tensor = |number: &usize| plan.session.tensor(&images[*number].entry.path).map(|(tensor, _)| tensor);
+        let tensor = |number: &usize| design.session.tensor(&images[*number].entry.path).map(|(tensor, _)| tensor);
         let tensors: Vec<_> = mosaic.images.iter().map(tensor).collect::<Result<_, _>>()?;
         let whole = mosaic.tensor(&tensors, classifier.settings().layout.value);
         let enlarged = game.session.classifier();
@@ -198,20 +198,20 @@ fn figures(
         let cell = mosaic.mask(classifier.network().input_extent());
         let subject = Subject::of(enlarged, &pass);
         let case = Case { subject, class, mask: Some(&cell), original: None, seed, monitor };
-        figures.extend(measured(plan, &case, watch, |setting| setting == Setting::Mosaic));
+        figures.extend(measured(design, &case, watch, |trial| trial == Trial::Mosaic));
     }
     Ok(figures)
 }
 
 /// The figures of a case by the measures of some settings: each explainer makes one map, for all of them.
-fn measured(plan: &Plan<'_>, case: &Case<'_>, watch: &Watch<'_>, takes: impl Fn(Setting) -> bool) -> Vec<Figure> {
-    let measures: Vec<usize> = (0..plan.measures.len()).filter(|at| takes(plan.measures[*at].setting)).collect();
+fn measured(design: &Design<'_>, case: &Case<'_>, watch: &Watch<'_>, takes: impl Fn(Trial) -> bool) -> Vec<Figure> {
+    let measures: Vec<usize> = (0..design.measures.len()).filter(|at| takes(design.measures[*at].trial)).collect();
     let Some(first) = measures.first().copied() else { return vec![] };
     let mut figures = vec![];
-    for (explainer, who) in plan.explainers.iter().enumerate() {
+    for (explainer, who) in design.explainers.iter().enumerate() {
         match with_threads(1, || who.explain(case.subject, case.class, case.seed, watch.monitor)) {
             Ok(map) => figures.extend(measures.iter().map(|&measure| {
-                let value = watch.monitor.check().and_then(|()| (plan.measures[measure].score)(case, &map));
+                let value = watch.monitor.check().and_then(|()| (design.measures[measure].score)(case, &map));
                 Figure { explainer, measure, value }
             })),
             Err(error) => figures.push(Figure { explainer, measure: first, value: Err(error) }),
@@ -223,20 +223,20 @@ fn measured(plan: &Plan<'_>, case: &Case<'_>, watch: &Watch<'_>, takes: impl Fn(
 
 /// What `each` makes of the map of every explainer (by number) for one image, by this network.
 fn explained<R>(
-    plan: &Plan<'_>,
+    design: &Design<'_>,
     network: &Network,
     image: &Image<'_>,
     monitor: &Monitor<'_>,
     each: impl Fn(usize, Subject<'_>, Result<Attribution, ExplainError>) -> R,
 ) -> anyhow::Result<Vec<R>> {
-    let (tensor, _) = plan.session.tensor(&image.entry.path)?;
+    let (tensor, _) = design.session.tensor(&image.entry.path)?;
     let pass = forward(network, tensor, 1)?;
-    let subject = Subject { network, pass: &pass, settings: plan.session.classifier().settings(), banks: None };
+    let subject = Subject { network, pass: &pass, settings: design.session.classifier().settings(), samples: None };
     let explain = |explainer: usize| {
-        let who = &plan.explainers[explainer];
+        let who = &design.explainers[explainer];
         each(explainer, subject, with_threads(1, || who.explain(subject, image.class, image.seed, monitor)))
     };
-    Ok((0..plan.explainers.len()).map(explain).collect())
+    Ok((0..design.explainers.len()).map(explain).collect())
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ struct Description {
     labels_from: Option<String>,
     /// The file that says the classes of images; without it folders do.
     truth: Option<String>,
-    settings: Vec<Setting>,
+    settings: Vec<SettingRow>,
     layers: Vec<LayerRow>,
     methods: Vec<MethodRow>,
     unsupported: Vec<Obstacle>,
@@ -57,7 +57,7 @@ struct OutputTensor {
 }
 
 #[derive(Serialize)]
-struct Setting {
+struct SettingRow {
     name: &'static str,
     value: String,
     from: String,
@@ -109,7 +109,7 @@ fn describe(classifier: &Classifier, source: &ModelSource, truths: &Truths) -> D
     let network = classifier.network();
     let output = classifier.output();
     let setting =
-        |(name, value, origin): (_, _, &crate::model::Origin)| Setting { name, value, from: origin.to_string() };
+        |(name, value, origin): (_, _, &crate::model::Origin)| SettingRow { name, value, from: origin.to_string() };
     let layer = |(index, layer): (usize, &crate::network::Layer)| LayerRow {
         name: layer.name.clone(),
         path: layer.path.clone(),

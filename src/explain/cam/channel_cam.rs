@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use ndarray::{Array2, Array3, Axis};
 
-use crate::explain::bank::BankKey;
 use crate::explain::cam;
+use crate::explain::samples::SampleKey;
 use crate::explain::sampling::{Estimate, Fit, Run, score};
 use crate::explain::{Attribution, ExplainError, Method, Monitor, Request, Subject};
 use crate::model::Target;
@@ -40,7 +40,7 @@ impl Method for ChannelCam {
             activations.push(subject.network.activation(subject.pass, layer)?);
         }
         let order = strongest_first(&activations);
-        let key = BankKey::new(self.name, subject, 0, format!("{layers:?}"));
+        let key = SampleKey::new(self.name, subject, 0, format!("{layers:?}"));
         let ask = |index: usize| {
             let (number, channel) = order[index];
             (self.ask)(subject, layers[number], &activations[number], channel)

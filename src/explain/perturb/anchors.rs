@@ -11,7 +11,7 @@ use rand::RngExt as _;
 
 use super::division::Division;
 use super::kl_bounds::{exploration, lower, upper};
-use crate::explain::bank::BankKey;
+use crate::explain::samples::SampleKey;
 use crate::explain::sampling::{ask_all, random};
 use crate::explain::{
     Attribution, ExplainError, Family, Method, MethodInfo, Metric, Monitor, Needs, Param, ParamKind, Partial, Request,
@@ -183,24 +183,24 @@ impl Search<'_> {
         Ok(self.attribution(&self.best.clone(), false))
     }
 
-    /// The first calls: every superpixel shown with probability 1/2, as in LIME, whose bank they share.
+    /// The first calls: every superpixel shown with probability 1/2, as in LIME, whose samples they share.
     fn prior(&mut self) -> Result<(), ExplainError> {
-        let key = BankKey::new(super::lime::BANK, self.subject, self.seed, self.division.parameters.clone());
-        let mut bank = self.subject.banks.map(|banks| banks.get(&key)).unwrap_or_default();
+        let key = SampleKey::new(super::lime::SAMPLES_KIND, self.subject, self.seed, self.division.parameters.clone());
+        let mut samples = self.subject.samples.map(|kept| kept.get(&key)).unwrap_or_default();
         let end = PRIOR.min(self.budget / 2);
         let (count, seed) = (self.division.count(), self.seed);
-        if bank.len() < end {
+        if samples.len() < end {
             let ask = |index: usize| self.ask(&super::lime::mask(seed, index, count));
-            let rows = ask_all(self.monitor, ANCHORS.name, bank.len()..end, (0, self.budget), &ask)?;
-            bank.extend(rows);
+            let rows = ask_all(self.monitor, ANCHORS.name, samples.len()..end, (0, self.budget), &ask)?;
+            samples.extend(rows);
         }
-        for (index, logits) in bank.iter().enumerate().take(end).skip(1) {
+        for (index, logits) in samples.iter().enumerate().take(end).skip(1) {
             let shown = super::lime::mask(seed, index, count);
             self.trials.push(Trial { forced: vec![], shown, stays: stays(self.target, logits) });
         }
         self.calls = end;
-        if let Some(banks) = self.subject.banks {
-            banks.put(key, bank);
+        if let Some(kept) = self.subject.samples {
+            kept.put(key, samples);
         }
         Ok(())
     }

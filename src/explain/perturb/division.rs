@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use ndarray::{Array1, Array2, ArrayD};
 
-use crate::explain::bank::BankKey;
 use crate::explain::frame::Frame;
+use crate::explain::samples::SampleKey;
 use crate::explain::{Attribution, ExplainError, Monitor, Param, ParamKind, Request, Segments, Sign, Subject};
 use crate::raster::superpixels::{Felzenszwalb, Labels, Quickshift, Slic, Stop, grid};
 
@@ -83,12 +83,12 @@ pub(super) struct Division<'a> {
     /// The superpixel of each pixel, row by row.
     label_of: Vec<u32>,
     hidden: Vec<f32>,
-    /// All parameters that matter, for the key of a bank.
+    /// All parameters that matter, for the key of samples.
     pub(super) parameters: String,
 }
 
 impl<'a> Division<'a> {
-    /// Divides the subject's image as the request asks; once, where banks are kept.
+    /// Divides the subject's image as the request asks; once, where samples are kept.
     ///
     /// # Errors
     /// [`ExplainError::Cancelled`]; [`ExplainError::Unsuitable`] when there are fewer than two superpixels or too many.
@@ -101,13 +101,13 @@ impl<'a> Division<'a> {
         let frame = Frame::of(subject);
         // What hides the superpixels does not change them.
         let of_superpixels = settings(request, PARAMS.iter().filter(|param| **param != HIDE));
-        let key = BankKey::new("superpixels", subject, 0, of_superpixels);
-        let labels = match subject.banks.and_then(|banks| banks.labels(&key)) {
+        let key = SampleKey::new("superpixels", subject, 0, of_superpixels);
+        let labels = match subject.samples.and_then(|kept| kept.labels(&key)) {
             Some(labels) => labels,
             None => divide(&frame, request, &|| monitor.check().is_err()).ok_or(ExplainError::Cancelled)?,
         };
-        if let Some(banks) = subject.banks {
-            banks.put_labels(key, labels.clone());
+        if let Some(kept) = subject.samples {
+            kept.put_labels(key, labels.clone());
         }
         if !(2..=MOST).contains(&labels.count) {
             let reason = format!(

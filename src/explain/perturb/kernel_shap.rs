@@ -12,7 +12,7 @@ use rand::seq::SliceRandom as _;
 
 use super::division::Division;
 use super::linear::{Gram, PARTS, jackknife, relative_error};
-use crate::explain::bank::BankKey;
+use crate::explain::samples::SampleKey;
 use crate::explain::sampling::{Estimate, Fit, Run, random, score};
 use crate::explain::{
     Attribution, ExplainError, Family, Method, MethodInfo, Metric, Monitor, Needs, Param, ParamKind, Request, Sign,
@@ -55,7 +55,7 @@ impl Method for KernelShap {
         let samples = request.count(&SAMPLES);
         let coalitions = Coalitions::new(division.count(), samples, request.seed);
         let kind = if coalitions.exact() { "every-coalition" } else { "coalitions" };
-        let key = BankKey::new(kind, subject, request.seed, division.parameters.clone());
+        let key = SampleKey::new(kind, subject, request.seed, division.parameters.clone());
         let run = Run::new(KERNEL_SHAP.name, subject, request, monitor, key, coalitions.total.min(samples));
         let ask = |index| Ok(subject.network.logits(division.show(&coalitions.mask(index)).view())?);
         if coalitions.exact() {

@@ -8,7 +8,7 @@ use rand::RngExt as _;
 
 use super::division::Division;
 use super::linear::{Gram, PARTS, Plane, jackknife, relative_error};
-use crate::explain::bank::BankKey;
+use crate::explain::samples::SampleKey;
 use crate::explain::sampling::{Estimate, Fit, Run, probability, random};
 use crate::explain::{
     Attribution, ExplainError, Family, Method, MethodInfo, Metric, Monitor, Needs, Param, ParamKind, Request, Sign,
@@ -80,7 +80,7 @@ impl Method for Lime {
         let seeds = if request.flag(&SPREAD) { SEEDS } else { 1 };
         let mut found = (0..seeds).map(|round| {
             let seed = request.seed.wrapping_add(round);
-            let key = BankKey::new(BANK, subject, seed, division.parameters.clone());
+            let key = SampleKey::new(SAMPLES_KIND, subject, seed, division.parameters.clone());
             let progress = (round as usize * samples, seeds as usize * samples);
             let run = Run { progress, ..Run::new(LIME.name, subject, request, monitor, key, samples) };
             let mut fit = LimeFit::new(&division, target, seed, request);
@@ -99,8 +99,8 @@ impl Method for Lime {
     }
 }
 
-/// The kind of LIME's banks: each superpixel shown with probability 1/2.
-pub(super) const BANK: &str = "halves";
+/// What LIME's samples are: each superpixel shown with probability 1/2.
+pub(super) const SAMPLES_KIND: &str = "halves";
 
 /// Which superpixels sample `index` shows: all of them in the first, each with probability 1/2 in the others.
 pub(super) fn mask(seed: u64, index: usize, count: usize) -> Vec<bool> {

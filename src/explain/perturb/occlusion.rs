@@ -4,8 +4,8 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::explain::bank::BankKey;
 use crate::explain::frame::Frame;
+use crate::explain::samples::SampleKey;
 use crate::explain::sampling::{Estimate, Fit, Run, score};
 use crate::explain::{
     Attribution, ExplainError, Family, Method, MethodInfo, Metric, Monitor, Needs, Param, ParamKind, Request, Sign,
@@ -69,7 +69,7 @@ impl Method for Occlusion {
         };
         let order = windows.scattered();
         let parameters = format!("{window:?} {stride:?} {:?}", request.value(&BASELINE));
-        let key = BankKey::new("occlusion", subject, 0, parameters);
+        let key = SampleKey::new("occlusion", subject, 0, parameters);
         let runs = subject.network.regional_runs(subject.pass, windows.regions());
         let ask = |index: usize| {
             let (rows, columns) = windows.at(order[index]);

@@ -10,8 +10,8 @@ use ndarray::{Array2, Axis, Zip};
 use rand::RngExt as _;
 
 use super::linear::PARTS;
-use crate::explain::bank::BankKey;
 use crate::explain::frame::Frame;
+use crate::explain::samples::SampleKey;
 use crate::explain::sampling::{Estimate, Fit, Run, probability, random};
 use crate::explain::{
     Attribution, ExplainError, Family, Method, MethodInfo, Monitor, Needs, Param, ParamKind, Request, Sign, Subject,
@@ -70,7 +70,7 @@ impl Method for Rise {
             seed: request.seed,
         };
         let parameters = format!("{} {}", masks.cells, masks.keep);
-        let key = BankKey::new("rise", subject, request.seed, parameters);
+        let key = SampleKey::new("rise", subject, request.seed, parameters);
         let ask = |index: usize| Ok(subject.network.logits(frame.times(&masks.get(index).whole()).view())?);
         let sums = vec![(0.0, Array2::zeros(masks.extent)); PARTS];
         let mut fit = RiseFit { masks: &masks, target, sums };

@@ -7,7 +7,7 @@ use crate::cli::args::{CommonArgs, EvaluateArgs};
 use crate::cli::{explain, truth, warn};
 use crate::explain::{LayerChoice, obstacle};
 use crate::gallery::{Entry, Kind, Truths, masks};
-use crate::metrics::{self, BASELINES, Explainer, MEASURES, Mask, Measure, Setting};
+use crate::metrics::{self, BASELINES, Explainer, MEASURES, Mask, Measure, Trial};
 use crate::model::{Classifier, Target};
 use crate::random::random;
 use crate::session::Session;
@@ -29,7 +29,7 @@ pub(super) struct Image<'a> {
 }
 
 /// What is the same for every image.
-pub(super) struct Plan<'a> {
+pub(super) struct Design<'a> {
     pub(super) session: &'a Session,
     pub(super) explainers: Vec<Explainer>,
     pub(super) measures: Vec<&'static Measure>,
@@ -42,7 +42,7 @@ pub(super) struct Plan<'a> {
     masks: Option<std::path::PathBuf>,
 }
 
-impl<'a> Plan<'a> {
+impl<'a> Design<'a> {
     /// What the arguments ask for, less what this model cannot do and nobody named.
     ///
     /// # Errors
@@ -50,7 +50,7 @@ impl<'a> Plan<'a> {
     pub(super) fn new(args: &EvaluateArgs, common: &CommonArgs, session: &'a Session) -> anyhow::Result<Self> {
         let classifier = session.classifier();
         let layer = explain::layers(classifier, &args.layer)?;
-        let mut plan = Plan {
+        let mut design = Design {
             session,
             explainers: explainers(args, classifier, &layer)?,
             measures: measures(&args.measure)?,
@@ -60,31 +60,31 @@ impl<'a> Plan<'a> {
             truths: truth::truths(classifier, common.truth())?,
             masks: args.masks.clone(),
         };
-        if plan.measures.iter().any(|measure| measure.setting == Setting::Mosaic) {
+        if design.measures.iter().any(|measure| measure.trial == Trial::Mosaic) {
             match session.enlarged(args.grid) {
-                Ok(larger) => plan.mosaic = Some((larger, args.grid as usize)),
+                Ok(larger) => design.mosaic = Some((larger, args.grid as usize)),
                 Err(error) => {
                     let reason = format!("the network takes no input of {} x {0} images: {}", args.grid, error.problem);
-                    plan.drop(Setting::Mosaic, args, &reason)?;
+                    design.drop(Trial::Mosaic, args, &reason)?;
                 }
             }
         }
-        Ok(plan)
+        Ok(design)
     }
 
-    /// Leaves out the measures of a setting that cannot be had.
+    /// Leaves out the measures of a trial that cannot be had.
     ///
     /// # Errors
     /// When one of them was named.
-    fn drop(&mut self, setting: Setting, args: &EvaluateArgs, reason: &str) -> anyhow::Result<()> {
-        let out = |measure: &&&Measure| measure.setting == setting;
+    fn drop(&mut self, trial: Trial, args: &EvaluateArgs, reason: &str) -> anyhow::Result<()> {
+        let out = |measure: &&&Measure| measure.trial == trial;
         let names: Vec<&str> = self.measures.iter().filter(out).map(|measure| measure.name).collect();
         if names.is_empty() {
             return Ok(());
         }
         ensure!(args.measure.is_empty(), "cannot measure {}: {reason}", names.join(", "));
         warn(&format!("{} left out: {reason}", names.join(", ")));
-        self.measures.retain(|measure| measure.setting != setting);
+        self.measures.retain(|measure| measure.trial != trial);
         Ok(())
     }
 
@@ -96,9 +96,9 @@ impl<'a> Plan<'a> {
         if !images.iter().any(|image| self.mask_file(image).is_some()) {
             let reason = "no image has a mask of the class explained; --masks names their folder";
             if args.masks.is_some() || !args.measure.is_empty() {
-                self.drop(Setting::Object, args, reason)?;
+                self.drop(Trial::Object, args, reason)?;
             }
-            self.measures.retain(|measure| measure.setting != Setting::Object);
+            self.measures.retain(|measure| measure.trial != Trial::Object);
         }
         let mut classes: Vec<usize> = images.iter().filter(|image| image.right).map(|image| image.class).collect();
         classes.sort_unstable();
@@ -111,14 +111,14 @@ impl<'a> Plan<'a> {
                  there are {}{known}",
                 classes.len()
             );
-            self.drop(Setting::Mosaic, args, &reason)?;
+            self.drop(Trial::Mosaic, args, &reason)?;
         }
         Ok(())
     }
 
     /// Whether any measure looks at an image by itself.
     pub(super) fn measures_images(&self) -> bool {
-        self.measures.iter().any(|measure| matches!(measure.setting, Setting::Image | Setting::Object))
+        self.measures.iter().any(|measure| matches!(measure.trial, Trial::Image | Trial::Object))
     }
 
     /// The best class of an image, and whether the image is of it.
@@ -132,7 +132,7 @@ impl<'a> Plan<'a> {
         Ok((class, self.truths.of(&entry.path).is_some_and(|truth| truth.contains(class))))
     }
 
-    /// The image of that number, with what [`Plan::look`] said of it.
+    /// The image of that number, with what [`Design::look`] said of it.
     pub(super) fn image<'e>(&self, entry: &'e Entry, (class, right): (usize, bool), number: usize) -> Image<'e> {
         Image { entry, class, right, seed: random(self.seed, number).next_u64() }
     }

@@ -8,18 +8,18 @@ use crate::text::Escaped;
 
 /// A target before the predictions are known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TargetWish {
+pub enum TargetSpec {
     /// One class.
-    One(ClassWish),
+    One(ClassSpec),
     /// The first against the second.
-    Contrast(ClassWish, ClassWish),
+    Contrast(ClassSpec, ClassSpec),
     /// The probability of one class, in place of its logit.
-    Probability(ClassWish),
+    Probability(ClassSpec),
 }
 
 /// A class before the predictions are known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ClassWish {
+pub enum ClassSpec {
     /// The n-th best, from 0.
     Rank(usize),
     /// The class of that index.
@@ -28,7 +28,7 @@ pub enum ClassWish {
 
 /// A target that cannot be understood.
 #[derive(Debug, Error)]
-pub enum TargetWishError {
+pub enum TargetSpecError {
     /// Not a rank, an index, a label or two of these.
     #[error("no class is called {text}; a target is `top`, `top:2`, an index, a label, two of these joined by `-`, or `p:` and one of these for its probability{}", suggestion(.similar))]
     Unknown {
@@ -46,23 +46,23 @@ fn suggestion(similar: &[String]) -> String {
     if similar.is_empty() { String::new() } else { format!("; did you mean {}?", similar.join(", ")) }
 }
 
-impl TargetWish {
+impl TargetSpec {
     /// Reads a target. Labels are compared without regard to case; a label that itself holds a `-` is tried whole first.
     ///
     /// # Errors
-    /// [`TargetWishError`] says what was not understood.
-    pub fn parse(text: &str, labels: &Labels) -> Result<TargetWish, TargetWishError> {
-        if let Some(class) = ClassWish::parse(text, labels)? {
-            return Ok(TargetWish::One(class));
+    /// [`TargetSpecError`] says what was not understood.
+    pub fn parse(text: &str, labels: &Labels) -> Result<TargetSpec, TargetSpecError> {
+        if let Some(class) = ClassSpec::parse(text, labels)? {
+            return Ok(TargetSpec::One(class));
         }
-        if let Some(Ok(Some(class))) = text.trim().strip_prefix("p:").map(|text| ClassWish::parse(text, labels)) {
-            return Ok(TargetWish::Probability(class));
+        if let Some(Ok(Some(class))) = text.trim().strip_prefix("p:").map(|text| ClassSpec::parse(text, labels)) {
+            return Ok(TargetSpec::Probability(class));
         }
         for (at, _) in text.match_indices('-') {
             let (for_class, against) =
-                (ClassWish::parse(&text[..at], labels), ClassWish::parse(&text[at + 1..], labels));
+                (ClassSpec::parse(&text[..at], labels), ClassSpec::parse(&text[at + 1..], labels));
             if let (Ok(Some(a)), Ok(Some(b))) = (for_class, against) {
-                return Ok(TargetWish::Contrast(a, b));
+                return Ok(TargetSpec::Contrast(a, b));
             }
         }
         let wanted = text.trim().to_lowercase();
@@ -77,7 +77,7 @@ impl TargetWish {
             .take(3)
             .map(|label| format!("{}", Escaped::from(label.as_str())))
             .collect();
-        Err(TargetWishError::Unknown { text: Escaped::from(text), similar })
+        Err(TargetSpecError::Unknown { text: Escaped::from(text), similar })
     }
 
     /// The target for these scores.
@@ -85,31 +85,31 @@ impl TargetWish {
     /// # Errors
     /// When a rank or an index is out of range.
     pub fn resolve(self, scores: &Scores) -> Result<Target, TargetError> {
-        let class = |wish: ClassWish| match wish {
-            ClassWish::Rank(rank) => Target::Top(rank).class(scores),
-            ClassWish::Index(index) => Target::Class(index).class(scores),
+        let class = |spec: ClassSpec| match spec {
+            ClassSpec::Rank(rank) => Target::Top(rank).class(scores),
+            ClassSpec::Index(index) => Target::Class(index).class(scores),
         };
         Ok(match self {
-            TargetWish::One(wish) => Target::Class(class(wish)?),
-            TargetWish::Contrast(a, b) => Target::Contrast(class(a)?, class(b)?),
-            TargetWish::Probability(wish) => Target::Probability(class(wish)?),
+            TargetSpec::One(spec) => Target::Class(class(spec)?),
+            TargetSpec::Contrast(a, b) => Target::Contrast(class(a)?, class(b)?),
+            TargetSpec::Probability(spec) => Target::Probability(class(spec)?),
         })
     }
 }
 
-impl ClassWish {
-    fn parse(text: &str, labels: &Labels) -> Result<Option<ClassWish>, TargetError> {
+impl ClassSpec {
+    fn parse(text: &str, labels: &Labels) -> Result<Option<ClassSpec>, TargetError> {
         let text = text.trim();
         if let Some(index) = labels.find(text) {
-            return Ok(Some(ClassWish::Index(index)));
+            return Ok(Some(ClassSpec::Index(index)));
         }
         if text.eq_ignore_ascii_case("top") {
-            return Ok(Some(ClassWish::Rank(0)));
+            return Ok(Some(ClassSpec::Rank(0)));
         }
         let classes = labels.len();
         if let Some(rank) = text.to_lowercase().strip_prefix("top:").and_then(|rank| rank.parse::<usize>().ok()) {
             return match rank {
-                1.. if rank <= classes => Ok(Some(ClassWish::Rank(rank - 1))),
+                1.. if rank <= classes => Ok(Some(ClassSpec::Rank(rank - 1))),
                 _ => Err(TargetError::Rank { rank, classes }),
             };
         }
@@ -130,26 +130,26 @@ mod tests {
 
     #[test]
     fn a_target_is_a_rank_an_index_a_label_or_a_contrast() {
-        let parse = |text| TargetWish::parse(text, &labels()).unwrap();
-        assert_eq!(parse("top"), TargetWish::One(ClassWish::Rank(0)));
-        assert_eq!(parse("top:3"), TargetWish::One(ClassWish::Rank(2)));
-        assert_eq!(parse("2"), TargetWish::One(ClassWish::Index(2)));
-        assert_eq!(parse("7"), TargetWish::One(ClassWish::Index(4)), "a label wins over an index");
-        assert_eq!(parse("Tiger Shark"), TargetWish::One(ClassWish::Index(3)));
-        assert_eq!(parse("t-shirt"), TargetWish::One(ClassWish::Index(2)), "a label may hold a dash");
-        assert_eq!(parse("goose-pelican"), TargetWish::Contrast(ClassWish::Index(0), ClassWish::Index(1)));
-        assert_eq!(parse("T-shirt-1"), TargetWish::Contrast(ClassWish::Index(2), ClassWish::Index(1)));
-        assert_eq!(parse("p:goose"), TargetWish::Probability(ClassWish::Index(0)));
-        assert_eq!(parse("top-top:2"), TargetWish::Contrast(ClassWish::Rank(0), ClassWish::Rank(1)));
+        let parse = |text| TargetSpec::parse(text, &labels()).unwrap();
+        assert_eq!(parse("top"), TargetSpec::One(ClassSpec::Rank(0)));
+        assert_eq!(parse("top:3"), TargetSpec::One(ClassSpec::Rank(2)));
+        assert_eq!(parse("2"), TargetSpec::One(ClassSpec::Index(2)));
+        assert_eq!(parse("7"), TargetSpec::One(ClassSpec::Index(4)), "a label wins over an index");
+        assert_eq!(parse("Tiger Shark"), TargetSpec::One(ClassSpec::Index(3)));
+        assert_eq!(parse("t-shirt"), TargetSpec::One(ClassSpec::Index(2)), "a label may hold a dash");
+        assert_eq!(parse("goose-pelican"), TargetSpec::Contrast(ClassSpec::Index(0), ClassSpec::Index(1)));
+        assert_eq!(parse("T-shirt-1"), TargetSpec::Contrast(ClassSpec::Index(2), ClassSpec::Index(1)));
+        assert_eq!(parse("p:goose"), TargetSpec::Probability(ClassSpec::Index(0)));
+        assert_eq!(parse("top-top:2"), TargetSpec::Contrast(ClassSpec::Rank(0), ClassSpec::Rank(1)));
     }
 
     #[test]
     fn what_is_not_understood_is_named_with_what_comes_near() {
-        let message = |text| TargetWish::parse(text, &labels()).unwrap_err().to_string();
+        let message = |text| TargetSpec::parse(text, &labels()).unwrap_err().to_string();
         assert!(message("pelicen").contains("did you mean pelican?"), "{}", message("pelicen"));
         assert!(message("shark").contains("tiger shark"));
         assert!(message("99").contains("5 classes"));
-        assert!(TargetWish::parse("top:6", &labels()).is_err());
-        assert!(TargetWish::parse("", &labels()).is_err());
+        assert!(TargetSpec::parse("top:6", &labels()).is_err());
+        assert!(TargetSpec::parse("", &labels()).is_err());
     }
 }
