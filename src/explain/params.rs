@@ -94,6 +94,17 @@ impl MethodInfo {
     }
 }
 
+/// The words of a table that gives each its meaning, for [`ParamKind::Choice`].
+pub(super) const fn words<T, const N: usize>(meanings: &[(&'static str, T); N]) -> [&'static str; N] {
+    let mut words = [""; N];
+    let mut at = 0;
+    while at < N {
+        words[at] = meanings[at].0;
+        at += 1;
+    }
+    words
+}
+
 impl Request {
     /// The value of a parameter: as given, else the default.
     pub fn value(&self, param: &Param) -> Value {
@@ -114,9 +125,12 @@ impl Request {
         }
     }
 
-    /// The value of a parameter that is one of a few words.
-    pub fn choice(&self, param: &Param) -> String {
-        if let Value::Choice(word) = self.value(param) { word } else { String::new() }
+    /// What the value of a parameter means that is one of a few words; `meanings` is the table that [`words`] were taken
+    /// from. A word that is not in it, which parsing lets nobody write, counts as the first.
+    pub(super) fn choice<T: Copy, const N: usize>(&self, param: &Param, meanings: &[(&str, T); N]) -> T {
+        let value = self.value(param);
+        let is_meant = |(word, _): &&(&str, T)| matches!(&value, Value::Choice(chosen) if chosen == word);
+        meanings.iter().find(is_meant).unwrap_or(&meanings[0]).1
     }
 
     /// The value of a parameter that is yes or no.

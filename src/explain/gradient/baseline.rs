@@ -3,14 +3,31 @@
 use ndarray::ArrayD;
 
 use crate::explain::frame::Frame;
+use crate::explain::params::words;
 use crate::explain::{Attribution, Metric, Param, ParamKind, Request, Subject};
 
 /// The baseline, for the methods that take one.
 pub(super) const BASELINE: Param = Param {
     name: "baseline",
-    kind: ParamKind::Choice { default: "zero", options: &["zero", "black", "white", "mean", "blur"] },
+    kind: ParamKind::Choice { default: BASELINES[0].0, options: &words(&BASELINES) },
     help: "where the way begins: zero after normalisation, a plain picture, the mean colour, or the image blurred",
 };
+
+#[derive(Clone, Copy)]
+enum Baseline {
+    Zero,
+    Plain([u8; 3]),
+    Mean,
+    Blur,
+}
+
+const BASELINES: [(&str, Baseline); 5] = [
+    ("zero", Baseline::Zero),
+    ("black", Baseline::Plain([0; 3])),
+    ("white", Baseline::Plain([255; 3])),
+    ("mean", Baseline::Mean),
+    ("blur", Baseline::Blur),
+];
 
 /// How much of the image's width the `blur` baseline's Gaussian covers.
 const BLUR: f64 = 0.05;
@@ -18,12 +35,11 @@ const BLUR: f64 = 0.05;
 /// The input that [`BASELINE`] names.
 pub(super) fn baseline(subject: Subject<'_>, request: &Request) -> ArrayD<f32> {
     let frame = Frame::of(subject);
-    let values = match request.choice(&BASELINE).as_str() {
-        "black" => frame.plain([0; 3]),
-        "white" => frame.plain([255; 3]),
-        "mean" => frame.mean(),
-        "blur" => frame.blurred(BLUR * frame.extent().1 as f64),
-        _ => frame.zeros(),
+    let values = match request.choice(&BASELINE, &BASELINES) {
+        Baseline::Zero => frame.zeros(),
+        Baseline::Plain(colour) => frame.plain(colour),
+        Baseline::Mean => frame.mean(),
+        Baseline::Blur => frame.blurred(BLUR * frame.extent().1 as f64),
     };
     frame.tensor(values)
 }

@@ -11,9 +11,9 @@ use tract_onnx::tract_core::ops::math::{self, Max};
 use crate::autodiff::{Adjoint, Rule, RuleResult, Rules};
 use crate::explain::cam;
 use crate::explain::gradient;
+use crate::explain::params::words;
 use crate::explain::{
     Attribution, ExplainError, Family, Method, MethodInfo, Monitor, Needs, Param, ParamKind, Request, Sign, Subject,
-    Value,
 };
 use crate::network::{Backward, BackwardKind, LayerGradient, NetworkError};
 use crate::raster::resize::{Corners, resize_map};
@@ -21,9 +21,17 @@ use crate::raster::resize::{Corners, resize_map};
 const CAUTION: Option<&str> =
     Some("stays nearly the same when the upper layers' weights are random: it shows edges more than reasons");
 
+#[derive(Clone, Copy)]
+enum Upsampling {
+    Bilinear,
+    Nearest,
+}
+
+const UPSAMPLINGS: [(&str, Upsampling); 2] = [("bilinear", Upsampling::Bilinear), ("nearest", Upsampling::Nearest)];
+
 const UPSAMPLING: Param = Param {
     name: "upsampling",
-    kind: ParamKind::Choice { default: "bilinear", options: &["bilinear", "nearest"] },
+    kind: ParamKind::Choice { default: UPSAMPLINGS[0].0, options: &words(&UPSAMPLINGS) },
     help: "how the layer's map is enlarged; captum's default is nearest",
 };
 
@@ -102,11 +110,13 @@ fn rectified_cam(at: &LayerGradient) -> Array2<f32> {
 
 fn enlarged(map: &Array2<f32>, subject: Subject<'_>, request: &Request) -> Array2<f32> {
     let (height, width) = subject.network.input_extent();
-    if request.value(&UPSAMPLING) == Value::Choice("nearest".into()) {
-        let (rows, columns) = map.dim();
-        return Array2::from_shape_fn((height, width), |(y, x)| map[[y * rows / height, x * columns / width]]);
+    match request.choice(&UPSAMPLING, &UPSAMPLINGS) {
+        Upsampling::Bilinear => resize_map(map, height, width, Corners::Edges),
+        Upsampling::Nearest => {
+            let (rows, columns) = map.dim();
+            Array2::from_shape_fn((height, width), |(y, x)| map[[y * rows / height, x * columns / width]])
+        }
     }
-    resize_map(map, height, width, Corners::Edges)
 }
 
 /// The gradient at the input where each ReLU passes on only what is positive.

@@ -6,7 +6,6 @@ use super::baseline::{self, BASELINE, baseline};
 use crate::explain::gradient;
 use crate::explain::{
     Attribution, ExplainError, Family, Method, MethodInfo, Monitor, Needs, Param, ParamKind, Request, Sign, Subject,
-    Value,
 };
 
 const STEPS: Param = Param {
@@ -38,10 +37,7 @@ impl Method for IntegratedGradients {
         request: &Request,
         monitor: &Monitor<'_>,
     ) -> Result<Attribution, ExplainError> {
-        let steps = match request.value(&STEPS) {
-            Value::Integer(steps) => steps.max(1) as usize,
-            _ => 50,
-        };
+        let steps = request.count(&STEPS);
         let input = &*subject.pass.input;
         let baseline = baseline(subject, request);
         let way = input - &baseline;

@@ -3,6 +3,7 @@
 use ndarray::ArrayD;
 
 use crate::explain::gradient;
+use crate::explain::params::words;
 use crate::explain::{
     Attribution, ExplainError, Family, Method, MethodInfo, Monitor, Needs, Param, ParamKind, Request, Sign, Subject,
 };
@@ -20,15 +21,26 @@ const NOISE: Param = Param {
     help: "standard deviation of the noise, in the unit that `noise-unit` says (captum's default: 1 absolute)",
 };
 
+#[derive(Clone, Copy)]
+enum NoiseUnit {
+    Range,
+    Absolute,
+}
+
+const NOISE_UNITS: [(&str, NoiseUnit); 2] = [("range", NoiseUnit::Range), ("absolute", NoiseUnit::Absolute)];
+
 const NOISE_UNIT: Param = Param {
     name: "noise-unit",
-    kind: ParamKind::Choice { default: "range", options: &["range", "absolute"] },
+    kind: ParamKind::Choice { default: NOISE_UNITS[0].0, options: &words(&NOISE_UNITS) },
     help: "range: a share of the input's range; absolute: in normalised input space",
 };
 
+/// What is averaged, and whether it is the magnitude.
+const OFS: [(&str, bool); 2] = [("signed", false), ("absolute", true)];
+
 const OF: Param = Param {
     name: "of",
-    kind: ParamKind::Choice { default: "signed", options: &["signed", "absolute"] },
+    kind: ParamKind::Choice { default: OFS[0].0, options: &words(&OFS) },
     help: "the gradient with its sign, or its magnitude as captum's saliency has it",
 };
 
@@ -98,7 +110,10 @@ impl Noise {
         let range = input.iter().copied().fold(f32::NEG_INFINITY, f32::max)
             - input.iter().copied().fold(f32::INFINITY, f32::min);
         let noise = request.real(&NOISE) as f32;
-        let deviation = if request.choice(&NOISE_UNIT) == "range" { noise * range } else { noise };
+        let deviation = match request.choice(&NOISE_UNIT, &NOISE_UNITS) {
+            NoiseUnit::Range => noise * range,
+            NoiseUnit::Absolute => noise,
+        };
         Noise { shape: input.shape().to_vec(), deviation, seed: request.seed }
     }
 
@@ -122,7 +137,7 @@ pub fn noisy_gradient(
     noise: &(dyn Fn(usize) -> ArrayD<f32> + Sync),
 ) -> Result<Attribution, ExplainError> {
     let target = request.target.resolve(&subject.pass.logits)?;
-    let magnitude = request.choice(&OF) == "absolute";
+    let magnitude = request.choice(&OF, &OFS);
     let mut moments = Moments::new(subject.pass.input.shape());
     let mut latest = None;
     let noisy = |index: usize| noise(index) + &*subject.pass.input;

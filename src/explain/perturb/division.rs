@@ -5,6 +5,7 @@ use std::sync::Arc;
 use ndarray::{Array1, Array2, ArrayD};
 
 use crate::explain::frame::Frame;
+use crate::explain::params::words;
 use crate::explain::samples::SampleKey;
 use crate::explain::{Attribution, ExplainError, Monitor, Param, ParamKind, Request, Segments, Sign, Subject};
 use crate::raster::superpixels::{Felzenszwalb, Labels, Quickshift, Slic, Stop, grid};
@@ -13,10 +14,25 @@ use crate::raster::superpixels::{Felzenszwalb, Labels, Quickshift, Slic, Stop, g
 pub(in crate::explain) const PARAMS: &[Param] =
     &[SEGMENTS, HIDE, KERNEL_SIZE, MAX_DIST, RATIO, COUNT, COMPACTNESS, SCALE];
 
+#[derive(Clone, Copy)]
+enum Divider {
+    Quickshift,
+    Slic,
+    Felzenszwalb,
+    Grid,
+}
+
+const DIVIDERS: [(&str, Divider); 4] = [
+    ("quickshift", Divider::Quickshift),
+    ("slic", Divider::Slic),
+    ("felzenszwalb", Divider::Felzenszwalb),
+    ("grid", Divider::Grid),
+];
+
 /// How the image is divided.
 const SEGMENTS: Param = Param {
     name: "segments",
-    kind: ParamKind::Choice { default: "quickshift", options: &["quickshift", "slic", "felzenszwalb", "grid"] },
+    kind: ParamKind::Choice { default: DIVIDERS[0].0, options: &words(&DIVIDERS) },
     help: "how the image is divided into superpixels",
 };
 
@@ -62,10 +78,25 @@ const SCALE: Param = Param {
     help: "felzenszwalb: more for larger superpixels",
 };
 
+#[derive(Clone, Copy)]
+enum Hidden {
+    Mean,
+    Plain([u8; 3]),
+    Blur,
+}
+
+const HIDDEN: [(&str, Hidden); 5] = [
+    ("mean", Hidden::Mean),
+    ("black", Hidden::Plain([0; 3])),
+    ("grey", Hidden::Plain([128; 3])),
+    ("white", Hidden::Plain([255; 3])),
+    ("blur", Hidden::Blur),
+];
+
 /// What takes the place of a hidden superpixel.
 const HIDE: Param = Param {
     name: "hide",
-    kind: ParamKind::Choice { default: "mean", options: &["mean", "black", "grey", "white", "blur"] },
+    kind: ParamKind::Choice { default: HIDDEN[0].0, options: &words(&HIDDEN) },
     help: "what hides a superpixel: its own mean colour, a colour, or the image out of focus",
 };
 
@@ -118,12 +149,10 @@ impl<'a> Division<'a> {
             return Err(ExplainError::Unsuitable { method, reason });
         }
         let (height, width) = frame.extent();
-        let hidden = match request.choice(&HIDE).as_str() {
-            "black" => frame.plain([0; 3]),
-            "grey" => frame.plain([128; 3]),
-            "white" => frame.plain([255; 3]),
-            "blur" => frame.blurred((height.min(width) as f64 / 16.0).max(1.0)),
-            _ => frame.means(&labels),
+        let hidden = match request.choice(&HIDE, &HIDDEN) {
+            Hidden::Mean => frame.means(&labels),
+            Hidden::Plain(colour) => frame.plain(colour),
+            Hidden::Blur => frame.blurred((height.min(width) as f64 / 16.0).max(1.0)),
         };
         let label_of = labels.pixels.iter().copied().collect();
         Ok(Division { frame, labels, label_of, hidden, parameters: settings(request, PARAMS) })
@@ -157,20 +186,20 @@ fn settings<'a>(request: &Request, params: impl IntoIterator<Item = &'a Param>) 
 fn divide(frame: &Frame<'_>, request: &Request, stop: &Stop<'_>) -> Option<Labels> {
     let (height, width) = frame.extent();
     let count = request.count(&COUNT);
-    match request.choice(&SEGMENTS).as_str() {
-        "slic" => {
+    match request.choice(&SEGMENTS, &DIVIDERS) {
+        Divider::Slic => {
             let compactness = request.real(&COMPACTNESS);
             Slic { segments: count, compactness, sigma: 0.0 }.segment(&frame.seen(), stop)
         }
-        "felzenszwalb" => {
+        Divider::Felzenszwalb => {
             let min_size = (height * width / 1000).max(8);
             Some(Felzenszwalb { scale: request.real(&SCALE), sigma: 0.5, min_size }.segment(&frame.seen()))
         }
-        "grid" => {
+        Divider::Grid => {
             let (rows, columns) = grid_shape(count, height, width);
             Some(grid(height, width, rows, columns))
         }
-        _ => {
+        Divider::Quickshift => {
             let asked = request.real(&KERNEL_SIZE);
             let fitting = (height.min(width) as f64 * KERNEL_SHARE).clamp(1.0, KERNEL);
             let kernel_size = if asked > 0.0 { asked } else { fitting };

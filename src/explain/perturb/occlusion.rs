@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::explain::frame::Frame;
+use crate::explain::params::words;
 use crate::explain::samples::SampleKey;
 use crate::explain::sampling::{Estimate, Fit, Run, score};
 use crate::explain::{
@@ -27,9 +28,24 @@ const STRIDE: Param = Param {
     help: "step of the window in pixels, at most its side; 0 for half of it",
 };
 
+#[derive(Clone, Copy)]
+enum Baseline {
+    Zero,
+    Plain([u8; 3]),
+    Blur,
+}
+
+const BASELINES: [(&str, Baseline); 5] = [
+    ("zero", Baseline::Zero),
+    ("black", Baseline::Plain([0; 3])),
+    ("grey", Baseline::Plain([128; 3])),
+    ("white", Baseline::Plain([255; 3])),
+    ("blur", Baseline::Blur),
+];
+
 const BASELINE: Param = Param {
     name: "baseline",
-    kind: ParamKind::Choice { default: "zero", options: &["zero", "black", "grey", "white", "blur"] },
+    kind: ParamKind::Choice { default: BASELINES[0].0, options: &words(&BASELINES) },
     help: "what the window shows: zero after normalisation, a colour, or the image out of focus",
 };
 
@@ -60,12 +76,10 @@ impl Method for Occlusion {
         let frame = Frame::of(subject);
         let (extent, window, stride) = sizes(&frame, request);
         let windows = Windows::new(extent, window, stride);
-        let baseline = match request.choice(&BASELINE).as_str() {
-            "black" => frame.plain([0; 3]),
-            "grey" => frame.plain([128; 3]),
-            "white" => frame.plain([255; 3]),
-            "blur" => frame.blurred((extent.0.min(extent.1) as f64 / 16.0).max(1.0)),
-            _ => frame.zeros(),
+        let baseline = match request.choice(&BASELINE, &BASELINES) {
+            Baseline::Zero => frame.zeros(),
+            Baseline::Plain(colour) => frame.plain(colour),
+            Baseline::Blur => frame.blurred((extent.0.min(extent.1) as f64 / 16.0).max(1.0)),
         };
         let order = windows.scattered();
         let parameters = format!("{window:?} {stride:?} {:?}", request.value(&BASELINE));

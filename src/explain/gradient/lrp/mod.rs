@@ -6,6 +6,7 @@ mod linear;
 mod rules;
 
 use crate::explain::gradient;
+use crate::explain::params::words;
 use crate::explain::{
     Attribution, ExplainError, Family, Method, MethodInfo, Metric, Monitor, Needs, Param, ParamKind, Request, Sign,
     Subject,
@@ -13,23 +14,22 @@ use crate::explain::{
 use crate::network::{Network, Unsupported};
 pub use rules::{Composite, Propagation, propagate_relevance, relevance_obstacles};
 
+const COMPOSITES: [(&str, Composite); 6] = [
+    ("epsilon-plus-flat", Composite::EpsilonPlusFlat),
+    ("epsilon-gamma-box", Composite::EpsilonGammaBox),
+    ("epsilon-plus", Composite::EpsilonPlus),
+    ("epsilon-alpha2-beta1", Composite::EpsilonAlpha2Beta1),
+    ("epsilon", Composite::Epsilon),
+    ("gamma", Composite::Gamma),
+];
+
 /// The default is the composite that zennit's authors and Kohlbrenner et al. (Towards best practice in explaining neural
 /// network decisions with LRP, IJCNN 2020) arrive at for convolutional networks. On the 16 demo pictures that the bundled
 /// network gets right, `seewhy evaluate --measure pointing` finds the object with it in 0.94, as with alpha2-beta1, with
 /// epsilon-plus in 0.87, gamma 0.81, epsilon-gamma-box 0.69, and epsilon alone, which is a noisy gradient, in 0.38.
 const RULE: Param = Param {
     name: "rule",
-    kind: ParamKind::Choice {
-        default: "epsilon-plus-flat",
-        options: &[
-            "epsilon-plus-flat",
-            "epsilon-gamma-box",
-            "epsilon-plus",
-            "epsilon-alpha2-beta1",
-            "epsilon",
-            "gamma",
-        ],
-    },
+    kind: ParamKind::Choice { default: COMPOSITES[0].0, options: &words(&COMPOSITES) },
     help: "how layers share relevance, as zennit's composites: dense layers by epsilon, convolutions by plus (alpha 1, \
            beta 0), alpha2-beta1, gamma or epsilon; flat and box (z-box) say how pixels do; the default points at the \
            object as often as any, epsilon alone is noisy",
@@ -115,14 +115,7 @@ fn sum<'a>(values: impl IntoIterator<Item = &'a f32>) -> f64 {
 }
 
 fn propagation(subject: Subject<'_>, request: &Request) -> Propagation {
-    let composite = match request.choice(&RULE).as_str() {
-        "epsilon-gamma-box" => Composite::EpsilonGammaBox,
-        "epsilon-plus" => Composite::EpsilonPlus,
-        "epsilon-alpha2-beta1" => Composite::EpsilonAlpha2Beta1,
-        "epsilon" => Composite::Epsilon,
-        "gamma" => Composite::Gamma,
-        _ => Composite::EpsilonPlusFlat,
-    };
+    let composite = request.choice(&RULE, &COMPOSITES);
     let [black, white] = [[0; 3], [255; 3]].map(|colour| subject.settings.normalised(colour));
     let bounds = black.into_iter().zip(white).map(|(a, b)| (a.min(b), a.max(b))).collect();
     Propagation { composite, epsilon: request.real(&EPSILON), gamma: request.real(&GAMMA), bounds }
