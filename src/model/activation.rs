@@ -9,7 +9,7 @@ use super::error::ModelProblem;
 use super::graph::Graph;
 use super::output::Ending;
 use super::settings::{Origin, Setting};
-use crate::network::{Network, NodeNames, OutputActivation, Scores, Scoring, reason, tail};
+use crate::network::{Layout, Network, NodeNames, OutputActivation, Scores, Scoring, reason, tail};
 
 /// What was decided of the scores.
 #[derive(Debug, Clone, PartialEq)]
@@ -54,7 +54,8 @@ impl Decision {
         }
     }
 
-    /// The network of a graph whose raw scores lie at `logits` and whose output lies at `own`.
+    /// The network of a graph whose raw scores lie at `logits` and whose output lies at `own`, and whose input has its axes in
+    /// the order of `layout`.
     ///
     /// # Errors
     /// As [`Network::new`].
@@ -63,6 +64,7 @@ impl Decision {
         mut graph: TypedModel,
         names: NodeNames,
         (logits, own): (OutletId, OutletId),
+        layout: Layout,
     ) -> Result<Network, ModelProblem> {
         let mut raw = if self.raw == Raw::Output { own } else { logits };
         let attempt = "cannot put the scores into the order of the classes";
@@ -76,7 +78,7 @@ impl Decision {
             let of_no = if self.scoring.activation == OutputActivation::None { 1.0 } else { 0.0 };
             raw = two_of_one(&mut graph, raw, of_no).map_err(failed)?;
         }
-        Ok(Network::new(graph, raw, names)?.scored_by(self.scoring.clone()))
+        Ok(Network::new(graph, raw, names, layout)?.scored_by(self.scoring.clone()))
     }
 }
 

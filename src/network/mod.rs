@@ -68,7 +68,7 @@ pub struct Network {
     logits: OutletId,
     input_shape: Vec<usize>,
     /// Whether the channels are the input's last axis.
-    channels_last: bool,
+    layout: Layout,
     classes: usize,
     scoring: Arc<Scoring>,
     layers: Layers,
@@ -98,11 +98,17 @@ impl std::fmt::Debug for Network {
 
 impl Network {
     /// A network from its graph as `into_typed()` leaves it: one input, batch 1, concrete shapes. `logits` is where the raw
-    /// scores are (`[1, K]`, or with further axes of 1), the input of a final softmax.
+    /// scores are (`[1, K]`, or with further axes of 1), the input of a final softmax; `layout` is the order of the input's
+    /// axes.
     ///
     /// # Errors
     /// When the graph is malformed or its shapes are symbolic.
-    pub fn new(mut graph: TypedModel, logits: OutletId, names: NodeNames) -> Result<Network, NetworkError> {
+    pub fn new(
+        mut graph: TypedModel,
+        logits: OutletId,
+        names: NodeNames,
+        layout: Layout,
+    ) -> Result<Network, NetworkError> {
         let attempt = "could not read the network's graph";
         let prepared = (|| {
             let &[input] = graph.input_outlets()? else { anyhow::bail!("it has {} inputs", graph.inputs.len()) };
@@ -127,7 +133,7 @@ impl Network {
             names,
             input,
             logits,
-            channels_last: matches!(input_shape[..], [_, first, _, last] if first > 4 && last <= 4),
+            layout,
             input_shape,
             classes,
             scoring: Arc::default(),
@@ -164,19 +170,10 @@ impl Network {
 
     /// Height and width of the input, in pixels.
     pub fn input_extent(&self) -> (usize, usize) {
-        match self.input_shape[..] {
-            [_, height, width, _] if self.channels_last => (height, width),
-            [_, _, height, width] => (height, width),
+        match (self.layout, &self.input_shape[..]) {
+            (Layout::Nchw, [_, _, height, width]) | (Layout::Nhwc, [_, height, width, _]) => (*height, *width),
             _ => (1, 1),
         }
-    }
-
-    /// The same network, whose input has its axes in this order. Without a word, the channels are last where there are 4 at
-    /// most, and first otherwise.
-    #[must_use]
-    pub fn laid_out(mut self, layout: Layout) -> Network {
-        self.channels_last = layout == Layout::Nhwc;
-        self
     }
 
     /// The same network, whose raw scores mean what `scoring` says.

@@ -50,7 +50,7 @@ impl Network {
                 redraw(&mut graph, id, || normal(&mut random)).map_err(tract(attempt))?;
             }
         }
-        Network::new(graph, self.logits, self.names.clone())
+        Network::new(graph, self.logits, self.names.clone(), self.layout)
     }
 
     /// Every node with weights, in the order of evaluation.

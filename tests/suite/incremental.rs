@@ -6,7 +6,7 @@ use std::sync::Arc;
 use ndarray::{ArrayD, Slice};
 use seewhy::explain::Windows;
 use seewhy::model::{Classifier, ModelSource, Overrides};
-use seewhy::network::{ChangedRegion, Network, NodeNames, Pass};
+use seewhy::network::{ChangedRegion, Layout, Network, NodeNames, Pass};
 use tract_onnx::prelude::*;
 use tract_onnx::tract_core::ops::array::{Pad, PadMode, TypedConcat};
 use tract_onnx::tract_core::ops::change_axes::AxisOp;
@@ -147,7 +147,7 @@ impl Case {
         let weights = self.graph.constant(&[channels, rows, columns, 3], (-0.1, 0.1));
         let product = EinSum::new("nchw,chwk->nk".parse().unwrap(), f32::datum_type());
         let logits = self.graph.op(product, &[last, weights]);
-        let network = Network::new(self.graph.finish(logits), logits, NodeNames::default()).unwrap();
+        let network = Network::new(self.graph.finish(logits), logits, NodeNames::default(), Layout::Nchw).unwrap();
         let shape = network.input_shape().to_vec();
         let wave = |at: ndarray::IxDyn| ((at[1] * 31 + at[2] * 7 + at[3] * 13) % 97) as f32 / 48.0 - 1.0;
         let pass = network.forward(Arc::new(ArrayD::from_shape_fn(shape, wave))).unwrap();

@@ -10,7 +10,7 @@ use seewhy::explain::{
     Value, Values,
 };
 use seewhy::model::{Classifier, ModelSource, Overrides, Target};
-use seewhy::network::{Network, NodeNames, Pass};
+use seewhy::network::{Layout, Network, NodeNames, Pass};
 use tract_onnx::prelude::*;
 use tract_onnx::tract_core::ops::einsum::EinSum;
 
@@ -144,7 +144,7 @@ fn linear_within(shape: &[usize], classes: usize, most: f64) -> Network {
     let weights = graph.constant(&[shape[1], shape[2], shape[3], classes], (-most, most));
     let operator = EinSum::new("nchw,chwk->nk".parse().unwrap(), f32::datum_type());
     let logits = graph.op(operator, &[input, weights]);
-    Network::new(graph.finish(logits), logits, NodeNames::default()).unwrap()
+    Network::new(graph.finish(logits), logits, NodeNames::default(), Layout::Nchw).unwrap()
 }
 
 #[test]

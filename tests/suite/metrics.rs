@@ -10,7 +10,7 @@ use seewhy::metrics::{
     BASELINES, Better, Case, Explainer, MEASURES, Mask, deletion, find, imputation, insertion, order,
 };
 use seewhy::model::{Classifier, ModelSource, Overrides, Target};
-use seewhy::network::{Network, NodeNames, Pass};
+use seewhy::network::{Layout, Network, NodeNames, Pass};
 use tract_onnx::prelude::*;
 use tract_onnx::tract_core::ops::einsum::EinSum;
 
@@ -98,7 +98,7 @@ fn linear(weights: &Array2<f32>) -> Network {
     let weights = graph.add_const(values.into_tensor());
     let product = EinSum::new("nchw,chwk->nk".parse().unwrap(), f32::datum_type());
     let logits = graph.op(product, &[input, weights]);
-    Network::new(graph.finish(logits), logits, NodeNames::default()).unwrap()
+    Network::new(graph.finish(logits), logits, NodeNames::default(), Layout::Nchw).unwrap()
 }
 
 /// On a linear model the order of the weights is the best there is, so its curve falls the fastest, and the reverse is the

@@ -9,7 +9,7 @@ use seewhy::explain::{
     lime_plane, rise_map, shapley_values,
 };
 use seewhy::model::{Classifier, ModelSource, Overrides, Target};
-use seewhy::network::{Network, NodeNames, Pass, Scores};
+use seewhy::network::{Layout, Network, NodeNames, Pass, Scores};
 use serde_json::Value as Json;
 use tract_onnx::prelude::*;
 use tract_onnx::tract_core::ops::einsum::EinSum;
@@ -399,7 +399,7 @@ fn anchors_find_the_rule_that_a_model_follows() {
     let weights = graph.add_const(weights.into_tensor());
     let product = EinSum::new("nchw,chwk->nk".parse().unwrap(), f32::datum_type());
     let logits = graph.op(product, &[input, weights]);
-    let network = Network::new(graph.finish(logits), logits, NodeNames::default()).unwrap();
+    let network = Network::new(graph.finish(logits), logits, NodeNames::default(), Layout::Nchw).unwrap();
     let pass = network.forward(Arc::new(ArrayD::from_elem(shape, 1.0))).unwrap();
     let subject = Subject { network: &network, pass: &pass, settings: classifier.settings(), samples: None };
     let settings = [("segments", "grid"), ("count", "6"), ("hide", "black"), ("samples", "2000")];

@@ -9,7 +9,7 @@ use seewhy::explain::{
     propagate_relevance, rescale_exceptions,
 };
 use seewhy::model::{Classifier, ModelSource, Overrides, Target};
-use seewhy::network::{Network, NodeNames};
+use seewhy::network::{Layout, Network, NodeNames};
 use tract_onnx::prelude::*;
 use tract_onnx::tract_core::internal::AxisOp;
 use tract_onnx::tract_core::ops::cnn::{Conv, KernelFormat, MaxPool, PaddingSpec, PoolSpec};
@@ -63,7 +63,7 @@ fn network(mut graph: Graph, last: OutletId) -> Network {
     let sum = graph.op(Reduce { axes: tvec![2, 3], reducer: Reducer::Sum }, &[last]);
     let flat = graph.op(AxisOp::Rm(3), &[sum]);
     let logits = graph.op(AxisOp::Rm(2), &[flat]);
-    Network::new(graph.finish(logits), logits, NodeNames::default()).unwrap()
+    Network::new(graph.finish(logits), logits, NodeNames::default(), Layout::Nchw).unwrap()
 }
 
 fn assert_close(found: &ArrayD<f32>, expected: &[f32], what: &str) {

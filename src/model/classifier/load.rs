@@ -92,12 +92,13 @@ impl Classifier {
                 file.split(front.output(), settings.shape());
             }
             let graph = graph::build(file, settings.shape(), asked, batch)?;
-            let network = self.decision.network(graph.typed, graph.names, (graph.logits, graph.own))?;
+            let network =
+                self.decision.network(graph.typed, graph.names, (graph.logits, graph.own), settings.layout.value)?;
             network.first_run()?;
             Ok(Classifier {
                 source: self.source.clone(),
                 name: self.name.clone(),
-                network: network.laid_out(settings.layout.value),
+                network,
                 settings,
                 labels: self.labels.clone(),
                 labels_origin: self.labels_origin.clone(),
@@ -167,7 +168,8 @@ impl Classifier {
         let asked_name = asked.as_ref().map(|asked| asked.value.as_str());
         let graph = graph::build(file, settings.shape(), asked_name, input.sides[0])?;
         let mut decision = activation::decide(&graph, &sources)?;
-        let mut network = decision.network(graph.typed.clone(), graph.names.clone(), (graph.logits, graph.own))?;
+        let (outlets, layout) = ((graph.logits, graph.own), settings.layout.value);
+        let mut network = decision.network(graph.typed.clone(), graph.names.clone(), outlets, layout)?;
         let first = network.first_run()?;
         let looks = activation::looks_like(&first);
         if decision.origin == Origin::Guess {
@@ -179,7 +181,7 @@ impl Classifier {
                 _ => {}
             }
             if decision.origin != Origin::Guess {
-                network = decision.network(graph.typed, graph.names, (graph.logits, graph.own))?;
+                network = decision.network(graph.typed, graph.names, outlets, layout)?;
             }
         }
         let (classes, output, others) = (network.classes(), graph.output, graph.others);
@@ -202,7 +204,7 @@ impl Classifier {
             source,
             name,
             notices,
-            network: network.laid_out(settings.layout.value),
+            network,
             settings,
             front,
             bytes: input.bytes,
