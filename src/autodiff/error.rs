@@ -22,5 +22,12 @@ pub enum Error {
     Unsupported(Unsupported),
     /// The graph itself is malformed.
     #[error("could not build the gradient graph: {0:#}")]
-    Graph(#[from] TractError),
+    Graph(TractError),
+}
+
+/// By hand, since the message tells all of it already: it is no source besides.
+impl From<TractError> for Error {
+    fn from(error: TractError) -> Error {
+        Error::Graph(error)
+    }
 }

@@ -90,7 +90,7 @@ fn open(
         decoding: common.run_options(screen.tolerance).decoding,
         load: loader(common, screen.tolerance, named.clone()),
         graphics: screen.graphics,
-        journal: marks::journal(screen.marks.as_deref()).map_err(|error| error.to_string()),
+        journal: marks::journal(screen.marks.as_deref()),
         selection,
         threads: common.threads(),
     })?;

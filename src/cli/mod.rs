@@ -120,17 +120,9 @@ fn warn(message: &str) {
     }
 }
 
-/// What went wrong and why, joined; a cause that is told already is not told again.
+/// What went wrong and why, joined. No error tells its sources itself.
 fn told(error: &anyhow::Error, because: &str) -> String {
-    let mut message = error.to_string();
-    for cause in error.chain().skip(1) {
-        let cause = cause.to_string();
-        if !message.contains(&cause) {
-            message.push_str(because);
-            message.push_str(&cause);
-        }
-    }
-    message
+    error.chain().map(ToString::to_string).collect::<Vec<_>>().join(because)
 }
 
 /// Says what went wrong, why, and what to do, each on a line of its own.

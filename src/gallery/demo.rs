@@ -72,12 +72,12 @@ pub enum DemoError {
     #[error("cannot find a folder for the demo pictures: {0}; set XDG_CACHE_HOME to a folder that can be written")]
     NoCache(etcetera::HomeDirError),
     /// A file or folder refused.
-    #[error("cannot unpack the demo pictures to {path}: {source}; XDG_CACHE_HOME chooses another place")]
+    #[error("cannot unpack the demo pictures to {path}: {problem}; XDG_CACHE_HOME chooses another place")]
     Write {
         /// What was being written.
         path: Escaped,
         /// The reason.
-        source: io::Error,
+        problem: io::Error,
     },
 }
 
@@ -110,7 +110,7 @@ pub fn unpack_into(root: &Path) -> Result<PathBuf, DemoError> {
 
 /// Makes the file hold these bytes.
 fn put(path: &Path, bytes: &[u8]) -> Result<(), DemoError> {
-    let failed = |source| DemoError::Write { path: Escaped::from(path), source };
+    let failed = |problem| DemoError::Write { path: Escaped::from(path), problem };
     let same_length = fs::metadata(path).is_ok_and(|file| file.is_file() && file.len() == bytes.len() as u64);
     if same_length && fs::read(path).is_ok_and(|there| there == bytes) {
         return Ok(());

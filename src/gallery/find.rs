@@ -48,13 +48,12 @@ impl Entry {
 
 /// A path that could not be looked at. The rest goes on.
 #[derive(Debug, Error)]
-#[error("cannot look at {}: {source}", Escaped::from(path.as_path()))]
+#[error("cannot look at {}: {problem}", Escaped::from(path.as_path()))]
 pub struct FindError {
     /// The file or folder.
     pub path: PathBuf,
     /// Why.
-    #[source]
-    pub source: io::Error,
+    pub problem: io::Error,
 }
 
 /// Looks for images in these files and folders, in their order; in folders by natural order (`img2` before `img10`), files
@@ -94,7 +93,7 @@ impl Iterator for Find {
                 Ok(None) => {}
                 // A link into the void inside a folder is nobody's wish.
                 Err(error) if !named && error.kind() == io::ErrorKind::NotFound => {}
-                Err(source) => return Some(Err(FindError { path, source })),
+                Err(problem) => return Some(Err(FindError { path, problem })),
             }
         }
         None

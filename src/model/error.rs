@@ -16,7 +16,6 @@ pub struct ModelError {
     /// The file or folder that was named.
     pub path: Escaped,
     /// What is wrong with it.
-    #[source]
     pub problem: ModelProblem,
 }
 
@@ -24,7 +23,7 @@ pub struct ModelError {
 #[derive(Debug, Error)]
 pub enum ModelProblem {
     /// It could not be read.
-    #[error("{0}")]
+    #[error(transparent)]
     Io(#[from] io::Error),
     /// The file has no bytes.
     #[error("the file is empty (0 bytes)")]

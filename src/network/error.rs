@@ -20,12 +20,12 @@ pub enum NetworkError {
         all: bool,
     },
     /// tract refused.
-    #[error("{attempt}: {}", reason(source))]
+    #[error("{attempt}: {}", reason(problem))]
     Tract {
         /// What was attempted, on which node.
         attempt: String,
         /// tract's account.
-        source: TractError,
+        problem: TractError,
     },
     /// No gradient.
     #[error(transparent)]
@@ -55,7 +55,7 @@ pub enum NetworkError {
 
 /// For `map_err`: what was attempted.
 pub(super) fn tract(attempt: impl Into<String>) -> impl FnOnce(TractError) -> NetworkError {
-    |source| NetworkError::Tract { attempt: attempt.into(), source }
+    |problem| NetworkError::Tract { attempt: attempt.into(), problem }
 }
 
 /// tract's error with its causes, on one line. It quotes whole nodes, weights and all, and the cause comes last: so each link

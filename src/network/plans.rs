@@ -41,7 +41,7 @@ impl Plan {
             Ok((runnable, inputs_in_lanes, outputs_in_lanes)) => {
                 Ok(Plan { runnable, purpose, inputs_in_lanes, outputs_in_lanes })
             }
-            Err(source) => Err(NetworkError::Tract { attempt: format!("could not prepare to {purpose}"), source }),
+            Err(problem) => Err(NetworkError::Tract { attempt: format!("could not prepare to {purpose}"), problem }),
         }
     }
 
@@ -51,8 +51,10 @@ impl Plan {
             return Ok(value);
         }
         let moved = value.moved_axis(1, 3).map(Arc::new);
-        moved
-            .map_err(|source| NetworkError::Tract { attempt: format!("could not prepare to {}", self.purpose), source })
+        moved.map_err(|problem| NetworkError::Tract {
+            attempt: format!("could not prepare to {}", self.purpose),
+            problem,
+        })
     }
 
     /// What the plan gave as output number `slot`.
@@ -62,7 +64,7 @@ impl Plan {
 
     /// Runs the plan.
     pub(super) fn run(&self, inputs: TVec<TValue>) -> Result<TVec<TValue>, NetworkError> {
-        let failed = |source| NetworkError::Tract { attempt: format!("could not {}", self.purpose), source };
+        let failed = |problem| NetworkError::Tract { attempt: format!("could not {}", self.purpose), problem };
         guarded(|| self.runnable.run(inputs)).map_err(failed)
     }
 }

@@ -27,7 +27,7 @@ const MOST_DIMENSIONS: usize = 64;
 pub enum NpyError {
     /// The file could not be read, or ends early.
     #[error("cannot be read to its end: {0}")]
-    Io(#[from] io::Error),
+    Io(io::Error),
     /// Another kind of file.
     #[error("not a .npy file: it does not begin with \\x93NUMPY")]
     Magic,
@@ -51,6 +51,13 @@ pub enum NpyError {
         /// Bytes that the shape needs.
         expected: usize,
     },
+}
+
+/// By hand, since the message tells it already: it is no source besides.
+impl From<io::Error> for NpyError {
+    fn from(error: io::Error) -> NpyError {
+        NpyError::Io(error)
+    }
 }
 
 /// Reads an array of float32.

@@ -35,12 +35,12 @@ pub struct Destination {
 
 /// A file that could not be written.
 #[derive(Debug, Error)]
-#[error("could not write {path:?}: {source}")]
+#[error("could not write {path:?}: {problem}")]
 pub struct ExportError {
     /// The file.
     pub path: PathBuf,
     /// Why.
-    source: io::Error,
+    problem: io::Error,
 }
 
 /// Makes a folder for files where it is missing, and sees whether files can be written there.
@@ -49,7 +49,7 @@ pub struct ExportError {
 /// When it is no folder, or cannot be written.
 pub fn prepare(folder: &Path) -> Result<(), ExportError> {
     let attempt = || fs::create_dir_all(folder).and_then(|()| tempfile::tempfile_in(folder).map(drop));
-    attempt().map_err(|source| ExportError { path: folder.into(), source })
+    attempt().map_err(|problem| ExportError { path: folder.into(), problem })
 }
 
 /// Writes what `to` asks for and notes the files in `record`. `overlay` is the picture with its heat, at any size.
@@ -66,7 +66,7 @@ pub fn export(
 ) -> Result<(), ExportError> {
     let values = if to.raw { &attribution.raw } else { &attribution.values };
     let mut npy = vec![];
-    npy::write(&mut npy, values.view()).map_err(|source| ExportError { path: to.folder.clone(), source })?;
+    npy::write(&mut npy, values.view()).map_err(|problem| ExportError { path: to.folder.clone(), problem })?;
     let name = Name {
         target: record.target.title(),
         layer: record.layer.clone().unwrap_or_default(),
@@ -132,8 +132,8 @@ pub fn refuse_existing(to: &Destination, method: &str) -> Result<(), ExportError
 }
 
 fn exists(path: PathBuf) -> ExportError {
-    let source = io::Error::new(io::ErrorKind::AlreadyExists, "it is there already, and --no-clobber keeps it");
-    ExportError { path, source }
+    let problem = io::Error::new(io::ErrorKind::AlreadyExists, "it is there already, and --no-clobber keeps it");
+    ExportError { path, problem }
 }
 
 /// Finds the name that a request's files may have and has them written: `write` gets the path for a suffix, and whether a
@@ -146,7 +146,7 @@ fn place(
     clobber: bool,
     mut write: impl FnMut(&dyn Fn(&str) -> PathBuf, bool) -> Result<(), ExportError>,
 ) -> Result<(), ExportError> {
-    fs::create_dir_all(folder).map_err(|source| ExportError { path: folder.into(), source })?;
+    fs::create_dir_all(folder).map_err(|problem| ExportError { path: folder.into(), problem })?;
     let mut names = Names::new(name);
     let mut name = names.current();
     loop {
@@ -154,7 +154,7 @@ fn place(
         let other = match owner(folder, &name, request, npy) {
             Owner::Nobody => match write(&path, false) {
                 // Somebody was quicker.
-                Err(error) if clobber && error.source.kind() == io::ErrorKind::AlreadyExists => None,
+                Err(error) if clobber && error.problem.kind() == io::ErrorKind::AlreadyExists => None,
                 result => return result,
             },
             Owner::Same if clobber => return write(&path, true),
@@ -212,7 +212,7 @@ fn write_whole(
         kept.map_err(|error| error.error)?;
         Ok(())
     };
-    attempt().map_err(|source| ExportError { path: path.into(), source })
+    attempt().map_err(|problem| ExportError { path: path.into(), problem })
 }
 
 /// A name for each path's files: its stem where that is unique, else as much of the path as makes it so.

@@ -9,6 +9,7 @@ use super::Session;
 use crate::gallery::{self, DecodeError, DecodeOptions, DecodeProblem, Decoded};
 use crate::model::{PictureError, Prepared, TensorError};
 use crate::network::NetworkError;
+use crate::text::Escaped;
 
 /// A file, opened.
 #[derive(Debug, Clone)]
@@ -56,6 +57,19 @@ pub enum InputError {
     /// The network refused it.
     #[error(transparent)]
     Network(#[from] NetworkError),
+    /// NaN or infinite scores, with which nothing can be said of the image.
+    #[error("the scores of {0} are not finite")]
+    NotFinite(Escaped),
+}
+
+impl InputError {
+    /// Whether the message names the file.
+    pub fn names_file(&self) -> bool {
+        match self {
+            InputError::Decode(_) | InputError::Tensor(_) | InputError::NotFinite(_) => true,
+            InputError::Picture(_) | InputError::Network(_) => false,
+        }
+    }
 }
 
 impl Session {

@@ -20,7 +20,7 @@ use crate::app::keymap::presses;
 use crate::app::{Action, Effect, Notice, Report, State, Terminal, update};
 use crate::term::input::{Decoder, Input};
 use crate::term::{CellSize, Facts, Protocol, Reply, Wishes, decide};
-use crate::triage::Journal;
+use crate::triage::{Journal, JournalError};
 use crate::ui;
 
 /// Screens of so many columns have room for the reason why pictures are drawn as they are.
@@ -45,7 +45,7 @@ pub(super) struct Sinks {
     pub(super) pool: Pool,
     pub(super) reports: Sender<Report>,
     /// Where marks are kept, or why nowhere.
-    pub(super) journal: Result<Journal, String>,
+    pub(super) journal: Result<Journal, JournalError>,
 }
 
 /// Why the loop ended.
@@ -346,7 +346,7 @@ impl EventLoop {
             Effect::Mark { image, path, marked } => {
                 let kept = match &mut self.sinks.journal {
                     Ok(journal) => journal.set(&path, marked).map_err(|error| error.to_string()),
-                    Err(reason) => Err(reason.clone()),
+                    Err(error) => Err(error.to_string()),
                 };
                 if let Err(reason) = kept {
                     self.act(Action::MarkLost { image, marked, reason })?;

@@ -29,7 +29,7 @@ use crossbeam_channel::unbounded;
 use crate::app::{ModelSummary, Notice, Selection, State};
 use crate::gallery::DecodeOptions;
 use crate::term::{Session, Wishes, decide, input::Decoder, probe, read_input};
-use crate::triage::{Journal, Marks, RealPaths};
+use crate::triage::{Journal, JournalError, Marks, RealPaths};
 
 pub use doctor::{Findings, doctor};
 pub use engine::{Engine, EngineError};
@@ -58,7 +58,7 @@ pub struct Options {
     /// Graphics protocol and cell size, where the user insists.
     pub graphics: Wishes,
     /// Where marks are kept, or why nowhere.
-    pub journal: Result<Journal, String>,
+    pub journal: Result<Journal, JournalError>,
     /// What to explain, and how, to begin with.
     pub selection: Selection,
     /// Worker threads.
@@ -132,11 +132,14 @@ pub fn run(options: Options) -> anyhow::Result<()> {
 }
 
 /// What was marked before, and where marks are kept from now on; a file that cannot be read is not written to.
-fn read_marks(journal: Result<Journal, String>) -> (Result<Journal, String>, Marks, Option<String>) {
+fn read_marks(journal: Result<Journal, JournalError>) -> (Result<Journal, JournalError>, Marks, Option<String>) {
     match journal.as_ref().ok().map(Journal::marks) {
         None => (journal, Marks::default(), None),
         Some(Ok(marks)) => (journal, marks, None),
-        Some(Err(error)) => (Err(error.to_string()), Marks::default(), Some(error.to_string())),
+        Some(Err(error)) => {
+            let told = error.to_string();
+            (Err(error), Marks::default(), Some(told))
+        }
     }
 }
 

@@ -84,13 +84,13 @@ impl Encoded {
 #[derive(Debug, Error)]
 pub enum EncodeError {
     /// PNG.
-    #[error("cannot encode the picture: {0}")]
+    #[error("cannot encode the picture")]
     Image(#[from] ImageError),
     /// PNG with a palette.
-    #[error("cannot encode the picture: {0}")]
+    #[error("cannot encode the picture")]
     Palette(#[from] png::EncodingError),
     /// The other protocols.
-    #[error("cannot encode the picture: {0}")]
+    #[error("cannot encode the picture")]
     Protocol(#[from] ratatui_image::errors::Errors),
     /// `--graphics none`.
     #[error("pictures are off")]

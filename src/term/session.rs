@@ -55,12 +55,12 @@ pub enum SessionError {
     #[error("TERM=dumb cannot show a full screen; `seewhy classify` and `seewhy explain` work everywhere")]
     Dumb,
     /// The operating system refused.
-    #[error("cannot {attempt} the terminal: {source}")]
+    #[error("cannot {attempt} the terminal: {problem}")]
     System {
         /// What was attempted.
         attempt: &'static str,
         /// Its account.
-        source: io::Error,
+        problem: io::Error,
     },
 }
 
@@ -116,7 +116,7 @@ impl Session {
         if std::env::var("TERM").is_ok_and(|term| term == "dumb") {
             return Err(SessionError::Dumb);
         }
-        let attempt = |attempt| move |source| SessionError::System { attempt, source };
+        let attempt = |attempt| move |problem| SessionError::System { attempt, problem };
         let file = io::stdout().as_fd().try_clone_to_owned().map(File::from).map_err(attempt("open"))?;
         HOOK.call_once(install_panic_hook);
         let session = Session(());
@@ -203,7 +203,7 @@ fn install_panic_hook() {
 /// # Errors
 /// When there is no terminal to read from.
 pub fn read_input() -> Result<Receiver<Vec<u8>>, SessionError> {
-    let attempt = |source| SessionError::System { attempt: "read", source };
+    let attempt = |problem| SessionError::System { attempt: "read", problem };
     let stdin = io::stdin();
     let file = if stdin.is_terminal() {
         stdin.as_fd().try_clone_to_owned().map(File::from).map_err(attempt)?

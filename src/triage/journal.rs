@@ -86,14 +86,14 @@ pub enum JournalError {
     #[error("cannot find a place for marks: {0}; --marks FILE chooses one")]
     NoHome(etcetera::HomeDirError),
     /// The file refused.
-    #[error("cannot {verb} the marks in {path}: {source}; --marks FILE chooses another file")]
+    #[error("cannot {verb} the marks in {path}: {problem}; --marks FILE chooses another file")]
     File {
         /// What was attempted.
         verb: &'static str,
         /// The file.
         path: Escaped,
         /// The reason.
-        source: io::Error,
+        problem: io::Error,
     },
 }
 
@@ -189,8 +189,8 @@ impl Journal {
         file.write_all(text.as_bytes())
     }
 
-    fn failed(&self, verb: &'static str, source: io::Error) -> JournalError {
-        JournalError::File { verb, path: Escaped::from(self.path.as_path()), source }
+    fn failed(&self, verb: &'static str, problem: io::Error) -> JournalError {
+        JournalError::File { verb, path: Escaped::from(self.path.as_path()), problem }
     }
 }
 

@@ -24,6 +24,7 @@ mod keys;
 mod layering;
 mod loading;
 mod mcunet;
+mod messages;
 mod methods;
 mod metrics;
 mod names;

@@ -12,6 +12,7 @@ use seewhy::raster::npy;
 use seewhy::session::Opened;
 use seewhy::shell::{self, Engine, EngineError, Options};
 use seewhy::term::Wishes;
+use seewhy::triage::Journal;
 use tempfile::TempDir;
 
 use crate::support::fixture;
@@ -334,7 +335,7 @@ fn open_with(engine: Panicking) {
         }),
         decoding: DecodeOptions::default(),
         load: Box::new(move || Ok(Arc::new(engine) as Arc<dyn Engine>)),
-        journal: Err("these tests mark nothing".to_owned()),
+        journal: Ok(Journal::at("marks.jsonl".into())),
         graphics: Wishes::default(),
         selection: Selection::default(),
         threads: 2,

@@ -10,7 +10,8 @@ use crate::gallery::{Entry, Kind, Truths, masks};
 use crate::metrics::{self, BASELINES, Explainer, MEASURES, Mask, Measure, Trial};
 use crate::model::{Classifier, Target};
 use crate::random::random;
-use crate::session::Session;
+use crate::session::{InputError, Session};
+use crate::text::Escaped;
 
 /// The methods that are measured when none is named: those that go through the network and back once or twice. What asks
 /// the model more often (the mean of 25 noisy gradients, of 50 on the way from a baseline) is measured when it is named.
@@ -126,7 +127,7 @@ impl<'a> Design<'a> {
         let (logits, warnings) = self.session.scores(&entry.path)?;
         warnings.iter().for_each(|warning| warn(&format!("{}: {warning}", entry.shown())));
         if !logits.are_finite() {
-            bail!("the scores of {} are not finite", entry.shown());
+            return Err(InputError::NotFinite(Escaped::from(entry.path.as_path())).into());
         }
         let class = Target::Top(0).class(&logits)?;
         Ok((class, self.truths.of(&entry.path).is_some_and(|truth| truth.contains(class))))

@@ -16,7 +16,7 @@ use crate::explain::ExplainError;
 use crate::gallery::Entry;
 use crate::metrics::{Better, Measure, Tally, Trial};
 use crate::model::ModelSource;
-use crate::session::SCHEMA;
+use crate::session::{InputError, MaskError, SCHEMA};
 use crate::text::escape;
 
 /// The mean of one measure over the maps of one explainer.
@@ -87,9 +87,9 @@ impl Report {
         if self.format == TableFormat::Jsonl {
             self.output.json(&ErrorLine::new(entry, error))
         } else {
-            let (name, told) = (entry.shown(), told(error, ": "));
+            let told = told(error, ": ");
             let told = escape(&told);
-            warn(&if told.contains(&name) { told.into_owned() } else { format!("{name}: {told}") });
+            warn(&if names_file(error) { told.into_owned() } else { format!("{}: {told}", entry.shown()) });
             Ok(())
         }
     }
@@ -258,6 +258,15 @@ impl Report {
         let errors = over(&Tally::standard_error);
         lines.push(row("standard error up to", errors.iter().map(|error| format!("{error:.3} ")).collect()));
         lines
+    }
+}
+
+/// Whether an error says of which image it is.
+fn names_file(error: &anyhow::Error) -> bool {
+    match (error.downcast_ref(), error.downcast_ref()) {
+        (Some(input), _) => InputError::names_file(input),
+        (_, Some(mask)) => matches!(mask, MaskError::Size(_)),
+        _ => false,
     }
 }
 

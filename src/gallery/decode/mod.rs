@@ -33,7 +33,6 @@ pub struct DecodeError {
     /// The file.
     pub path: Escaped,
     /// Why.
-    #[source]
     pub problem: DecodeProblem,
 }
 
@@ -41,7 +40,7 @@ pub struct DecodeError {
 #[derive(Debug, Error)]
 pub enum DecodeProblem {
     /// The file could not be read.
-    #[error("{0}")]
+    #[error(transparent)]
     Io(#[from] io::Error),
     /// A folder, a pipe or a device.
     #[error("not a regular file")]

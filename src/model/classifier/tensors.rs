@@ -21,7 +21,6 @@ pub struct TensorError {
     /// The file.
     pub path: Escaped,
     /// What is wrong with it.
-    #[source]
     pub problem: TensorProblem,
 }
 
