@@ -45,7 +45,7 @@ mod wire;
 
 pub use classifier::{Classifier, Output, TensorError, TensorProblem};
 pub use error::{ExternalDataProblem, MissingOperator, ModelError, ModelProblem};
-pub use labels::Labels;
+pub use labels::{JointLabels, Labels};
 pub use operators::onnx;
 pub use preprocess::{CropGeometry, PictureError, Prepared};
 pub use settings::{ChannelOrder, LabelSource, Middle, Origin, Overrides, Range, Resize, Setting, Settings, Size};

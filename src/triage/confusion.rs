@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::Entry;
+use super::{Answer, Entry};
+use crate::gallery::Truth;
 use crate::network::agree;
 
 /// Images of one class that the model takes for another.
@@ -18,30 +19,49 @@ pub struct Confusion {
     pub of: usize,
 }
 
-/// Every mistake by its kind, the most frequent first; of those that are equally frequent, that of the rarer class.
-pub fn confusions(entries: &[Entry]) -> Vec<Confusion> {
-    let mut pairs: HashMap<(usize, usize), usize> = HashMap::new();
-    let mut classes: HashMap<usize, usize> = HashMap::new();
-    for (truth, answer) in entries.iter().filter_map(|entry| Some((entry.truth.as_ref()?, entry.answer()?))) {
+/// Mistakes as they are counted.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Mistakes {
+    pairs: HashMap<(usize, usize), usize>,
+    classes: HashMap<usize, usize>,
+}
+
+impl Mistakes {
+    /// Counts an image, right or wrong.
+    pub(super) fn add(&mut self, answer: &Answer, truth: &Truth) {
         for class in truth.indices() {
-            *classes.entry(*class).or_default() += 1;
+            *self.classes.entry(*class).or_default() += 1;
         }
         if agree(&answer.said, truth.indices(), answer.exclusive) {
-            continue;
+            return;
         }
         // What is missing was taken for what is too much.
         for missing in truth.indices().iter().filter(|class| !answer.said.contains(class)) {
             for wrong in answer.said.iter().filter(|class| !truth.contains(**class)) {
-                *pairs.entry((*missing, *wrong)).or_default() += 1;
+                *self.pairs.entry((*missing, *wrong)).or_default() += 1;
             }
         }
     }
-    let found = pairs.into_iter();
-    let mut found: Vec<Confusion> = found
-        .map(|((truth, said), count)| Confusion { truth, said, count, of: classes.get(&truth).copied().unwrap_or(0) })
-        .collect();
-    found.sort_by_key(|pair| (std::cmp::Reverse(pair.count), pair.of, pair.truth, pair.said));
-    found
+
+    /// See [`confusions`].
+    pub(super) fn list(&self) -> Vec<Confusion> {
+        let of = |class| self.classes.get(&class).copied().unwrap_or(0);
+        let found = self.pairs.iter();
+        let mut found: Vec<Confusion> = found
+            .map(|(&(truth, said), &count)| Confusion { truth, said, count, of: of(truth) })
+            .collect();
+        found.sort_by_key(|pair| (std::cmp::Reverse(pair.count), pair.of, pair.truth, pair.said));
+        found
+    }
+}
+
+/// Every mistake by its kind, the most frequent first; of those that are equally frequent, that of the rarer class.
+pub fn confusions(entries: &[Entry]) -> Vec<Confusion> {
+    let mut mistakes = Mistakes::default();
+    for (truth, answer) in entries.iter().filter_map(|entry| Some((entry.truth.as_ref()?, entry.answer()?))) {
+        mistakes.add(answer, truth);
+    }
+    mistakes.list()
 }
 
 #[cfg(test)]

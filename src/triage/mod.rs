@@ -1,6 +1,8 @@
 //! Finding, among thousands of images, those that matter: what is known of each, conditions on it, orders, the classes that
 //! are taken for each other, and marks that outlive the session.
 
+mod accuracy;
+mod change;
 mod confusion;
 mod entry;
 mod filter;
@@ -8,6 +10,8 @@ mod fuzzy;
 mod journal;
 mod order;
 
+pub use accuracy::{ClassTally, Tally};
+pub use change::{Change, mcnemar, same};
 pub use confusion::{Confusion, confusions};
 pub use entry::{Answer, Entry, Outcome};
 pub use filter::{CONDITIONS, Filter};

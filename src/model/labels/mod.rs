@@ -3,6 +3,7 @@
 mod beside;
 mod decide;
 mod folders;
+mod joint;
 mod lines;
 mod list;
 mod pbtxt;
@@ -18,6 +19,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
+pub use self::joint::JointLabels;
 pub(super) use self::decide::{decide, guess_from_folders, of_one};
 use self::list::List;
 use super::error::ModelProblem;
