@@ -195,12 +195,8 @@ mod tests {
 
     #[test]
     fn precision_counts_what_is_said_and_recall_what_is() {
-        let tally = counted(&[
-            (&[(0, 0.9)], Some(0)),
-            (&[(0, 0.9)], Some(0)),
-            (&[(0, 0.9)], Some(1)),
-            (&[(2, 0.9)], Some(0)),
-        ]);
+        let tally =
+            counted(&[(&[(0, 0.9)], Some(0)), (&[(0, 0.9)], Some(0)), (&[(0, 0.9)], Some(1)), (&[(2, 0.9)], Some(0))]);
         let [zero, one, two] = tally.classes() else { panic!("three classes") };
         assert_eq!((zero.precision(), zero.recall()), (Some(2.0 / 3.0), Some(2.0 / 3.0)));
         assert_eq!((one.precision(), one.recall()), (None, Some(0.0)));
@@ -227,12 +223,8 @@ mod tests {
     #[test]
     fn calibration_weighs_each_bin_by_its_images() {
         // 3 at 0.9, of which 2 are right: |2 - 2.7|; 1 at 0.5, right: |1 - 0.5|; of 4.
-        let tally = counted(&[
-            (&[(0, 0.9)], Some(0)),
-            (&[(0, 0.9)], Some(0)),
-            (&[(0, 0.9)], Some(1)),
-            (&[(1, 0.5)], Some(1)),
-        ]);
+        let tally =
+            counted(&[(&[(0, 0.9)], Some(0)), (&[(0, 0.9)], Some(0)), (&[(0, 0.9)], Some(1)), (&[(1, 0.5)], Some(1))]);
         assert!((tally.calibration_error().unwrap() - 1.2 / 4.0).abs() < 1e-7);
         assert_eq!((bin(0.0), bin(1.0 / 15.0), bin(0.07), bin(1.0)), (0, 0, 1, 14));
     }

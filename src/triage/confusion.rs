@@ -47,9 +47,8 @@ impl Mistakes {
     pub(super) fn list(&self) -> Vec<Confusion> {
         let of = |class| self.classes.get(&class).copied().unwrap_or(0);
         let found = self.pairs.iter();
-        let mut found: Vec<Confusion> = found
-            .map(|(&(truth, said), &count)| Confusion { truth, said, count, of: of(truth) })
-            .collect();
+        let mut found: Vec<Confusion> =
+            found.map(|(&(truth, said), &count)| Confusion { truth, said, count, of: of(truth) }).collect();
         found.sort_by_key(|pair| (std::cmp::Reverse(pair.count), pair.of, pair.truth, pair.said));
         found
     }

@@ -19,8 +19,8 @@ use std::path::Path;
 
 use serde_json::Value;
 
-pub use self::joint::JointLabels;
 pub(super) use self::decide::{decide, guess_from_folders, of_one};
+pub use self::joint::JointLabels;
 use self::list::List;
 use super::error::ModelProblem;
 use super::settings::{LabelSource, Origin, Setting};
