@@ -1,20 +1,24 @@
 //! `seewhy classify`: predictions only.
 
+use std::io::{self, IsTerminal as _};
 use std::time::Instant;
 
+use anyhow::bail;
 use serde::Serialize;
 
 use super::args::{ClassifyArgs, CommonArgs, TableFormat};
 use super::batch::{Interrupt, in_order, progress};
 use super::inputs;
 use super::output::Output;
+use super::summary::Summary;
 use super::wanted::Wanted;
 use super::{Ending, load_model, told, truth, warn};
 use crate::gallery::{self, Entry, Truths};
 use crate::model::{Labels, ModelSource};
 use crate::network::Scores;
-use crate::session::{RunOptions, SCHEMA, ScoredClass, Session};
+use crate::session::{SCHEMA, ScoredClass, Session};
 use crate::text::escape;
+use crate::triage::{Answer, Tally};
 
 /// What is said of one image.
 #[derive(Serialize)]
@@ -80,15 +84,19 @@ pub(super) fn run(args: &ClassifyArgs, common: &CommonArgs) -> anyhow::Result<En
     let truths = truth::truths(classifier, common.truth())?;
     let wanted = Wanted::new(args.wanted.as_deref(), classifier, &truths)?;
     let entries = inputs::find(&args.paths)?;
-    let needs_truth = common.verbose > 0 || wanted.as_ref().is_some_and(Wanted::asks_for_truth);
-    truth::announce(&truths, &entries, needs_truth);
+    let counts = args.summary || args.fail_under.is_some() || common.verbose > 0;
+    truth::announce(&truths, &entries, counts || wanted.as_ref().is_some_and(Wanted::asks_for_truth));
+    if args.fail_under.is_some() && !truths.knows_any() {
+        bail!("--fail-under needs images whose classes are known; {}", truths.why_none());
+    }
 
-    let (threads, RunOptions { top, .. }) = (common.threads(), *session.options());
+    let threads = common.threads();
     let each = if entries.len() == 1 { threads } else { 1 };
     let bar = progress(entries.len(), "classifying");
     let lines = Lines { session: &session, truths: &truths, source: &source };
-    let mut printer = Printer::new(args.format, top, !classifier.network().scoring().exclusive)?;
-    let (mut failed, mut done, mut right, mut known) = (0, 0, 0, 0);
+    let mut printer = Printer::new(args, &session)?;
+    let mut tally = Tally::of(classifier.network());
+    let (mut failed, mut done, begun) = (0, 0, Instant::now());
     in_order(
         &entries,
         threads,
@@ -106,11 +114,8 @@ pub(super) fn run(args: &ClassifyArgs, common: &CommonArgs) -> anyhow::Result<En
             done += 1;
             match result {
                 Ok(None) => Ok(()),
-                Ok(Some(line)) => {
-                    if let Some(truth) = &line.truth {
-                        known += 1;
-                        right += usize::from(truth.right);
-                    }
+                Ok(Some((line, answer))) => {
+                    tally.add(&answer, truths.of(&entry.path).as_ref());
                     bar.suspend(|| printer.line(&line))
                 }
                 Err(error) => {
@@ -121,11 +126,15 @@ pub(super) fn run(args: &ClassifyArgs, common: &CommonArgs) -> anyhow::Result<En
         },
     )?;
     bar.finish_and_clear();
-    if known > 0 && common.verbose > 0 {
-        warn(&format!("{right} of {known} right ({:.2} %)", 100.0 * f64::from(right as u32) / known as f64));
+    if counts {
+        let summary = Summary::new(source.to_string(), classifier.labels(), &tally, failed, begun.elapsed());
+        printer.summary(&summary, common.verbose > 0)?;
     }
+    let accuracy = tally.accuracy();
+    let is_below = args.fail_under.is_some_and(|least| accuracy.is_none_or(|accuracy| accuracy < least));
     Ok(match (done < entries.len(), failed) {
         (true, _) => Ending::Interrupted,
+        _ if is_below => Ending::Below,
         (false, 0) => Ending::Done,
         _ => Ending::SomeFailed,
     })
@@ -139,10 +148,10 @@ struct Lines<'a> {
 }
 
 impl Lines<'_> {
-    /// What is said of an image with these scores; `start` is when work on it began.
-    fn line(&self, entry: &Entry, scores: &Scores, warnings: Vec<String>, start: Instant) -> Line {
+    /// What is said of an image with these scores, for its line and to be counted; `start` is when work on it began.
+    fn line(&self, entry: &Entry, scores: &Scores, warnings: Vec<String>, start: Instant) -> (Line, Answer) {
         let labels = self.session.classifier().labels();
-        Line {
+        let line = Line {
             schema: SCHEMA,
             image: entry.path.to_string_lossy().into_owned(),
             model: self.source.to_string(),
@@ -151,7 +160,8 @@ impl Lines<'_> {
             truth: self.truths.of(&entry.path).map(|truth| Truth::new(&truth, scores, labels)),
             warnings,
             elapsed_ms: start.elapsed().as_secs_f64() * 1e3,
-        }
+        };
+        (line, Answer::of(scores, Tally::LOOKS_AT))
     }
 }
 
@@ -169,33 +179,43 @@ impl Truth {
     }
 }
 
-/// Prints lines in the format asked for.
+/// Prints lines in the format asked for, or only what they come to.
 struct Printer {
     format: TableFormat,
+    only_summary: bool,
     output: Output,
 }
 
 impl Printer {
-    /// `several` is whether an image may have several classes.
-    fn new(format: TableFormat, top: usize, several: bool) -> anyhow::Result<Printer> {
+    fn new(args: &ClassifyArgs, session: &Session) -> anyhow::Result<Printer> {
         let mut output = Output::new();
+        let by_default = match args.summary && io::stdout().is_terminal() {
+            true => TableFormat::Table,
+            false => TableFormat::Jsonl,
+        };
+        let format = args.format.unwrap_or(by_default);
+        if args.summary && format == TableFormat::Csv {
+            bail!("a summary is no table of rows; use --format jsonl or table with --summary");
+        }
         if format == TableFormat::Csv {
-            let columns = (1..=top)
+            let columns = (1..=session.options().top)
                 .flat_map(|rank| ["index", "label", "logit", "probability"].map(|name| format!("{name}_{rank}")));
-            let said = several.then(|| "said".to_owned());
+            // Only where an image may have several classes.
+            let said = (!session.classifier().network().scoring().exclusive).then(|| "said".to_owned());
             let header: Vec<String> =
                 ["image", "truth", "right"].map(String::from).into_iter().chain(said).chain(columns).collect();
             output.line(&header.join(","))?;
         }
-        Ok(Printer { format, output })
+        Ok(Printer { format, only_summary: args.summary, output })
     }
 
     /// Prints a line; what a table has no column for goes to standard error, as its errors do.
     fn line(&mut self, line: &Line) -> anyhow::Result<()> {
-        if self.format != TableFormat::Jsonl {
+        if self.format != TableFormat::Jsonl || self.only_summary {
             line.warnings.iter().for_each(|warning| warn(&format!("{}: {warning}", escape(&line.image))));
         }
         match self.format {
+            _ if self.only_summary => Ok(()),
             TableFormat::Jsonl => self.output.json(line),
             TableFormat::Csv => {
                 let (truth, right) = line
@@ -232,12 +252,23 @@ impl Printer {
     }
 
     fn error(&mut self, line: &ErrorLine) -> anyhow::Result<()> {
-        if self.format == TableFormat::Jsonl {
+        if self.format == TableFormat::Jsonl && !self.only_summary {
             self.output.json(line)
         } else {
             warn(&line.error);
             Ok(())
         }
+    }
+
+    /// Prints what the lines come to: in their place where it was asked for, else on standard error where `is_wanted`.
+    fn summary(&mut self, summary: &Summary, is_wanted: bool) -> anyhow::Result<()> {
+        match self.format {
+            TableFormat::Jsonl if self.only_summary => self.output.json(summary)?,
+            _ if self.only_summary => self.output.bytes(summary.table().as_bytes())?,
+            _ if is_wanted => summary.table().lines().for_each(warn),
+            _ => (),
+        }
+        Ok(())
     }
 }
 

@@ -11,6 +11,7 @@ mod interface;
 mod marks;
 mod model;
 mod output;
+mod summary;
 mod truth;
 mod wanted;
 
@@ -29,9 +30,10 @@ use crate::model::{ModelError, ModelSource};
 use crate::session::{RunOptions, Session};
 use crate::text::escape;
 
-/// Exit codes are a contract: all done, some images failed, nothing could be done, interrupted.
+/// Exit codes are a contract: all done, some images failed, nothing could be done, a gate was not passed, interrupted.
 const SOME_FAILED: u8 = 1;
 const USAGE: u8 = 2;
+const BELOW: u8 = 3;
 const INTERRUPTED: u8 = 130;
 
 /// How a command ended, short of an error that stops everything.
@@ -39,6 +41,8 @@ const INTERRUPTED: u8 = 130;
 enum Ending {
     Done,
     SomeFailed,
+    /// The model is worse than it was asked to be.
+    Below,
     Interrupted,
 }
 
@@ -47,6 +51,7 @@ pub fn run() -> ExitCode {
     match dispatch(Cli::from_process()) {
         Ok(Ending::Done) => ExitCode::SUCCESS,
         Ok(Ending::SomeFailed) => SOME_FAILED.into(),
+        Ok(Ending::Below) => BELOW.into(),
         Ok(Ending::Interrupted) => INTERRUPTED.into(),
         Err(error) if error.is::<ReaderGone>() => ExitCode::SUCCESS,
         Err(error) => {

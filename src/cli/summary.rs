@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::explain::record::SCHEMA;
 use crate::model::Labels;
+use crate::session::SCHEMA;
 use crate::text::escape;
 use crate::triage::Tally;
 

@@ -5,13 +5,10 @@ use std::array;
 use super::Answer;
 use super::confusion::{Confusion, Mistakes};
 use crate::gallery::Truth;
-use crate::network::agree;
+use crate::network::{Network, OutputActivation, agree};
 
 /// Bins of equal width over the probability of the best class, for [`Tally::calibration_error`].
 const BINS: usize = 15;
-
-/// How many of the best classes may hold the true one for [`Tally::top5`].
-const FEW: usize = 5;
 
 /// The normal distribution's quantile for an interval of 95 %.
 const Z: f64 = 1.959_963_984_540_054;
@@ -60,6 +57,15 @@ struct Bin {
 }
 
 impl Tally {
+    /// How many of an answer's best classes are looked at, for [`Tally::top5`].
+    pub const LOOKS_AT: usize = 5;
+
+    /// Nothing counted yet, for what a network says.
+    pub fn of(network: &Network) -> Tally {
+        let scoring = network.scoring();
+        Tally::new(network.classes(), scoring.exclusive && scoring.activation != OutputActivation::None)
+    }
+
     /// Nothing counted yet, for a model of `classes` classes. `is_probable` is whether exactly one class is right and what
     /// the model gives of it is a probability.
     pub fn new(classes: usize, is_probable: bool) -> Tally {
@@ -74,14 +80,14 @@ impl Tally {
         }
     }
 
-    /// Counts an image; `answer` has its five best classes at least, where there are as many.
+    /// Counts an image; `answer` has its [`Tally::LOOKS_AT`] best classes at least, where there are as many.
     pub fn add(&mut self, answer: &Answer, truth: Option<&Truth>) {
         self.images += 1;
         let Some(truth) = truth else { return };
         let is_right = agree(&answer.said, truth.indices(), answer.exclusive);
         self.known += 1;
         self.right += usize::from(is_right);
-        self.among_few += usize::from(answer.top.iter().take(FEW).any(|class| truth.contains(class.index)));
+        self.among_few += usize::from(answer.top.iter().take(Tally::LOOKS_AT).any(|class| truth.contains(class.index)));
         self.mistakes.add(answer, truth);
         for class in truth.indices() {
             if let Some(tally) = self.classes.get_mut(*class) {

@@ -154,9 +154,16 @@ pub(super) struct ClassifyArgs {
     /// Only images that meet these conditions, as the interface's filter takes them: "is:wrong true:cat said:dog p<0.5"
     #[arg(long = "where", value_name = "CONDITIONS")]
     pub(super) wanted: Option<String>,
-    /// Output format
-    #[arg(long, value_enum, default_value = "jsonl")]
-    pub(super) format: TableFormat,
+    /// Output format [default: jsonl; with --summary, table on a terminal, else jsonl]
+    #[arg(long, value_enum)]
+    pub(super) format: Option<TableFormat>,
+    /// Print what holds for all images together in place of a line for each: accuracy with its interval of 95 %, top-5,
+    /// precision and recall of each class, calibration, confusions
+    #[arg(long)]
+    pub(super) summary: bool,
+    /// End with status 3 where less than this share of the images is right, such as 0.9
+    #[arg(long, value_name = "P", value_parser = accuracy, allow_hyphen_values = true)]
+    pub(super) fail_under: Option<f64>,
 }
 
 /// What `explain` writes for each map.
@@ -295,6 +302,11 @@ fn graphics() -> impl TypedValueParser<Value = Wishes> {
 fn share(text: &str) -> Result<f64, String> {
     let value = text.parse().ok().filter(|value| 0.0 < *value && *value < 1.0);
     value.ok_or_else(|| "a share is a number between 0 and 1, such as 0.05".to_owned())
+}
+
+fn accuracy(text: &str) -> Result<f64, String> {
+    let value = text.parse().ok().filter(|value| (0.0..=1.0).contains(value));
+    value.ok_or_else(|| "an accuracy is a number from 0 to 1, such as 0.9".to_owned())
 }
 
 fn at_least_one(text: &str) -> Result<NonZeroUsize, String> {
