@@ -62,6 +62,104 @@ pub fn mcnemar(fixed: usize, broken: usize) -> f64 {
     (2.0 * tail).min(1.0)
 }
 
+/// Counts over the images of two models.
+#[derive(Debug, Clone)]
+pub struct Comparison {
+    images: usize,
+    known: usize,
+    right: [usize; 2],
+    fixed: usize,
+    broken: usize,
+    same: usize,
+    classes: Vec<Rights>,
+}
+
+/// How many images of a class there are, and how many of them each model gets right.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Rights {
+    /// Images that are of it.
+    pub images: usize,
+    /// Those that the first and the second model get right.
+    pub right: [usize; 2],
+}
+
+impl Comparison {
+    /// Nothing counted yet, over so many classes of both models.
+    pub fn new(classes: usize) -> Comparison {
+        Comparison {
+            images: 0,
+            known: 0,
+            right: [0; 2],
+            fixed: 0,
+            broken: 0,
+            same: 0,
+            classes: vec![Rights::default(); classes],
+        }
+    }
+
+    /// Counts an image, as [`Change::of`] looks at it.
+    pub fn add(&mut self, first: &Answer, second: &Answer, truth: Option<&Truth>) -> Change {
+        let change = Change::of(first, second, truth);
+        self.images += 1;
+        self.same += usize::from(same(first, second));
+        self.fixed += usize::from(change == Change::Fixed);
+        self.broken += usize::from(change == Change::Broken);
+        let Some(truth) = truth else { return change };
+        let both = change == Change::BothRight;
+        let right = [both || change == Change::Broken, both || change == Change::Fixed].map(usize::from);
+        let add = |counts: &mut [usize; 2]| counts.iter_mut().zip(right).for_each(|(count, right)| *count += right);
+        self.known += 1;
+        add(&mut self.right);
+        for class in truth.indices() {
+            if let Some(rights) = self.classes.get_mut(*class) {
+                rights.images += 1;
+                add(&mut rights.right);
+            }
+        }
+        change
+    }
+
+    /// How many images were counted.
+    pub fn images(&self) -> usize {
+        self.images
+    }
+
+    /// How many of them have a class that is known.
+    pub fn known(&self) -> usize {
+        self.known
+    }
+
+    /// The part that the first and the second model get right of those whose class is known.
+    pub fn accuracies(&self) -> Option<[f64; 2]> {
+        (self.known > 0).then(|| self.right.map(|right| right as f64 / self.known as f64))
+    }
+
+    /// How many the first gets wrong and the second right.
+    pub fn fixed(&self) -> usize {
+        self.fixed
+    }
+
+    /// How many the first gets right and the second wrong.
+    pub fn broken(&self) -> usize {
+        self.broken
+    }
+
+    /// The part of all images of which both say the same.
+    pub fn agreement(&self) -> Option<f64> {
+        (self.images > 0).then(|| self.same as f64 / self.images as f64)
+    }
+
+    /// See [`mcnemar`]; none where no class is known.
+    pub fn p(&self) -> Option<f64> {
+        (self.known > 0).then(|| mcnemar(self.fixed, self.broken))
+    }
+
+    /// The counts of each class, by its index.
+    pub fn classes(&self) -> &[Rights] {
+        &self.classes
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -83,6 +181,20 @@ mod tests {
         assert_eq!(change(1, 2, None), Change::Disagree);
         assert_eq!(Change::of(&says(&[1, 2]), &says(&[2, 1]), None), Change::Agree);
         assert_eq!(Change::of(&says(&[1, 2]), &says(&[2]), None), Change::Disagree);
+    }
+
+    #[test]
+    fn a_comparison_adds_up_changes_and_rights() {
+        let mut comparison = Comparison::new(3);
+        for (first, second, truth) in [(0, 0, Some(0)), (0, 1, Some(0)), (2, 1, Some(1)), (2, 2, Some(1)), (1, 2, None)] {
+            comparison.add(&says(&[first]), &says(&[second]), truth.map(Truth::from).as_ref());
+        }
+        assert_eq!((comparison.images(), comparison.known()), (5, 4));
+        assert_eq!((comparison.fixed(), comparison.broken()), (1, 1));
+        assert_eq!(comparison.accuracies(), Some([0.5, 0.5]));
+        assert_eq!((comparison.agreement(), comparison.p()), (Some(0.4), Some(1.0)));
+        let rights = [([2, 1], 2), ([0, 1], 2), ([0, 0], 0)].map(|(right, images)| Rights { images, right });
+        assert_eq!(comparison.classes(), rights);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use super::change::{Change, same};
 use crate::gallery::Truth;
 use crate::network::{Prediction, Scores, agree};
 
@@ -21,6 +22,14 @@ impl Answer {
     /// The `count` best classes by these scores, and what they say.
     pub fn of(scores: &Scores, count: usize) -> Answer {
         Answer { top: scores.top(count), said: scores.said(), exclusive: scores.scoring().exclusive }
+    }
+
+    /// The same answer in another list of classes: `place` says where in it a class is.
+    #[must_use]
+    pub fn placed(mut self, place: impl Fn(usize) -> usize) -> Answer {
+        self.top.iter_mut().for_each(|class| class.index = place(class.index));
+        self.said.iter_mut().for_each(|class| *class = place(*class));
+        self
     }
 }
 
@@ -46,6 +55,9 @@ pub struct Entry {
     pub truth: Option<Truth>,
     /// What the model says.
     pub outcome: Outcome,
+    /// What a second model says, in the classes of the first where it has them; none where there is no second, or it has
+    /// not been asked yet.
+    pub second: Option<Answer>,
     /// The cross-entropy with what is true, in nats, where both are known.
     pub loss: Option<f32>,
     /// Whether something must be known of the image before what the model says is trusted.
@@ -58,7 +70,7 @@ impl Entry {
     /// An image of which nothing is known but its name.
     pub fn new(path: Arc<Path>, name: String) -> Entry {
         let outcome = Outcome::Pending;
-        Entry { path, name, truth: None, outcome, loss: None, is_doubtful: false, is_marked: false }
+        Entry { path, name, truth: None, outcome, second: None, loss: None, is_doubtful: false, is_marked: false }
     }
 
     /// What the model says, where it is known.
@@ -78,6 +90,17 @@ impl Entry {
     pub fn is_right(&self) -> Option<bool> {
         let (answer, truth) = (self.answer()?, self.truth.as_ref()?);
         Some(agree(&answer.said, truth.indices(), answer.exclusive))
+    }
+
+    /// What the second model changes, where both have said something.
+    pub fn change(&self) -> Option<Change> {
+        Some(Change::of(self.answer()?, self.second.as_ref()?, self.truth.as_ref()))
+    }
+
+    /// Whether two models say different things, whatever is true.
+    pub fn is_disputed(&self) -> bool {
+        let both = self.answer().zip(self.second.as_ref());
+        both.is_some_and(|(first, second)| !same(first, second))
     }
 }
 

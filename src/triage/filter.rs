@@ -1,6 +1,6 @@
 //! What is typed to narrow the list: words of the name, and conditions on what the model says.
 
-use super::{Entry, Outcome, fuzzy};
+use super::{Change, Entry, Outcome, fuzzy};
 use crate::text::plain;
 
 /// An example of each condition, as it is typed: what the images are, their class, what the model says, how sure it is.
@@ -14,6 +14,10 @@ const KINDS: &[(&str, Holds)] = &[
     ("right", |entry| entry.is_right() == Some(true)),
     ("marked", |entry| entry.is_marked),
     ("failed", |entry| matches!(entry.outcome, Outcome::Failed(_))),
+    ("fixed", |entry| entry.change() == Some(Change::Fixed)),
+    ("broken", |entry| entry.change() == Some(Change::Broken)),
+    ("both-wrong", |entry| entry.change() == Some(Change::BothWrong)),
+    ("disagree", Entry::is_disputed),
 ];
 
 #[derive(Debug, Clone)]
@@ -86,8 +90,18 @@ impl Filter {
 
     /// Whether it depends on the classes that images are of.
     pub fn asks_for_truth(&self) -> bool {
-        let asks =
-            |condition: &Condition| matches!(condition, Condition::Is("wrong" | "right", _) | Condition::True(_));
+        let asks = |condition: &Condition| match condition {
+            Condition::Is(name, _) => matches!(*name, "wrong" | "right" | "fixed" | "broken" | "both-wrong"),
+            condition => matches!(condition, Condition::True(_)),
+        };
+        self.conditions.iter().any(asks)
+    }
+
+    /// Whether it depends on what a second model says.
+    pub fn asks_for_two_models(&self) -> bool {
+        let asks = |condition: &Condition| {
+            matches!(condition, Condition::Is("fixed" | "broken" | "both-wrong" | "disagree", _))
+        };
         self.conditions.iter().any(asks)
     }
 

@@ -11,7 +11,7 @@ mod journal;
 mod order;
 
 pub use accuracy::{ClassTally, Tally};
-pub use change::{Change, mcnemar, same};
+pub use change::{Change, Comparison, Rights, mcnemar, same};
 pub use confusion::{Confusion, confusions};
 pub use entry::{Answer, Entry, Outcome};
 pub use filter::{CONDITIONS, Filter};
