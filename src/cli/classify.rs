@@ -67,7 +67,7 @@ impl Line {
 pub(super) struct ErrorLine {
     schema: u32,
     image: String,
-    error: String,
+    pub(super) error: String,
 }
 
 impl ErrorLine {
@@ -78,11 +78,11 @@ impl ErrorLine {
 
 pub(super) fn run(args: &ClassifyArgs, common: &CommonArgs) -> anyhow::Result<Ending> {
     let interrupt = Interrupt::install()?;
-    let source = ModelSource::from(common.model.as_path());
+    let source = common.model()?;
     let session = load_model(common, &source, &args.paths, common.run_options(None))?;
     let classifier = session.classifier();
     let truths = truth::truths(classifier, common.truth())?;
-    let wanted = Wanted::new(args.wanted.as_deref(), classifier, &truths)?;
+    let wanted = Wanted::new(args.wanted.as_deref(), classifier.labels(), &truths, 1)?;
     let entries = inputs::find(&args.paths)?;
     let counts = args.summary || args.fail_under.is_some() || common.verbose > 0;
     truth::announce(&truths, &entries, counts || wanted.as_ref().is_some_and(Wanted::asks_for_truth));
@@ -104,8 +104,9 @@ pub(super) fn run(args: &ClassifyArgs, common: &CommonArgs) -> anyhow::Result<En
         |entry| {
             let start = Instant::now();
             let said = session.pass(&entry.path, each).map(|(pass, warnings)| {
-                let is_wanted = wanted.as_ref().is_none_or(|wanted| wanted.holds(entry, &pass.logits));
-                is_wanted.then(|| lines.line(entry, &pass.logits, warnings, start))
+                let answer = Answer::of(&pass.logits, Tally::LOOKS_AT);
+                let is_wanted = wanted.as_ref().is_none_or(|wanted| wanted.holds(entry, &answer, None));
+                is_wanted.then(|| (lines.line(entry, &pass.logits, warnings, start), answer))
             });
             (entry, said.map_err(inputs::failed(entry)))
         },
@@ -148,10 +149,10 @@ struct Lines<'a> {
 }
 
 impl Lines<'_> {
-    /// What is said of an image with these scores, for its line and to be counted; `start` is when work on it began.
-    fn line(&self, entry: &Entry, scores: &Scores, warnings: Vec<String>, start: Instant) -> (Line, Answer) {
+    /// What is said of an image with these scores; `start` is when work on it began.
+    fn line(&self, entry: &Entry, scores: &Scores, warnings: Vec<String>, start: Instant) -> Line {
         let labels = self.session.classifier().labels();
-        let line = Line {
+        Line {
             schema: SCHEMA,
             image: entry.path.to_string_lossy().into_owned(),
             model: self.source.to_string(),
@@ -160,8 +161,7 @@ impl Lines<'_> {
             truth: self.truths.of(&entry.path).map(|truth| Truth::new(&truth, scores, labels)),
             warnings,
             elapsed_ms: start.elapsed().as_secs_f64() * 1e3,
-        };
-        (line, Answer::of(scores, Tally::LOOKS_AT))
+        }
     }
 }
 

@@ -14,11 +14,12 @@ use super::wanted::Wanted;
 use super::{Ending, load_model, truth, warn};
 use crate::explain::{self, ExplainError, LayerChoice, MethodInfo, Monitor, SampleCache, Values};
 use crate::gallery::Entry;
-use crate::model::{Classifier, ModelSource, TargetSpec};
+use crate::model::{Classifier, TargetSpec};
 use crate::network::with_threads;
 use crate::raster::Colormap;
 use crate::session::export::{self, Destination, unique_stems};
 use crate::session::{Explanation, Question, Record, Seen, Session};
+use crate::triage::Answer;
 
 /// Bytes of an image's model calls that are kept for its other methods.
 const SAMPLES: usize = 16 << 20;
@@ -51,7 +52,7 @@ struct Case<'a> {
 pub(super) fn run(args: &ExplainArgs, common: &CommonArgs) -> anyhow::Result<Ending> {
     let interrupt = Interrupt::install()?;
     let methods = methods(&args.method, &args.param)?;
-    let source = ModelSource::from(common.model.as_path());
+    let source = common.model()?;
     let session = load_model(common, &source, &args.paths, common.run_options(args.tolerance))?;
     let classifier = session.classifier();
     let truths = truth::truths(classifier, common.truth())?;
@@ -59,7 +60,7 @@ pub(super) fn run(args: &ExplainArgs, common: &CommonArgs) -> anyhow::Result<End
         methods,
         target: TargetSpec::parse(&args.target, classifier.labels())?,
         layer: layers(classifier, &args.layer)?,
-        wanted: Wanted::new(args.wanted.as_deref(), classifier, &truths)?,
+        wanted: Wanted::new(args.wanted.as_deref(), classifier.labels(), &truths, 1)?,
         session: &session,
         args,
         threads: 1,
@@ -169,11 +170,16 @@ impl Job<'_> {
         Ok(())
     }
 
+    fn is_wanted(&self, entry: &Entry, seen: &Seen) -> bool {
+        let holds = |wanted: &Wanted| wanted.holds(entry, &Answer::of(&seen.pass.logits, 1), None);
+        self.wanted.as_ref().is_none_or(holds)
+    }
+
     /// The records of one image, one for each method, none where it does not meet the conditions; a failure of the image itself is a single error.
     fn explain(&self, entry: &Entry, stem: &str) -> Vec<anyhow::Result<Record>> {
         let start = Instant::now();
         match self.session.see(&entry.path, self.threads) {
-            Ok(seen) if self.wanted.as_ref().is_some_and(|wanted| !wanted.holds(entry, &seen.pass.logits)) => vec![],
+            Ok(seen) if !self.is_wanted(entry, &seen) => vec![],
             Ok(seen) => {
                 let looked = start.elapsed();
                 let case = Case { entry, stem, seen, samples: SampleCache::new(SAMPLES), looked };

@@ -88,7 +88,7 @@ fn open(
         base,
         find: finder(named.clone()),
         decoding: common.run_options(screen.tolerance).decoding,
-        load: loader(common, screen.tolerance, named.clone()),
+        load: loader(common.model()?, common, screen.tolerance, named.clone()),
         graphics: screen.graphics,
         journal: marks::journal(screen.marks.as_deref()),
         selection,
@@ -116,8 +116,7 @@ fn finder(named: Vec<PathBuf>) -> Find {
     })
 }
 
-fn loader(common: &CommonArgs, tolerance: Option<f64>, images: Vec<PathBuf>) -> Load {
-    let source = ModelSource::from(common.model.as_path());
+fn loader(source: ModelSource, common: &CommonArgs, tolerance: Option<f64>, images: Vec<PathBuf>) -> Load {
     let (overrides, options, threads) = (common.overrides(), common.run_options(tolerance), common.threads());
     let truth = common.truth().map(Path::to_path_buf);
     Box::new(move || {

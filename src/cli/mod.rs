@@ -3,6 +3,7 @@
 mod args;
 mod batch;
 mod classify;
+mod compare;
 mod doctor;
 mod evaluate;
 mod explain;
@@ -78,6 +79,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<Ending> {
     }
     match command {
         Some(Command::Classify(args)) => classify::run(&args, &common),
+        Some(Command::Compare(args)) => compare::run(&args, &common),
         Some(Command::Explain(args)) => explain::run(&args, &common),
         Some(Command::Evaluate(args)) => evaluate::run(&args, &common),
         Some(Command::Model(args)) => model::run(&args, &common),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::warn;
 use crate::gallery::{Entry, TruthError, Truths};
-use crate::model::Classifier;
+use crate::model::{Classifier, Labels};
 use crate::text::escape;
 
 /// Knows the classes of images: by their folders, and by a file that says so.
@@ -13,7 +13,14 @@ use crate::text::escape;
 /// # Errors
 /// When that file cannot be used.
 pub(super) fn truths(classifier: &Classifier, file: Option<&Path>) -> Result<Arc<Truths>, TruthError> {
-    let labels = classifier.labels();
+    of_classes(classifier.labels(), file)
+}
+
+/// The same for classes that several models have together.
+///
+/// # Errors
+/// When that file cannot be used.
+pub(super) fn of_classes(labels: &Labels, file: Option<&Path>) -> Result<Arc<Truths>, TruthError> {
     let truths = Truths::new(labels.names(), labels.folders(), labels.len());
     Ok(Arc::new(match file {
         Some(file) => truths.with_file(file)?,

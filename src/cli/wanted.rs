@@ -6,8 +6,7 @@ use anyhow::bail;
 
 use super::marks::journal;
 use crate::gallery::{self, Truths};
-use crate::model::Classifier;
-use crate::network::Scores;
+use crate::model::Labels;
 use crate::triage::{Answer, CONDITIONS, Entry, Filter, Marks, Outcome, RealPaths};
 
 /// Conditions on an image and on what the model says about it.
@@ -18,25 +17,27 @@ pub(super) struct Wanted {
 }
 
 impl Wanted {
-    /// Understands conditions; none where there are none.
+    /// Understands conditions on what so many models say, whose classes have these labels; none where there are none.
     ///
     /// # Errors
     /// When one of them can never hold, or is none.
     pub(super) fn new(
         conditions: Option<&str>,
-        classifier: &Classifier,
+        labels: &Labels,
         truths: &Arc<Truths>,
+        models: usize,
     ) -> anyhow::Result<Option<Wanted>> {
         let Some(text) = conditions else { return Ok(None) };
-        let labels = classifier.labels();
-        let names: Vec<String> =
-            (0..classifier.network().classes()).map(|class| labels.get(class).into_owned()).collect();
+        let names: Vec<String> = (0..labels.len()).map(|class| labels.get(class).into_owned()).collect();
         let filter = Filter::parse(text, &names);
         if let Some(problem) = filter.problem() {
             bail!("--where {text:?}: {problem}");
         }
         if filter.has_words() || !filter.has_conditions() {
             bail!("--where {text:?}: conditions are {}, and the like", CONDITIONS.join(", "));
+        }
+        if models < 2 && filter.asks_for_two_models() {
+            bail!("--where {text:?}: that takes a second --model, and `seewhy compare`");
         }
         let marks = if filter.asks_for_marks() { journal(None)?.marks()? } else { Marks::default() };
         Ok(Some(Wanted { filter, truths: Arc::clone(truths), marks }))
@@ -47,13 +48,12 @@ impl Wanted {
         self.filter.asks_for_truth()
     }
 
-    /// Whether an image is meant to which the model gives these logits.
-    pub(super) fn holds(&self, image: &gallery::Entry, logits: &Scores) -> bool {
-        let truth = self.truths.of(&image.path);
+    /// Whether an image is meant of which the model says this, and a second one that.
+    pub(super) fn holds(&self, image: &gallery::Entry, answer: &Answer, second: Option<&Answer>) -> bool {
         let entry = Entry {
-            loss: truth.as_ref().and_then(|truth| logits.loss(truth.indices())),
-            truth,
-            outcome: Outcome::Classified(Answer::of(logits, 1)),
+            truth: self.truths.of(&image.path),
+            outcome: Outcome::Classified(answer.clone()),
+            second: second.cloned(),
             is_marked: self.marks.contains(&image.path, &mut RealPaths::default()),
             ..Entry::new(image.path.as_path().into(), image.path.to_string_lossy().into_owned())
         };

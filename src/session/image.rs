@@ -97,9 +97,15 @@ impl Session {
     /// # Errors
     /// When the file cannot be opened, or the network takes no such input.
     pub fn tensor(&self, path: &Path) -> Result<(ArrayD<f32>, Vec<String>), InputError> {
-        Ok(match self.open(path)? {
-            Opened::Picture(Decoded { image, warnings }) => (self.classifier.preprocess(&image)?.tensor, warnings),
-            Opened::Tensor(path) => (self.classifier.read_tensor(&path)?, vec![]),
+        let opened = self.open(path)?;
+        Ok((self.input(&opened)?, opened.warnings().to_vec()))
+    }
+
+    /// The network's input of a file that is open.
+    pub(super) fn input(&self, opened: &Opened) -> Result<ArrayD<f32>, InputError> {
+        Ok(match opened {
+            Opened::Picture(decoded) => self.classifier.preprocess(&decoded.image)?.tensor,
+            Opened::Tensor(path) => self.classifier.read_tensor(path)?,
         })
     }
 }

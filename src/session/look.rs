@@ -64,6 +64,15 @@ impl Session {
         Ok((self.classifier.network().logits(tensor.view())?, warnings))
     }
 
+    /// The scores of an image that is open, on `threads` threads.
+    ///
+    /// # Errors
+    /// When the network takes no such input or fails.
+    pub fn scores_of(&self, opened: &Opened, threads: usize) -> Result<Scores, InputError> {
+        let tensor = self.input(opened)?;
+        Ok(forward(self.classifier.network(), tensor, threads)?.logits)
+    }
+
     /// The forward pass of an image on `threads` threads, and what must be known about the image: no picture is made.
     ///
     /// # Errors

@@ -15,6 +15,7 @@ mod kept;
 mod look;
 mod mask;
 mod naming;
+mod pair;
 mod record;
 
 use std::path::PathBuf;
@@ -28,6 +29,7 @@ pub use image::{InputError, Opened, open};
 pub use kept::Kept;
 pub use look::{Ground, Looked, Seen, forward};
 pub use mask::MaskError;
+pub use pair::{Both, Pair};
 pub use record::{Files, Record, SCHEMA, ScoredClass};
 
 /// What holds for all predictions and maps of a run.

@@ -1,14 +1,13 @@
 //! What a second model changes, image by image and on the whole.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::Answer;
 use crate::gallery::Truth;
 use crate::network::agree;
 
 /// What becomes of an image with the second model.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Change {
     /// The first is wrong and the second right.
     Fixed,
@@ -24,7 +23,25 @@ pub enum Change {
     Disagree,
 }
 
+impl Serialize for Change {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
 impl Change {
+    /// What it is called, in lines and in filters.
+    pub fn name(self) -> &'static str {
+        match self {
+            Change::Fixed => "fixed",
+            Change::Broken => "broken",
+            Change::BothRight => "both-right",
+            Change::BothWrong => "both-wrong",
+            Change::Agree => "agree",
+            Change::Disagree => "disagree",
+        }
+    }
+
     /// The change from the first answer to the second, both in the classes of one of the models. `truth` likewise.
     pub fn of(first: &Answer, second: &Answer, truth: Option<&Truth>) -> Change {
         let Some(truth) = truth else {
@@ -186,7 +203,8 @@ mod tests {
     #[test]
     fn a_comparison_adds_up_changes_and_rights() {
         let mut comparison = Comparison::new(3);
-        for (first, second, truth) in [(0, 0, Some(0)), (0, 1, Some(0)), (2, 1, Some(1)), (2, 2, Some(1)), (1, 2, None)] {
+        for (first, second, truth) in [(0, 0, Some(0)), (0, 1, Some(0)), (2, 1, Some(1)), (2, 2, Some(1)), (1, 2, None)]
+        {
             comparison.add(&says(&[first]), &says(&[second]), truth.map(Truth::from).as_ref());
         }
         assert_eq!((comparison.images(), comparison.known()), (5, 4));

@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use anyhow::bail;
 use clap::Args;
 
 use crate::gallery::{Alpha, DecodeOptions, Depth, Exif};
-use crate::model::{ChannelOrder, LabelSource, Overrides, Range, Resize, Size};
+use crate::model::{ChannelOrder, LabelSource, ModelSource, Overrides, Range, Resize, Size};
 use crate::network::{Layout, OutputActivation};
 use crate::raster::resize::Filter;
 use crate::session::RunOptions;
@@ -21,23 +22,23 @@ pub(in crate::cli) struct CommonArgs {
     threads: Option<u16>,
     /// How many of the best classes to report
     #[arg(long, global = true, default_value_t = 5, value_name = "K", value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    pub(super) top: u32,
+    pub(in crate::cli) top: u32,
     /// Say more: every layer (`model`), how many images are right (`classify`)
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(in crate::cli) verbose: u8,
     /// Append the messages of standard error to a file, too
     #[arg(long, global = true, value_name = "FILE")]
     pub(in crate::cli) log: Option<PathBuf>,
-    /// ONNX file, a folder as Hugging Face or timm write it, or `builtin`
+    /// ONNX file, a folder as Hugging Face or timm write it, or `builtin`; `compare` takes two, the old one first
     #[arg(
-        long,
+        long = "model",
         global = true,
         env = "SEEWHY_MODEL",
         default_value = "builtin",
         value_name = "FILE|DIR|builtin",
         help_heading = "Model"
     )]
-    pub(in crate::cli) model: PathBuf,
+    pub(in crate::cli) models: Vec<PathBuf>,
     #[command(flatten)]
     scores: ScoreArgs,
     #[command(flatten)]
@@ -134,6 +135,17 @@ struct PictureArgs {
 }
 
 impl CommonArgs {
+    /// The model.
+    ///
+    /// # Errors
+    /// When several are given.
+    pub(in crate::cli) fn model(&self) -> anyhow::Result<ModelSource> {
+        let [model] = self.models.as_slice() else {
+            bail!("{} models were given, and this takes one; `seewhy compare` takes two", self.models.len());
+        };
+        Ok(ModelSource::from(model.as_path()))
+    }
+
     /// The settings given as flags.
     pub(in crate::cli) fn overrides(&self) -> Overrides {
         let CommonArgs { scores, names, input, .. } = self;

@@ -73,6 +73,8 @@ pub(super) enum Command {
     Demo(DemoArgs),
     /// Print predictions only, one JSON object per image and line
     Classify(ClassifyArgs),
+    /// Hold two models against each other: what the second fixes and what it breaks
+    Compare(CompareArgs),
     /// Write explanation maps, one JSON line per image and method
     #[command(after_long_help = parameters())]
     Explain(ExplainArgs),
@@ -164,6 +166,27 @@ pub(super) struct ClassifyArgs {
     /// End with status 3 where less than this share of the images is right, such as 0.9
     #[arg(long, value_name = "P", value_parser = accuracy, allow_hyphen_values = true)]
     pub(super) fail_under: Option<f64>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CompareArgs {
+    /// Directories, images, .npy tensors, or - for a list on standard input
+    #[arg(required = true, value_name = "PATH")]
+    pub(super) paths: Vec<PathBuf>,
+    /// Only images that meet these conditions, as the interface's filter takes them: "is:broken true:cat"; said:, p< and
+    /// p> are about the first model
+    #[arg(long = "where", value_name = "CONDITIONS")]
+    pub(super) wanted: Option<String>,
+    /// Output format [default: table on a terminal, else jsonl]
+    #[arg(long, value_enum)]
+    pub(super) format: Option<TableFormat>,
+    /// Print what holds for all images together in place of a line for each: accuracies, what was fixed and broken and
+    /// whether chance explains it, class by class
+    #[arg(long)]
+    pub(super) summary: bool,
+    /// End with status 3 where the second model breaks more images than this
+    #[arg(long, value_name = "N")]
+    pub(super) fail_if_broken: Option<usize>,
 }
 
 /// What `explain` writes for each map.
@@ -336,7 +359,7 @@ mod tests {
         }
         let matches =
             with_help_that_matters().try_get_matches_from(["seewhy", "marks", "--model", "net.onnx"]).unwrap();
-        assert_eq!(Cli::from_arg_matches(&matches).unwrap().common.model, PathBuf::from("net.onnx"));
+        assert_eq!(Cli::from_arg_matches(&matches).unwrap().common.models, [PathBuf::from("net.onnx")]);
         assert!(with_help_that_matters().render_long_help().to_string().contains("--mean"));
     }
 

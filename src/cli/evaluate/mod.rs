@@ -15,11 +15,10 @@ use super::args::{CommonArgs, EvaluateArgs};
 use super::batch::{Interrupt, in_order, progress};
 use super::{Ending, inputs, load_model, truth, warn};
 use crate::gallery::Entry;
-use crate::model::ModelSource;
 
 pub(super) fn run(args: &EvaluateArgs, common: &CommonArgs) -> anyhow::Result<Ending> {
     let interrupt = Interrupt::install()?;
-    let source = ModelSource::from(common.model.as_path());
+    let source = common.model()?;
     let session = load_model(common, &source, &args.paths, common.run_options(None))?;
     let mut design = Design::new(args, common, &session)?;
     let entries = thinned(inputs::find(&args.paths)?, args.limit.map_or(usize::MAX, usize::from));

@@ -92,7 +92,7 @@ struct Obstacle {
 }
 
 pub(super) fn run(args: &ModelArgs, common: &CommonArgs) -> anyhow::Result<Ending> {
-    let source = ModelSource::from(args.path.as_deref().unwrap_or(&common.model));
+    let source = args.path.as_deref().map_or_else(|| common.model(), |path| Ok(ModelSource::from(path)))?;
     let classifier = Classifier::load(&source, &common.overrides())?;
     let truths = truth::truths(&classifier, common.truth())?;
     let description = describe(&classifier, &source, &truths);
