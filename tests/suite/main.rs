@@ -41,6 +41,7 @@ mod superpixels;
 mod support;
 mod terminal;
 mod triage;
+mod two_models;
 mod written;
 
 /// Every file beside this one is declared above: a test that is not compiled proves nothing.
