@@ -8,80 +8,22 @@ use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use image::{RgbImage, imageops};
-use ndarray::{ArrayView2, Axis};
+use image::RgbImage;
 
-use super::jobs::{ImageId, Job, Priority, Task};
-use super::{Notice, Outcome, State};
-use crate::network::Activation;
-use crate::raster::{Map, reduced};
+use super::results::Peak;
+use super::{ImageId, Job, Notice, Outcome, Peaks, Priority, State, Task};
+use crate::raster::Map;
 
 /// Images kept of each channel: a sheet of three by three.
 const KEPT: usize = 9;
 /// Layers that are kept for coming back.
 const LAYERS: usize = 3;
-/// Longest side of a kept map, in cells.
-const LONGEST: usize = 28;
-/// Longest side of a picture among others, in pixels: as much as the ninth part of a pane shows.
-const THUMBNAIL: u32 = 192;
-/// Longest side of what a model saw that is kept as it is: most see no more.
-const SMALL: u32 = 256;
 /// Images that are asked at a time: enough to keep workers busy until the next plan.
 const AT_A_TIME: usize = 32;
 /// The golden ratio's share of 2^64: its multiples, modulo that, are spread evenly however many there are.
 const LEAP: u64 = 0x9E37_79B9_7F4A_7C15;
 /// Memory for small pictures, in bytes.
 pub(super) const THUMBNAIL_BUDGET: usize = 32 << 20;
-
-/// How strongly an image excites the channels of a layer, and what it looks like to the model.
-#[derive(Debug, Clone)]
-pub struct Peaks {
-    channels: Vec<Peak>,
-    small: Arc<RgbImage>,
-}
-
-/// How strongly an image excites a channel.
-#[derive(Debug, Clone)]
-struct Peak {
-    /// The largest value.
-    value: f32,
-    lowest: f32,
-    /// The values, `[h, w]`, reduced.
-    map: Arc<Map>,
-}
-
-impl Peaks {
-    /// Of a layer's output, `[C, h, w]`, for an image with that [`small_picture`].
-    pub fn new(activation: &Activation, small: Arc<RgbImage>) -> Peaks {
-        let peak = |channel: ArrayView2<'_, f32>| {
-            let finite = || channel.iter().copied().filter(|value| value.is_finite());
-            let map = reduced(&channel.to_owned(), LONGEST);
-            Peak {
-                value: finite().fold(f32::NEG_INFINITY, f32::max),
-                lowest: map.iter().copied().fold(0.0, f32::min),
-                map: Arc::new(map),
-            }
-        };
-        Peaks { channels: activation.axis_iter(Axis(0)).map(peak).collect(), small }
-    }
-}
-
-/// Width and height of a picture of that width and height among others.
-pub(super) fn thumbnail_size((width, height): (u32, u32)) -> (u32, u32) {
-    let scale = (THUMBNAIL as f32 / width.max(height).max(1) as f32).min(1.0);
-    let side = |side: u32| ((side as f32 * scale).round() as u32).max(1);
-    (side(width), side(height))
-}
-
-/// The picture, small enough to keep many of them.
-pub fn small_picture(picture: &Arc<RgbImage>) -> Arc<RgbImage> {
-    let (width, height) = picture.dimensions();
-    if width.max(height) <= SMALL {
-        return Arc::clone(picture);
-    }
-    let (width, height) = thumbnail_size((width, height));
-    Arc::new(imageops::thumbnail(picture.as_ref(), width, height))
-}
 
 /// An image that excites a channel.
 #[derive(Debug, Clone)]
@@ -283,16 +225,6 @@ mod tests {
     #[test]
     fn what_is_not_a_number_or_not_above_zero_excites_nothing() {
         assert_eq!(kept(&[(0, f32::NAN), (1, f32::INFINITY), (2, 0.5), (3, 0.0), (4, -0.5)]), [(2, 0.5)]);
-    }
-
-    #[test]
-    fn small_pictures_are_small_and_keep_their_proportions() {
-        assert_eq!(
-            [(224, 224), (32, 32), (1200, 600), (1, 5000)].map(thumbnail_size),
-            [(192, 192), (32, 32), (192, 96), (1, 192)]
-        );
-        let small = |width, height| small_picture(&Arc::new(RgbImage::new(width, height))).dimensions();
-        assert_eq!([small(224, 224), small(1200, 600)], [(224, 224), (192, 96)]);
     }
 
     #[test]

@@ -2,8 +2,7 @@
 
 use std::cmp::Ordering;
 
-use super::jobs::{Effect, ImageId};
-use super::{Notice, State};
+use super::{Effect, ImageId, Notice, State};
 use crate::triage::{Entry, Filter, Order};
 
 /// Said where right and wrong are asked for and nobody knows.

@@ -8,34 +8,45 @@
 //! [`State`] is plain data, [`update`] is the only thing that changes it, and drawing (`ui`) only reads it. Work is asked
 //! for by [`Effect::Plan`], a list of all that is wanted *now*, best first: whoever executes it drops what is no longer
 //! on the list. Results are stored by what they are ([`MapKey`]), so a late one is never wrong, only early.
+//!
+//! | | |
+//! | --- | --- |
+//! | `state`, `selection`, `summary` | what is known: of images and terminal, of what is explained and how, of the model |
+//! | `action`, `keymap`, `effect` | what can happen, which key asks for it, what is to be done outside |
+//! | `update`, `listing`, `exemplars` | the changes: of everything, of the list, of the images that excite channels |
+//! | `panel/` | what takes the keys beside the list, a file each |
+//! | `work/` | what is wanted, best first, and what becomes of its results |
+//! | `results/` | what workers hand over |
+//! | `picture`, `tiles` | what is on screen, as recipes |
 
 mod action;
-mod arrivals;
-mod channels;
+mod effect;
 mod exemplars;
-mod jobs;
 pub mod keymap;
 mod listing;
 pub mod panel;
 mod picture;
-mod plan;
+mod results;
+mod selection;
 mod state;
 mod summary;
+mod tiles;
 mod update;
+mod work;
 
 use crate::cache::Cache;
 pub use action::{Action, Command};
-pub use channels::{Channels, ChannelsKey, TileLayout};
-pub use exemplars::{Exemplar, Exemplars, Peaks, small_picture};
-pub use jobs::{
-    ChannelExport, Decoded, Effect, Explained, Export, ImageId, Job, MapExport, MapKey, Plan, Predicted, Priority,
-    Report, Task,
-};
+pub use effect::{ChannelExport, Effect, Export, MapExport};
+pub use exemplars::{Exemplar, Exemplars};
 pub use panel::{Panel, PanelKind};
 pub use picture::{HeatKey, LinesKey, Origin, Picture, PictureKey};
-pub use state::{Mode, Notice, Selection, State, Terminal, View};
+pub use results::{Channels, Decoded, Explained, Peaks, Predicted, small_picture};
+pub use selection::{Selection, View};
+pub use state::{Mode, Notice, State, Terminal};
 pub use summary::{LayerRow, MethodRow, ModelSummary};
+pub use tiles::TileLayout;
 pub use update::update;
+pub use work::{ChannelsKey, ImageId, Job, MapKey, Plan, Priority, Report, Task};
 
 // What is drawn is all in the state; these are the types of below that it holds.
 pub use crate::explain::{Family, Param, Sign, Value};

@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use image::RgbImage;
 
-use super::jobs::ImageId;
-use super::{ChannelsKey, MapKey, Selection, State, TileLayout, View};
+use super::{ChannelsKey, ImageId, MapKey, Selection, State, TileLayout, View};
 use crate::explain::Sign;
 use crate::raster::{Colormap, Colouring, Composition, Heat, Map, Recipe, Region, Superpixels};
 

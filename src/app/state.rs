@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use image::RgbImage;
 
-use super::channels::{Channels, ChannelsKey};
 use super::exemplars::{Exemplars, THUMBNAIL_BUDGET};
-use super::jobs::ImageId;
-use super::{Cache, Decoded, Explained, MapKey, MethodRow, ModelSummary, Panel, Plan, Predicted};
-use crate::explain::{LayerChoice, Param, Value, Values, default_method};
+use super::{
+    Cache, Channels, ChannelsKey, Decoded, Explained, ImageId, MapKey, MethodRow, ModelSummary, Panel, Plan, Predicted,
+    Selection,
+};
+use crate::explain::{LayerChoice, Param, Value};
 use crate::gallery::Truths;
 use crate::model::Target;
-use crate::raster::Colormap;
 use crate::triage::{Answer, Entry, Filter, Order};
 
 /// Memory for decoded images, in bytes.
@@ -59,72 +59,6 @@ impl Default for Terminal {
             page: 10,
             menu: 10,
             help_overflow: 0,
-        }
-    }
-}
-
-/// What the picture pane shows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum View {
-    /// The image.
-    Image,
-    /// Heat over the image.
-    #[default]
-    Overlay,
-    /// Heat alone.
-    Heat,
-    /// The image, and beside it heat over the image.
-    SideBySide,
-}
-
-impl View {
-    /// The next one, around.
-    #[must_use]
-    pub fn next(self) -> View {
-        match self {
-            View::Image => View::Overlay,
-            View::Overlay => View::Heat,
-            View::Heat => View::SideBySide,
-            View::SideBySide => View::Image,
-        }
-    }
-}
-
-/// What is to be explained, and how it is shown.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Selection {
-    /// The target: a rank counts anew at each image, a class stays.
-    pub target: Target,
-    /// Position in [`ModelSummary::layers`]; none means the automatic one.
-    pub layer: Option<usize>,
-    /// The method's name in the registry.
-    pub method: &'static str,
-    /// Its parameters, where they differ from the defaults.
-    pub values: Values,
-    /// What the pane shows.
-    pub view: View,
-    /// Whether the pane shows the model's input in place of the file's image.
-    pub seen: bool,
-    /// Opacity of the hottest heat, in percent.
-    pub percent: u8,
-    /// Colours of positive maps.
-    pub colormap: Colormap,
-    /// Whether superpixels are outlined.
-    pub outlines: bool,
-}
-
-impl Default for Selection {
-    fn default() -> Self {
-        Selection {
-            target: Target::Top(0),
-            layer: None,
-            method: default_method().name,
-            values: Values::new(),
-            view: View::default(),
-            seen: false,
-            percent: 60,
-            colormap: Colormap::default(),
-            outlines: false,
         }
     }
 }

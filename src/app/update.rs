@@ -1,8 +1,9 @@
 //! The one place where the state changes.
 
-use super::arrivals::folder_of;
-use super::jobs::{Effect, Export, ImageId, MapExport, Plan};
-use super::{Action, Command, Mode, Notice, Outcome, Panel, PanelKind, State, View};
+use super::work::folder_of;
+use super::{
+    Action, Command, Effect, Export, ImageId, MapExport, Mode, Notice, Outcome, Panel, PanelKind, Plan, State, View,
+};
 use crate::model::Target;
 use crate::text::escape;
 

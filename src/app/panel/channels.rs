@@ -3,12 +3,13 @@
 
 use std::sync::Arc;
 
-use super::{Behaviour, Panel};
-use crate::app::channels::sign_of;
-use crate::app::exemplars::thumbnail_size;
-use crate::app::jobs::{ChannelExport, Effect, Export, ImageId, Job};
-use crate::app::picture::{Ground, LinesKey, Origin, Picture, PictureKey};
-use crate::app::{self, ChannelsKey, Command, Notice, State, View};
+use super::{Behaviour, Open, Panel};
+use crate::app::picture::Ground;
+use crate::app::results::{sign_of, thumbnail_size};
+use crate::app::{
+    self, ChannelExport, ChannelsKey, Command, Effect, Export, ImageId, Job, LinesKey, Notice, Origin, Picture,
+    PictureKey, State, View,
+};
 use crate::raster::{Composition, Recipe, Sheet};
 
 /// The channels of the selected layer.
@@ -23,15 +24,17 @@ pub struct Channels {
     pub shown: Option<ChannelsKey>,
 }
 
-impl Channels {
-    pub(super) fn open(state: &mut State) -> Option<Channels> {
+impl Open for Channels {
+    fn open(state: &mut State) -> Option<Self> {
         if state.model.as_deref()?.layers.is_empty() {
             state.miss_layers();
             return None;
         }
         Some(Channels::default())
     }
+}
 
+impl Channels {
     /// What belongs on screen. With the channels of another image, its picture stays too until both are there.
     fn to_show(&self, state: &State) -> Option<ChannelsKey> {
         let (image, shown) = state.current().zip(state.shown)?;
@@ -115,6 +118,12 @@ impl Behaviour for Channels {
 }
 
 impl State {
+    /// The channels that the selection means for an image; none before its prediction is known.
+    pub fn channels_key(&self, image: ImageId) -> Option<ChannelsKey> {
+        let layer = self.model.as_deref()?.layers.get(self.layer_at()?)?.index;
+        Some(ChannelsKey { image, layer, target: self.target(image)? })
+    }
+
     fn channels_panel(&self) -> Option<&Channels> {
         if let Panel::Channels(panel) = &self.panel { Some(panel) } else { None }
     }

@@ -1,6 +1,6 @@
 //! The search for a class to explain, by its name or index.
 
-use super::Behaviour;
+use super::{Behaviour, Open};
 use crate::app::{Mode, State};
 use crate::model::Target;
 use crate::triage::search;
@@ -14,11 +14,13 @@ pub struct Classes {
     pub marked: usize,
 }
 
-impl Classes {
-    pub(super) fn open(state: &mut State) -> Option<Classes> {
+impl Open for Classes {
+    fn open(state: &mut State) -> Option<Self> {
         state.model.is_some().then(|| Classes { query: String::new(), marked: 0 })
     }
+}
 
+impl Classes {
     /// The classes whose name or index matches, best first.
     pub fn matches(&self, state: &State) -> Vec<usize> {
         let Some(model) = &state.model else { return Vec::new() };

@@ -1,6 +1,6 @@
 //! The classes that are taken for each other, the most frequent mistake first; each leads to its images.
 
-use super::Behaviour;
+use super::{Behaviour, Open};
 use crate::app::State;
 use crate::triage::{Confusion, Filter, confusions};
 
@@ -11,15 +11,17 @@ pub struct Confusions {
     pub marked: Option<(usize, usize)>,
 }
 
-impl Confusions {
-    pub(super) fn open(state: &mut State) -> Option<Confusions> {
+impl Open for Confusions {
+    fn open(state: &mut State) -> Option<Self> {
         if state.lacks_truth() {
             state.miss_truth();
             return None;
         }
         Some(Confusions { marked: None })
     }
+}
 
+impl Confusions {
     /// The mistakes so far, and the row of the marked one, wherever it is by now.
     pub fn rows_and_mark(&self, state: &State) -> (Vec<Confusion>, usize) {
         let found = confusions(&state.entries);

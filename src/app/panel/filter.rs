@@ -1,14 +1,14 @@
 //! The filter of the list, while it is typed. Keys move in the list.
 
-use super::{Behaviour, Panel};
+use super::{Behaviour, Open, Panel};
 use crate::app::{Mode, State};
 
 /// The list, with its filter being typed; the text is [`State::filter`], which stays when this is closed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Filter;
 
-impl Filter {
-    pub(super) fn open(state: &mut State) -> Option<Filter> {
+impl Open for Filter {
+    fn open(state: &mut State) -> Option<Self> {
         state.before_filter = state.current().or(state.before_filter);
         Some(Filter)
     }

@@ -1,6 +1,6 @@
 //! The keys. They are scrolled where they do not fit.
 
-use super::{Behaviour, Panel};
+use super::{Behaviour, Open, Panel};
 use crate::app::{Mode, State};
 
 /// All keys, from the keymap.
@@ -10,8 +10,8 @@ pub struct Help {
     pub top: usize,
 }
 
-impl Help {
-    pub(super) fn open(_: &mut State) -> Option<Help> {
+impl Open for Help {
+    fn open(_: &mut State) -> Option<Self> {
         Some(Help { top: 0 })
     }
 }

@@ -1,6 +1,6 @@
 //! The choice of a method.
 
-use super::Behaviour;
+use super::{Behaviour, Open};
 use crate::app::{Notice, State};
 
 /// The methods of the model.
@@ -10,8 +10,8 @@ pub struct Methods {
     pub marked: usize,
 }
 
-impl Methods {
-    pub(super) fn open(state: &mut State) -> Option<Methods> {
+impl Open for Methods {
+    fn open(state: &mut State) -> Option<Self> {
         let model = state.model.as_deref()?;
         let marked = model.methods.iter().position(|row| row.name == state.selection.method).unwrap_or(0);
         Some(Methods { marked })

@@ -12,17 +12,13 @@ mod parameters;
 mod segments;
 mod steps;
 
-pub use channels::Channels;
-pub use classes::Classes;
-pub use confusions::Confusions;
-pub use filter::Filter;
-pub use help::Help;
-pub use methods::Methods;
-pub use parameters::Parameters;
-pub use segments::Segments;
+use super::{Command, Effect, ImageId, Job, Mode, Picture, State};
 
-use super::jobs::{Effect, ImageId, Job};
-use super::{Command, Mode, Picture, State};
+/// How a panel comes to be there.
+trait Open: Sized {
+    /// The panel; none where there is nothing to show, after saying why.
+    fn open(state: &mut State) -> Option<Self>;
+}
 
 /// What a panel knows, and what it does. Methods that change the state are those of a copy: the panel itself is still open,
 /// as [`State::panel`].
@@ -88,23 +84,35 @@ trait Behaviour {
     }
 }
 
-/// From a line for each panel: what can be open, what can be opened, and who answers for it. A panel is opened by its
-/// `open(&mut State) -> Option<Self>`, which says why when there is nothing to show.
+/// From a line for each panel: what can be open, what can be opened, and who answers for it.
 macro_rules! panels {
-    ($($(#[$doc:meta])* $name:ident,)+) => {
+    ($($file:ident::$name:ident,)+) => {
+        $(pub use $file::$name;)+
+
         /// What takes the keys, and the place of the list.
         #[derive(Debug, Clone, PartialEq, Eq, Default)]
         pub enum Panel {
             /// Nothing: the list is there.
             #[default]
             None,
-            $($(#[$doc])* $name($name),)+
+            $(#[doc = concat!("See [`", stringify!($name), "`].")] $name($name),)+
         }
 
         /// A panel to be opened.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum PanelKind {
-            $($(#[$doc])* $name,)+
+            $(#[doc = concat!("See [`", stringify!($name), "`].")] $name,)+
+        }
+
+        impl PanelKind {
+            /// All of them.
+            pub const ALL: &[PanelKind] = &[$(PanelKind::$name),+];
+
+            fn open(self, state: &mut State) -> Option<Panel> {
+                match self {
+                    $(PanelKind::$name => $name::open(state).map(Panel::$name),)+
+                }
+            }
         }
 
         impl Panel {
@@ -122,34 +130,18 @@ macro_rules! panels {
                 }
             }
         }
-
-        impl PanelKind {
-            fn open(self, state: &mut State) -> Option<Panel> {
-                match self {
-                    $(PanelKind::$name => $name::open(state).map(Panel::$name),)+
-                }
-            }
-        }
     };
 }
 
 panels! {
-    /// The list, with its filter being typed.
-    Filter,
-    /// Search for a class.
-    Classes,
-    /// Choice of a method.
-    Methods,
-    /// The parameters of the method.
-    Parameters,
-    /// The weights of the superpixels, the strongest first.
-    Segments,
-    /// The channels of the layer, those first that contribute most.
-    Channels,
-    /// The classes that are taken for each other, the most frequent mistake first.
-    Confusions,
-    /// The keys.
-    Help,
+    channels::Channels,
+    classes::Classes,
+    confusions::Confusions,
+    filter::Filter,
+    help::Help,
+    methods::Methods,
+    parameters::Parameters,
+    segments::Segments,
 }
 
 impl State {

@@ -1,9 +1,8 @@
 //! The parameters of the method, to be changed step by step.
 
-use super::Behaviour;
 use super::steps::stepped;
-use crate::app::jobs::Effect;
-use crate::app::{Command, Notice, State};
+use super::{Behaviour, Open};
+use crate::app::{Command, Effect, Notice, State};
 
 /// The parameters of the selected method.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,8 +11,8 @@ pub struct Parameters {
     pub marked: usize,
 }
 
-impl Parameters {
-    pub(super) fn open(state: &mut State) -> Option<Parameters> {
+impl Open for Parameters {
+    fn open(state: &mut State) -> Option<Self> {
         let method = state.method()?;
         if method.params.is_empty() {
             state.notice = Some(Notice::Failed(format!("{} has no parameters", method.name)));
@@ -21,7 +20,9 @@ impl Parameters {
         }
         Some(Parameters { marked: 0 })
     }
+}
 
+impl Parameters {
     /// Changes the marked parameter by a step.
     fn step(&self, up: bool, state: &mut State) {
         let Some(param) = state.method().and_then(|method| method.params.get(self.marked)) else { return };

@@ -1,6 +1,6 @@
 //! The weights of the superpixels, the strongest first. The marked one stands out in the picture.
 
-use super::{Behaviour, Panel};
+use super::{Behaviour, Open, Panel};
 use crate::app::{Notice, State};
 use crate::explain;
 
@@ -11,8 +11,8 @@ pub struct Segments {
     pub marked: usize,
 }
 
-impl Segments {
-    pub(super) fn open(state: &mut State) -> Option<Segments> {
+impl Open for Segments {
+    fn open(state: &mut State) -> Option<Self> {
         if state.segments().is_none() {
             state.miss_segments();
             return None;

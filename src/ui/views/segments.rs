@@ -25,7 +25,7 @@ impl View for panel::Segments {
         let area = areas.panel();
         let width = usize::from(area.width);
         canvas.clear(areas.list_title);
-        let Some(segments) = state.segments() else {
+        let Some((segments, map)) = state.segments().zip(state.selected_map()) else {
             canvas.line(areas.list_title, Span::styled(" superpixels", theme.accent()));
             canvas.row(area, 0, Span::styled("   working…", theme.quiet()));
             return;
@@ -34,13 +34,6 @@ impl View for panel::Segments {
         let (above, below) = (count(|weight| weight > 0.0), count(|weight| weight < 0.0));
         let title = format!(" superpixels: {above} for, {below} against");
         canvas.line(areas.list_title, Span::styled(cut(&title, width), theme.accent()));
-        let mut sizes = vec![0usize; segments.weights.len()];
-        for label in segments.labels.iter() {
-            if let Some(size) = sizes.get_mut(*label as usize) {
-                *size += 1;
-            }
-        }
-        let pixels = segments.labels.len().max(1) as f32;
         let order = state.segment_order();
         let strongest = order.first().map_or(0.0, |segment| segments.weights[*segment].abs());
         let (heads, list) = areas.table();
@@ -59,7 +52,7 @@ impl View for panel::Segments {
                 Line::from(vec![
                     Span::styled(if is_marked { " ▸ " } else { "   " }, theme.accent()),
                     Span::styled(format!("{:>10} ", format!("{sign}{}", number(weight))), style),
-                    Span::styled(format!("{}  ", percent(sizes[segment] as f32 / pixels)), theme.quiet()),
+                    Span::styled(format!("{}  ", percent(map.shares[segment])), theme.quiet()),
                     Span::styled(bar, bar_style(weight, theme)),
                 ]),
             );

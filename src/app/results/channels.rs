@@ -1,41 +1,18 @@
-//! The channels of a layer: as they are coloured and laid out, and in what order.
+//! The channels of a layer: as they are coloured, and in what order.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use ndarray::{ArrayView2, Axis};
 
-use super::jobs::ImageId;
-use super::{State, Terminal};
+use crate::app::tiles::{LONGEST, TileLayout};
 use crate::explain::{LayerChannels, Sign};
-use crate::model::Target;
 use crate::raster::{Colouring, Map, Tiles, layer_scale, reduced};
 use crate::text::escape;
 
-/// The longest side of a tile, in cells: where dots are many, and where they are as few as half-blocks.
-const LONGEST: (usize, usize) = (48, 8);
-/// Dots along a tile, with its gap, from which on there are many.
-const MANY: usize = 24;
-/// Dots along a tile, with its gap, below which nothing can be told.
-const FEWEST: usize = 10;
-/// Columns of tiles, at least and at most.
-const COLUMNS: (usize, usize) = (2, 8);
-/// The share of the screen's width that the tiles have, in percent: half of what the list leaves.
-const SHARE: usize = 35;
 /// A layer whose lowest value is further below zero than this share of its scale has a sign that matters. Smooth
 /// activations go a little below zero and do not mean it.
 const NEGATIVE: f32 = 0.2;
-
-/// Which channels: those of a layer, ordered by what they contribute to a target.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct ChannelsKey {
-    /// The image.
-    pub image: ImageId,
-    /// The layer, an index into [`Network::layers`](crate::network::Network::layers).
-    pub layer: usize,
-    /// The target; never `Top`.
-    pub target: Target,
-}
 
 /// The channels of a layer for an image.
 #[derive(Debug, Clone)]
@@ -60,22 +37,8 @@ pub struct Channels {
     thumbnails: Vec<Arc<Map>>,
 }
 
-/// How many tiles are on screen at a time, and how fine: what there is room for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct TileLayout {
-    columns: usize,
-    longest: usize,
-}
-
-impl TileLayout {
-    /// Tiles on a page.
-    pub fn per_page(self) -> usize {
-        self.columns * self.columns
-    }
-}
-
 /// Whether values below zero mean something, by the lowest of them.
-pub(super) fn sign_of(lowest: f32, scale: f32) -> Sign {
+pub(in crate::app) fn sign_of(lowest: f32, scale: f32) -> Sign {
     if lowest < -NEGATIVE * scale { Sign::Signed } else { Sign::Positive }
 }
 
@@ -130,27 +93,10 @@ impl Channels {
     }
 
     /// The channels of a page, side by side in their order, one of them marked.
-    pub(super) fn tiles(&self, page: usize, layout: TileLayout, marked: u32, colouring: Colouring) -> Tiles {
+    pub(in crate::app) fn tiles(&self, page: usize, layout: TileLayout, marked: u32, colouring: Colouring) -> Tiles {
         let channels = self.order.iter().skip(page * layout.per_page()).take(layout.per_page());
         let maps = channels.map(|channel| Arc::clone(&self.thumbnails[*channel])).collect();
         Tiles { maps, longest: layout.longest, marked: Some(marked), colouring }
-    }
-}
-
-impl State {
-    /// The channels that the selection means for an image; none before its prediction is known.
-    pub fn channels_key(&self, image: ImageId) -> Option<ChannelsKey> {
-        let layer = self.model.as_deref()?.layers.get(self.layer_at()?)?.index;
-        Some(ChannelsKey { image, layer, target: self.target(image)? })
-    }
-
-    /// How tiles are laid out on this screen.
-    pub(super) fn tile_layout(&self) -> TileLayout {
-        let Terminal { size: (width, height), dots, .. } = self.terminal;
-        let across = usize::from(width) * usize::from(dots.0) * SHARE / 100;
-        let side = across.min(usize::from(height) * usize::from(dots.1));
-        let columns = (side / FEWEST).clamp(COLUMNS.0, COLUMNS.1);
-        TileLayout { columns, longest: if side / columns < MANY { LONGEST.1 } else { LONGEST.0 } }
     }
 }
 

@@ -1,7 +1,6 @@
 //! What work is wanted, given what is on screen and what is there already.
 
-use super::jobs::{ImageId, Job, Priority, Task};
-use super::{MapKey, Outcome, State};
+use crate::app::{ImageId, Job, MapKey, Outcome, Priority, State, Task};
 use std::time::Duration;
 
 /// Images that are made ready in the direction of travel, and behind.
@@ -14,7 +13,7 @@ const PREFETCH_LIMIT: Duration = Duration::from_millis(300);
 
 impl State {
     /// All work that is wanted now, best first.
-    pub(super) fn wanted(&self) -> Vec<Task> {
+    pub(in crate::app) fn wanted(&self) -> Vec<Task> {
         let mut tasks = Vec::new();
         if self.model.is_none() {
             return tasks;
@@ -79,7 +78,7 @@ impl State {
         self.task(image, self.panel_wants(image)?, Priority::Now)
     }
 
-    pub(super) fn task(&self, image: ImageId, job: Job, priority: Priority) -> Option<Task> {
+    pub(in crate::app) fn task(&self, image: ImageId, job: Job, priority: Priority) -> Option<Task> {
         Some(Task { job, path: self.entries.get(image)?.path.clone(), priority })
     }
 

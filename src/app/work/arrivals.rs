@@ -3,15 +3,16 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::jobs::{ImageId, Report};
-use super::{Answer, Decoded, Entry, Explained, MapKey, ModelSummary, Notice, Outcome, Predicted, State};
+use crate::app::{
+    Answer, Decoded, Entry, Explained, ImageId, MapKey, ModelSummary, Notice, Outcome, Predicted, Report, State,
+};
 use crate::text::escape;
 
 /// Predictions kept of each image: as many as there are digits to pick one.
 const KEPT_PREDICTIONS: usize = 9;
 
 impl State {
-    pub(super) fn found(&mut self, paths: Vec<Arc<Path>>) {
+    pub(in crate::app) fn found(&mut self, paths: Vec<Arc<Path>>) {
         let first = self.entries.len();
         for path in paths {
             let name = display_name(&path, self.base.as_deref());
@@ -26,7 +27,7 @@ impl State {
         }
     }
 
-    pub(super) fn model_ready(&mut self, model: Arc<ModelSummary>) {
+    pub(in crate::app) fn model_ready(&mut self, model: Arc<ModelSummary>) {
         self.truths = Arc::clone(&model.truths);
         for entry in &mut self.entries {
             entry.truth = self.truths.of(&entry.path);
@@ -38,14 +39,14 @@ impl State {
     }
 
     /// Hears where the classes of images come from, once all are found and the model is there.
-    pub(super) fn ask_truths(&mut self) {
+    pub(in crate::app) fn ask_truths(&mut self) {
         if self.complete && self.model.is_some() {
             let notices = self.truths.notices();
             self.truth_notices = notices.iter().map(|notice| escape(notice).into_owned()).collect();
         }
     }
 
-    pub(super) fn report(&mut self, report: Report) {
+    pub(in crate::app) fn report(&mut self, report: Report) {
         match report {
             Report::Decoded(image, Ok(decoded)) => self.decoded(image, decoded),
             Report::Predicted(image, Ok(predicted)) => self.predicted(image, predicted),
@@ -129,7 +130,7 @@ impl State {
 }
 
 /// The folder of a file, safe to print.
-pub(super) fn folder_of(file: &Path) -> String {
+pub(in crate::app) fn folder_of(file: &Path) -> String {
     escape(&file.parent().unwrap_or(Path::new("")).to_string_lossy()).into_owned()
 }
 

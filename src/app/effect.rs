@@ -1,0 +1,69 @@
+//! What is to be done in the world outside.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::{Explained, ImageId, MapKey, Picture, Plan, Predicted};
+
+/// What is to be written.
+#[derive(Debug, Clone)]
+pub enum Export {
+    /// A map.
+    Map(Box<MapExport>),
+    /// A channel.
+    Channel(ChannelExport),
+}
+
+/// A channel to be written, as it is shown.
+#[derive(Debug, Clone)]
+pub struct ChannelExport {
+    /// The image's file.
+    pub path: Arc<Path>,
+    /// The layer, as users know it.
+    pub layer: String,
+    /// The channel.
+    pub channel: usize,
+    /// The pictures on screen, each with what sets its file's name apart and what it shows in words.
+    pub pictures: Vec<(&'static str, Picture, String)>,
+}
+
+/// A map to be written, with all that its description says.
+#[derive(Debug, Clone)]
+pub struct MapExport {
+    /// The image's file.
+    pub path: Arc<Path>,
+    /// What the map is of.
+    pub key: MapKey,
+    /// The map.
+    pub explained: Arc<Explained>,
+    /// The overlay as it is shown.
+    pub overlay: Picture,
+    /// What the model says about the image.
+    pub predicted: Arc<Predicted>,
+}
+
+/// What `update` wants done.
+#[derive(Debug, Clone)]
+pub enum Effect {
+    /// Work, see [`Plan`].
+    Plan(Plan),
+    /// Write files, then [`Report::Exported`](super::Report::Exported).
+    Export(Export),
+    /// Remember that an image is marked, or is not any more.
+    Mark {
+        /// The image.
+        image: ImageId,
+        /// Its file.
+        path: Arc<Path>,
+        /// Whether it is marked from now on.
+        marked: bool,
+    },
+    /// Put text on the clipboard (OSC 52).
+    Copy(String),
+    /// Draw everything anew and send the pictures again.
+    Redraw,
+    /// Give the terminal back and stop until the shell continues us.
+    Suspend,
+    /// Leave.
+    Quit,
+}

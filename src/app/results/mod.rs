@@ -1,0 +1,14 @@
+//! What workers hand over. Whatever takes its time is made with it, pixels too: neither a key nor a frame waits for that.
+
+mod channels;
+mod explained;
+mod image;
+mod peaks;
+
+pub use channels::Channels;
+pub(super) use channels::sign_of;
+pub use explained::Explained;
+pub(super) use image::thumbnail_size;
+pub use image::{Decoded, Predicted, small_picture};
+pub(super) use peaks::Peak;
+pub use peaks::Peaks;

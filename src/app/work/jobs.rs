@@ -1,0 +1,113 @@
+//! What the interface wants done, and what comes back.
+
+use std::hash::{Hash, Hasher};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::app::{Channels, Decoded, Explained, Peaks, Predicted};
+use crate::explain::{LayerChoice, Values};
+use crate::model::Target;
+
+/// Position of an image in [`State::entries`](crate::app::State::entries), which only ever grows at its end.
+pub type ImageId = usize;
+
+/// What a map is of. The same key means the same map.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MapKey {
+    /// The image.
+    pub image: ImageId,
+    /// The method's name in the registry.
+    pub method: &'static str,
+    /// The target; never `Top`, so that a rank and a class that mean the same share a map.
+    pub target: Target,
+    /// The layer; `Auto` for methods that need none.
+    pub layer: LayerChoice,
+    /// The parameters that were set; none of them NaN.
+    pub values: Values,
+}
+
+impl Eq for MapKey {}
+
+impl Hash for MapKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (self.image, self.method, self.target, &self.layer).hash(state);
+    }
+}
+
+/// Which channels: those of a layer, ordered by what they contribute to a target.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ChannelsKey {
+    /// The image.
+    pub image: ImageId,
+    /// The layer, an index into [`Network::layers`](crate::network::Network::layers).
+    pub layer: usize,
+    /// The target; never `Top`.
+    pub target: Target,
+}
+
+/// A piece of work for one image.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Job {
+    /// Decode the image and predict: [`Report::Decoded`] as soon as there are pixels, then [`Report::Predicted`].
+    Open(ImageId),
+    /// Predict only, for the list: [`Report::Predicted`].
+    Classify(ImageId),
+    /// Make a map: [`Report::Partial`] any number of times, then [`Report::Explained`].
+    Explain(MapKey),
+    /// Read the channels of a layer: [`Report::Channels`].
+    Channels(ChannelsKey),
+    /// Find out how strongly the image excites the channels of a layer (an index into
+    /// [`Network::layers`](crate::network::Network::layers)): [`Report::Predicted`], then [`Report::Surveyed`].
+    Survey(ImageId, usize),
+}
+
+/// How soon a task is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Priority {
+    /// The user looks at the place where the result will be.
+    Now,
+    /// The user may come by next.
+    Ahead,
+    /// Sooner or later.
+    Background,
+}
+
+/// A job with what is needed to do it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Task {
+    /// What to do.
+    pub job: Job,
+    /// The image's file.
+    pub path: Arc<Path>,
+    /// How soon.
+    pub priority: Priority,
+}
+
+/// All work that is wanted, best first. It replaces the plan before: what is not on it any more is dropped from the queue,
+/// or cancelled where it runs already. What runs already and is still on it goes on.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Plan {
+    /// Counts plans; a higher one replaces a lower one.
+    pub generation: u64,
+    /// At most one per job.
+    pub tasks: Vec<Task>,
+}
+
+/// What came of a task. Errors are messages for people, one line.
+#[derive(Debug, Clone)]
+pub enum Report {
+    /// An image has pixels.
+    Decoded(ImageId, Result<Arc<Decoded>, String>),
+    /// An image has predictions.
+    Predicted(ImageId, Result<Arc<Predicted>, String>),
+    /// A method is at work: model calls done and planned, and the map so far where there is one.
+    Partial(MapKey, (usize, usize), Option<Arc<Explained>>),
+    /// A method is done. Not sent for cancelled work.
+    Explained(MapKey, Result<Arc<Explained>, String>),
+    /// The channels of a layer.
+    Channels(ChannelsKey, Result<Arc<Channels>, String>),
+    /// How strongly an image excites the channels of a layer.
+    Surveyed(ImageId, usize, Result<Arc<Peaks>, String>),
+    /// Files were written.
+    Exported(Result<Vec<PathBuf>, String>),
+}

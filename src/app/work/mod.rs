@@ -1,0 +1,8 @@
+//! Work: what is wanted now, and what becomes of its results.
+
+mod arrivals;
+mod jobs;
+mod plan;
+
+pub(super) use arrivals::folder_of;
+pub use jobs::{ChannelsKey, ImageId, Job, MapKey, Plan, Priority, Report, Task};
