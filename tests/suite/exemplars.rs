@@ -6,6 +6,7 @@ use std::sync::Arc;
 use ratatui::layout::Position;
 use seewhy::app::{Action, Command, Effect, Export, Job, Origin, Outcome, Panel, PanelKind, Report, State, update};
 use seewhy::cache::Cache;
+use seewhy::raster::Recipe;
 use seewhy::ui;
 
 use crate::channels::{keys, opened};
@@ -44,6 +45,22 @@ fn the_images_that_excite_a_channel_most_are_found_among_all_and_shown_with_it()
     assert_eq!(sheet.recipe.size(), (3 * 192, 2 * 192));
     keys(&mut state, "t");
     assert!(matches!(state.scene()[1].key.heat.as_ref().unwrap().of, Origin::Tiles(..)), "and back");
+}
+
+#[test]
+fn what_is_on_screen_is_said_by_what_workers_handed_over() {
+    let mut state = opened((120, 36));
+    let Recipe::Tiles(tiles) = state.scene()[1].recipe.clone() else { panic!("{:?}", state.scene()[1].key) };
+    let Recipe::Tiles(again) = state.scene()[1].recipe.clone() else { panic!("{:?}", state.scene()[1].key) };
+    assert!(tiles.maps.iter().zip(&again.maps).all(|(one, other)| Arc::ptr_eq(one, other)), "none is made for a frame");
+    keys(&mut state, "t");
+    work(&mut state);
+    let Recipe::Sheet(sheet) = state.scene()[1].recipe.clone() else { panic!("{:?}", state.scene()[1].key) };
+    for (image, picture) in exemplars(&state).into_iter().zip(&sheet.pictures) {
+        let seen = &state.predictions.get(&image).unwrap().small;
+        assert_eq!(picture.as_ref().unwrap().as_raw(), seen.as_raw(), "the picture that the worker made small");
+    }
+    assert!(sheet.maps.iter().zip(state.marked_exemplars()).all(|(map, found)| Arc::ptr_eq(map, &found.map)));
 }
 
 #[test]

@@ -135,6 +135,48 @@ fn whoever_stands_above_session_decodes_predicts_and_explains_through_it() {
     }
 }
 
+/// Calls by which pixels are made, and what is built with them.
+const PIXEL_MAKERS: &[&str] = &[
+    ".compose(",
+    ".render(",
+    ".base_at(",
+    ".overlay(",
+    ".mapv(",
+    "reduced(",
+    "resize_map(",
+    "display_map(",
+    "small_picture(",
+    "imageops::",
+    "RgbImage::",
+    "Map::",
+    "Explained::new(",
+    "Channels::new(",
+    "Peaks::new(",
+];
+
+#[test]
+fn pixels_are_made_by_workers_and_neither_by_a_key_nor_for_a_frame() {
+    let ours = ["app", "ui", "shell/event_loop.rs", "shell/screen.rs"].map(|path| source().join(path));
+    // What workers hand over; and text, which is rendered into cells.
+    let theirs = ["app/results", "ui/canvas.rs"].map(|path| source().join(path));
+    let mut met: Vec<&str> = vec![];
+    let mut checked = 0;
+    for file in rust_files(&source()) {
+        let is_ours =
+            ours.iter().any(|path| file.starts_with(path)) && !theirs.iter().any(|path| file.starts_with(path));
+        let code = code(&file);
+        for maker in PIXEL_MAKERS.iter().filter(|maker| calls(&code, maker)) {
+            assert!(!is_ours, "{}: {maker}) is for workers to call", file.display());
+            met.push(maker);
+        }
+        checked += usize::from(is_ours);
+    }
+    assert!(checked > 40, "{checked} files are too few: the test has gone blind");
+    for maker in PIXEL_MAKERS {
+        assert!(met.contains(maker), "nobody calls {maker}): the test has gone blind");
+    }
+}
+
 #[test]
 fn the_table_of_layers_has_no_cycle() {
     fn below(module: &str, seen: &mut Vec<String>) {

@@ -30,6 +30,7 @@ mod metrics;
 mod names;
 mod network;
 mod operators;
+mod panels;
 mod perturbations;
 mod preprocessing;
 mod protocols;
