@@ -66,7 +66,7 @@ fn layer(bencher: Bencher<'_, '_>, name: &str) {
     let numbers = |len: usize| (0..len).map(|i| (i * 7919 % 1013) as f32 / 506.0 - 1.0).collect::<Vec<f32>>();
     let taps = geometry.window.kernel[0] * geometry.window.kernel[1];
     let weights = numbers(geometry.outputs * geometry.inputs / geometry.groups * taps);
-    let conv = PackedConv::with(geometry, &weights, &[], set(), algorithm);
+    let conv = PackedConv::new(geometry, &weights, &[], set(), algorithm);
     // From the start of a line of the cache, as tensors are.
     let len = size[0] * size[1] * geometry.inputs;
     let input = numbers(len + 16);

@@ -20,7 +20,7 @@ pub struct Scratch {
 }
 
 /// How a convolution is computed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Algorithm {
     /// One chain of multiply-adds an output: any convolution. A kernel of 1x1 is a matrix product. Of small groups several are
     /// computed together, so that what is not finite in one makes NaN of the others.
@@ -29,12 +29,26 @@ pub enum Algorithm {
     Depthwise,
     /// Winograd's F(2x2,3x3): kernels of 3x3 at stride 1, undilated, one group, at least a vector of channels. What is not finite
     /// makes NaN of all four outputs of a tile.
-    Winograd,
+    Winograd2,
+    /// Winograd's F(4x4,3x3) of the same: fewer products, more weights, and three times the error.
+    Winograd4,
 }
 
 impl Algorithm {
     /// All of them.
-    pub const ALL: [Algorithm; 3] = [Algorithm::Direct, Algorithm::Depthwise, Algorithm::Winograd];
+    pub const ALL: [Algorithm; 4] =
+        [Algorithm::Direct, Algorithm::Depthwise, Algorithm::Winograd2, Algorithm::Winograd4];
+
+    /// The one that is quickest for images of `size` as a rule.
+    pub fn quickest(geometry: &Geometry, size: [usize; 2], set: InstructionSet) -> Algorithm {
+        let [height, width] = geometry.window.output(size);
+        // Each weight is loaded once for all tiles. With fewer tiles than this, loading the weights of the larger transform,
+        // of which there are more than twice as many, takes longer than the products that it saves.
+        let winograd =
+            if height.div_ceil(4) * width.div_ceil(4) < 32 { Algorithm::Winograd2 } else { Algorithm::Winograd4 };
+        let wanted = [Algorithm::Depthwise, winograd].into_iter().find(|algorithm| algorithm.does(geometry, set));
+        wanted.unwrap_or(Algorithm::Direct)
+    }
 
     /// Whether it can do a convolution.
     pub fn does(self, geometry: &Geometry, set: InstructionSet) -> bool {
@@ -42,7 +56,7 @@ impl Algorithm {
         match self {
             Algorithm::Direct => true,
             Algorithm::Depthwise => geometry.is_depthwise(),
-            Algorithm::Winograd => {
+            Algorithm::Winograd2 | Algorithm::Winograd4 => {
                 let three = window.kernel == [3, 3] && window.stride == [1, 1] && window.dilation == [1, 1];
                 three && groups == 1 && inputs.min(outputs) >= set.lanes()
             }
@@ -54,7 +68,8 @@ impl Algorithm {
 enum Packed {
     Direct(Direct),
     Depthwise(Depthwise),
-    Winograd(Winograd),
+    Winograd2(Winograd<2, 4>),
+    Winograd4(Winograd<4, 6>),
 }
 
 /// Packed weights. They do not change and may be shared by threads and plans.
@@ -82,22 +97,12 @@ pub(super) struct Piece<'a> {
 }
 
 impl PackedConv {
-    /// Packs `weights`, [outputs, inputs / groups, kernel down, kernel across], for this processor, with the algorithm
-    /// that is quickest for most images. `bias` has one number an output, or none.
+    /// Packs `weights`, [outputs, inputs / groups, kernel down, kernel across]. `bias` has one number an output, or none.
     ///
     /// # Panics
-    /// Where the lengths do not fit the geometry, or the groups do not divide the channels.
-    pub fn new(geometry: Geometry, weights: &[f32], bias: &[f32]) -> PackedConv {
-        let set = InstructionSet::best();
-        let quickest = [Algorithm::Depthwise, Algorithm::Winograd].into_iter().find(|a| a.does(&geometry, set));
-        PackedConv::with(geometry, weights, bias, set, quickest.unwrap_or(Algorithm::Direct))
-    }
-
-    /// The same with an instruction set and an algorithm of the caller's choice.
-    ///
-    /// # Panics
-    /// As `new`, and where the algorithm does not do the geometry or the processor lacks the instructions.
-    pub fn with(
+    /// Where the lengths do not fit the geometry, the groups do not divide the channels, the algorithm does not do the geometry,
+    /// or the processor lacks the instructions.
+    pub fn new(
         geometry: Geometry,
         weights: &[f32],
         bias: &[f32],
@@ -117,7 +122,8 @@ impl PackedConv {
         let packed = match algorithm {
             Algorithm::Direct => Packed::Direct(Direct::new(set, &geometry, weights, bias)),
             Algorithm::Depthwise => Packed::Depthwise(Depthwise::new(set, &geometry, weights, bias)),
-            Algorithm::Winograd => Packed::Winograd(Winograd::new(set, &geometry, weights, bias)),
+            Algorithm::Winograd2 => Packed::Winograd2(Winograd::new(set, &geometry, weights, bias)),
+            Algorithm::Winograd4 => Packed::Winograd4(Winograd::new(set, &geometry, weights, bias)),
         };
         PackedConv { geometry, set, packed }
     }
@@ -132,7 +138,8 @@ impl PackedConv {
         match self.packed {
             Packed::Direct(_) => Algorithm::Direct,
             Packed::Depthwise(_) => Algorithm::Depthwise,
-            Packed::Winograd(_) => Algorithm::Winograd,
+            Packed::Winograd2(_) => Algorithm::Winograd2,
+            Packed::Winograd4(_) => Algorithm::Winograd4,
         }
     }
 
@@ -141,7 +148,8 @@ impl PackedConv {
         let numbers = match &self.packed {
             Packed::Direct(packed) => packed.len(),
             Packed::Depthwise(packed) => packed.len(),
-            Packed::Winograd(packed) => packed.len(),
+            Packed::Winograd2(packed) => packed.len(),
+            Packed::Winograd4(packed) => packed.len(),
         };
         numbers * size_of::<f32>()
     }
@@ -163,7 +171,8 @@ impl PackedConv {
         let grain = match self.packed {
             Packed::Direct(_) => 1,
             Packed::Depthwise(_) => width,
-            Packed::Winograd(_) => 2 * width,
+            Packed::Winograd2(_) => 2 * width,
+            Packed::Winograd4(_) => 4 * width,
         };
         let pixels = height * width;
         let grains = pixels.div_ceil(grain.max(1));
@@ -214,7 +223,8 @@ impl Job for Run<'_> {
         match packed {
             Packed::Direct(packed) => packed.run(simd, &mut piece),
             Packed::Depthwise(packed) => packed.run(simd, &mut piece),
-            Packed::Winograd(packed) => packed.run(simd, &mut piece),
+            Packed::Winograd2(packed) => packed.run(simd, &mut piece),
+            Packed::Winograd4(packed) => packed.run(simd, &mut piece),
         }
         finish(simd, piece.tail.activation, piece.output);
     }

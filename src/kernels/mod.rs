@@ -32,6 +32,7 @@ mod level;
 mod pool;
 mod product;
 mod tail;
+mod transforms;
 mod winograd;
 
 pub use channels::scale_channels;

@@ -43,42 +43,44 @@ impl Panels {
         outputs: usize,
         weight: impl Fn(usize, usize) -> f32,
     ) -> Panels {
-        let [panels] = Panels::several(set, depth, outputs, |output, k| [weight(output, k)]);
-        panels
+        let mut panels = Panels::several(set, depth, outputs, 1, |output, k, number| number[0] = weight(output, k));
+        panels.remove(0)
     }
 
-    /// N matrices at once, of which `weights` gives one number each.
-    pub(super) fn several<const N: usize>(
+    /// `count` matrices at once, of which `weights` gives one number each.
+    pub(super) fn several(
         set: InstructionSet,
         depth: usize,
         outputs: usize,
-        weights: impl Fn(usize, usize) -> [f32; N],
-    ) -> [Panels; N] {
+        count: usize,
+        weights: impl Fn(usize, usize, &mut [f32]),
+    ) -> Vec<Panels> {
         let lanes = set.lanes();
         let vectors = outputs.div_ceil(lanes);
-        let count = vectors.div_ceil(WIDEST);
-        let empty = |_| Aligned::new(vectors * lanes * depth);
-        let mut data: [Aligned; N] = std::array::from_fn(empty);
+        let panel_count = vectors.div_ceil(WIDEST);
+        let mut data: Vec<Aligned> = (0..count).map(|_| Aligned::new(vectors * lanes * depth)).collect();
+        let mut numbers = vec![0.0; count];
+        let mut rows = vec![[0.0; WIDEST * LANES]; count];
         let mut panels = vec![];
-        for panel in 0..count {
-            let (first, end) = (panel * vectors / count, (panel + 1) * vectors / count);
+        for panel in 0..panel_count {
+            let (first, end) = (panel * vectors / panel_count, (panel + 1) * vectors / panel_count);
             let start = |vector: usize| ((first + vector) * lanes).min(outputs.saturating_sub(lanes));
-            let (at, starts, width) = (data[0].numbers().len(), [start(0), start(1), start(2)], (end - first) * lanes);
+            let (at, starts, width) = (first * lanes * depth, [start(0), start(1), start(2)], (end - first) * lanes);
             panels.push(Panel { at, vectors: end - first, outputs: starts });
             for k in 0..depth {
-                let mut rows = [[0.0; WIDEST * LANES]; N];
                 for column in 0..width {
                     let output = starts[column / lanes] + column % lanes;
                     if output < outputs {
-                        for (row, weight) in rows.iter_mut().zip(weights(output, k)) {
-                            row[column] = weight;
-                        }
+                        weights(output, k, &mut numbers);
+                        rows.iter_mut().zip(&numbers).for_each(|(row, number)| row[column] = *number);
+                    } else {
+                        rows.iter_mut().for_each(|row| row[column] = 0.0);
                     }
                 }
                 data.iter_mut().zip(&rows).for_each(|(data, row)| data.push(&row[..width]));
             }
         }
-        data.map(|data| Panels { depth, outputs, set, panels: panels.clone(), data })
+        data.into_iter().map(|data| Panels { depth, outputs, set, panels: panels.clone(), data }).collect()
     }
 
     pub(super) fn len(&self) -> usize {
@@ -124,9 +126,19 @@ impl Reads {
         }
     }
 
+    /// Where P pixels begin, the first of them `pixel`. Divisions are slow: one does for all.
     #[inline(always)]
-    fn at(&self, pixel: usize) -> usize {
-        pixel / self.width * self.row_step + pixel % self.width * self.pixel_step + self.channel
+    fn starts<const P: usize>(&self, pixel: usize) -> [usize; P] {
+        let (mut row, mut column) = (pixel / self.width, pixel % self.width);
+        let mut starts = [0; P];
+        for m in 0..P {
+            starts[m] = row * self.row_step + column * self.pixel_step + self.channel;
+            column += 1;
+            if column == self.width {
+                (row, column) = (row + 1, 0);
+            }
+        }
+        starts
     }
 }
 
@@ -255,10 +267,7 @@ impl<S: Simd> Tile<'_, S> {
                 }
             }
         }
-        let mut starts = [0; P];
-        for m in 0..P {
-            starts[m] = reads.at(first + m);
-        }
+        let starts: [usize; P] = reads.starts(first);
         let mut weights = &w.data.numbers()[panel.at..][..w.depth * V * lanes];
         for down in 0..reads.down {
             for across in 0..reads.across {

@@ -167,8 +167,8 @@ impl Inserter<'_> {
         let Some(mut recipe) = weights::Recipe::of(self.whole, node) else { return Ok(false) };
         let tail = tail::find(self, OutletId::new(node.id, 0), &mut recipe, geometry.outputs);
         let shape = self.shape(node.inputs[0]).unwrap_or_default();
-        let op =
-            Convolution { kernel: recipe.packed(geometry)?, size: [shape[2], shape[3]], activation: tail.activation };
+        let size = [shape[2], shape[3]];
+        let op = Convolution { kernel: recipe.packed(geometry, size)?, size, activation: tail.activation };
         let mut inputs = tvec![self.lanes(node.inputs[0])?];
         if let Some(residual) = tail.residual {
             inputs.push(self.lanes(residual)?);

@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
 use tract_onnx::prelude::*;
 
 use super::constant;
-use crate::kernels::{Geometry, PackedConv};
+use crate::kernels::{Algorithm, Geometry, InstructionSet, PackedConv};
 
 /// How one number a channel changes what a convolution gives: a normalisation that the exporter left beside it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -30,6 +30,7 @@ static PACKED: LazyLock<Mutex<HashMap<Key, Entry>>> = LazyLock::new(Mutex::defau
 #[derive(PartialEq, Eq, Hash)]
 struct Key {
     geometry: Geometry,
+    algorithm: Algorithm,
     /// Where the constants lie, which stays theirs alone while an entry points there.
     addresses: Vec<usize>,
     changes: Vec<Change>,
@@ -61,22 +62,23 @@ impl Recipe {
         self.constants.push(constant);
     }
 
-    /// The weights as the kernel wants them: those that another plan has, or new ones.
-    pub(super) fn packed(&self, geometry: Geometry) -> TractResult<Arc<PackedConv>> {
+    /// The weights as the kernel for images of `size` wants them: those that another plan has, or new ones.
+    pub(super) fn packed(&self, geometry: Geometry, size: [usize; 2]) -> TractResult<Arc<PackedConv>> {
         let addresses = self.constants.iter().map(|constant| Arc::as_ptr(constant).addr()).collect();
-        let key = Key { geometry, addresses, changes: self.changes.clone() };
+        let algorithm = Algorithm::quickest(&geometry, size, InstructionSet::best());
+        let key = Key { geometry, algorithm, addresses, changes: self.changes.clone() };
         let mut known = PACKED.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(packed) = known.get(&key).and_then(|entry| entry.packed.upgrade()) {
             return Ok(packed);
         }
-        let packed = Arc::new(self.pack(geometry)?);
+        let packed = Arc::new(self.pack(geometry, algorithm)?);
         known.retain(|_, entry| entry.is_in_use());
         let constants = self.constants.iter().map(Arc::downgrade).collect();
         known.insert(key, Entry { constants, packed: Arc::downgrade(&packed) });
         Ok(packed)
     }
 
-    fn pack(&self, geometry: Geometry) -> TractResult<PackedConv> {
+    fn pack(&self, geometry: Geometry, algorithm: Algorithm) -> TractResult<PackedConv> {
         let mut weights = numbers(&self.constants[0])?;
         let mut bias = spread(&self.constants[1], geometry.outputs)?;
         let each = weights.len() / geometry.outputs;
@@ -98,7 +100,7 @@ impl Recipe {
                 }
             }
         }
-        Ok(PackedConv::new(geometry, &weights, &bias))
+        Ok(PackedConv::new(geometry, &weights, &bias, InstructionSet::best(), algorithm))
     }
 }
 
