@@ -116,17 +116,19 @@ impl<'a> Frame<'a> {
 
     /// The values of `from`, with the pixels that `replaced` names taken from `to`.
     pub fn mix(&self, from: &[f32], to: &[f32], replaced: impl Fn(usize) -> bool) -> ArrayD<f32> {
-        let mut values = from.to_vec();
         let replaced: Vec<bool> = (0..self.height * self.width).map(replaced).collect();
+        let mut values;
         match self.settings.layout.value {
             Layout::Nchw => {
-                for (plane, other) in self.planes(&mut values).zip(to.chunks_exact(replaced.len())) {
-                    for ((value, other), is_replaced) in plane.iter_mut().zip(other).zip(&replaced) {
-                        *value = if *is_replaced { *other } else { *value };
-                    }
+                values = Vec::with_capacity(from.len());
+                let side = replaced.len().max(1);
+                for (plane, other) in from.chunks_exact(side).zip(to.chunks_exact(side)) {
+                    let pixels = plane.iter().zip(other).zip(&replaced);
+                    values.extend(pixels.map(|((value, other), replaced)| if *replaced { *other } else { *value }));
                 }
             }
             Layout::Nhwc => {
+                values = from.to_vec();
                 let pixels = values.chunks_exact_mut(self.channels).zip(to.chunks_exact(self.channels));
                 for ((pixel, other), _) in pixels.zip(&replaced).filter(|(_, it)| **it) {
                     pixel.copy_from_slice(other);

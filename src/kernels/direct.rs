@@ -1,16 +1,29 @@
 //! Convolutions as sums of products, straight from the image: any kernel, stride, dilation, padding, and groups.
 
+use std::ops::Range;
+
 use fearless_simd::Simd;
 
 use super::aligned::grown;
 use super::conv::{Piece, whole_bias};
-use super::product::{Panels, Reads, Writes, product};
-use super::{Geometry, InstructionSet};
+use super::product::{Panels, Reads, Start, Writes, product};
+use super::{Geometry, InstructionSet, Tail};
+
+/// The weights of a matrix product are cut into pieces that are no deeper than this: of deeper ones so few pixels would stay
+/// in the cache at once that the weights come from memory over and over.
+const DEEPEST: usize = 1024;
 
 /// Weights and bias of each group. Groups of less than a vector of outputs are taken together, with zeros between them: a full
 /// vector of which a quarter is wanted costs as much as one that is a quarter full, and loads less.
 #[derive(Debug)]
-pub(super) struct Direct(Vec<(Panels, Vec<f32>)>);
+pub(super) struct Direct(Vec<Group>);
+
+#[derive(Debug)]
+struct Group {
+    /// Of one piece of the depth each.
+    panels: Vec<Panels>,
+    bias: Vec<f32>,
+}
 
 impl Direct {
     pub(super) fn new(set: InstructionSet, geometry: &Geometry, weights: &[f32], bias: &[f32]) -> Direct {
@@ -26,14 +39,20 @@ impl Direct {
                 if same { weights[((first + output) * inputs + input % inputs) * taps + tap] } else { 0.0 }
             };
             let bias = bias.get(first..first + together * outputs).unwrap_or_default();
-            let panels = Panels::new(set, taps * together * inputs, together * outputs, weight);
-            (panels, whole_bias(set, together * outputs, bias))
+            let (depth, outputs) = (taps * together * inputs, together * outputs);
+            let is_product = groups == 1 && taps == 1 && outputs.is_multiple_of(set.lanes());
+            let pieces = if is_product { depth.div_ceil(DEEPEST) } else { 1 };
+            let panels = (0..pieces).map(|piece| {
+                let (from, to) = (piece * depth / pieces, (piece + 1) * depth / pieces);
+                Panels::new(set, to - from, outputs, |output, k| weight(output, from + k))
+            });
+            Group { panels: panels.collect(), bias: whole_bias(set, outputs, bias) }
         };
         Direct((0..groups / together).map(group).collect())
     }
 
     pub(super) fn len(&self) -> usize {
-        self.0.iter().map(|(panels, bias)| panels.len() + bias.len()).sum()
+        self.0.iter().map(|group| group.panels.iter().map(Panels::len).sum::<usize>() + group.bias.len()).sum()
     }
 
     #[inline(always)]
@@ -58,7 +77,7 @@ impl Direct {
         };
         // Neighbouring taps of one group are one run.
         let together = groups == 1 && window.dilation[1] == 1;
-        for (group, (panels, bias)) in self.0.iter().enumerate() {
+        for (group, Group { panels, bias }) in self.0.iter().enumerate() {
             let each = inputs / groups;
             let reads = Reads {
                 width,
@@ -71,8 +90,50 @@ impl Direct {
                 run: if together { across * inputs } else { each },
                 channel: group * each,
             };
-            let writes = Writes { step: outputs, channel: group * (outputs / groups), bias, tail: piece.tail };
-            product(simd, panels, x, reads, first..first + piece.pixels.len(), piece.output, writes);
+            let start = Start::Bias(bias);
+            let writes = Writes { step: outputs, channel: group * (outputs / groups), start, tail: piece.tail };
+            let pixels = first..first + piece.pixels.len();
+            match &panels[..] {
+                [panels] => product(simd, panels, x, reads, pixels, piece.output, writes),
+                pieces => deep_product(simd, pieces, x, reads, pixels, piece.output, writes),
+            }
+        }
+    }
+}
+
+/// A product whose depth is cut into pieces.
+#[inline(always)]
+fn deep_product<S: Simd>(
+    simd: S,
+    pieces: &[Panels],
+    x: &[f32],
+    reads: Reads,
+    pixels: Range<usize>,
+    out: &mut [f32],
+    writes: Writes<'_>,
+) {
+    let blocks = pixels.len().div_ceil(pieces[0].block());
+    let edge = |block: usize| block * pixels.len() / blocks;
+    for block in 0..blocks {
+        let (from, to) = (edge(block), edge(block + 1));
+        let out = &mut out[from * writes.step..to * writes.step];
+        let residual = writes.tail.residual.map(|residual| &residual[from * writes.step..to * writes.step]);
+        let mut channel = reads.channel;
+        for (at, panels) in pieces.iter().enumerate() {
+            let reads = Reads { channel, run: panels.depth(), ..reads };
+            channel += panels.depth();
+            let start = if at == 0 { writes.start } else { Start::Output };
+            let is_last = at + 1 == pieces.len();
+            let tail = if is_last { Tail { residual, ..writes.tail } } else { Tail::default() };
+            product(
+                simd,
+                panels,
+                x,
+                reads,
+                pixels.start + from..pixels.start + to,
+                out,
+                Writes { start, tail, ..writes },
+            );
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use fearless_simd::{Bytes, Select, Simd, SimdBase, SimdFloat};
 
-use super::tail::Activation;
+use super::tail::{Activation, ERF_ABOVE, ERF_BELOW};
 
 /// Lanes of the widest vector.
 pub(super) const WIDEST: usize = 16;
@@ -28,6 +28,7 @@ pub(super) fn finish<S: Simd>(simd: S, activation: Activation, values: &mut [f32
         Activation::Identity | Activation::Clip { .. } => {}
         Activation::HardSwish => each(simd, values, HardSwish),
         Activation::Silu => each(simd, values, Silu),
+        Activation::Gelu => each(simd, values, Gelu),
     }
 }
 
@@ -69,9 +70,29 @@ impl Function for Silu {
     }
 }
 
+struct Gelu;
+
+impl Function for Gelu {
+    #[inline(always)]
+    fn of<S: Simd>(&self, simd: S, x: S::f32s) -> S::f32s {
+        let z = clip(simd, x * std::f32::consts::FRAC_1_SQRT_2, -4.0, 4.0);
+        let square = z * z;
+        let mut above = S::f32s::splat(simd, ERF_ABOVE[0]);
+        for coefficient in &ERF_ABOVE[1..] {
+            above = above.mul_add(square, *coefficient);
+        }
+        let mut below = S::f32s::splat(simd, ERF_BELOW[0]);
+        for coefficient in &ERF_BELOW[1..] {
+            below = below.mul_add(square, *coefficient);
+        }
+        let half = x * 0.5;
+        half.mul_add(z * above / below, half)
+    }
+}
+
 /// `exp(x)` to two units in the last place; below -87 what it is there, above 88.7 infinite.
 #[inline(always)]
-fn exp<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
+pub(super) fn exp<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
     let infinite = x.simd_gt(88.7);
     let x = clip(simd, x, -87.0, 88.0);
     // x = n ln 2 + r, with ln 2 in two parts; then a polynomial in r (Cephes, expf) and n in the exponent.

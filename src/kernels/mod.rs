@@ -21,6 +21,7 @@
 #![allow(clippy::inline_always, clippy::needless_range_loop)]
 
 mod aligned;
+mod attention;
 mod channels;
 mod conv;
 mod depthwise;
@@ -29,16 +30,21 @@ mod geometry;
 mod lanes;
 mod layout;
 mod level;
+mod norm;
 mod pool;
 mod product;
+mod rows;
 mod tail;
 mod transforms;
 mod winograd;
 
+pub use attention::{Head, Rows, attend};
 pub use channels::scale_channels;
 pub use conv::{Algorithm, PackedConv, Scratch};
 pub use geometry::{Geometry, Window};
 pub use layout::{to_lanes, to_planes};
 pub use level::InstructionSet;
+pub use norm::normalise_rows;
 pub use pool::{Count, average_pool, global_average, max_pool};
+pub use rows::PackedRows;
 pub use tail::{Activation, Tail};

@@ -83,8 +83,17 @@ impl Panels {
         data.into_iter().map(|data| Panels { depth, outputs, set, panels: panels.clone(), data }).collect()
     }
 
+    pub(super) fn depth(&self) -> usize {
+        self.depth
+    }
+
     pub(super) fn len(&self) -> usize {
         self.data.numbers().len()
+    }
+
+    /// Pixels that stay in the second-level cache, with the weights of a panel.
+    pub(super) fn block(&self) -> usize {
+        (60_000 / self.depth).clamp(LONGEST, 4096)
     }
 
     /// Pixels of a tile of panels with so many vectors: sums, a vector of weights each, and one number stay in registers.
@@ -142,21 +151,32 @@ impl Reads {
     }
 }
 
+/// What sums begin with.
+#[derive(Clone, Copy)]
+pub(super) enum Start<'a> {
+    Zero,
+    /// One number an output of the panels, at least a vector of them.
+    Bias(&'a [f32]),
+    /// What the output holds: the sums over what came before in the depth. Only where the lanes divide the outputs, since
+    /// otherwise some are written twice.
+    Output,
+}
+
 /// Where sums go, and what happens to them on the way.
 #[derive(Clone, Copy)]
 pub(super) struct Writes<'a> {
     /// From one pixel to the next, and the channel of the first output.
     pub(super) step: usize,
     pub(super) channel: usize,
-    /// One number an output of the panels, at least a vector of them; or none.
-    pub(super) bias: &'a [f32],
+    /// What the sums begin with.
+    pub(super) start: Start<'a>,
     pub(super) tail: Tail<'a>,
 }
 
 impl Writes<'_> {
     /// The bare sums.
     pub(super) fn dense(outputs: usize) -> Writes<'static> {
-        Writes { step: outputs, channel: 0, bias: &[], tail: Tail::default() }
+        Writes { step: outputs, channel: 0, start: Start::Zero, tail: Tail::default() }
     }
 
     /// Fewer sums than a vector holds.
@@ -181,8 +201,7 @@ pub(super) fn product<S: Simd>(
     writes: Writes<'_>,
 ) {
     let n = pixels.len();
-    // The pixels of a block and the weights of a panel stay in the second-level cache.
-    let block = (60_000 / w.depth).clamp(LONGEST, 4096);
+    let block = w.block();
     let blocks = n.div_ceil(block);
     for block in 0..blocks {
         let (from, to) = (block * n / blocks, (block + 1) * n / blocks);
@@ -259,11 +278,22 @@ impl<S: Simd> Tile<'_, S> {
         let Tile { simd, w, panel, x, reads, writes, first, at } = self;
         let lanes = S::f32s::LEN;
         let mut sums = [[S::f32s::splat(simd, 0.0); V]; P];
-        if !writes.bias.is_empty() {
-            for v in 0..V {
-                let bias = load(simd, writes.bias, panel.outputs[v]);
+        match writes.start {
+            Start::Zero => {}
+            Start::Bias(bias) => {
+                for v in 0..V {
+                    let bias = load(simd, bias, panel.outputs[v]);
+                    for m in 0..P {
+                        sums[m][v] = bias;
+                    }
+                }
+            }
+            Start::Output => {
                 for m in 0..P {
-                    sums[m][v] = bias;
+                    for v in 0..V {
+                        let from = (at + m) * writes.step + writes.channel + panel.outputs[v];
+                        sums[m][v] = load(simd, out, from);
+                    }
                 }
             }
         }

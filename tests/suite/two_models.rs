@@ -10,8 +10,7 @@ use tract_onnx::prelude::Framework as _;
 use crate::cli::{errors, lines, picture, seewhy, text};
 use crate::support::fixture;
 
-const CLASSES: [&str; 10] =
-    ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"];
+const CLASSES: [&str; 10] = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"];
 
 /// The pictures that come with the program, in folders named after their classes.
 fn pictures() -> PathBuf {

@@ -7,13 +7,17 @@
 //! asks for a layer's value. It runs after differentiation, so the way back uses the same kernels, and before tract
 //! optimises, while convolutions are still convolutions.
 
+mod attention;
 mod channels;
 mod follow;
+mod linear;
+mod norm;
 mod operator;
 mod relayout;
 mod tail;
 #[cfg(test)]
 mod tests;
+mod view;
 mod weights;
 
 use std::collections::{HashMap, HashSet};
@@ -21,8 +25,10 @@ use std::sync::LazyLock;
 
 use tract_onnx::prelude::*;
 use tract_onnx::tract_core::internal::AxisOp;
+use tract_onnx::tract_core::ops::binary::TypedBinOp;
 use tract_onnx::tract_core::ops::cast::Cast;
 use tract_onnx::tract_core::ops::cnn::{Conv, KernelFormat, PoolSpec};
+use tract_onnx::tract_core::ops::math::Mul;
 use tract_onnx::tract_core::ops::nn::DataFormat;
 
 use crate::kernels::{Geometry, Window};
@@ -66,7 +72,9 @@ impl Free {
 /// The graph with our own convolutions where they are worth it. Inputs and outputs stay as they are, but for those that are
 /// `free`.
 pub(super) fn insert(whole: TypedModel, free: Free) -> TractResult<Inserted> {
-    let any = |node: &TypedNode| node.op_as::<Conv>().is_some_and(|op| geometry(&whole, node, op).is_some());
+    let any = |node: &TypedNode| {
+        node.op_as::<Conv>().is_some_and(|op| geometry(&whole, node, op).is_some()) || linear::is_product(&whole, node)
+    };
     if *ONLY_TRACT || !whole.nodes().iter().any(any) {
         let (inputs, outputs) = (whole.inputs.len(), whole.outputs.len());
         let (inputs_in_lanes, outputs_in_lanes) = (vec![false; inputs], vec![false; outputs]);
@@ -77,6 +85,7 @@ pub(super) fn insert(whole: TypedModel, free: Free) -> TractResult<Inserted> {
         graph: TypedModel { symbols: whole.symbols.clone(), ..TypedModel::default() },
         places: HashMap::new(),
         done: HashSet::new(),
+        packed_matrices: HashSet::new(),
     };
     let mut inputs_in_lanes = vec![];
     for (slot, input) in whole.inputs.iter().enumerate() {
@@ -136,11 +145,16 @@ struct Inserter<'a> {
     places: HashMap<OutletId, Place>,
     /// Nodes of the whole graph that need nothing more: their values are there, or inside of another operator.
     done: HashSet<usize>,
+    /// Where the matrices lie that are packed for one direction.
+    packed_matrices: HashSet<usize>,
 }
 
 impl Inserter<'_> {
     fn node(&mut self, node: &TypedNode) -> TractResult<()> {
         if node.op_as::<Conv>().is_some_and(|op| geometry(self.whole, node, op).is_some()) && self.convolution(node)? {
+            return Ok(());
+        }
+        if self.linear(node)? || self.normalised(node)? || self.attention(node)? {
             return Ok(());
         }
         if self.turned(node) || self.scaled(node)? || self.follow(node)? {
@@ -274,6 +288,51 @@ fn window(spec: &PoolSpec, size: [usize; 2]) -> Option<Window> {
     };
     let output = [padding[0].convoluted, padding[1].convoluted];
     (window.output(size) == output && output[0] * output[1] > 0).then_some(window)
+}
+
+/// Whether a node gives its input other axes, or moves axes of length 1, so that nothing moves in memory.
+fn same_memory(graph: &TypedModel, node: &TypedNode) -> bool {
+    let Some(op) = node.op_as::<AxisOp>() else {
+        return node.op_is::<Cast>()
+            && graph.outlet_fact(node.inputs[0]).is_ok_and(|fact| fact.datum_type == node.outputs[0].fact.datum_type);
+    };
+    let Some(shape) = graph.outlet_fact(node.inputs[0]).ok().and_then(|fact| fact.shape.as_concrete()) else {
+        return false;
+    };
+    match op {
+        AxisOp::Add(_) | AxisOp::Rm(_) | AxisOp::Reshape(..) => true,
+        AxisOp::Move(from, to) => {
+            let passed = if from < to { from + 1..to + 1 } else { *to..*from };
+            shape[*from] == 1 || shape[passed].iter().all(|length| *length == 1)
+        }
+    }
+}
+
+/// The numbers of a constant that has one for each of an axis' `length`, or one for all. The axis has `behind` others behind it.
+fn vector(graph: &TypedModel, outlet: OutletId, length: usize, behind: usize) -> Option<Arc<Tensor>> {
+    let shape = graph.outlet_fact(outlet).ok()?.shape.as_concrete()?;
+    let long = |(axis, side): (usize, &usize)| *side == if axis == behind { length } else { 1 };
+    let fits = shape.iter().product::<usize>() == 1 || shape.iter().rev().enumerate().all(long);
+    let mut outlet = outlet;
+    while graph.outlet_fact(outlet).ok()?.konst.is_none() {
+        let node = graph.node(outlet.node);
+        let one = |input: &OutletId| tail::scalar(graph, *input) == Some(1.0);
+        let next = match *node.inputs.as_slice() {
+            [input] if same_memory(graph, node) => input,
+            // A bias of Gemm.
+            [left, right] if node.op_as::<TypedBinOp>().is_some_and(|op| op.0.is::<Mul>()) => {
+                if one(&left) {
+                    right
+                } else {
+                    one(&right).then_some(left)?
+                }
+            }
+            _ => return None,
+        };
+        outlet = next;
+    }
+    let value = graph.outlet_fact(outlet).ok()?.konst.clone()?;
+    (fits && value.datum_type() == f32::datum_type() && (value.len() == 1 || value.len() == length)).then_some(value)
 }
 
 /// The value of a constant, also behind a cast that changes nothing.

@@ -48,7 +48,7 @@ impl Convolution {
         tvec![1, height, width, geometry.outputs]
     }
 
-    fn run(&self, input: &[f32], output: &mut [f32], residual: Option<&[f32]>) {
+    pub(super) fn run(&self, input: &[f32], output: &mut [f32], residual: Option<&[f32]>) {
         let threads = threads(self.kernel.geometry().multiply_adds(self.size), PARALLEL_FROM);
         if threads.count == 1 {
             let tail = Tail { residual, activation: self.activation };

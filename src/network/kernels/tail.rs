@@ -1,13 +1,16 @@
 //! What follows a convolution and can be done while its numbers are at hand: a normalisation, a sum, an activation.
 
+use std::f32::consts::{FRAC_1_SQRT_2, SQRT_2};
+
 use tract_onnx::prelude::*;
+use tract_onnx::tract_core::internal::{AxisOp, ToDim};
 use tract_onnx::tract_core::ops::binary::TypedBinOp;
 use tract_onnx::tract_core::ops::element_wise::ElementWiseOp;
 use tract_onnx::tract_core::ops::math::{Add, Div, Max, Min, Mul, Sub};
 use tract_onnx::tract_core::ops::nn::{HardSwish, Sigmoid, Silu};
 
 use super::weights::{Change, Recipe};
-use super::{Inserter, constant};
+use super::{Inserter, TO_PLANES, constant, same_memory, vector};
 use crate::kernels::Activation;
 
 /// What is done inside of a convolution's operator.
@@ -24,20 +27,7 @@ pub(super) struct Tail {
 /// Finds the tail of the convolution that outputs `first`. Changes of its weights go into `recipe`.
 pub(super) fn find(inserter: &Inserter<'_>, first: OutletId, recipe: &mut Recipe, channels: usize) -> Tail {
     let mut tail = Tail::of(first);
-    let whole = inserter.whole;
-    while let Some(node) = only_reader(whole, tail.last)
-        && let Some((change, by)) = change(whole, node, tail.last, channels)
-    {
-        recipe.change(change, by);
-        tail.take(node);
-    }
-    if let Some(node) = only_reader(whole, tail.last)
-        && let Some(other) = summand(inserter, node, tail.last)
-    {
-        tail.residual = Some(other);
-        tail.take(node);
-    }
-    tail.activate(whole);
+    tail.image(inserter, recipe, channels);
     tail
 }
 
@@ -45,6 +35,53 @@ impl Tail {
     /// Nothing yet behind the node that outputs `first`.
     pub(super) fn of(first: OutletId) -> Tail {
         Tail { last: first, residual: None, activation: Activation::Identity, nodes: vec![first.node] }
+    }
+
+    /// What follows an image of `channels`.
+    fn image(&mut self, inserter: &Inserter<'_>, recipe: &mut Recipe, channels: usize) {
+        let whole = inserter.whole;
+        while let Some(node) = only_reader(whole, self.last)
+            && let Some((change, by)) = change(whole, node, self.last, |by| vector(whole, by, channels, 2))
+        {
+            recipe.change(change, by);
+            self.take(node);
+        }
+        self.add(inserter);
+        self.activate(whole);
+    }
+
+    /// What follows rows of `outputs` numbers. Whether they become the channels of an image, and the last value is in lanes.
+    pub(super) fn rows(&mut self, inserter: &Inserter<'_>, recipe: &mut Recipe, outputs: usize) -> bool {
+        let whole = inserter.whole;
+        while let Some(node) = only_reader(whole, self.last) {
+            if let Some((change, by)) = change(whole, node, self.last, |by| vector(whole, by, outputs, 0)) {
+                recipe.change(change, by);
+            } else if is_to_planes(node) && inserter.shape(OutletId::new(node.id, 0)).is_some() {
+                self.take(node);
+                self.image(inserter, recipe, outputs);
+                return true;
+            } else if !(same_memory(whole, node)
+                && whole
+                    .outlet_fact(OutletId::new(node.id, 0))
+                    .is_ok_and(|fact| fact.shape.last() == Some(&outputs.to_dim())))
+            {
+                break;
+            }
+            self.take(node);
+        }
+        self.add(inserter);
+        self.activate(whole);
+        false
+    }
+
+    /// Takes the sum with another value in, if one follows.
+    fn add(&mut self, inserter: &Inserter<'_>) {
+        if let Some(node) = only_reader(inserter.whole, self.last)
+            && let Some(other) = summand(inserter, node, self.last)
+        {
+            self.residual = Some(other);
+            self.take(node);
+        }
     }
 
     /// Takes a node in.
@@ -61,11 +98,19 @@ impl Tail {
             self.activation = Activation::Silu;
             return;
         }
+        if let Some(nodes) = gelu(whole, self.last) {
+            for node in nodes {
+                self.take(whole.node(node));
+            }
+            self.activation = Activation::Gelu;
+            return;
+        }
         let Some(node) = only_reader(whole, self.last) else { return };
         if let Some(op) = node.op_as::<ElementWiseOp>() {
             self.activation = match () {
                 () if op.0.is::<HardSwish>() => Activation::HardSwish,
                 () if op.0.is::<Silu>() => Activation::Silu,
+                () if op.0.name() == "GeluExact" => Activation::Gelu,
                 () => return,
             };
             return self.take(node);
@@ -102,8 +147,13 @@ pub(super) fn other(node: &TypedNode, here: OutletId) -> Option<(OutletId, bool)
     }
 }
 
-/// Arithmetic with one constant for each channel.
-fn change(whole: &TypedModel, node: &TypedNode, here: OutletId, channels: usize) -> Option<(Change, Arc<Tensor>)> {
+/// Arithmetic with one constant for each channel, which is read by `constant`.
+fn change(
+    whole: &TypedModel,
+    node: &TypedNode,
+    here: OutletId,
+    constant: impl Fn(OutletId) -> Option<Arc<Tensor>>,
+) -> Option<(Change, Arc<Tensor>)> {
     let op = node.op_as::<TypedBinOp>()?;
     let (other, turned) = other(node, here)?;
     let change = match () {
@@ -113,17 +163,23 @@ fn change(whole: &TypedModel, node: &TypedNode, here: OutletId, channels: usize)
         () if op.0.is::<Div>() && !turned => Change::Over,
         () => return None,
     };
-    let value = constant(whole, other)?;
-    let fits = value.datum_type() == f32::datum_type()
-        && (value.len() == 1 || *value.shape() == [1, channels, 1, 1] || *value.shape() == [channels, 1, 1]);
-    fits.then_some((change, value))
+    let same = whole.outlet_fact(here).ok()?.shape == whole.outlet_fact(OutletId::new(node.id, 0)).ok()?.shape;
+    Some((change, constant(other).filter(|_| same)?))
+}
+
+/// The number that a constant is everywhere, where it holds but one.
+pub(super) fn scalar(whole: &TypedModel, outlet: OutletId) -> Option<f32> {
+    let value = constant(whole, outlet).filter(|value| value.len() == 1)?;
+    value.cast_to_scalar::<f32>().ok()
 }
 
 /// What else is added, where it is there and has the same shape.
 fn summand(inserter: &Inserter<'_>, node: &TypedNode, here: OutletId) -> Option<OutletId> {
     node.op_as::<TypedBinOp>().filter(|op| op.0.is::<Add>())?;
     let (other, _) = other(node, here)?;
-    let fits = inserter.shape(other)? == inserter.shape(here)? && constant(inserter.whole, other).is_none();
+    let (theirs, ours) = (inserter.whole.outlet_fact(other).ok()?, inserter.whole.outlet_fact(here).ok()?);
+    let fits =
+        theirs.shape == ours.shape && theirs.datum_type == ours.datum_type && constant(inserter.whole, other).is_none();
     inserter.places.get(&other).filter(|_| fits).map(|_| other)
 }
 
@@ -142,6 +198,49 @@ fn limit(whole: &TypedModel, node: &TypedNode) -> Option<Limit> {
         () if op.0.is::<Min>() => Some(Limit::High(value)),
         () => None,
     }
+}
+
+/// The nodes of `x · (1 + erf(x / sqrt(2))) / 2`, the half being applied to x or at the end, where nothing else reads any of
+/// their values.
+fn gelu(whole: &TypedModel, here: OutletId) -> Option<Vec<usize>> {
+    let [one, two] = whole.outlet_successors(here) else { return None };
+    if whole.outputs.contains(&here) {
+        return None;
+    }
+    let out = |node: &TypedNode| OutletId::new(node.id, 0);
+    let by = |node: &TypedNode, from: OutletId, wanted: f32| {
+        let constant =
+            other(node, from).and_then(|(by, turned)| scalar(whole, by).filter(|_| !turned || !is_div(node)));
+        constant.is_some_and(|value| (value - wanted).abs() <= 1e-6)
+    };
+    let is_mul = |node: &TypedNode| node.op_as::<TypedBinOp>().is_some_and(|op| op.0.is::<Mul>());
+    let is_add = |node: &TypedNode| node.op_as::<TypedBinOp>().is_some_and(|op| op.0.is::<Add>());
+    let is_erf = |node: &TypedNode| node.op_as::<ElementWiseOp>().is_some_and(|op| op.0.name() == "Erf");
+    for (scaled, product) in [(one.node, two.node), (two.node, one.node)].map(|(a, b)| (whole.node(a), whole.node(b))) {
+        let narrowed =
+            (is_div(scaled) && by(scaled, here, SQRT_2)) || (is_mul(scaled) && by(scaled, here, FRAC_1_SQRT_2));
+        let erf = only_reader(whole, out(scaled)).filter(|node| narrowed && is_erf(node));
+        let Some(erf) = erf else { continue };
+        let raised = only_reader(whole, out(erf)).filter(|node| is_add(node) && by(node, out(erf), 1.0))?;
+        let end = only_reader(whole, out(raised)).filter(|node| is_mul(node))?;
+        let (gated, _) = other(end, out(raised))?;
+        if gated == here && end.id == product.id {
+            let half = only_reader(whole, out(end)).filter(|node| is_mul(node) && by(node, out(end), 0.5))?;
+            return Some(vec![scaled.id, erf.id, raised.id, end.id, half.id]);
+        }
+        let is_half = is_mul(product) && by(product, here, 0.5) && gated == out(product);
+        let alone = only_reader(whole, gated).is_some_and(|node| node.id == end.id);
+        return (is_half && alone).then(|| vec![scaled.id, erf.id, raised.id, product.id, end.id]);
+    }
+    None
+}
+
+fn is_div(node: &TypedNode) -> bool {
+    node.op_as::<TypedBinOp>().is_some_and(|op| op.0.is::<Div>())
+}
+
+fn is_to_planes(node: &TypedNode) -> bool {
+    node.op_as::<AxisOp>().is_some_and(|op| *op.canonical() == TO_PLANES)
 }
 
 /// The sigmoid of a value and its product with the value, where nothing else reads either.

@@ -1,3 +1,5 @@
+mod transformers;
+
 use tract_onnx::prelude::*;
 use tract_onnx::tract_core::internal::Approximation;
 use tract_onnx::tract_core::ops::array::TypedConcat;

@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
 use tract_onnx::prelude::*;
 
 use super::constant;
-use crate::kernels::{Algorithm, Geometry, InstructionSet, PackedConv};
+use crate::kernels::{Algorithm, Geometry, InstructionSet, PackedConv, to_planes};
 
 /// How one number a channel changes what a convolution gives: a normalisation that the exporter left beside it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -19,9 +19,11 @@ pub(super) enum Change {
 
 /// Constants of the graph, and what to do with them.
 pub(super) struct Recipe {
-    /// Weights, bias, then one for each change.
+    /// Weights, then one for each change.
     constants: Vec<Arc<Tensor>>,
     changes: Vec<Change>,
+    /// Whether the weights are a matrix [inputs, outputs].
+    turned: bool,
 }
 
 /// Packed weights that are in use, by what they are made of.
@@ -34,6 +36,7 @@ struct Key {
     /// Where the constants lie, which stays theirs alone while an entry points there.
     addresses: Vec<usize>,
     changes: Vec<Change>,
+    turned: bool,
 }
 
 struct Entry {
@@ -53,7 +56,13 @@ impl Recipe {
         let constants: Vec<Arc<Tensor>> =
             conv.inputs[1..].iter().map(|input| constant(graph, *input)).collect::<Option<_>>()?;
         let is_float = |tensor: &Arc<Tensor>| tensor.datum_type() == f32::datum_type();
-        (constants.len() == 2 && constants.iter().all(is_float)).then(|| Recipe { constants, changes: vec![] })
+        let changes = vec![Change::Plus];
+        (constants.len() == 2 && constants.iter().all(is_float)).then(|| Recipe { constants, changes, turned: false })
+    }
+
+    /// A matrix, [outputs, inputs], or [inputs, outputs] where it is `turned`, without a bias.
+    pub(super) fn of_matrix(weights: Arc<Tensor>, turned: bool) -> Recipe {
+        Recipe { constants: vec![weights], changes: vec![], turned }
     }
 
     /// Adds a change that `constant` holds: one number, or one for each channel of the result.
@@ -66,7 +75,7 @@ impl Recipe {
     pub(super) fn packed(&self, geometry: Geometry, size: [usize; 2]) -> TractResult<Arc<PackedConv>> {
         let addresses = self.constants.iter().map(|constant| Arc::as_ptr(constant).addr()).collect();
         let algorithm = Algorithm::quickest(&geometry, size, InstructionSet::best());
-        let key = Key { geometry, algorithm, addresses, changes: self.changes.clone() };
+        let key = Key { geometry, algorithm, addresses, changes: self.changes.clone(), turned: self.turned };
         let mut known = PACKED.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(packed) = known.get(&key).and_then(|entry| entry.packed.upgrade()) {
             return Ok(packed);
@@ -80,9 +89,14 @@ impl Recipe {
 
     fn pack(&self, geometry: Geometry, algorithm: Algorithm) -> TractResult<PackedConv> {
         let mut weights = numbers(&self.constants[0])?;
-        let mut bias = spread(&self.constants[1], geometry.outputs)?;
+        if self.turned {
+            let rows = std::mem::take(&mut weights);
+            weights = vec![0.0; rows.len()];
+            to_planes(geometry.outputs, &rows, &mut weights);
+        }
+        let mut bias = vec![0.0; geometry.outputs];
         let each = weights.len() / geometry.outputs;
-        for (change, constant) in self.changes.iter().zip(&self.constants[2..]) {
+        for (change, constant) in self.changes.iter().zip(&self.constants[1..]) {
             let by = spread(constant, geometry.outputs)?;
             for (channel, by) in by.into_iter().enumerate() {
                 let row = &mut weights[channel * each..][..each];
