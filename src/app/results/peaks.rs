@@ -29,7 +29,7 @@ pub(in crate::app) struct Peak {
 }
 
 impl Peaks {
-    /// Of a layer's output, `[C, h, w]`, for an image with that [`small_picture`].
+    /// Of a layer's output, `[C, h, w]`, for an image with that [`small_picture`](super::small_picture).
     pub fn new(activation: &Activation, small: Arc<RgbImage>) -> Peaks {
         let peak = |channel: ArrayView2<'_, f32>| {
             let finite = || channel.iter().copied().filter(|value| value.is_finite());
