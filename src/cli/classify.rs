@@ -189,10 +189,8 @@ struct Printer {
 impl Printer {
     fn new(args: &ClassifyArgs, session: &Session) -> anyhow::Result<Printer> {
         let mut output = Output::new();
-        let by_default = match args.summary && io::stdout().is_terminal() {
-            true => TableFormat::Table,
-            false => TableFormat::Jsonl,
-        };
+        let is_read = args.summary && io::stdout().is_terminal();
+        let by_default = if is_read { TableFormat::Table } else { TableFormat::Jsonl };
         let format = args.format.unwrap_or(by_default);
         if args.summary && format == TableFormat::Csv {
             bail!("a summary is no table of rows; use --format jsonl or table with --summary");

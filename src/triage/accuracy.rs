@@ -185,7 +185,10 @@ mod tests {
         Answer { top: top.collect(), said: vec![best[0].0], exclusive: true }
     }
 
-    fn counted(images: &[(&[(usize, f32)], Option<usize>)]) -> Tally {
+    /// The best classes of an image with their probabilities, and the class that it is of.
+    type Image<'a> = (&'a [(usize, f32)], Option<usize>);
+
+    fn counted(images: &[Image<'_>]) -> Tally {
         let mut tally = Tally::new(3, true);
         images.iter().for_each(|(best, truth)| tally.add(&answer(best), truth.map(Truth::from).as_ref()));
         tally
