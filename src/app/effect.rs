@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{Explained, ImageId, MapKey, Picture, Plan, Predicted};
+use super::{Explained, ImageId, MapKey, ModelId, Picture, Plan, Predicted};
 
 /// What is to be written.
 #[derive(Debug, Clone)]
@@ -14,9 +14,21 @@ pub enum Export {
     Channel(ChannelExport),
 }
 
+impl Export {
+    /// The model whose map or channel it is.
+    pub fn model(&self) -> ModelId {
+        match self {
+            Export::Map(map) => map.key.image.model,
+            Export::Channel(channel) => channel.model,
+        }
+    }
+}
+
 /// A channel to be written, as it is shown.
 #[derive(Debug, Clone)]
 pub struct ChannelExport {
+    /// The model.
+    pub model: ModelId,
     /// The image's file.
     pub path: Arc<Path>,
     /// The layer, as users know it.

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use image::RgbImage;
 
 use super::results::Peak;
-use super::{ImageId, Job, Notice, Outcome, Peaks, Priority, State, Task};
+use super::{ImageId, ImageKey, Job, ModelId, Notice, Outcome, Peaks, Priority, State, Task};
 use crate::raster::Map;
 
 /// Images kept of each channel: a sheet of three by three.
@@ -41,6 +41,7 @@ pub struct Exemplar {
 /// The images that excite each channel of a layer most, among those that were asked so far.
 #[derive(Debug)]
 pub struct Exemplars {
+    model: ModelId,
     layer: usize,
     /// For each channel, the strongest first.
     best: Vec<Vec<Exemplar>>,
@@ -54,8 +55,12 @@ fn leap(image: ImageId) -> (u64, ImageId) {
 }
 
 impl Exemplars {
-    fn new(layer: usize, channels: usize, images: usize) -> Exemplars {
-        Exemplars { layer, best: vec![Vec::new(); channels], unasked: (0..images).map(leap).collect(), asked: 0 }
+    fn new((model, layer): (ModelId, usize), channels: usize, images: usize) -> Exemplars {
+        Exemplars { model, layer, best: vec![Vec::new(); channels], unasked: (0..images).map(leap).collect(), asked: 0 }
+    }
+
+    fn are_of(&self, model: ModelId, layer: usize) -> bool {
+        (self.model, self.layer) == (model, layer)
     }
 
     /// The images of a channel, the strongest first.
@@ -90,8 +95,8 @@ impl Exemplars {
 impl State {
     /// The images that excite the channels on screen, as far as they are known, while they are looked at.
     pub fn exemplars(&self) -> Option<&Exemplars> {
-        let layer = self.shown_channels().filter(|_| self.shows_exemplars())?.layer;
-        self.exemplars.iter().find(|kept| kept.layer == layer)
+        let key = self.shown_channels().filter(|_| self.shows_exemplars())?;
+        self.exemplars.iter().find(|kept| kept.are_of(key.image.model, key.layer))
     }
 
     /// Those of the marked channel, the strongest first.
@@ -124,18 +129,18 @@ impl State {
 
     /// Begins to collect for the layer on screen, and sees to the small pictures.
     pub(super) fn settle_exemplars(&mut self) {
-        let Some(layer) = self.shown_channels().filter(|_| self.shows_exemplars()).map(|key| key.layer) else {
-            return;
-        };
-        if let Some(at) = self.exemplars.iter().position(|kept| kept.layer == layer) {
+        let Some(key) = self.shown_channels().filter(|_| self.shows_exemplars()) else { return };
+        let (model, layer) = (key.image.model, key.layer);
+        if let Some(at) = self.exemplars.iter().position(|kept| kept.are_of(model, layer)) {
             self.exemplars[..=at].rotate_right(1);
         } else {
             let channels = self.channels().map_or(0, |channels| channels.maps.len());
-            self.exemplars.insert(0, Exemplars::new(layer, channels, self.entries.len()));
+            self.exemplars.insert(0, Exemplars::new((model, layer), channels, self.entries.len()));
             self.exemplars.truncate(LAYERS);
         }
         self.pin_channel();
-        for image in self.marked_exemplars().iter().map(|exemplar| exemplar.image).collect::<Vec<_>>() {
+        let images: Vec<ImageId> = self.marked_exemplars().iter().map(|exemplar| exemplar.image).collect();
+        for image in images.into_iter().map(|id| ImageKey { model, id }) {
             let small = self.predictions.get(&image).map(|predicted| Arc::clone(&predicted.small));
             if let Some(small) = small.filter(|_| !self.thumbnails.contains(&image)) {
                 self.keep_thumbnail(image, small);
@@ -152,33 +157,35 @@ impl State {
     }
 
     /// An image answered; one that cannot, does not come up again.
-    pub(super) fn surveyed(&mut self, image: ImageId, layer: usize, peaks: Result<Arc<Peaks>, String>) {
-        if let Some(exemplars) = self.exemplars.iter_mut().find(|kept| kept.layer == layer)
-            && exemplars.unasked.remove(&leap(image))
+    pub(super) fn surveyed(&mut self, image: ImageKey, layer: usize, peaks: Result<Arc<Peaks>, String>) {
+        if let Some(exemplars) = self.exemplars.iter_mut().find(|kept| kept.are_of(image.model, layer))
+            && exemplars.unasked.remove(&leap(image.id))
         {
             exemplars.asked += 1;
             if let Ok(peaks) = peaks {
-                exemplars.take(image, &peaks);
+                exemplars.take(image.id, &peaks);
                 self.keep_if_shown(image, &peaks.small);
             }
         }
     }
 
     /// Keeps the small picture of an image that is shown among others.
-    pub(super) fn keep_if_shown(&mut self, image: ImageId, small: &Arc<RgbImage>) {
-        if self.marked_exemplars().iter().any(|exemplar| exemplar.image == image) {
+    pub(super) fn keep_if_shown(&mut self, image: ImageKey, small: &Arc<RgbImage>) {
+        let is_shown = self.exemplars().is_some_and(|shown| shown.model == image.model)
+            && self.marked_exemplars().iter().any(|exemplar| exemplar.image == image.id);
+        if is_shown {
             self.keep_thumbnail(image, Arc::clone(small));
         }
     }
 
-    fn keep_thumbnail(&mut self, image: ImageId, small: Arc<RgbImage>) {
+    fn keep_thumbnail(&mut self, image: ImageKey, small: Arc<RgbImage>) {
         let bytes = small.as_raw().len();
         self.thumbnails.insert(image, small, bytes);
     }
 
     /// The small picture of an image that is shown among others, once it is there.
     pub(super) fn thumbnail(&self, image: ImageId) -> Option<Arc<RgbImage>> {
-        self.thumbnails.get(&image).cloned()
+        self.thumbnails.get(&self.key(image)).cloned()
     }
 
     /// The small pictures that are wanted on screen.
@@ -186,15 +193,16 @@ impl State {
         let images = self.marked_exemplars().iter().map(|exemplar| exemplar.image);
         let has_failed =
             |image: ImageId| matches!(self.entries.get(image).map(|entry| &entry.outcome), Some(Outcome::Failed(_)));
-        let missing = images.filter(|image| !self.thumbnails.contains(image) && !has_failed(*image));
-        missing.filter_map(|image| self.task(image, Job::Classify(image), Priority::Now)).collect()
+        let missing = images.filter(|image| self.thumbnail(*image).is_none() && !has_failed(*image));
+        missing.filter_map(|image| self.task(image, Job::Classify(self.key(image)), Priority::Now)).collect()
     }
 
     /// The next images to ask.
     pub(super) fn survey(&self) -> Vec<Task> {
         let Some(exemplars) = self.exemplars() else { return Vec::new() };
         let next = exemplars.unasked.iter().take(AT_A_TIME).map(|(_, image)| *image);
-        next.filter_map(|image| self.task(image, Job::Survey(image, exemplars.layer), Priority::Background)).collect()
+        let job = |id| Job::Survey(ImageKey { model: exemplars.model, id }, exemplars.layer);
+        next.filter_map(|image| self.task(image, job(image), Priority::Background)).collect()
     }
 }
 
@@ -205,7 +213,7 @@ mod tests {
     use super::*;
 
     fn kept(answers: &[(ImageId, f32)]) -> Vec<(ImageId, f32)> {
-        let mut exemplars = Exemplars::new(0, 1, 100);
+        let mut exemplars = Exemplars::new((ModelId::default(), 0), 1, 100);
         for (image, value) in answers {
             exemplars.take(*image, &Peaks::new(&array![[[-1.0, *value]]], Arc::default()));
         }
@@ -229,7 +237,7 @@ mod tests {
 
     #[test]
     fn the_first_few_that_are_asked_come_from_all_over_the_list() {
-        let exemplars = Exemplars::new(0, 1, 1000);
+        let exemplars = Exemplars::new((ModelId::default(), 0), 1, 1000);
         let mut first: Vec<ImageId> = exemplars.unasked.iter().take(20).map(|(_, image)| *image).collect();
         first.sort_unstable();
         let widest = first.windows(2).map(|pair| pair[1] - pair[0]).max();

@@ -46,9 +46,10 @@ pub use state::{Mode, Notice, State, Terminal};
 pub use summary::{LayerRow, MethodRow, ModelSummary};
 pub use tiles::TileLayout;
 pub use update::update;
-pub use work::{ChannelsKey, ImageId, Job, MapKey, Plan, Priority, Report, Task};
+pub use work::{ChannelsKey, ImageId, ImageKey, Job, MapKey, Plan, Priority, Report, Task};
 
 // What is drawn is all in the state; these are the types of below that it holds.
 pub use crate::explain::{Family, Param, Sign, Value};
 pub use crate::model::Target;
+pub use crate::session::ModelId;
 pub use crate::triage::{Answer, CONDITIONS, Confusion, Entry, Order, Outcome};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use image::RgbImage;
 
-use super::{ChannelsKey, ImageId, MapKey, Selection, State, TileLayout, View};
+use super::{ChannelsKey, ImageId, ImageKey, MapKey, Selection, State, TileLayout, View};
 use crate::explain::Sign;
 use crate::raster::{Colormap, Colouring, Composition, Heat, Map, Recipe, Region, Superpixels};
 
@@ -20,8 +20,8 @@ pub struct Picture {
 /// What a picture is of.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct PictureKey {
-    /// The image.
-    pub image: ImageId,
+    /// The image, as the model has it.
+    pub image: ImageKey,
     /// The model's input in place of the file's image.
     pub seen: bool,
     /// Whether the image itself is visible.
@@ -132,20 +132,27 @@ impl State {
         let (heat_key, heat) = heat.unzip();
         let (lines, superpixels) = superpixels.unzip();
         Some(Picture {
-            key: PictureKey { image, seen, base: show_base, heat: heat_key, lines: lines.flatten(), sheet: None },
+            key: PictureKey {
+                image: self.key(image),
+                seen,
+                base: show_base,
+                heat: heat_key,
+                lines: lines.flatten(),
+                sheet: None,
+            },
             recipe: Recipe::Image(Composition { base, show_base, heat, superpixels }),
         })
     }
 
     /// What heat is laid over: the file's image, or what the model saw of it.
     pub(super) fn ground(&self, image: ImageId) -> Option<Ground> {
-        let predicted = self.predictions.get(&image);
+        let predicted = self.prediction(image);
         if let Some(predicted) = predicted.filter(|_| self.selection.seen) {
             let (width, height) = predicted.seen.dimensions();
             let region = Some(Region::whole(width, height));
             return Some(Ground { base: Arc::clone(&predicted.seen), seen: true, region });
         }
-        let decoded = self.pictures.get(&image)?;
+        let decoded = self.pixels(image)?;
         let (width, height) = decoded.picture.dimensions();
         let scale = (width as f32 / decoded.size.0 as f32, height as f32 / decoded.size.1 as f32);
         let region = predicted.map(|predicted| predicted.region.scaled(scale.0, scale.1));

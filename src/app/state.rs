@@ -9,8 +9,8 @@ use image::RgbImage;
 
 use super::exemplars::{Exemplars, THUMBNAIL_BUDGET};
 use super::{
-    Cache, Channels, ChannelsKey, Decoded, Explained, ImageId, MapKey, MethodRow, ModelSummary, Panel, Plan, Predicted,
-    Selection,
+    Cache, Channels, ChannelsKey, Decoded, Explained, ImageId, ImageKey, MapKey, MethodRow, ModelId, ModelSummary,
+    Panel, Plan, Predicted, Selection,
 };
 use crate::explain::{LayerChoice, Param, Value};
 use crate::gallery::Truths;
@@ -138,9 +138,9 @@ pub struct State {
     /// A message.
     pub notice: Option<Notice>,
     /// Decoded images.
-    pub pictures: Cache<ImageId, Arc<Decoded>>,
+    pub pictures: Cache<ImageKey, Arc<Decoded>>,
     /// Predictions with model inputs.
-    pub predictions: Cache<ImageId, Arc<Predicted>>,
+    pub predictions: Cache<ImageKey, Arc<Predicted>>,
     /// Maps, finished or partial.
     pub maps: Cache<MapKey, Arc<Explained>>,
     /// Channels of layers, or why there are none.
@@ -148,13 +148,13 @@ pub struct State {
     /// The images that excite the channels of some layers, the layer looked at last first.
     pub(super) exemplars: Vec<Exemplars>,
     /// What the model saw of them.
-    pub(super) thumbnails: Cache<ImageId, Arc<RgbImage>>,
+    pub(super) thumbnails: Cache<ImageKey, Arc<RgbImage>>,
     /// Why there is no map.
     pub refusals: HashMap<MapKey, String>,
     /// The running method's model calls, done and planned.
     pub progress: Option<(MapKey, usize, usize)>,
-    /// Time that each method took last.
-    pub pace: HashMap<&'static str, Duration>,
+    /// Time that each method took last, by model.
+    pub pace: HashMap<(ModelId, &'static str), Duration>,
     /// The image whose picture is on screen: the one at the cursor, or the one before it until there are pixels.
     pub shown: Option<ImageId>,
     /// The map on screen: the one selected, or the one before it until that is there.
@@ -208,6 +208,26 @@ impl State {
         }
     }
 
+    /// The model that is asked: the first, while none is there.
+    pub fn model_id(&self) -> ModelId {
+        self.model.as_deref().map_or_else(ModelId::default, |model| model.id)
+    }
+
+    /// An image, as that model has it.
+    pub fn key(&self, image: ImageId) -> ImageKey {
+        ImageKey { model: self.model_id(), id: image }
+    }
+
+    /// What the model says about an image.
+    pub fn prediction(&self, image: ImageId) -> Option<&Arc<Predicted>> {
+        self.predictions.get(&self.key(image))
+    }
+
+    /// The pixels of an image.
+    pub fn pixels(&self, image: ImageId) -> Option<&Arc<Decoded>> {
+        self.pictures.get(&self.key(image))
+    }
+
     /// The image at the cursor.
     pub fn current(&self) -> Option<ImageId> {
         self.visible.get(self.cursor).copied()
@@ -258,7 +278,7 @@ impl State {
         let layer = self.selection.layer.or(model.auto).filter(|_| method.needs_layer);
         let layer = layer.and_then(|position| model.layers.get(position));
         Some(MapKey {
-            image,
+            image: self.key(image),
             method: method.name,
             target,
             layer: layer.map_or(LayerChoice::Auto, |row| LayerChoice::These(vec![row.index])),

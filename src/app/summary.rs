@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::explain::{Family, Param};
 use crate::gallery::Truths;
+use crate::session::ModelId;
 
 /// A layer that can be stepped to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +39,8 @@ pub struct MethodRow {
 /// What the interface needs to know of a model.
 #[derive(Debug, Clone)]
 pub struct ModelSummary {
+    /// Which of the models at work it is.
+    pub id: ModelId,
     /// File name or `builtin`, safe to print.
     pub name: String,
     /// Width and height of the input.

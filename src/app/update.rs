@@ -172,7 +172,7 @@ impl State {
         let effect = self.current().and_then(|image| {
             let key = self.map_key(image)?;
             let explained = self.maps.get(&key).filter(|map| map.progress.is_none())?.clone();
-            let predicted = self.predictions.get(&image)?.clone();
+            let predicted = self.prediction(image)?.clone();
             let overlay = self.picture(image, Some(&key), View::Overlay)?;
             let path = self.entries.get(image)?.path.clone();
             let map = MapExport { path, key, explained, overlay, predicted };
@@ -224,22 +224,23 @@ impl State {
             *rank = 0;
         }
         let has_failed = self.current_entry().is_some_and(|entry| matches!(entry.outcome, Outcome::Failed(_)));
-        if self.pictures.contains(&image) && !has_failed {
+        if self.pixels(image).is_some() && !has_failed {
             self.shown = Some(image);
-        } else if has_failed || self.shown.is_some_and(|shown| !self.pictures.contains(&shown)) {
+        } else if has_failed || self.shown.is_some_and(|shown| self.pixels(shown).is_none()) {
             self.shown = None;
         }
         if self.shown == Some(image) {
             match self.map_key(image) {
                 Some(key) if self.maps.contains(&key) => self.shown_map = Some(key),
                 Some(key) if self.refusals.contains_key(&key) => self.shown_map = None,
-                _ => self.shown_map = self.shown_map.take().filter(|key| key.image == image),
+                _ => self.shown_map = self.shown_map.take().filter(|key| key.image.id == image),
             }
         }
-        self.shown_map = self.shown_map.take().filter(|key| Some(key.image) == self.shown && self.maps.contains(key));
-        for id in self.shown.into_iter().chain([image]) {
-            self.pictures.touch(&id);
-            self.predictions.touch(&id);
+        self.shown_map =
+            self.shown_map.take().filter(|key| Some(key.image.id) == self.shown && self.maps.contains(key));
+        for key in self.shown.into_iter().chain([image]).map(|image| self.key(image)).collect::<Vec<_>>() {
+            self.pictures.touch(&key);
+            self.predictions.touch(&key);
         }
         if let Some(key) = &self.shown_map {
             self.maps.touch(key);
@@ -263,7 +264,7 @@ impl State {
             return None;
         }
         self.plan = Plan { generation: self.plan.generation + 1, tasks };
-        if self.progress.as_ref().is_some_and(|(key, ..)| self.map_key(key.image).as_ref() != Some(key)) {
+        if self.progress.as_ref().is_some_and(|(key, ..)| self.map_key(key.image.id).as_ref() != Some(key)) {
             self.progress = None;
         }
         Some(Effect::Plan(self.plan.clone()))

@@ -13,7 +13,7 @@ use crate::app::Selection;
 use crate::explain;
 use crate::gallery::{self, PathList};
 use crate::model::ModelSource;
-use crate::session::Session;
+use crate::session::{ModelId, Session};
 use crate::shell::{self, Engine, Find, Load, Options, SessionEngine};
 use crate::text::escape;
 
@@ -122,6 +122,6 @@ fn loader(source: ModelSource, common: &CommonArgs, tolerance: Option<f64>, imag
     Box::new(move || {
         let session = Session::load(&source, &overrides, &images, options)?;
         let truths = truth::truths(session.classifier(), truth.as_deref())?;
-        Ok(Arc::new(SessionEngine::new(session, truths, threads)) as Arc<dyn Engine>)
+        Ok(Arc::new(SessionEngine::new(ModelId::default(), session, truths, threads)) as Arc<dyn Engine>)
     })
 }

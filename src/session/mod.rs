@@ -14,6 +14,7 @@ mod image;
 mod kept;
 mod look;
 mod mask;
+mod model_id;
 mod naming;
 mod pair;
 mod record;
@@ -29,6 +30,7 @@ pub use image::{InputError, Opened, open};
 pub use kept::Kept;
 pub use look::{Ground, Looked, Seen, forward};
 pub use mask::MaskError;
+pub use model_id::ModelId;
 pub use pair::{Both, Pair};
 pub use record::{Files, Record, SCHEMA, ScoredClass};
 

@@ -1,6 +1,8 @@
 //! The one owner of the state: takes what has happened, updates, draws when something changed.
 
+use std::collections::HashMap;
 use std::io;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
@@ -17,7 +19,7 @@ use super::screen::Screen;
 use super::signals::Signal;
 use super::{News, summary};
 use crate::app::keymap::presses;
-use crate::app::{Action, Effect, Notice, Report, State, Terminal, update};
+use crate::app::{Action, Effect, ModelId, Notice, Report, State, Terminal, update};
 use crate::term::input::{Decoder, Input};
 use crate::term::{CellSize, Facts, Protocol, Reply, Wishes, decide};
 use crate::triage::{Journal, JournalError};
@@ -72,7 +74,8 @@ pub(super) struct EventLoop {
     sources: Sources,
     decoder: Decoder,
     sinks: Sinks,
-    engine: Option<std::sync::Arc<dyn Engine>>,
+    /// The models that are loaded.
+    engines: HashMap<ModelId, Arc<dyn Engine>>,
     /// Something changed since the last frame.
     dirty: bool,
     /// Where the terminal has not said all yet: what it said so far, and until when the rest may come.
@@ -90,7 +93,7 @@ impl EventLoop {
         owed: Option<(Facts, Wishes)>,
     ) -> Self {
         let owed = owed.map(|(facts, wishes)| Owed { facts, wishes, until: Instant::now() + ANSWERS_LIMIT });
-        EventLoop { state, screen, sources, decoder, sinks, engine: None, dirty: true, owed, end: None }
+        EventLoop { state, screen, sources, decoder, sinks, engines: HashMap::new(), dirty: true, owed, end: None }
     }
 
     /// Runs until the end. `typed` came before the loop began.
@@ -158,7 +161,7 @@ impl EventLoop {
     }
 
     fn news_is_over(&self) -> bool {
-        self.state.complete && self.engine.is_some()
+        self.state.complete && !self.engines.is_empty()
     }
 
     /// Takes all that has happened.
@@ -214,8 +217,8 @@ impl EventLoop {
             News::FoundAll(problems) => self.act(Action::FoundAll(problems)),
             News::Model(Ok(engine)) => {
                 let model = summary(&engine);
-                self.sinks.pool.set_engine(engine.clone());
-                self.engine = Some(engine);
+                self.sinks.pool.set_engine(model.id, Arc::clone(&engine));
+                self.engines.insert(model.id, engine);
                 self.act(Action::ModelReady(model))
             }
             News::Model(Err(error)) => {
@@ -335,7 +338,8 @@ impl EventLoop {
         match effect {
             Effect::Plan(plan) => self.sinks.pool.set_plan(&plan),
             Effect::Export(export) => {
-                let (Some(engine), reports) = (self.engine.clone(), self.sinks.reports.clone()) else { return Ok(()) };
+                let engine = self.engines.get(&export.model()).cloned();
+                let (Some(engine), reports) = (engine, self.sinks.reports.clone()) else { return Ok(()) };
                 let write = move || {
                     let _ = reports.send(Report::Exported(
                         caught(|| engine.export(&export).map_err(|error| error.to_string())).flatten(),

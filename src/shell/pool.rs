@@ -4,7 +4,7 @@
 //! interface is not computed again because the interface has not seen it yet.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Instant;
 
@@ -14,7 +14,7 @@ use image::imageops::FilterType;
 
 use super::crash::caught;
 use super::engine::{Engine, EngineError};
-use crate::app::{Channels, Decoded, Explained, Job, MapKey, Peaks, Plan, Priority, Report, Task};
+use crate::app::{Channels, Decoded, Explained, ImageKey, Job, MapKey, ModelId, Peaks, Plan, Priority, Report, Task};
 use crate::explain::{Cancel, ExplainError, Monitor};
 use crate::gallery::{DecodeOptions, Decoded as DecodedFile};
 use crate::session::{InputError, Opened, open};
@@ -29,15 +29,16 @@ pub(super) struct Pool {
 
 struct Shared {
     queue: Mutex<Queue>,
-    /// Something was added to the queue, or the engine is there.
+    /// Something was added to the queue, or an engine is there.
     wake: Condvar,
-    engine: OnceLock<Arc<dyn Engine>>,
     decoding: DecodeOptions,
     reports: Sender<Report>,
 }
 
 #[derive(Default)]
 struct Queue {
+    /// The models that are loaded.
+    engines: HashMap<ModelId, Arc<dyn Engine>>,
     generation: u64,
     /// What is wanted and not begun, best first.
     waiting: Vec<Task>,
@@ -51,13 +52,7 @@ impl Pool {
     /// Starts `threads` workers, and one that keeps itself free for what the user waits for: superpixels, say, are cut
     /// without asking whether anybody still wants them.
     pub(super) fn start(threads: usize, decoding: DecodeOptions, reports: Sender<Report>) -> std::io::Result<Pool> {
-        let shared = Arc::new(Shared {
-            queue: Mutex::default(),
-            wake: Condvar::new(),
-            engine: OnceLock::new(),
-            decoding,
-            reports,
-        });
+        let shared = Arc::new(Shared { queue: Mutex::default(), wake: Condvar::new(), decoding, reports });
         for number in 0..=threads.max(1) {
             let shared = Arc::clone(&shared);
             let furthest = match number {
@@ -71,11 +66,9 @@ impl Pool {
         Ok(Pool { shared })
     }
 
-    /// The model is loaded: predictions and maps can be made from now on.
-    pub(super) fn set_engine(&self, engine: Arc<dyn Engine>) {
-        let queue = self.shared.lock();
-        let _ = self.shared.engine.set(engine);
-        drop(queue);
+    /// A model is loaded: its predictions and maps can be made from now on.
+    pub(super) fn set_engine(&self, model: ModelId, engine: Arc<dyn Engine>) {
+        self.shared.lock().engines.insert(model, engine);
         self.shared.wake.notify_all();
     }
 
@@ -173,10 +166,11 @@ impl Shared {
             if queue.closed {
                 return None;
             }
-            let has_engine = self.engine.get().is_some();
+            let engines = &queue.engines;
             let allowed = |task: &Task| {
                 // Pixels can be had before the model is there.
-                (has_engine || matches!(task.job, Job::Open(_))) && task.priority <= furthest
+                let can_begin = matches!(task.job, Job::Open(_)) || engines.contains_key(&task.job.model());
+                can_begin && task.priority <= furthest
             };
             if let Some(at) = queue.waiting.iter().position(allowed) {
                 let task = queue.waiting.remove(at);
@@ -188,20 +182,21 @@ impl Shared {
         }
     }
 
-    /// The model, once it is loaded; `None` when there is no hope of it any more.
-    fn engine(&self) -> Option<&Arc<dyn Engine>> {
+    /// A model, once it is loaded; `None` when there is no hope of it any more.
+    fn engine(&self, model: ModelId) -> Option<Arc<dyn Engine>> {
         let mut queue = self.lock();
-        while self.engine.get().is_none() {
-            if queue.closed {
-                return None;
+        loop {
+            match queue.engines.get(&model) {
+                Some(engine) => return Some(Arc::clone(engine)),
+                None if queue.closed => return None,
+                None => queue = self.wake.wait(queue).unwrap_or_else(PoisonError::into_inner),
             }
-            queue = self.wake.wait(queue).unwrap_or_else(PoisonError::into_inner);
         }
-        self.engine.get()
     }
 
     fn carry_out(&self, task: &Task, cancel: &Cancel) -> Option<Report> {
         let urgent = task.priority == Priority::Now;
+        let engine = || self.engine(task.job.model());
         match &task.job {
             Job::Open(id) => {
                 let opened = match open(&task.path, self.decoding) {
@@ -214,14 +209,14 @@ impl Shared {
                 let size = (image.width(), image.height());
                 let picture = Arc::new(reduced(image).into_rgb8());
                 let _ = self.reports.send(Report::Decoded(*id, Ok(Arc::new(Decoded { picture, size }))));
-                let engine = self.engine()?;
+                let engine = engine()?;
                 if cancel.is_cancelled() {
                     return None;
                 }
                 Some(Report::Predicted(*id, engine.predict(&task.path, &opened, urgent).map(Arc::new).map_err(told)))
             }
             Job::Classify(id) => {
-                let engine = self.engine()?;
+                let engine = engine()?;
                 let opened = open(&task.path, self.decoding);
                 if cancel.is_cancelled() {
                     return None;
@@ -234,7 +229,7 @@ impl Shared {
             Job::Channels(key) => {
                 let begun = Instant::now();
                 let monitor = Monitor::new(cancel.clone(), |_| {});
-                let channels = match self.engine()?.channels(&task.path, key, &monitor) {
+                let channels = match engine()?.channels(&task.path, key, &monitor) {
                     Err(EngineError::Explain(ExplainError::Cancelled)) => return None,
                     Ok(layer) => Ok(Arc::new(Channels::new(layer, begun.elapsed()))),
                     Err(error) => Err(error.to_string()),
@@ -242,7 +237,7 @@ impl Shared {
                 Some(Report::Channels(key.clone(), channels))
             }
             Job::Survey(image, layer) => {
-                let engine = self.engine()?;
+                let engine = engine()?;
                 let opened = open(&task.path, self.decoding).map_err(|error| InputError::from(error).into());
                 let surveyed = opened.and_then(|opened| engine.survey(&opened, *layer));
                 // What it took to know is said, too: nobody has to find it out again.
@@ -257,8 +252,8 @@ impl Shared {
     }
 
     /// A tensor has no picture but what the model sees.
-    fn open_tensor(&self, id: usize, task: &Task, opened: &Opened, urgent: bool) -> Option<Report> {
-        let predicted = match self.engine()?.predict(&task.path, opened, urgent) {
+    fn open_tensor(&self, id: ImageKey, task: &Task, opened: &Opened, urgent: bool) -> Option<Report> {
+        let predicted = match self.engine(id.model)?.predict(&task.path, opened, urgent) {
             Ok(predicted) => Arc::new(predicted),
             Err(error) => return Some(Report::Decoded(id, Err(told(error)))),
         };
@@ -276,7 +271,7 @@ impl Shared {
                 .map(|map| Arc::new(Explained::new(map.as_ref().clone(), begun.elapsed(), Some(progress))));
             let _ = self.reports.send(Report::Partial(key.clone(), progress, map));
         });
-        let result = match self.engine()?.explain(&task.path, key, &monitor) {
+        let result = match self.engine(key.image.model)?.explain(&task.path, key, &monitor) {
             Err(EngineError::Explain(ExplainError::Cancelled)) => return None,
             Ok(attribution) => Ok(Arc::new(Explained::new(attribution, begun.elapsed(), None))),
             Err(error) => Err(error.to_string()),
@@ -306,5 +301,94 @@ fn failed(job: &Job, reason: String) -> Report {
         Job::Explain(key) => Report::Explained(key.clone(), Err(reason)),
         Job::Channels(key) => Report::Channels(key.clone(), Err(reason)),
         Job::Survey(image, layer) => Report::Surveyed(*image, *layer, Err(reason)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::{Path, PathBuf};
+    use std::time::Duration;
+
+    use crossbeam_channel::Receiver;
+
+    use super::*;
+    use crate::app::{Action, Effect, State, update};
+    use crate::gallery::{Truths, demo, find};
+    use crate::model::{Classifier, ModelSource, Overrides, Size};
+    use crate::session::{Kept, RunOptions, Session};
+    use crate::shell::session_engine::{SessionEngine, question};
+
+    /// Far longer than anything takes.
+    const PATIENCE: Duration = Duration::from_mins(2);
+
+    fn options() -> RunOptions {
+        RunOptions { decoding: DecodeOptions::default(), seed: 0, tolerance: None, top: 5 }
+    }
+
+    /// The bundled network, and a small one that knows other classes.
+    fn classifiers() -> [Classifier; 2] {
+        let small = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/cnn/torchscript.onnx");
+        let sized = Overrides { input_size: Size::new(28, 24), ..Overrides::default() };
+        let load = |source, overrides: &Overrides| Classifier::load(&source, overrides).unwrap();
+        [load(ModelSource::Builtin, &Overrides::default()), load(ModelSource::Path(small), &sized)]
+    }
+
+    fn act(state: &mut State, pool: &Pool, action: Action) {
+        for effect in update(state, action) {
+            if let Effect::Plan(plan) = effect {
+                pool.set_plan(&plan);
+            }
+        }
+    }
+
+    /// Takes reports until nothing is wanted any more.
+    fn work(state: &mut State, pool: &Pool, reports: &Receiver<Report>) {
+        while !state.plan.tasks.is_empty() {
+            let report = reports.recv_timeout(PATIENCE).unwrap();
+            pool.seen(&report);
+            act(state, pool, Action::Report(report));
+        }
+    }
+
+    #[test]
+    fn two_models_are_asked_about_the_same_images_and_their_answers_are_kept_apart() {
+        let folder = tempfile::tempdir().unwrap();
+        let pictures = demo::unpack_into(folder.path()).unwrap();
+        let images: Vec<PathBuf> = find([pictures]).take(2).map(|found| found.unwrap().path).collect();
+        let [one, other] = [0, 1].map(ModelId::new);
+        let engine = |id: ModelId, classifier| -> Arc<dyn Engine> {
+            Arc::new(SessionEngine::new(id, Session::new(classifier, options()), Arc::new(Truths::default()), 1))
+        };
+        let [bundled, small] = classifiers();
+        let engines = [engine(one, bundled), engine(other, small)];
+        let (sender, reports) = crossbeam_channel::unbounded();
+        let pool = Pool::start(2, DecodeOptions::default(), sender).unwrap();
+        engines.iter().for_each(|engine| pool.set_engine(engine.summary().id, Arc::clone(engine)));
+
+        let mut state = State::new("demo".to_owned(), None);
+        act(&mut state, &pool, Action::Found(images.iter().map(|path| Arc::from(path.as_path())).collect()));
+        act(&mut state, &pool, Action::FoundAll(vec![]));
+        let mut keys = vec![];
+        for engine in &engines {
+            act(&mut state, &pool, Action::ModelReady(Arc::new(engine.summary())));
+            assert!(state.entries.iter().all(|entry| entry.answer().is_none()), "nobody asked this model yet");
+            work(&mut state, &pool, &reports);
+            keys.extend([0, 1].map(|image| state.map_key(image).unwrap()));
+        }
+        for (classifier, keys) in classifiers().into_iter().zip(keys.chunks(2)) {
+            let session = Session::new(classifier, options());
+            for (key, path) in keys.iter().zip(&images) {
+                let (pass, _) = session.pass(path, 1).unwrap();
+                let predicted = state.predictions.get(&key.image).unwrap();
+                assert_eq!(predicted.logits.to_vec(), pass.logits.to_vec());
+                let question = question(key).unwrap();
+                let kept = Kept::default();
+                let monitor = Monitor::new(Cancel::default(), |_| {});
+                let map = session.explain(&question, &pass, kept.samples(), &monitor).unwrap().map;
+                assert_eq!(state.maps.get(key).unwrap().attribution.map, map);
+            }
+        }
+        let of = |key: usize| &state.maps.get(&keys[key]).unwrap().attribution.map;
+        assert_ne!(of(0).dim(), of(2).dim(), "the two networks see the same image at different sizes");
     }
 }

@@ -10,7 +10,7 @@ use crate::app::{ChannelsKey, Export, LayerRow, MapKey, MethodRow, ModelSummary,
 use crate::explain::{Attribution, LayerChannels, LayerChoice, METHODS, Monitor, find, obstacle};
 use crate::gallery::Truths;
 use crate::network::Activation;
-use crate::session::{Kept, Looked, Opened, Question, Session};
+use crate::session::{Kept, Looked, ModelId, Opened, Question, Session};
 use crate::text::escape;
 
 /// Predictions that the interface shows, at least.
@@ -18,6 +18,7 @@ const TOP: usize = 10;
 
 /// A session at work for the interface.
 pub struct SessionEngine {
+    id: ModelId,
     session: Session,
     kept: Kept,
     truths: Arc<Truths>,
@@ -25,9 +26,9 @@ pub struct SessionEngine {
 }
 
 impl SessionEngine {
-    /// Puts a session to work; `truths` knows the classes of images, `threads` cores may be used for what the user waits for.
-    pub fn new(session: Session, truths: Arc<Truths>, threads: usize) -> Self {
-        SessionEngine { session, kept: Kept::default(), truths, threads }
+    /// Puts a session with a model to work; `truths` knows the classes of images, `threads` cores may be used for what the user waits for.
+    pub fn new(id: ModelId, session: Session, truths: Arc<Truths>, threads: usize) -> Self {
+        SessionEngine { id, session, kept: Kept::default(), truths, threads }
     }
 }
 
@@ -66,6 +67,7 @@ impl Engine for SessionEngine {
         let (height, width) = network.input_extent();
         let label = |class| escape(&classifier.labels().get(class)).into_owned();
         ModelSummary {
+            id: self.id,
             name: escape(classifier.name()).into_owned(),
             input: (width, height),
             labels: (0..network.classes()).map(label).collect(),

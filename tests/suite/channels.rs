@@ -10,7 +10,7 @@ use seewhy::explain::{Monitor, Subject, layer_channels};
 use seewhy::model::{Classifier, ModelSource, Overrides, Size, Target};
 use seewhy::ui;
 
-use crate::support::interface::{channels, current_key, draw, finished, model, press, screen, terminal, work};
+use crate::support::interface::{channels, current_key, draw, finished, first, model, press, screen, terminal, work};
 use crate::support::{Manifest, fixture, fixture_array};
 
 /// Differences of a network with kinks in single precision, relative to the largest contribution.
@@ -198,9 +198,9 @@ fn the_same_channel_stays_marked_in_another_image_and_for_another_class() {
     let marked = state.marked_channel().unwrap();
     let before = state.marked_channel_row();
     keys(&mut state, "l");
-    assert_eq!((state.cursor, state.scene()[0].key.image), (1, 0), "the old one stays until the new one is there");
+    assert_eq!((state.cursor, state.scene()[0].key.image.id), (1, 0), "the old one stays until the new one is there");
     work(&mut state);
-    assert_eq!((state.scene()[0].key.image, state.marked_channel()), (1, Some(marked)));
+    assert_eq!((state.scene()[0].key.image.id, state.marked_channel()), (1, Some(marked)));
     assert_ne!(state.marked_channel_row(), before, "in the order of this image");
     keys(&mut state, "2");
     work(&mut state);
@@ -282,7 +282,7 @@ fn a_broken_image_among_channels_says_why() {
     let mut state = opened((120, 36));
     keys(&mut state, "l");
     work(&mut state);
-    update(&mut state, Action::Report(Report::Decoded(1, Err("not a picture".to_owned()))));
+    update(&mut state, Action::Report(Report::Decoded(first(1), Err("not a picture".to_owned()))));
     let text = screen(&state);
     assert!(text.contains("this image cannot be shown") && !text.contains("working"), "{text}");
     update(&mut state, terminal((60, 20)));

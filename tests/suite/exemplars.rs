@@ -10,7 +10,7 @@ use seewhy::raster::Recipe;
 use seewhy::ui;
 
 use crate::channels::{keys, opened};
-use crate::support::interface::{self, draw, finished, press, screen, work};
+use crate::support::interface::{self, draw, finished, first, press, screen, work};
 
 /// The images that excite the marked channel, as they stand in the sheet.
 fn exemplars(state: &State) -> Vec<usize> {
@@ -57,7 +57,7 @@ fn what_is_on_screen_is_said_by_what_workers_handed_over() {
     work(&mut state);
     let Recipe::Sheet(sheet) = state.scene()[1].recipe.clone() else { panic!("{:?}", state.scene()[1].key) };
     for (image, picture) in exemplars(&state).into_iter().zip(&sheet.pictures) {
-        let seen = &state.predictions.get(&image).unwrap().small;
+        let seen = &state.prediction(image).unwrap().small;
         assert_eq!(picture.as_ref().unwrap().as_raw(), seen.as_raw(), "the picture that the worker made small");
     }
     assert!(sheet.maps.iter().zip(state.marked_exemplars()).all(|(map, found)| Arc::ptr_eq(map, &found.map)));
@@ -85,7 +85,7 @@ fn the_pass_rests_while_nobody_looks_and_goes_on_where_it_was() {
     let surveys = |state: &State| state.plan.tasks.iter().filter(|task| matches!(task.job, Job::Survey(..))).count();
     keys(&mut state, "t");
     assert_eq!(surveys(&state), 6);
-    let broken = Report::Surveyed(3, 9, Err("not a picture".to_owned()));
+    let broken = Report::Surveyed(first(3), 9, Err("not a picture".to_owned()));
     update(&mut state, Action::Report(broken));
     assert_eq!(surveys(&state), 5);
     keys(&mut state, "q");
@@ -112,7 +112,7 @@ fn pictures_that_were_forgotten_are_asked_for_and_one_that_is_gone_only_once() {
     for _ in 0..100 {
         let Some(task) = state.plan.tasks.first().cloned() else { break };
         let reports = match task.job {
-            Job::Classify(image) if image == gone => vec![Report::Predicted(gone, Err("no such file".to_owned()))],
+            Job::Classify(image) if image.id == gone => vec![Report::Predicted(image, Err("no such file".to_owned()))],
             job => interface::reports(&job),
         };
         for report in reports {
@@ -186,7 +186,9 @@ fn at_another_layer_the_channel_is_pinned_too() {
 fn asking_an_image_says_what_it_is_taken_for() {
     let mut state = interface::opened((120, 36));
     // The first image alone is opened; the others wait.
-    while let Some(task) = state.plan.tasks.iter().find(|task| matches!(&task.job, Job::Open(0) | Job::Explain(_))) {
+    while let Some(task) =
+        state.plan.tasks.iter().find(|task| task.job == Job::Open(first(0)) || matches!(task.job, Job::Explain(_)))
+    {
         for report in interface::reports(&task.job.clone()) {
             update(&mut state, Action::Report(report));
         }
@@ -195,12 +197,12 @@ fn asking_an_image_says_what_it_is_taken_for() {
     let channels = interface::reports(&Job::Channels(state.channels_key(0).unwrap()));
     update(&mut state, Action::Report(channels.into_iter().next().unwrap()));
     keys(&mut state, "t");
-    assert!(state.plan.tasks.iter().any(|task| task.job == Job::Survey(4, 9)));
-    for report in interface::reports(&Job::Survey(4, 9)) {
+    assert!(state.plan.tasks.iter().any(|task| task.job == Job::Survey(first(4), 9)));
+    for report in interface::reports(&Job::Survey(first(4), 9)) {
         update(&mut state, Action::Report(report));
     }
     assert!(matches!(state.entries[4].outcome, Outcome::Classified(_)));
-    assert!(!state.plan.tasks.iter().any(|task| task.job == Job::Classify(4)));
+    assert!(!state.plan.tasks.iter().any(|task| task.job == Job::Classify(first(4))));
 }
 
 #[test]

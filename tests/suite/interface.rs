@@ -8,16 +8,16 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::layout::Position;
 use seewhy::app::keymap::lookup;
 use seewhy::app::{
-    Action, Command, Effect, Export, Job, Notice, Outcome, Panel, PanelKind, Priority, Report, State, Task, View,
-    panel, update,
+    Action, Command, Effect, Export, ImageKey, Job, MapKey, ModelId, ModelSummary, Notice, Outcome, Panel, PanelKind,
+    Priority, Report, State, Task, View, panel, update,
 };
 use seewhy::explain::{LayerChoice, Value};
 use seewhy::model::Target;
 use seewhy::ui;
 
 use crate::support::interface::{
-    current_key, draw, explained, finished, opened, plan, predicted, press, reports, screen, type_text,
-    with_superpixels, work,
+    current_key, draw, explained, finished, first, model, opened, plan, predicted, press, reports, screen, superpixels,
+    type_text, with_superpixels, work,
 };
 
 const SIZE: (u16, u16) = (80, 24);
@@ -30,14 +30,14 @@ fn jobs(tasks: &[Task]) -> Vec<&Job> {
 fn the_image_on_screen_comes_first_then_what_follows_then_the_rest() {
     let state = opened(SIZE);
     let tasks = &state.plan.tasks;
-    assert_eq!(tasks[0].job, Job::Open(0));
+    assert_eq!(tasks[0].job, Job::Open(first(0)));
     assert_eq!(tasks[0].priority, Priority::Now);
-    assert_eq!(tasks[1].job, Job::Open(1));
+    assert_eq!(tasks[1].job, Job::Open(first(1)));
     assert_eq!(tasks[1].priority, Priority::Ahead);
     assert!(tasks.is_sorted_by_key(|task| task.priority));
     let images: HashSet<usize> = tasks
         .iter()
-        .map(|task| if let Job::Open(image) | Job::Classify(image) = task.job { image } else { 99 })
+        .map(|task| if let Job::Open(image) | Job::Classify(image) = task.job { image.id } else { 99 })
         .collect();
     assert_eq!((images.len(), tasks.len()), (6, 6), "each image once: {tasks:?}");
 }
@@ -49,9 +49,9 @@ fn with_ten_thousand_images_a_plan_stays_short_and_ends() {
     update(&mut state, Action::Found(paths.collect()));
     assert!(state.plan.tasks.len() < 64, "{}", state.plan.tasks.len());
     press(&mut state, &[Command::Last]);
-    assert_eq!(state.plan.tasks[0].job, Job::Open(10_005));
+    assert_eq!(state.plan.tasks[0].job, Job::Open(first(10_005)));
     let ahead: Vec<&Job> = jobs(&state.plan.tasks);
-    assert!(ahead.contains(&&Job::Open(10_004)));
+    assert!(ahead.contains(&&Job::Open(first(10_004))));
     work(&mut state);
     assert!(state.entries.iter().all(|entry| matches!(entry.outcome, Outcome::Classified(_))));
 }
@@ -59,7 +59,7 @@ fn with_ten_thousand_images_a_plan_stays_short_and_ends() {
 #[test]
 fn a_prediction_is_followed_by_its_map() {
     let mut state = opened(SIZE);
-    for report in reports(&Job::Open(0)) {
+    for report in reports(&Job::Open(first(0))) {
         update(&mut state, Action::Report(report));
     }
     let task = &state.plan.tasks[0];
@@ -106,13 +106,13 @@ fn going_back_needs_no_work() {
 #[test]
 fn the_old_picture_stays_until_the_new_one_is_there() {
     let mut state = opened(SIZE);
-    for report in reports(&Job::Open(0)) {
+    for report in reports(&Job::Open(first(0))) {
         update(&mut state, Action::Report(report));
     }
     press(&mut state, &[Command::Next]);
     assert_eq!((state.current(), state.shown), (Some(1), Some(0)));
     assert!(state.is_working());
-    for report in reports(&Job::Open(1)) {
+    for report in reports(&Job::Open(first(1))) {
         update(&mut state, Action::Report(report));
     }
     assert_eq!(state.shown, Some(1));
@@ -246,9 +246,9 @@ fn accuracy_counts_only_images_whose_class_is_known() {
 #[test]
 fn a_broken_image_is_not_tried_again() {
     let mut state = opened(SIZE);
-    update(&mut state, Action::Report(Report::Decoded(0, Err("not an image\u{7}".to_owned()))));
+    update(&mut state, Action::Report(Report::Decoded(first(0), Err("not an image\u{7}".to_owned()))));
     assert_eq!(state.entries[0].outcome, Outcome::Failed(r"not an image\u{7}".to_owned()));
-    assert!(!jobs(&state.plan.tasks).contains(&&Job::Open(0)));
+    assert!(!jobs(&state.plan.tasks).contains(&&Job::Open(first(0))));
     assert!(!state.is_working());
 }
 
@@ -274,7 +274,7 @@ fn a_finished_map_is_not_replaced_by_a_partial_one() {
 #[test]
 fn slow_methods_are_not_run_ahead() {
     let mut state = opened(SIZE);
-    state.pace.insert("grad-cam", std::time::Duration::from_secs(5));
+    state.pace.insert((state.model_id(), "grad-cam"), std::time::Duration::from_secs(5));
     work(&mut state);
     let explained: Vec<bool> =
         (0..6).map(|image| state.map_key(image).is_some_and(|key| state.maps.contains(&key))).collect();
@@ -312,7 +312,7 @@ fn where_there_will_be_no_map_writing_says_why() {
         text
     };
     assert!(notice(&mut state).contains("no finished map to write yet"));
-    update(&mut state, Action::Report(Report::Decoded(0, Err("not an image".to_owned()))));
+    update(&mut state, Action::Report(Report::Decoded(first(0), Err("not an image".to_owned()))));
     assert_eq!(notice(&mut state), "there is no map to write: this image cannot be shown");
     let mut state = finished(SIZE);
     press(&mut state, &[Command::Rank(1)]);
@@ -376,9 +376,9 @@ fn the_cursor_is_always_on_the_visible_part_of_the_list() {
 #[test]
 fn predictions_from_the_background_do_not_ask_for_pictures() {
     let mut state = opened(SIZE);
-    update(&mut state, Action::Report(Report::Predicted(5, Ok(predicted(5)))));
+    update(&mut state, Action::Report(Report::Predicted(first(5), Ok(predicted(5)))));
     assert!(matches!(state.entries[5].outcome, Outcome::Classified(_)));
-    assert!(!state.pictures.contains(&5));
+    assert!(state.pixels(5).is_none());
 }
 
 #[test]
@@ -472,4 +472,30 @@ fn another_class_is_chosen_while_a_table_is_open() {
     assert!(screen(&state).contains("working…"));
     with_superpixels(&mut state);
     assert!(screen(&state).contains("2 for, 1 against"));
+}
+
+#[test]
+fn what_another_model_says_is_kept_and_not_shown() {
+    let mut state = finished((100, 30));
+    let (said, map) = (state.entries[0].answer().unwrap().top.clone(), state.shown_map.clone().unwrap());
+    let other = ImageKey { model: ModelId::new(1), id: 0 };
+    update(&mut state, Action::Report(Report::Predicted(other, Ok(predicted(3)))));
+    let key = MapKey { image: other, ..map.clone() };
+    update(&mut state, Action::Report(Report::Explained(key.clone(), Ok(Arc::new(superpixels())))));
+    assert_eq!(state.entries[0].answer().unwrap().top, said, "the list is about the model that is asked");
+    assert_eq!(state.shown_map, Some(map.clone()));
+    assert!(state.selected_map().unwrap().attribution.segments.is_none());
+    assert!(state.maps.get(&key).unwrap().attribution.segments.is_some());
+    update(&mut state, Action::Report(Report::Predicted(other, Err("it takes no such input".to_owned()))));
+    assert!(state.entries[0].answer().is_some(), "only the other model fails");
+
+    update(&mut state, Action::ModelReady(Arc::new(ModelSummary { id: other.model, ..ModelSummary::clone(&model()) })));
+    assert!(state.entries[0].answer().is_none());
+    assert!(state.plan.tasks.iter().all(|task| task.job.model() == other.model));
+    work(&mut state);
+    let shown = state.shown_map.clone().unwrap();
+    assert_eq!((shown.image, shown.image != map.image), (other, true));
+    update(&mut state, Action::ModelReady(model()));
+    work(&mut state);
+    assert_eq!(state.shown_map, Some(map), "what was made by the first is there still");
 }

@@ -7,7 +7,7 @@ use seewhy::explain::Metric;
 use seewhy::network::{OutputActivation, Scores, Scoring};
 
 use crate::support::interface::{
-    current_key, draw, explained, finished, model, opened, predicted, press, screen, terminal, type_text,
+    current_key, draw, explained, finished, first, model, opened, predicted, press, screen, terminal, type_text,
     with_superpixels, work,
 };
 
@@ -80,7 +80,7 @@ fn a_broken_image_is_named_in_the_list_and_in_the_pane() {
     let mut state = finished((80, 24));
     press(&mut state, &[Command::Next]);
     let reason = "the JPEG ends after 12 of 40 KB; copy the file again".to_owned();
-    update(&mut state, Action::Report(Report::Decoded(1, Err(reason))));
+    update(&mut state, Action::Report(Report::Decoded(first(1), Err(reason))));
     approve("broken_80x24", &state);
 }
 
@@ -193,7 +193,7 @@ fn no_word_of_the_help_is_cut() {
 fn progress_is_told_from_the_first_call_to_the_last_however_long_the_name() {
     let mut state = finished((80, 24));
     let key = current_key(&state);
-    state.entries[key.image].name = format!("{}0007.jpg", "imagenet/val/pelican/".repeat(4));
+    state.entries[key.image.id].name = format!("{}0007.jpg", "imagenet/val/pelican/".repeat(4));
     for done in [1, 304, 999] {
         state.progress = Some((key.clone(), done, 1000));
         let text = screen(&state);
@@ -298,7 +298,7 @@ fn what_must_be_known_of_an_image_is_said_above_it_and_marked_in_the_list() {
     let warnings = vec!["the JPEG file ends early".to_owned()];
     let cut = Predicted { warnings, ..Predicted::clone(&predicted(0)) };
     assert!(!screen(&state).contains("ends early"));
-    update(&mut state, Action::Report(Report::Predicted(0, Ok(Arc::new(cut)))));
+    update(&mut state, Action::Report(Report::Predicted(first(0), Ok(Arc::new(cut)))));
     let text = screen(&state);
     assert!(text.contains("! the JPEG file ends early") && text.contains("▸ ✓!"), "{text}");
 }
@@ -329,7 +329,7 @@ fn of_several_classes_the_list_shows_what_is_missed_and_what_is_too_much() {
     let (truth, said) = (state.entries[2].truth.clone().unwrap(), scores.said());
     let added = said.iter().find(|class| !truth.contains(**class)).copied().unwrap();
     let independent = Predicted { top: scores.top(8), logits: scores, probabilities, ..Predicted::clone(&predicted) };
-    update(&mut state, Action::Report(Report::Predicted(2, Ok(Arc::new(independent)))));
+    update(&mut state, Action::Report(Report::Predicted(first(2), Ok(Arc::new(independent)))));
     press(&mut state, &[Command::Next, Command::Next]);
     let text = screen(&state);
     assert!(text.contains("said from 25.0 % on"), "{text}");

@@ -11,7 +11,7 @@ use seewhy::triage::{Journal, Order};
 
 use crate::cli::{errors, lines, seewhy};
 use crate::keys::{keys, letters};
-use crate::support::interface::{finished, model, opened, predicted, press, screen, terminal, type_text};
+use crate::support::interface::{finished, first, model, opened, predicted, press, screen, terminal, type_text};
 use crate::support::pty::{Answers, Pty};
 
 const SIZE: (u16, u16) = (100, 30);
@@ -28,7 +28,7 @@ fn filtered(state: &mut State, text: &str) {
 
 /// The image's prediction comes in.
 fn predict(state: &mut State, image: usize) {
-    update(state, Action::Report(Report::Predicted(image, Ok(predicted(image)))));
+    update(state, Action::Report(Report::Predicted(first(image), Ok(predicted(image)))));
 }
 
 #[test]

@@ -96,7 +96,7 @@ impl Behaviour for Channels {
     /// They come before the map, which may take its time.
     fn wants(&self, image: ImageId, state: &State) -> Option<Job> {
         let key = state.channels_key(image).filter(|key| !state.channels.contains(key))?;
-        state.predictions.contains(&image).then_some(Job::Channels(key))
+        state.prediction(image).is_some().then_some(Job::Channels(key))
     }
 
     /// The marked channel over the image, and beside it a page of all channels as tiles, or a sheet of images.
@@ -121,7 +121,7 @@ impl State {
     /// The channels that the selection means for an image; none before its prediction is known.
     pub fn channels_key(&self, image: ImageId) -> Option<ChannelsKey> {
         let layer = self.model.as_deref()?.layers.get(self.layer_at()?)?.index;
-        Some(ChannelsKey { image, layer, target: self.target(image)? })
+        Some(ChannelsKey { image: self.key(image), layer, target: self.target(image)? })
     }
 
     fn channels_panel(&self) -> Option<&Channels> {
@@ -188,14 +188,15 @@ impl State {
             let (low, high) = *self.channels()?.ranges.get(channel)?;
             let said = [("map", format!("channel {channel} of {layer}, values {low:.3} .. {high:.3}")), beside];
             let pictures = self.scene().into_iter().zip(said).map(|(picture, (what, said))| (what, picture, said));
-            let path = self.entries.get(key.image)?.path.clone();
-            Some(Export::Channel(ChannelExport { path, layer, channel, pictures: pictures.collect() }))
+            let path = self.entries.get(key.image.id)?.path.clone();
+            let model = key.image.model;
+            Some(Export::Channel(ChannelExport { model, path, layer, channel, pictures: pictures.collect() }))
         });
         export.into_iter().map(Effect::Export).collect()
     }
 
     fn channel_over_image(&self, key: &ChannelsKey, channels: &app::Channels, channel: usize) -> Option<Picture> {
-        let Ground { base, seen, region } = self.ground(key.image)?;
+        let Ground { base, seen, region } = self.ground(key.image.id)?;
         let map = Arc::clone(channels.maps.get(channel)?);
         let of = Origin::Channel(key.clone(), channel);
         let heat = region.map(|region| self.heat(of, map, channels.sign, region, None));

@@ -4,7 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::app::{
-    Answer, Decoded, Entry, Explained, ImageId, MapKey, ModelSummary, Notice, Outcome, Predicted, Report, State,
+    Answer, Decoded, Entry, Explained, ImageKey, MapKey, ModelSummary, Notice, Outcome, Predicted, Report, State,
+    Target,
 };
 use crate::text::escape;
 
@@ -28,6 +29,9 @@ impl State {
     }
 
     pub(in crate::app) fn model_ready(&mut self, model: Arc<ModelSummary>) {
+        if self.model_id() != model.id {
+            self.forget_what_was_said();
+        }
         self.truths = Arc::clone(&model.truths);
         for entry in &mut self.entries {
             entry.truth = self.truths.of(&entry.path);
@@ -36,6 +40,16 @@ impl State {
         self.ask_truths();
         // Conditions name classes.
         self.refilter();
+    }
+
+    /// Another model is asked: the list is about what it says, and the selection in its words.
+    fn forget_what_was_said(&mut self) {
+        for entry in &mut self.entries {
+            (entry.outcome, entry.loss, entry.is_doubtful) = (Outcome::Pending, None, false);
+        }
+        self.pending.extend(0..self.entries.len());
+        (self.selection.target, self.selection.layer) = (Target::Top(0), None);
+        (self.shown_map, self.progress) = (None, None);
     }
 
     /// Hears where the classes of images come from, once all are found and the model is there.
@@ -50,14 +64,7 @@ impl State {
         match report {
             Report::Decoded(image, Ok(decoded)) => self.decoded(image, decoded),
             Report::Predicted(image, Ok(predicted)) => self.predicted(image, predicted),
-            Report::Decoded(image, Err(reason)) | Report::Predicted(image, Err(reason)) => {
-                if let Some(entry) = self.entries.get_mut(image) {
-                    entry.outcome = Outcome::Failed(escape(reason.trim_end()).into_owned());
-                    entry.loss = None;
-                    self.pending.remove(&image);
-                    self.relist(image);
-                }
-            }
+            Report::Decoded(image, Err(reason)) | Report::Predicted(image, Err(reason)) => self.failed(image, &reason),
             Report::Partial(key, (done, total), map) => {
                 if let Some(map) = map {
                     self.keep_map(&key, map);
@@ -83,19 +90,34 @@ impl State {
         }
     }
 
-    fn decoded(&mut self, image: ImageId, decoded: Arc<Decoded>) {
+    fn failed(&mut self, image: ImageKey, reason: &str) {
+        if let Some(entry) = self.entry_of(image) {
+            entry.outcome = Outcome::Failed(escape(reason.trim_end()).into_owned());
+            entry.loss = None;
+            self.pending.remove(&image.id);
+            self.relist(image.id);
+        }
+    }
+
+    /// The row of an image, where it is about what that model says.
+    fn entry_of(&mut self, image: ImageKey) -> Option<&mut Entry> {
+        if image.model == self.model_id() { self.entries.get_mut(image.id) } else { None }
+    }
+
+    fn decoded(&mut self, image: ImageKey, decoded: Arc<Decoded>) {
         let bytes = decoded.picture.as_raw().len();
         self.pictures.insert(image, decoded, bytes);
     }
 
-    fn predicted(&mut self, image: ImageId, predicted: Arc<Predicted>) {
-        let Some(entry) = self.entries.get_mut(image) else { return };
-        let scores = &predicted.logits;
-        entry.outcome = Outcome::Classified(Answer::of(scores, KEPT_PREDICTIONS));
-        entry.is_doubtful = !predicted.warnings.is_empty();
-        entry.loss = entry.truth.as_ref().and_then(|truth| scores.loss(truth.indices()));
-        self.pending.remove(&image);
-        self.relist(image);
+    fn predicted(&mut self, image: ImageKey, predicted: Arc<Predicted>) {
+        if let Some(entry) = self.entry_of(image) {
+            let scores = &predicted.logits;
+            entry.outcome = Outcome::Classified(Answer::of(scores, KEPT_PREDICTIONS));
+            entry.is_doubtful = !predicted.warnings.is_empty();
+            entry.loss = entry.truth.as_ref().and_then(|truth| scores.loss(truth.indices()));
+            self.pending.remove(&image.id);
+            self.relist(image.id);
+        }
         self.keep_if_shown(image, &predicted.small);
         let bytes = predicted.bytes();
         // What comes in from the background must not drive out what is near the cursor.
@@ -110,7 +132,7 @@ impl State {
         }
         match result {
             Ok(explained) => {
-                self.pace.insert(key.method, explained.elapsed);
+                self.pace.insert((key.image.model, key.method), explained.elapsed);
                 self.keep_map(&key, explained);
             }
             Err(reason) => {

@@ -7,15 +7,25 @@ use std::sync::Arc;
 use crate::app::{Channels, Decoded, Explained, Peaks, Predicted};
 use crate::explain::{LayerChoice, Values};
 use crate::model::Target;
+use crate::session::ModelId;
 
 /// Position of an image in [`State::entries`](crate::app::State::entries), which only ever grows at its end.
 pub type ImageId = usize;
 
+/// An image, as one model has it: what it says about the image and what it sees, which of a tensor is all that can be shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ImageKey {
+    /// The model.
+    pub model: ModelId,
+    /// The image.
+    pub id: ImageId,
+}
+
 /// What a map is of. The same key means the same map.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MapKey {
-    /// The image.
-    pub image: ImageId,
+    /// The image, and whose map of it.
+    pub image: ImageKey,
     /// The method's name in the registry.
     pub method: &'static str,
     /// The target; never `Top`, so that a rank and a class that mean the same share a map.
@@ -37,8 +47,8 @@ impl Hash for MapKey {
 /// Which channels: those of a layer, ordered by what they contribute to a target.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ChannelsKey {
-    /// The image.
-    pub image: ImageId,
+    /// The image, and whose channels.
+    pub image: ImageKey,
     /// The layer, an index into [`Network::layers`](crate::network::Network::layers).
     pub layer: usize,
     /// The target; never `Top`.
@@ -49,16 +59,27 @@ pub struct ChannelsKey {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Job {
     /// Decode the image and predict: [`Report::Decoded`] as soon as there are pixels, then [`Report::Predicted`].
-    Open(ImageId),
+    Open(ImageKey),
     /// Predict only, for the list: [`Report::Predicted`].
-    Classify(ImageId),
+    Classify(ImageKey),
     /// Make a map: [`Report::Partial`] any number of times, then [`Report::Explained`].
     Explain(MapKey),
     /// Read the channels of a layer: [`Report::Channels`].
     Channels(ChannelsKey),
     /// Find out how strongly the image excites the channels of a layer (an index into
     /// [`Network::layers`](crate::network::Network::layers)): [`Report::Predicted`], then [`Report::Surveyed`].
-    Survey(ImageId, usize),
+    Survey(ImageKey, usize),
+}
+
+impl Job {
+    /// The model that is asked.
+    pub fn model(&self) -> ModelId {
+        match self {
+            Job::Open(image) | Job::Classify(image) | Job::Survey(image, _) => image.model,
+            Job::Explain(key) => key.image.model,
+            Job::Channels(key) => key.image.model,
+        }
+    }
 }
 
 /// How soon a task is wanted.
@@ -97,9 +118,9 @@ pub struct Plan {
 #[derive(Debug, Clone)]
 pub enum Report {
     /// An image has pixels.
-    Decoded(ImageId, Result<Arc<Decoded>, String>),
+    Decoded(ImageKey, Result<Arc<Decoded>, String>),
     /// An image has predictions.
-    Predicted(ImageId, Result<Arc<Predicted>, String>),
+    Predicted(ImageKey, Result<Arc<Predicted>, String>),
     /// A method is at work: model calls done and planned, and the map so far where there is one.
     Partial(MapKey, (usize, usize), Option<Arc<Explained>>),
     /// A method is done. Not sent for cancelled work.
@@ -107,7 +128,7 @@ pub enum Report {
     /// The channels of a layer.
     Channels(ChannelsKey, Result<Arc<Channels>, String>),
     /// How strongly an image excites the channels of a layer.
-    Surveyed(ImageId, usize, Result<Arc<Peaks>, String>),
+    Surveyed(ImageKey, usize, Result<Arc<Peaks>, String>),
     /// Files were written.
     Exported(Result<Vec<PathBuf>, String>),
 }

@@ -5,4 +5,4 @@ mod jobs;
 mod plan;
 
 pub(super) use arrivals::folder_of;
-pub use jobs::{ChannelsKey, ImageId, Job, MapKey, Plan, Priority, Report, Task};
+pub use jobs::{ChannelsKey, ImageId, ImageKey, Job, MapKey, Plan, Priority, Report, Task};

@@ -25,13 +25,13 @@ impl State {
         }
         tasks.extend(self.neighbours().into_iter().filter_map(|(_, image)| self.next_step(image, Priority::Ahead)));
         tasks.extend(self.survey());
-        for image in self.unclassified() {
+        for image in self.unclassified().into_iter().map(|image| self.key(image)) {
             let is_wanted = |task: &Task| match task.job {
                 Job::Open(other) | Job::Classify(other) | Job::Survey(other, _) => other == image,
                 Job::Explain(_) | Job::Channels(_) => false,
             };
             if !tasks.iter().any(is_wanted) {
-                tasks.extend(self.task(image, Job::Classify(image), Priority::Background));
+                tasks.extend(self.task(image.id, Job::Classify(image), Priority::Background));
             }
         }
         tasks
@@ -61,15 +61,15 @@ impl State {
         if matches!(self.entries.get(image)?.outcome, Outcome::Failed(_)) {
             return None;
         }
-        if !self.pictures.contains(&image) || !self.predictions.contains(&image) {
-            return self.task(image, Job::Open(image), priority);
+        if self.pixels(image).is_none() || self.prediction(image).is_none() {
+            return self.task(image, Job::Open(self.key(image)), priority);
         }
         let key = self.map_key(image)?;
         if self.has_map(&key) || self.refusals.contains_key(&key) {
             return None;
         }
         // The first map of a method tells how long the others will take, and has all cores for itself.
-        let is_quick = self.pace.get(key.method).is_some_and(|pace| *pace < PREFETCH_LIMIT);
+        let is_quick = self.pace.get(&(key.image.model, key.method)).is_some_and(|pace| *pace < PREFETCH_LIMIT);
         if priority == Priority::Now || is_quick { self.task(image, Job::Explain(key), priority) } else { None }
     }
 

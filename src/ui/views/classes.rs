@@ -29,7 +29,7 @@ impl View for panel::Classes {
         if matches.is_empty() {
             canvas.row(area, 0, Span::styled("   no class matches", theme.quiet()));
         }
-        let probabilities = state.current().and_then(|image| state.predictions.get(&image)).map(|p| &p.probabilities);
+        let probabilities = state.current().and_then(|image| state.prediction(image)).map(|p| &p.probabilities);
         let window = Window::new(area, self.marked, matches.len());
         for row in window.rows() {
             let (class, is_marked) = (matches[row], row == self.marked);

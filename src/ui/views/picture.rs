@@ -135,7 +135,7 @@ fn words(area: Rect, state: &State, map: Option<&MapKey>) -> Vec<(String, bool)>
     }
     lines.extend(said.iter().flat_map(|said| &said.lines).map(|line| (format!(" {line}"), false)));
     let mut warnings: Vec<&str> = Vec::new();
-    let predicted = state.current().and_then(|image| state.predictions.get(&image));
+    let predicted = state.current().and_then(|image| state.prediction(image));
     warnings.extend(predicted.iter().flat_map(|predicted| &predicted.warnings).map(String::as_str));
     if let Some(said) = &said {
         warnings.extend(&said.warnings);
@@ -212,12 +212,12 @@ fn time_left(state: &State) -> Option<String> {
 
 /// How large the image is, and which part of it the model saw.
 fn sizes(state: &State, image: usize) -> Vec<String> {
-    let predicted = state.predictions.get(&image);
+    let predicted = state.prediction(image);
     if let Some(predicted) = predicted.filter(|_| state.selection.seen) {
         let (width, height) = predicted.seen.dimensions();
         return vec![format!("what the model saw, {width}x{height}")];
     }
-    let Some(decoded) = state.pictures.get(&image) else { return Vec::new() };
+    let Some(decoded) = state.pixels(image) else { return Vec::new() };
     let (width, height) = decoded.size;
     let mut texts = vec![format!("{width}x{height}")];
     if let Some(region) = predicted.map(|predicted| predicted.region) {

@@ -62,7 +62,7 @@ pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, areas: &Areas, state: &State,
 
 /// From which probability on a class is said, where several may be.
 fn said_from(state: &State, image: ImageId) -> Option<f32> {
-    let scoring = state.predictions.get(&image)?.logits.scoring();
+    let scoring = state.prediction(image)?.logits.scoring();
     (!scoring.exclusive).then_some(scoring.threshold)
 }
 
@@ -90,7 +90,7 @@ pub(in crate::ui) fn rows(state: &State, image: ImageId, room: usize) -> Vec<Row
     let mut rows: Vec<Row> = shown.collect();
     if let Some(class) = target.filter(|_| rows.iter().all(|row| !row.is_target)) {
         let rank = top.iter().position(|best| best.index == class);
-        let probabilities = state.predictions.get(&image).map(|predicted| &predicted.probabilities);
+        let probabilities = state.prediction(image).map(|predicted| &predicted.probabilities);
         let probability = probabilities.and_then(|all| all.get(class)).copied();
         rows.truncate(room.saturating_sub(1));
         rows.push(Row { rank, class, probability, is_target: true });

@@ -10,8 +10,8 @@ use ratatui::Terminal as Screen;
 use ratatui::backend::TestBackend;
 use ratatui::style::Color;
 use seewhy::app::{
-    Action, Channels, Command, Decoded, Effect, Explained, ImageId, Job, LayerRow, MapKey, MethodRow, ModelSummary,
-    Peaks, Plan, Predicted, Report, State, Terminal, small_picture, update,
+    Action, Channels, Command, Decoded, Effect, Explained, ImageId, ImageKey, Job, LayerRow, MapKey, MethodRow,
+    ModelId, ModelSummary, Peaks, Plan, Predicted, Report, State, Terminal, small_picture, update,
 };
 use seewhy::explain::{Attribution, Family, LayerChannels, Param, ParamKind, Segments, Sign};
 use seewhy::gallery::Truths;
@@ -64,6 +64,7 @@ pub(crate) fn model() -> Arc<ModelSummary> {
         obstacle,
     };
     Arc::new(ModelSummary {
+        id: ModelId::default(),
         name: "resnet50.onnx".to_owned(),
         input: (224, 224),
         labels: LABELS.iter().map(|label| (*label).to_owned()).collect(),
@@ -141,22 +142,27 @@ pub(crate) fn work(state: &mut State) {
     }
 }
 
+/// An image, as the first model has it.
+pub(crate) fn first(id: ImageId) -> ImageKey {
+    ImageKey { model: ModelId::default(), id }
+}
+
 /// What a worker would report.
 pub(crate) fn reports(job: &Job) -> Vec<Report> {
     match job {
         Job::Open(image) => {
-            vec![Report::Decoded(*image, Ok(decoded(*image))), Report::Predicted(*image, Ok(predicted(*image)))]
+            vec![Report::Decoded(*image, Ok(decoded(image.id))), Report::Predicted(*image, Ok(predicted(image.id)))]
         }
-        Job::Classify(image) => vec![Report::Predicted(*image, Ok(predicted(*image)))],
+        Job::Classify(image) => vec![Report::Predicted(*image, Ok(predicted(image.id)))],
         Job::Explain(key) => vec![Report::Explained(key.clone(), Ok(Arc::new(explained(None))))],
         Job::Channels(key) => {
             let Target::Class(class) = key.target else { panic!("{:?} is not resolved", key.target) };
-            let contributions = (0..CHANNELS).map(|channel| contribution(key.image, class, channel)).collect();
-            vec![Report::Channels(key.clone(), Ok(Arc::new(channels(key.image, key.layer, Ok(contributions)))))]
+            let contributions = (0..CHANNELS).map(|channel| contribution(key.image.id, class, channel)).collect();
+            vec![Report::Channels(key.clone(), Ok(Arc::new(channels(key.image.id, key.layer, Ok(contributions)))))]
         }
         Job::Survey(image, layer) => {
-            let predicted = predicted(*image);
-            let peaks = Peaks::new(&activation(*image, *layer), Arc::clone(&predicted.small));
+            let predicted = predicted(image.id);
+            let peaks = Peaks::new(&activation(image.id, *layer), Arc::clone(&predicted.small));
             vec![Report::Predicted(*image, Ok(predicted)), Report::Surveyed(*image, *layer, Ok(Arc::new(peaks)))]
         }
     }
