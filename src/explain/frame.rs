@@ -1,12 +1,13 @@
 //! The network's input as a picture: its colours, and the same picture with parts of it hidden.
 
 use image::RgbImage;
-use ndarray::{ArrayD, IxDyn};
+use ndarray::{Array2, ArrayD, IxDyn};
 
 use super::Subject;
 use crate::model::Settings;
 use crate::network::Layout;
 use crate::raster::Map;
+use crate::raster::blur::{Beyond, blur, gaussian};
 use crate::raster::superpixels::Labels;
 
 /// An input tensor whose pixels can be hidden, whatever the order of its axes.
@@ -86,27 +87,19 @@ impl<'a> Frame<'a> {
     }
 
     /// The picture out of focus: a Gaussian of `sigma` pixels, the edge repeated.
-    pub(super) fn blurred(&self, sigma: f64) -> Vec<f32> {
-        let radius = (3.0 * sigma).ceil().max(1.0) as isize;
-        let weights: Vec<f32> =
-            (-radius..=radius).map(|offset| (-0.5 * (offset as f64 / sigma).powi(2)).exp() as f32).collect();
-        let total: f32 = weights.iter().sum();
-        let pass = |values: &[f32], down: bool| {
-            self.fill(|pixel, channel| {
-                let (y, x) = ((pixel / self.width) as isize, (pixel % self.width) as isize);
-                let sum: f32 = weights
-                    .iter()
-                    .zip(-radius..)
-                    .map(|(weight, offset)| {
-                        let y = if down { (y + offset).clamp(0, self.height as isize - 1) } else { y };
-                        let x = if down { x } else { (x + offset).clamp(0, self.width as isize - 1) };
-                        weight * values[self.offset(y as usize * self.width + x as usize, channel)]
-                    })
-                    .sum();
-                sum / total
-            })
+    pub(super) fn out_of_focus(&self, sigma: f64) -> Vec<f32> {
+        self.blurred(&gaussian(sigma, (3.0 * sigma).ceil().max(1.0) as usize), Beyond::Repeat)
+    }
+
+    /// The picture, each channel blurred by a kernel along both sides.
+    pub fn blurred(&self, kernel: &[f64], beyond: Beyond) -> Vec<f32> {
+        let place = |(y, x): (usize, usize)| y * self.width + x;
+        let channel = |channel| {
+            let at = |pixel| f64::from(self.values[self.offset(place(pixel), channel)]);
+            blur(&Array2::from_shape_fn(self.extent(), at), kernel, beyond)
         };
-        pass(&pass(&self.values, true), false)
+        let channels: Vec<Array2<f64>> = (0..self.channels).map(channel).collect();
+        self.fill(|pixel, channel| channels[channel][[pixel / self.width, pixel % self.width]] as f32)
     }
 
     /// The picture with the pixels that `shown` refuses replaced by those of `hidden`.

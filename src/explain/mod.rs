@@ -36,7 +36,7 @@ pub use gradient::{
 };
 pub use methods::{METHODS, default_method, find, obstacle};
 pub use monitor::{Cancel, Monitor, Partial};
-pub use perturb::{SoftMask, Windows, constrained_values, lime_plane, rise_map, shapley_values};
+pub use perturb::{Masks, SoftMask, Windows, constrained_values, lime_plane, rise_with_masks, shapley_values};
 pub use samples::SampleCache;
 
 /// What kind of question a method asks.
@@ -73,8 +73,6 @@ pub struct Needs {
     pub layer: bool,
     /// A division of the image into superpixels.
     pub superpixels: bool,
-    /// A seed: the method draws random numbers.
-    pub seed: bool,
 }
 
 /// The type, range and default of a parameter.
@@ -135,8 +133,6 @@ pub struct MethodInfo {
     pub reference: &'static str,
     /// What it needs.
     pub needs: Needs,
-    /// Whether its map is signed.
-    pub sign: Sign,
     /// Its own parameters; [`MethodInfo::params`] has all that it takes.
     pub own_params: &'static [Param],
     /// What to know before trusting it, where something must be said.
@@ -232,6 +228,20 @@ pub struct Segments {
     pub weights: Vec<f32>,
 }
 
+impl Segments {
+    /// The superpixels by the size of their weights, whatever their signs, the heaviest first.
+    pub fn heaviest_first(&self) -> Vec<usize> {
+        heaviest_first(&self.weights)
+    }
+}
+
+/// Places by the size of the numbers there, whatever their signs, the largest first; equal ones as they are.
+fn heaviest_first(weights: &[f32]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..weights.len()).collect();
+    order.sort_by(|a, b| weights[*b].abs().total_cmp(&weights[*a].abs()));
+    order
+}
+
 /// The result of a method for one image and target.
 #[derive(Debug, Clone)]
 pub struct Attribution {
@@ -293,14 +303,9 @@ pub enum ExplainError {
     /// No such class.
     #[error(transparent)]
     Target(#[from] TargetError),
-    /// The method cannot explain this model.
-    #[error("{method} cannot explain this model: {reason}")]
-    Unsuitable {
-        /// The method.
-        method: &'static str,
-        /// Why, and what to do.
-        reason: String,
-    },
+    /// The method cannot explain this model: why, and what to do.
+    #[error("this method cannot explain this model: {0}")]
+    Unsuitable(String),
     /// A parameter that does not exist or is out of range.
     #[error("{0}")]
     Parameter(String),

@@ -44,8 +44,6 @@ pub(super) trait Fit {
 
 /// A run of model calls.
 pub(super) struct Run<'a> {
-    /// Who asks, for messages.
-    pub(super) method: &'static str,
     pub(super) subject: Subject<'a>,
     pub(super) monitor: &'a Monitor<'a>,
     /// What the inputs are, for those who keep samples.
@@ -61,14 +59,13 @@ pub(super) struct Run<'a> {
 impl<'a> Run<'a> {
     /// A run that is the whole of a method.
     pub(super) fn new(
-        method: &'static str,
         subject: Subject<'a>,
         request: &Request,
         monitor: &'a Monitor<'a>,
         key: SampleKey,
         total: usize,
     ) -> Run<'a> {
-        Run { method, subject, monitor, key, total, tolerance: request.tolerance, progress: (0, total) }
+        Run { subject, monitor, key, total, tolerance: request.tolerance, progress: (0, total) }
     }
 
     /// Asks for the logits of each input with `ask` and lets `fit` learn from them.
@@ -134,7 +131,7 @@ impl<'a> Run<'a> {
         end: usize,
         ask: &(dyn Fn(usize) -> Result<Scores, ExplainError> + Sync),
     ) -> Result<(), ExplainError> {
-        samples.extend(ask_all(self.monitor, self.method, samples.len()..end, self.progress, ask)?);
+        samples.extend(ask_all(self.monitor, samples.len()..end, self.progress, ask)?);
         Ok(())
     }
 }
@@ -146,7 +143,6 @@ impl<'a> Run<'a> {
 /// [`ExplainError::Cancelled`]; whatever `ask` fails with; [`ExplainError::Unsuitable`] for logits that are not finite.
 pub(super) fn ask_all(
     monitor: &Monitor<'_>,
-    method: &'static str,
     range: Range<usize>,
     (before, total): (usize, usize),
     ask: &(dyn Fn(usize) -> Result<Scores, ExplainError> + Sync),
@@ -157,8 +153,7 @@ pub(super) fn ask_all(
         monitor.check()?;
         let logits = ask(index)?;
         if !logits.are_finite() {
-            let reason = "its scores for a changed image are not finite".into();
-            return Err(ExplainError::Unsuitable { method, reason });
+            return Err(ExplainError::Unsuitable("its scores for a changed image are not finite".into()));
         }
         let done = asked.fetch_add(1, Ordering::Relaxed) + 1;
         if done.is_multiple_of(step) && done < end {

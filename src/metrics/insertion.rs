@@ -3,6 +3,7 @@
 use super::curve::{area, curve};
 use super::{Better, Case, Measure, Trial};
 use crate::explain::{Attribution, ExplainError, Frame};
+use crate::raster::blur::{Beyond, gaussian, mirror};
 
 /// The area under [`probabilities`].
 pub(super) static INSERTION: Measure = Measure {
@@ -26,43 +27,18 @@ const SIGMA: f64 = 5.0;
 /// When the network cannot be run.
 pub fn probabilities(case: &Case<'_>, attribution: &Attribution) -> Result<Vec<f64>, ExplainError> {
     let frame = Frame::of(case.subject);
-    curve(case, attribution, &frame, &blurred(&frame), frame.values())
+    curve(case, attribution, &frame, &frame.blurred(&weights(), Beyond::Zero), frame.values())
 }
 
 /// The weights of the blur along one side. RISE smooths a single point within the window, and what would fall outside is
-/// mirrored back in.
+/// mirrored back in. Beyond the edges of the image are zeros.
 fn weights() -> [f64; WINDOW] {
-    let gaussian = |offset: isize| (-0.5 * (offset as f64 / SIGMA).powi(2)).exp();
-    let reach = (4.0 * SIGMA) as isize;
-    let total: f64 = (-reach..=reach).map(gaussian).sum();
-    let (centre, window) = ((WINDOW / 2) as isize, WINDOW as isize);
+    let reach = (4.0 * SIGMA) as usize;
     let mut weights = [0.0; WINDOW];
-    for offset in -reach..=reach {
-        // Mirrored about the edges of the window, it repeats after twice its width.
-        let place = (centre + offset).rem_euclid(2 * window);
-        let place = if place < window { place } else { 2 * window - 1 - place };
-        weights[place as usize] += gaussian(offset) / total;
+    for (weight, offset) in gaussian(SIGMA, reach).into_iter().zip(-(reach as isize)..) {
+        weights[mirror((WINDOW / 2) as isize + offset, WINDOW)] += weight;
     }
     weights
-}
-
-/// The image out of focus, with zeros beyond its edges.
-fn blurred(frame: &Frame<'_>) -> Vec<f32> {
-    let (height, width) = frame.extent();
-    let weights = weights();
-    let pass = |from: &dyn Fn(usize, usize) -> f32, down: bool| {
-        frame.fill(|pixel, channel| {
-            let (row, column) = (pixel / width, pixel % width);
-            let (place, side, stride) = if down { (row, height, width) } else { (column, width, 1) };
-            let taps = weights.iter().enumerate().filter_map(|(tap, weight)| {
-                let other = (place + tap).checked_sub(WINDOW / 2).filter(|other| *other < side)?;
-                Some(weight * f64::from(from(pixel - place * stride + other * stride, channel)))
-            });
-            taps.sum::<f64>() as f32
-        })
-    };
-    let down = pass(&|pixel, channel| frame.values()[frame.offset(pixel, channel)], true);
-    pass(&|pixel, channel| down[frame.offset(pixel, channel)], false)
 }
 
 #[cfg(test)]

@@ -56,8 +56,8 @@ pub fn is_flat(map: &Map) -> bool {
     high - low <= f32::EPSILON * high.abs().max(low.abs())
 }
 
-/// The value below which `share` of the values lie; of the largest if rounding leaves none above. 0 for no values.
-fn percentile(mut values: Vec<f32>, share: f32) -> f32 {
+/// The value below which `share` of the values lie; the largest where nearly all are 0. 0 for no values.
+pub fn percentile(mut values: Vec<f32>, share: f32) -> f32 {
     if values.is_empty() {
         return 0.0;
     }

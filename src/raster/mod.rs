@@ -1,5 +1,6 @@
 //! Pixels in, pixels out: heat maps, colour maps, resizing, compositing. No files, no models.
 
+pub mod blur;
 pub mod caption;
 pub mod npy;
 pub mod resize;
@@ -16,7 +17,7 @@ mod tiles;
 
 pub use colormap::Colormap;
 pub use composite::{Composition, Heat, Superpixels};
-pub use heat::{Sign, display_map, display_scale, is_flat, layer_scale};
+pub use heat::{Sign, display_map, display_scale, is_flat, layer_scale, percentile};
 pub use recipe::{Colouring, Recipe};
 pub use region::Region;
 pub use sheet::Sheet;

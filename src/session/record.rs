@@ -259,11 +259,9 @@ impl SegmentRecord {
             *down += y as f64 + 0.5;
         }
         let centre = |(count, across, down): &(f64, f64, f64)| [(across / count) as f32, (down / count) as f32];
-        let weighted = segments.weights.iter().zip(&sums).enumerate().filter(|(_, (weight, _))| **weight != 0.0);
-        let mut records: Vec<SegmentRecord> = weighted
-            .map(|(index, (weight, sum))| SegmentRecord { index, weight: *weight, centre: centre(sum) })
-            .collect();
-        records.sort_by(|a, b| b.weight.abs().total_cmp(&a.weight.abs()));
-        records
+        let record =
+            |index: usize| SegmentRecord { index, weight: segments.weights[index], centre: centre(&sums[index]) };
+        let records = segments.heaviest_first().into_iter().map(record);
+        records.filter(|record| record.weight != 0.0).collect()
     }
 }

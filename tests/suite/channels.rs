@@ -7,11 +7,11 @@ use ndarray::{Array3, ArrayD, Axis};
 use ratatui::layout::Position;
 use seewhy::app::{Action, Command, Job, Notice, Origin, Panel, PanelKind, Report, State, update};
 use seewhy::explain::{Monitor, Subject, layer_channels};
-use seewhy::model::{Classifier, ModelSource, Overrides, Size, Target};
+use seewhy::model::{Classifier, ModelSource, Overrides, Target};
 use seewhy::ui;
 
 use crate::support::interface::{channels, current_key, draw, finished, first, model, press, screen, terminal, work};
-use crate::support::{Manifest, fixture, fixture_array};
+use crate::support::{Manifest, load};
 
 /// Differences of a network with kinks in single precision, relative to the largest contribution.
 const DIFFERENCES: f32 = 2e-2;
@@ -73,14 +73,9 @@ fn every_layer_of_every_architecture_has_a_contribution_for_each_channel() {
     let manifest = Manifest::read();
     let mut layers_read = 0;
     for (name, golden) in manifest.networks() {
-        let read = |file: &serde_json::Value| fixture_array(file.as_str().unwrap());
-        let Some(file) = golden["onnx"]["torchscript"].as_str() else { continue };
-        let input = read(&golden["input"]);
-        let size = Size { width: input.shape()[3] as u32, height: input.shape()[2] as u32 };
-        let overrides = Overrides { input_size: Some(size), ..Overrides::default() };
-        let classifier = Classifier::load(&ModelSource::Path(fixture(file)), &overrides).unwrap();
+        let Some((classifier, input)) = load(golden, "torchscript", Overrides::default()) else { continue };
         let network = classifier.network();
-        let pass = network.forward(Arc::new(input)).unwrap();
+        let pass = network.forward(input).unwrap();
         for layer in network.strip() {
             let subject = Subject::of(&classifier, &pass);
             let found = layer_channels(subject, layer, Target::Top(0), &Monitor::silent()).unwrap();

@@ -1,14 +1,13 @@
 //! Maps held against those of pytorch-grad-cam and captum, on the miniature networks of `tests/fixtures`.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use seewhy::explain::{Attribution, Family, METHODS, Subject, find};
-use seewhy::model::{Classifier, ModelSource, Overrides};
+use seewhy::model::{Classifier, Overrides};
 use serde_json::Value as Json;
 
 use crate::support::goldens::{self, golden, largest_difference, metric, ours, relative_error};
-use crate::support::{Manifest, fixture_array};
+use crate::support::{Manifest, load};
 
 /// Largest difference of two maps in `[0, 1]`.
 const CAM_TOLERANCE: f32 = 1e-3;
@@ -26,16 +25,10 @@ struct Case {
 
 impl Case {
     fn load(network: &Json, exporter: &'static str) -> Option<Case> {
-        let onnx = network["onnx"][exporter].as_str()?;
-        let source = ModelSource::Path(crate::support::fixture(onnx));
-        let input = fixture_array(network["input"].as_str().unwrap());
-        let (height, width) = (input.shape()[2], input.shape()[3]);
         // Black is -4 then and white 4, the box of the goldens' z-box rule.
         let (mean, std) = (Some(vec![0.5]), Some(vec![0.125]));
-        let input_size = format!("{width}x{height}").parse().ok();
-        let overrides = Overrides { input_size, mean, std, ..Overrides::default() };
-        let classifier = Classifier::load(&source, &overrides).unwrap_or_else(|error| panic!("{onnx}: {error}"));
-        let pass = classifier.network().forward(Arc::new(input)).unwrap();
+        let (classifier, input) = load(network, exporter, Overrides { mean, std, ..Overrides::default() })?;
+        let pass = classifier.network().forward(input).unwrap();
         Some(Case { classifier, pass, layers: network["layers"].clone(), exporter })
     }
 

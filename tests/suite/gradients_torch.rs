@@ -1,22 +1,18 @@
 //! Input gradients of whole networks against torch's autograd: the miniatures of `tests/fixtures`, from both exporters.
 
-use std::fs::{File, read_to_string};
-
 use seewhy::autodiff::vjp;
-use seewhy::raster::npy;
 use serde_json::Value;
 use tract_onnx::prelude::*;
 
-use crate::support::fixture;
 use crate::support::graphs::{Level, numbers, relative_distance, run, typed_onnx};
+use crate::support::{Manifest, fixture, fixture_array};
 
 /// Our single precision against torch's double precision, relative L2. Torch's own single precision differs by up to
 /// 2e-6 on these networks (`torch_f32_error` in the manifest).
 const SINGLE: f64 = 1e-5;
 
 fn array(file: &Value) -> Tensor {
-    let path = fixture(file.as_str().unwrap());
-    let array = npy::read(File::open(&path).unwrap()).unwrap();
+    let array = fixture_array(file.as_str().unwrap());
     Tensor::from_shape(array.shape(), array.as_slice().unwrap()).unwrap()
 }
 
@@ -24,8 +20,8 @@ fn array(file: &Value) -> Tensor {
 const NOT_LOADED: [(&str, &str); 1] = [("swin", "dynamo")]; // a ConstantOfShape comes out as f64
 
 fn check(network: &str) {
-    let manifest: Value = serde_json::from_str(&read_to_string(fixture("manifest.json")).unwrap()).unwrap();
-    let golden = &manifest["networks"][network];
+    let manifest = Manifest::read();
+    let golden = manifest.network(network);
     let input = array(&golden["input"]);
     let logits = numbers(&array(&golden["logits"]));
     let gradients = golden["gradients"].as_array().unwrap();
@@ -63,9 +59,9 @@ macro_rules! networks {
 
         #[test]
         fn every_miniature_with_a_gradient_is_checked() {
-            let manifest: Value = serde_json::from_str(&read_to_string(fixture("manifest.json")).unwrap()).unwrap();
-            let networks = manifest["networks"].as_object().unwrap();
-            let names: Vec<&str> = networks.iter().filter(|(_, it)| it["gradients"].is_array()).map(|it| it.0.as_str()).collect();
+            let manifest = Manifest::read();
+            let names = manifest.networks().filter(|(_, it)| it["gradients"].is_array()).map(|it| it.0.as_str());
+            let names: Vec<&str> = names.collect();
             let mut checked = vec![$(stringify!($network)),*];
             checked.sort_unstable();
             assert_eq!(names, checked);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ndarray::{ArrayD, Slice};
 use seewhy::explain::Windows;
-use seewhy::model::{Classifier, ModelSource, Overrides};
+use seewhy::model::Overrides;
 use seewhy::network::{ChangedRegion, Layout, Network, NodeNames, Pass};
 use tract_onnx::prelude::*;
 use tract_onnx::tract_core::ops::array::{Pad, PadMode, TypedConcat};
@@ -16,7 +16,7 @@ use tract_onnx::tract_core::ops::math;
 use tract_onnx::tract_core::ops::nn::{DataFormat, Reduce, Reducer};
 
 use crate::support::graphs::Graph;
-use crate::support::{Manifest, fixture, fixture_array};
+use crate::support::{Manifest, load, miniature_pass};
 
 /// Largest difference from a full run, relative to the largest logit.
 const EXACT: f32 = 1e-5;
@@ -85,13 +85,9 @@ fn every_architecture_gives_the_same_numbers() {
     let manifest = Manifest::read();
     let mut shares = vec![];
     for (name, network) in manifest.networks().filter(|(_, network)| network["onnx"].is_object()) {
-        let input = Arc::new(fixture_array(network["input"].as_str().unwrap()));
-        for (exporter, file) in network["onnx"].as_object().unwrap() {
-            let size = format!("{}x{}", input.shape()[3], input.shape()[2]);
-            let overrides = Overrides { input_size: size.parse().ok(), ..Overrides::default() };
-            let source = ModelSource::Path(fixture(file.as_str().unwrap()));
-            let classifier = Classifier::load(&source, &overrides).unwrap_or_else(|error| panic!("{error}"));
-            let pass = classifier.network().forward(Arc::clone(&input)).unwrap();
+        for exporter in network["onnx"].as_object().unwrap().keys() {
+            let (classifier, input) = load(network, exporter, Overrides::default()).unwrap();
+            let pass = classifier.network().forward(input).unwrap();
             let what = format!("{name} ({exporter})");
             let share = assert_exact_everywhere(classifier.network(), &pass, 2, &what);
             shares.push((name.as_str(), share));
@@ -287,13 +283,8 @@ fn what_is_around_convolutions_is_exact() {
 
 #[test]
 fn many_threads_get_the_same_bits() {
-    let manifest = Manifest::read();
-    let cnn = manifest.network("cnn");
-    let overrides = Overrides { input_size: "28x24".parse().ok(), ..Overrides::default() };
-    let source = ModelSource::Path(fixture(cnn["onnx"]["torchscript"].as_str().unwrap()));
-    let classifier = Classifier::load(&source, &overrides).unwrap_or_else(|error| panic!("{error}"));
+    let (classifier, pass) = miniature_pass("cnn");
     let network = classifier.network();
-    let pass = network.forward(Arc::new(fixture_array(cnn["input"].as_str().unwrap()))).unwrap();
     let regions = [region(3..7, 2..6), region(0..2, 20..24)];
     let inputs = regions.each_ref().map(|region| changed(&pass.input, 2, region));
     let runs = network.regional_runs(&pass, regions.to_vec());

@@ -1,41 +1,20 @@
 //! The network's layers and plans, on the miniatures of `tests/fixtures` and on a real classifier.
 
-use std::fs::{File, read_to_string};
 use std::sync::Arc;
 
 use ndarray::{ArrayD, Axis};
 use seewhy::autodiff::{Adjoint, Rule, RuleResult, Rules};
 use seewhy::model::{Classifier, ModelSource, Overrides, Target};
 use seewhy::network::{Activation, Backward, BackwardKind, LayerLayout, Network, NetworkError, Scores};
-use seewhy::raster::npy;
-use serde_json::Value;
 use tract_onnx::tract_core::internal::TypedOp;
 
-use crate::support::{fixture, shared_data};
+use crate::support::{Manifest, miniature, shared_data};
 
 /// Two single-precision runs of the same arithmetic in another order, relative to the largest value.
 const ROUNDING: f32 = 1e-5;
 
 /// Central differences in single precision on small networks with kinks, relative.
 const DIFFERENCES: f64 = 2e-2;
-
-fn manifest(network: &str) -> Value {
-    let manifest: Value = serde_json::from_str(&read_to_string(fixture("manifest.json")).unwrap()).unwrap();
-    manifest["networks"][network].clone()
-}
-
-/// A miniature from one of the exporters, and an input for it.
-fn miniature(network: &str, exporter: &str) -> (Classifier, Arc<ArrayD<f32>>) {
-    let golden = manifest(network);
-    let read = |file: &Value| npy::read(File::open(fixture(file.as_str().unwrap())).unwrap()).unwrap();
-    let input = read(&golden["input"]);
-    let file = fixture(golden["onnx"][exporter].as_str().unwrap());
-    let overrides = Overrides {
-        input_size: Some(seewhy::model::Size { width: input.shape()[3] as u32, height: input.shape()[2] as u32 }),
-        ..Overrides::default()
-    };
-    (Classifier::load(&ModelSource::Path(file), &overrides).unwrap(), Arc::new(input))
-}
 
 fn distance(a: &[f32], b: &[f32]) -> f32 {
     assert_eq!(a.len(), b.len());
@@ -62,9 +41,10 @@ fn auto_picks_the_layer_that_references_use() {
         ("regnet", "trunk_output"),
         ("cnn", "block2"),
     ];
+    let manifest = Manifest::read();
     for (network, module) in cases {
         let (classifier, _) = miniature(network, "torchscript");
-        let node = &manifest(network)["layers"][module]["torchscript"];
+        let node = &manifest.network(network)["layers"][module]["torchscript"];
         let auto = &classifier.network().layers()[classifier.network().auto_layer().unwrap()];
         assert_eq!(Some(auto.name.as_str()), node.as_str(), "{network}");
     }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use ndarray::{Array2, ArrayD, Axis};
 use seewhy::explain::{
-    Attribution, LayerChoice, Monitor, Request, SampleCache, SoftMask, Subject, Windows, constrained_values, find,
-    lime_plane, rise_map, shapley_values,
+    Attribution, LayerChoice, Masks, Monitor, Request, SampleCache, SoftMask, Subject, Windows, constrained_values,
+    find, lime_plane, rise_with_masks, shapley_values,
 };
 use seewhy::model::{Classifier, ModelSource, Overrides, Target};
 use seewhy::network::{Layout, Network, NodeNames, Pass, Scores};
@@ -14,8 +14,9 @@ use serde_json::Value as Json;
 use tract_onnx::prelude::*;
 use tract_onnx::tract_core::ops::einsum::EinSum;
 
+use crate::support::goldens::{golden as golden_values, metric};
 use crate::support::graphs::Graph;
-use crate::support::{Manifest, fixture, fixture_array, fixture_bytes};
+use crate::support::{Manifest, fixture, fixture_array, fixture_bytes, miniature_pass};
 
 /// Largest error of a weight, relative to the largest weight.
 const WEIGHTS: f64 = 1e-4;
@@ -48,11 +49,6 @@ fn index(value: &Json) -> usize {
     usize::try_from(value.as_u64().unwrap()).unwrap()
 }
 
-/// The values of a golden: its part of the file.
-fn values(golden: &Json) -> ArrayD<f32> {
-    fixture_array(text(golden, "file")).index_axis_move(Axis(0), index(&golden["index"]))
-}
-
 /// The masks of a golden, `[N][M]`.
 fn masks(golden: &Json) -> Vec<Vec<bool>> {
     let (shape, bytes) = fixture_bytes(text(golden, "masks"));
@@ -73,21 +69,8 @@ fn assert_close(found: &[f64], expected: &ArrayD<f32>, tolerance: f64, what: &st
     assert!(worst <= tolerance, "{what}: off by {worst:.1e}: {found:?} is not {expected:?}");
 }
 
-/// A miniature network with the forward pass of its image.
-fn load(name: &str) -> (Classifier, Pass) {
-    let manifest = Manifest::read();
-    let network = manifest.network(name);
-    let source = ModelSource::Path(fixture(text(&network["onnx"], "torchscript")));
-    let input = fixture_array(text(network, "input"));
-    let size = format!("{}x{}", input.shape()[3], input.shape()[2]);
-    let overrides = Overrides { input_size: size.parse().ok(), ..Overrides::default() };
-    let classifier = Classifier::load(&source, &overrides).unwrap_or_else(|error| panic!("{error}"));
-    let pass = classifier.network().forward(Arc::new(input)).unwrap();
-    (classifier, pass)
-}
-
 fn cnn() -> (Classifier, Pass) {
-    load("cnn")
+    miniature_pass("cnn")
 }
 
 /// What our network says of its image, with the superpixels of a golden hidden in their mean colours where a mask says no.
@@ -120,7 +103,7 @@ fn masked_logits((classifier, pass): &(Classifier, Pass), golden: &Json, masks: 
 #[test]
 fn lime_finds_the_references_plane_for_its_masks() {
     for network in NETWORKS {
-        let model = load(network);
+        let model = miniature_pass(network);
         for golden in goldens(network, "lime") {
             let class = index(&golden["target"]["probability"]);
             let masks = masks(&golden);
@@ -129,7 +112,7 @@ fn lime_finds_the_references_plane_for_its_masks() {
             for (whose, scores) in [("their", scores(text(&golden, "scores"), class)), ("our", ours)] {
                 let what = format!("{network}: class {class} from {whose} scores");
                 let (weights, intercept, r2) = lime_plane(&masks, &scores, 0.25, 1.0);
-                assert_close(&weights, &values(&golden), WEIGHTS, &what);
+                assert_close(&weights, &golden_values(&golden), WEIGHTS, &what);
                 assert!((intercept - golden["intercept"].as_f64().unwrap()).abs() < 1e-5, "{what}: {intercept}");
                 assert!((r2 - golden["r2"].as_f64().unwrap()).abs() < 1e-5, "{what}: {r2}");
             }
@@ -140,14 +123,14 @@ fn lime_finds_the_references_plane_for_its_masks() {
 #[test]
 fn shapley_values_of_every_coalition_are_the_references() {
     for network in NETWORKS {
-        let model = load(network);
+        let model = miniature_pass(network);
         for golden in coalition_goldens(network, "exact") {
             let class = index(&golden["target"]["logit"]);
             let found = masked_logits(&model, &golden, &masks(&golden));
             let ours: Vec<f64> = found.iter().map(|logits| f64::from(logits[class])).collect();
             for (whose, scores) in [("their", scores(text(&golden, "scores"), class)), ("our", ours)] {
                 let found = shapley_values(&scores);
-                assert_close(&found, &values(&golden), WEIGHTS, &format!("{network}: from {whose} scores"));
+                assert_close(&found, &golden_values(&golden), WEIGHTS, &format!("{network}: from {whose} scores"));
                 let gap = found.iter().sum::<f64>() - (scores[scores.len() - 1] - scores[0]);
                 assert!(gap.abs() < 1e-12, "{network}: the sum is off by {gap:e}");
             }
@@ -158,7 +141,7 @@ fn shapley_values_of_every_coalition_are_the_references() {
 #[test]
 fn kernel_shap_finds_the_references_values_for_its_coalitions() {
     for network in NETWORKS {
-        let model = load(network);
+        let model = miniature_pass(network);
         for golden in coalition_goldens(network, "sampled") {
             let class = index(&golden["target"]["logit"]);
             let masks = masks(&golden);
@@ -171,7 +154,7 @@ fn kernel_shap_finds_the_references_values_for_its_coalitions() {
             let theirs = (scores(text(&golden, "scores"), class), given("empty"), given("full"));
             for (whose, (scores, empty, full)) in [("their", theirs), ("our", (of(&masks), ends[0], ends[1]))] {
                 let found = constrained_values(&masks, &scores, empty, full);
-                assert_close(&found, &values(&golden), WEIGHTS, &format!("{network}: from {whose} scores"));
+                assert_close(&found, &golden_values(&golden), WEIGHTS, &format!("{network}: from {whose} scores"));
                 let gap = found.iter().sum::<f64>() - (full - empty);
                 assert!(gap.abs() < 1e-9, "{network}: the sum is off by {gap:e}");
             }
@@ -179,39 +162,35 @@ fn kernel_shap_finds_the_references_values_for_its_coalitions() {
     }
 }
 
-/// The masks `[H, W]` of a golden of RISE.
-fn soft_masks(golden: &Json, extent: (usize, usize)) -> Vec<Array2<f32>> {
+/// The masks of a golden of RISE.
+fn soft_masks(golden: &Json, extent: (usize, usize)) -> impl Fn(usize) -> SoftMask + Sync {
     let (shape, grids) = fixture_bytes(text(golden, "grids"));
     let (_, crops) = fixture_bytes(text(golden, "crops"));
-    let mask = |(grid, crop): (&[u8], &[u8])| {
-        let cells = grid.iter().map(|cell| f32::from(*cell)).collect();
-        let grid = Array2::from_shape_vec((shape[1], shape[2]), cells).unwrap();
-        SoftMask::new(&grid, (usize::from(crop[0]), usize::from(crop[1])), extent).whole()
-    };
-    grids.chunks(shape[1] * shape[2]).zip(crops.chunks(2)).map(mask).collect()
+    move |index| {
+        let cells = shape[1] * shape[2];
+        let grid = grids[index * cells..][..cells].iter().map(|cell| f32::from(*cell)).collect();
+        let grid = Array2::from_shape_vec((shape[1], shape[2]), grid).unwrap();
+        SoftMask::new(&grid, (usize::from(crops[2 * index]), usize::from(crops[2 * index + 1])), extent)
+    }
 }
 
+/// The method itself, with the reference's masks in place of its own.
 #[test]
 fn rise_gives_the_references_map_for_its_grids() {
     for name in NETWORKS {
-        let (classifier, pass) = load(name);
-        let network = classifier.network();
+        let (classifier, pass) = miniature_pass(name);
         let mut goldens = goldens(name, "rise");
         goldens.retain(|golden| golden["parameters"]["border"] == "mirror");
         assert!(goldens.len() >= 2);
         for golden in goldens {
-            let masks = soft_masks(&golden, network.input_extent());
-            let class = index(&golden["target"]["probability"]);
-            let of = |mask: &Array2<f32>| {
-                let logits = network.logits((&*pass.input * mask).view()).unwrap();
-                f64::from(logits.probabilities()[class])
-            };
-            let theirs = scores(golden["scores"]["mirror"].as_str().unwrap(), class);
-            for (whose, scores) in [("their", theirs), ("our", masks.iter().map(of).collect())] {
-                let found = rise_map(&masks, &scores, golden["parameters"]["keep"].as_f64().unwrap());
-                let what = format!("{name}: from {whose} scores");
-                assert_close(&found.into_raw_vec_and_offset().0, &values(&golden), WEIGHTS, &what);
-            }
+            let mask = soft_masks(&golden, classifier.network().input_extent());
+            let count = fixture_bytes(text(&golden, "crops")).0[0];
+            let masks = Masks { count, keep: golden["parameters"]["keep"].as_f64().unwrap(), mask: &mask };
+            let request = request("rise", Target::Probability(index(&golden["target"]["probability"])), &[]);
+            let subject = Subject::of(&classifier, &pass);
+            let found = rise_with_masks(subject, &request, &Monitor::silent(), masks).unwrap();
+            let found: Vec<f64> = found.values.iter().map(|value| f64::from(*value)).collect();
+            assert_close(&found, &golden_values(&golden), WEIGHTS, name);
         }
     }
 }
@@ -226,15 +205,10 @@ fn explain(method: &str, subject: Subject<'_>, request: &Request) -> Attribution
     found.unwrap_or_else(|error| panic!("{method}: {error}"))
 }
 
-fn metric(attribution: &Attribution, name: &str) -> f64 {
-    let found = attribution.metrics.iter().find(|metric| metric.name == name);
-    found.unwrap_or_else(|| panic!("no {name} in {:?}", attribution.metrics)).value
-}
-
 #[test]
 fn occlusion_is_captums() {
     for name in NETWORKS {
-        let (classifier, pass) = load(name);
+        let (classifier, pass) = miniature_pass(name);
         let network = classifier.network();
         for golden in goldens(name, "occlusion") {
             let pair = |name: &str| (index(&golden["parameters"][name][0]), index(&golden["parameters"][name][1]));
@@ -254,7 +228,7 @@ fn occlusion_is_captums() {
             };
             let falls: Vec<_> = (0..windows.count()).map(fall).collect();
             let found: Vec<f64> = windows.map(&falls).iter().map(|value| f64::from(*value)).collect();
-            assert_close(&found, &values(&golden), WEIGHTS, &format!("occlusion on {name}"));
+            assert_close(&found, &golden_values(&golden), WEIGHTS, &format!("occlusion on {name}"));
         }
     }
 }
@@ -263,13 +237,13 @@ fn occlusion_is_captums() {
 #[test]
 fn occlusion_from_the_registry_is_captums_too() {
     for name in NETWORKS {
-        let (classifier, pass) = load(name);
+        let (classifier, pass) = miniature_pass(name);
         let golden = &goldens(name, "occlusion")[0];
         let target = Target::Class(index(&golden["target"]["logit"]));
         let request = request("occlusion", target, &[("window", "3"), ("stride", "1")]);
         let found = explain("occlusion", Subject::of(&classifier, &pass), &request);
         let found: Vec<f64> = found.values.iter().map(|value| f64::from(*value)).collect();
-        assert_close(&found, &values(golden), WEIGHTS, &format!("occlusion on {name}"));
+        assert_close(&found, &golden_values(&golden), WEIGHTS, &format!("occlusion on {name}"));
     }
 }
 
@@ -285,7 +259,7 @@ fn kernel_shap_from_the_registry_is_exact_where_it_can_be() {
         assert!(metric(&found, "completeness gap").abs() < 1e-9);
         assert!((metric(&found, "model calls") - 256.0).abs() < 0.5);
         let weights: Vec<f64> = found.segments.unwrap().weights.iter().map(|weight| f64::from(*weight)).collect();
-        assert_close(&weights, &values(&golden), WEIGHTS, "Shapley values");
+        assert_close(&weights, &golden_values(&golden), WEIGHTS, "Shapley values");
     }
 }
 

@@ -1,14 +1,12 @@
 //! DeepLIFT and layer-wise relevance propagation: what they conserve, captum's networks that can be computed by hand, and
 //! what they say of operators without a rule. Parity with captum and zennit is in `explanations`.
 
-use std::sync::Arc;
-
 use ndarray::ArrayD;
 use seewhy::explain::{
     Attribution, Composite, LayerChoice, Monitor, Propagation, Request, Subject, find, multipliers, obstacle,
     propagate_relevance, rescale_exceptions,
 };
-use seewhy::model::{Classifier, ModelSource, Overrides, Target};
+use seewhy::model::{Classifier, Target};
 use seewhy::network::{Layout, Network, NodeNames};
 use tract_onnx::prelude::*;
 use tract_onnx::tract_core::internal::AxisOp;
@@ -16,8 +14,9 @@ use tract_onnx::tract_core::ops::cnn::{Conv, KernelFormat, MaxPool, PaddingSpec,
 use tract_onnx::tract_core::ops::math;
 use tract_onnx::tract_core::ops::nn::{DataFormat, Reduce, Reducer};
 
+use crate::support::goldens::metric;
 use crate::support::graphs::{Graph, numbers, values};
-use crate::support::{Manifest, fixture, fixture_array};
+use crate::support::{Manifest, miniature_pass};
 
 /// Sums of hundreds of single-precision numbers, relative to the largest value at hand.
 const ROUNDING: f64 = 1e-4;
@@ -242,19 +241,6 @@ fn batch_norm_after_a_convolution_is_folded_into_it() {
     }
 }
 
-/// A network of the fixtures with the forward pass of its image.
-fn miniature(name: &str) -> (Classifier, seewhy::network::Pass) {
-    let manifest = Manifest::read();
-    let golden = manifest.network(name);
-    let input = fixture_array(golden["input"].as_str().unwrap());
-    let input_size = format!("{}x{}", input.shape()[3], input.shape()[2]).parse().ok();
-    let file = fixture(golden["onnx"]["torchscript"].as_str().unwrap());
-    let overrides = Overrides { input_size, ..Overrides::default() };
-    let classifier = Classifier::load(&ModelSource::Path(file), &overrides).unwrap();
-    let pass = classifier.network().forward(Arc::new(input)).unwrap();
-    (classifier, pass)
-}
-
 fn explain(method: &str, classifier: &Classifier, pass: &seewhy::network::Pass) -> Result<Attribution, String> {
     let info = find(method).unwrap();
     let request = Request {
@@ -268,16 +254,12 @@ fn explain(method: &str, classifier: &Classifier, pass: &seewhy::network::Pass) 
     info.method.explain(subject, &request, &Monitor::silent()).map_err(|error| error.to_string())
 }
 
-fn metric(attribution: &Attribution, name: &str) -> f64 {
-    attribution.metrics.iter().find(|metric| metric.name == name).unwrap().value
-}
-
 /// Of every architecture: SiLU, GELU, gates and layer norms included, softmax not.
 #[test]
 fn deep_lift_is_complete_wherever_it_has_a_rule() {
     let manifest = Manifest::read();
     for (name, _) in manifest.networks() {
-        let (classifier, pass) = miniature(name);
+        let (classifier, pass) = miniature_pass(name);
         let found = explain("deep-lift", &classifier, &pass).unwrap_or_else(|error| panic!("{name}: {error}"));
         let exceptions = rescale_exceptions(classifier.network());
         let (gap, difference) = (metric(&found, "completeness gap"), metric(&found, "score difference"));
@@ -297,7 +279,7 @@ fn relevance_is_propagated_or_refused_by_operator_and_node() {
     let manifest = Manifest::read();
     let info = find("lrp").unwrap();
     for (name, _) in manifest.networks() {
-        let (classifier, pass) = miniature(name);
+        let (classifier, pass) = miniature_pass(name);
         let refused = obstacle(info, classifier.network(), &LayerChoice::Auto);
         match explain("lrp", &classifier, &pass) {
             Ok(found) => {

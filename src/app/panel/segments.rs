@@ -43,10 +43,7 @@ impl State {
 
     /// The superpixels by the strength of their weights, the strongest first.
     pub fn segment_order(&self) -> Vec<usize> {
-        let Some(segments) = self.segments() else { return Vec::new() };
-        let mut order: Vec<usize> = (0..segments.weights.len()).collect();
-        order.sort_by(|a, b| segments.weights[*b].abs().total_cmp(&segments.weights[*a].abs()));
-        order
+        self.segments().map(explain::Segments::heaviest_first).unwrap_or_default()
     }
 
     /// The superpixel that the open table marks.

@@ -106,7 +106,7 @@ impl<'a> Study<'a> {
                     let value = match map {
                         Ok(map) => (design.measures[measure].score)(&case, &map),
                         // A method may have nothing to say where the network no longer predicts the class.
-                        Err(ExplainError::Unsuitable { .. }) => Ok(None),
+                        Err(ExplainError::Unsuitable(_)) => Ok(None),
                         Err(error) => Err(error),
                     };
                     Figure { explainer, measure, value }

@@ -1,7 +1,7 @@
 //! Ablation-CAM: each channel, weighted by the share of the score that is lost without it (Ramaswamy et al., WACV 2020).
 
 use super::channel_cam::ChannelCam;
-use crate::explain::{ExplainError, Family, MethodInfo, Needs, Sign, Subject};
+use crate::explain::{ExplainError, Family, MethodInfo, Needs, Subject};
 use crate::network::{Activation, Scores, with_threads};
 
 /// The registry's entry.
@@ -10,11 +10,10 @@ pub(in crate::explain) static ABLATION_CAM: MethodInfo = MethodInfo {
     family: Family::Cam,
     help: "a layer's channels, each weighted by the share of the score that is lost without it; no gradients",
     reference: "Ramaswamy et al., Ablation-CAM, WACV 2020",
-    needs: Needs { gradient: false, layer: true, superpixels: false, seed: false },
-    sign: Sign::Positive,
+    needs: Needs { gradient: false, layer: true, superpixels: false },
     own_params: &[],
     caution: None,
-    method: &ChannelCam { name: "ablation-cam", ask, weigh, warn },
+    method: &ChannelCam { change: "channel removed", ask, weigh, warn },
 };
 
 /// The logits with the channel at zero everywhere.

@@ -13,7 +13,8 @@ use crate::network::{Activation, Scores};
 
 /// A member of the family: what it asks about a channel, and how the answers become weights.
 pub(super) struct ChannelCam {
-    pub(super) name: &'static str,
+    /// What is done to the channels, for the key of the answers.
+    pub(super) change: &'static str,
     /// The logits that the network gives when asked about one channel of a layer's activation.
     pub(super) ask: Ask,
     /// The weights of a layer's channels from the scores (none for those not asked about yet) and the score of the image.
@@ -32,7 +33,7 @@ impl Method for ChannelCam {
         request: &Request,
         monitor: &Monitor<'_>,
     ) -> Result<Attribution, ExplainError> {
-        let layers = cam::layers(self.name, subject, &request.layer)?;
+        let layers = cam::layers(subject, &request.layer)?;
         let target = request.target.resolve(&subject.pass.logits)?;
         let mut activations = vec![];
         for &layer in &layers {
@@ -40,7 +41,7 @@ impl Method for ChannelCam {
             activations.push(subject.network.activation(subject.pass, layer)?);
         }
         let order = strongest_first(&activations);
-        let key = SampleKey::new(self.name, subject, 0, format!("{layers:?}"));
+        let key = SampleKey::new(self.change, subject, 0, format!("{layers:?}"));
         let ask = |index: usize| {
             let (number, channel) = order[index];
             (self.ask)(subject, layers[number], &activations[number], channel)
@@ -54,7 +55,7 @@ impl Method for ChannelCam {
             activations: &activations,
             order: &order,
         };
-        Run::new(self.name, subject, request, monitor, key, order.len()).explain(&ask, &mut fit)
+        Run::new(subject, request, monitor, key, order.len()).explain(&ask, &mut fit)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Eigen-Grad-CAM: the first principal component of activation times gradient.
 
 use super::{AUG_SMOOTH, Channels, GradientCam};
-use crate::explain::{Family, MethodInfo, Needs, Sign};
+use crate::explain::{Family, MethodInfo, Needs};
 
 /// `G * A`, centred, projected on its first right singular vector; the sign is chosen by [`super::projection`].
 pub(in crate::explain) static EIGEN_GRAD_CAM: MethodInfo = MethodInfo {
@@ -9,13 +9,8 @@ pub(in crate::explain) static EIGEN_GRAD_CAM: MethodInfo = MethodInfo {
     family: Family::Cam,
     help: "the first principal component of activation times gradient",
     reference: "pytorch-grad-cam, EigenGradCAM",
-    needs: Needs { gradient: true, layer: true, superpixels: false, seed: false },
-    sign: Sign::Positive,
+    needs: Needs { gradient: true, layer: true, superpixels: false },
     own_params: &[AUG_SMOOTH],
     caution: None,
-    method: &GradientCam {
-        name: "eigen-grad-cam",
-        contributions: |at| &at.gradient * &at.activation,
-        channels: Channels::Project,
-    },
+    method: &GradientCam { contributions: |at| &at.gradient * &at.activation, channels: Channels::Project },
 };

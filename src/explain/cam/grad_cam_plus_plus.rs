@@ -1,7 +1,7 @@
 //! Grad-CAM++: gradients weighted so that several objects of the class all count (Chattopadhay et al., WACV 2018).
 
 use super::{AUG_SMOOTH, Channels, EIGEN_SMOOTH, GradientCam, channel_sums, weighted};
-use crate::explain::{Family, MethodInfo, Needs, Sign};
+use crate::explain::{Family, MethodInfo, Needs};
 use crate::network::LayerGradient;
 use ndarray::{Array3, Axis, Zip};
 
@@ -21,9 +21,8 @@ pub(in crate::explain) static GRAD_CAM_PLUS_PLUS: MethodInfo = MethodInfo {
     family: Family::Cam,
     help: "like grad-cam, with weights that count every object of the class",
     reference: "Chattopadhay et al., Grad-CAM++, WACV 2018",
-    needs: Needs { gradient: true, layer: true, superpixels: false, seed: false },
-    sign: Sign::Positive,
+    needs: Needs { gradient: true, layer: true, superpixels: false },
     own_params: &[EIGEN_SMOOTH, AUG_SMOOTH],
     caution: None,
-    method: &GradientCam { name: "grad-cam++", contributions, channels: Channels::Sum },
+    method: &GradientCam { contributions, channels: Channels::Sum },
 };

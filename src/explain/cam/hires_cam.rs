@@ -1,7 +1,7 @@
 //! HiResCAM: activation times gradient, place by place (Draelos and Carin, 2020).
 
 use super::{AUG_SMOOTH, Channels, EIGEN_SMOOTH, GradientCam};
-use crate::explain::{Family, MethodInfo, Needs, Sign};
+use crate::explain::{Family, MethodInfo, Needs};
 
 /// `sum_c G_c * A_c`.
 pub(in crate::explain) static HIRES_CAM: MethodInfo = MethodInfo {
@@ -9,13 +9,8 @@ pub(in crate::explain) static HIRES_CAM: MethodInfo = MethodInfo {
     family: Family::Cam,
     help: "activation times gradient, place by place: exact for a linear head",
     reference: "Draelos and Carin, HiResCAM, 2020",
-    needs: Needs { gradient: true, layer: true, superpixels: false, seed: false },
-    sign: Sign::Positive,
+    needs: Needs { gradient: true, layer: true, superpixels: false },
     own_params: &[EIGEN_SMOOTH, AUG_SMOOTH],
     caution: None,
-    method: &GradientCam {
-        name: "hires-cam",
-        contributions: |at| &at.gradient * &at.activation,
-        channels: Channels::Sum,
-    },
+    method: &GradientCam { contributions: |at| &at.gradient * &at.activation, channels: Channels::Sum },
 };

@@ -61,7 +61,6 @@ pub(super) enum Channels {
 
 /// A CAM that is a function of a layer's activation and gradient.
 pub(super) struct GradientCam {
-    pub(super) name: &'static str,
     /// What each channel contributes at each place, `[C, h, w]`.
     pub(super) contributions: fn(&LayerGradient) -> Array3<f32>,
     pub(super) channels: Channels,
@@ -93,7 +92,7 @@ impl Method for GradientCam {
         request: &Request,
         monitor: &Monitor<'_>,
     ) -> Result<Attribution, ExplainError> {
-        let layers = layers(self.name, subject, &request.layer)?;
+        let layers = layers(subject, &request.layer)?;
         // The target is that of the image as it is, whatever its variants look like to the network.
         let request = Request { target: request.target.resolve(&subject.pass.logits)?, ..request.clone() };
         monitor.check()?;
@@ -149,19 +148,14 @@ fn variant(pass: &Pass, columns: usize, mirror: bool, factor: f32) -> ArrayD<f32
 ///
 /// # Errors
 /// [`ExplainError::Unsuitable`] when the model has no layer with spatial extent.
-pub(super) fn layers(
-    method: &'static str,
-    subject: Subject<'_>,
-    choice: &LayerChoice,
-) -> Result<Vec<usize>, ExplainError> {
+pub(super) fn layers(subject: Subject<'_>, choice: &LayerChoice) -> Result<Vec<usize>, ExplainError> {
     match choice {
         LayerChoice::These(layers) if !layers.is_empty() => Ok(layers.clone()),
         _ => match subject.network.auto_layer() {
             Some(layer) => Ok(vec![layer]),
-            None => Err(ExplainError::Unsuitable {
-                method,
-                reason: "no layer between input and logits has spatial extent; try an input-gradient method".into(),
-            }),
+            None => Err(ExplainError::Unsuitable(
+                "no layer between input and logits has spatial extent; try an input-gradient method".into(),
+            )),
         },
     }
 }

@@ -4,7 +4,7 @@ use ndarray::Axis;
 
 use super::channel_cam::ChannelCam;
 use crate::explain::frame::Frame;
-use crate::explain::{ExplainError, Family, MethodInfo, Needs, Sign, Subject};
+use crate::explain::{ExplainError, Family, MethodInfo, Needs, Subject};
 use crate::network::{Activation, Scores};
 use crate::raster::resize::{Corners, resize_map};
 
@@ -17,11 +17,10 @@ pub(in crate::explain) static SCORE_CAM: MethodInfo = MethodInfo {
     family: Family::Cam,
     help: "a layer's channels, each weighted by the score of the image seen through it; no gradients",
     reference: "Wang et al., Score-CAM, CVPR Workshops 2020",
-    needs: Needs { gradient: false, layer: true, superpixels: false, seed: false },
-    sign: Sign::Positive,
+    needs: Needs { gradient: false, layer: true, superpixels: false },
     own_params: &[],
     caution: None,
-    method: &ChannelCam { name: "score-cam", ask, weigh, warn: |_| None },
+    method: &ChannelCam { change: "channel shown", ask, weigh, warn: |_| None },
 };
 
 /// The logits of the normalised input times the channel, which is enlarged and stretched to `[0, 1]`.

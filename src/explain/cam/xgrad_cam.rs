@@ -1,7 +1,7 @@
 //! XGrad-CAM: weights that conserve the score as far as possible (Fu et al., BMVC 2020).
 
 use super::{AUG_SMOOTH, Channels, EIGEN_SMOOTH, GradientCam, channel_sums, weighted};
-use crate::explain::{Family, MethodInfo, Needs, Sign};
+use crate::explain::{Family, MethodInfo, Needs};
 
 /// `w_c = sum_hw(G_c A_c) / (sum_hw(A_c) + 1e-7)`.
 pub(in crate::explain) static XGRAD_CAM: MethodInfo = MethodInfo {
@@ -9,12 +9,10 @@ pub(in crate::explain) static XGRAD_CAM: MethodInfo = MethodInfo {
     family: Family::Cam,
     help: "weights normalised by each channel's activation",
     reference: "Fu et al., XGrad-CAM, BMVC 2020",
-    needs: Needs { gradient: true, layer: true, superpixels: false, seed: false },
-    sign: Sign::Positive,
+    needs: Needs { gradient: true, layer: true, superpixels: false },
     own_params: &[EIGEN_SMOOTH, AUG_SMOOTH],
     caution: None,
     method: &GradientCam {
-        name: "xgrad-cam",
         contributions: |at| {
             let weights = channel_sums(&(&at.gradient * &at.activation)) / (channel_sums(&at.activation) + 1e-7);
             weighted(&weights, &at.activation)

@@ -39,7 +39,7 @@ pub(super) fn baseline(subject: Subject<'_>, request: &Request) -> ArrayD<f32> {
         Baseline::Zero => frame.zeros(),
         Baseline::Plain(colour) => frame.plain(colour),
         Baseline::Mean => frame.mean(),
-        Baseline::Blur => frame.blurred(BLUR * frame.extent().1 as f64),
+        Baseline::Blur => frame.out_of_focus(BLUR * frame.extent().1 as f64),
     };
     frame.tensor(values)
 }

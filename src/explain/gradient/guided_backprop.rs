@@ -13,7 +13,7 @@ use crate::explain::cam;
 use crate::explain::gradient;
 use crate::explain::params::words;
 use crate::explain::{
-    Attribution, ExplainError, Family, Method, MethodInfo, Monitor, Needs, Param, ParamKind, Request, Sign, Subject,
+    Attribution, ExplainError, Family, Method, MethodInfo, Monitor, Needs, Param, ParamKind, Request, Subject,
 };
 use crate::network::{Backward, BackwardKind, LayerGradient, NetworkError};
 use crate::raster::resize::{Corners, resize_map};
@@ -41,8 +41,7 @@ pub(in crate::explain) static GUIDED_BACKPROP: MethodInfo = MethodInfo {
     family: Family::Gradient,
     help: "the gradient with only positive parts passed on at each ReLU",
     reference: "Springenberg et al., Striving for simplicity, 2015",
-    needs: Needs { gradient: true, layer: false, superpixels: false, seed: false },
-    sign: Sign::Signed,
+    needs: Needs { gradient: true, layer: false, superpixels: false },
     own_params: &[],
     caution: CAUTION,
     method: &GuidedBackprop,
@@ -54,8 +53,7 @@ pub(in crate::explain) static GUIDED_GRAD_CAM: MethodInfo = MethodInfo {
     family: Family::Gradient,
     help: "guided-backprop where grad-cam is warm",
     reference: "Selvaraju et al., Grad-CAM, ICCV 2017",
-    needs: Needs { gradient: true, layer: true, superpixels: false, seed: false },
-    sign: Sign::Signed,
+    needs: Needs { gradient: true, layer: true, superpixels: false },
     own_params: &[UPSAMPLING],
     caution: CAUTION,
     method: &GuidedGradCam,
@@ -87,7 +85,7 @@ impl Method for GuidedGradCam {
         monitor: &Monitor<'_>,
     ) -> Result<Attribution, ExplainError> {
         monitor.check()?;
-        let layers = cam::layers("guided-grad-cam", subject, &request.layer)?;
+        let layers = cam::layers(subject, &request.layer)?;
         let layer = layers[0];
         let cotangent = request.target.cotangent(&subject.pass.logits)?;
         let at_layer = subject.network.layer_gradient(subject.pass, layer, &cotangent)?;

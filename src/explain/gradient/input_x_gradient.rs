@@ -1,7 +1,7 @@
 //! Input times gradient: the first-order share of each input value in the score (Shrikumar et al., 2016).
 
 use crate::explain::gradient;
-use crate::explain::{Attribution, ExplainError, Family, Method, MethodInfo, Monitor, Needs, Request, Sign, Subject};
+use crate::explain::{Attribution, ExplainError, Family, Method, MethodInfo, Monitor, Needs, Request, Subject};
 
 /// `x * grad`, in normalised input space.
 pub(in crate::explain) static INPUT_X_GRADIENT: MethodInfo = MethodInfo {
@@ -9,8 +9,7 @@ pub(in crate::explain) static INPUT_X_GRADIENT: MethodInfo = MethodInfo {
     family: Family::Gradient,
     help: "each pixel's value times its gradient: for and against",
     reference: "Shrikumar et al., Not just a black box, 2016",
-    needs: Needs { gradient: true, layer: false, superpixels: false, seed: false },
-    sign: Sign::Signed,
+    needs: Needs { gradient: true, layer: false, superpixels: false },
     own_params: &[],
     caution: None,
     method: &InputXGradient,

@@ -5,7 +5,7 @@ use ndarray::ArrayD;
 use super::baseline::{self, BASELINE, baseline};
 use crate::explain::gradient;
 use crate::explain::{
-    Attribution, ExplainError, Family, Method, MethodInfo, Monitor, Needs, Param, ParamKind, Request, Sign, Subject,
+    Attribution, ExplainError, Family, Method, MethodInfo, Monitor, Needs, Param, ParamKind, Request, Subject,
 };
 
 const STEPS: Param = Param {
@@ -21,8 +21,7 @@ pub(in crate::explain) static INTEGRATED_GRADIENTS: MethodInfo = MethodInfo {
     family: Family::Gradient,
     help: "gradients along the way from a baseline: they add up to the score's difference",
     reference: "Sundararajan et al., Axiomatic attribution for deep networks, ICML 2017",
-    needs: Needs { gradient: true, layer: false, superpixels: false, seed: false },
-    sign: Sign::Signed,
+    needs: Needs { gradient: true, layer: false, superpixels: false },
     own_params: &[STEPS, BASELINE],
     caution: None,
     method: &IntegratedGradients,

@@ -17,7 +17,7 @@ use rayon::prelude::*;
 use crate::explain::{Attribution, ExplainError, Monitor, Partial, Request, Sign, Subject};
 use crate::model::Target;
 use crate::network::Layout;
-use crate::raster::Map;
+use crate::raster::{Map, percentile};
 pub use deep_lift::{Multipliers, multipliers, rescale_exceptions};
 pub use lrp::{Composite, Propagation, propagate_relevance, relevance_obstacles};
 pub use smoothgrad::{Statistic, noisy_gradient};
@@ -54,7 +54,7 @@ pub(super) fn signed(values: Array3<f32>) -> Attribution {
 /// An attribution without signs: the map is the largest value over the channels, its 98th percentile at 1.
 pub(super) fn positive(values: Array3<f32>) -> Attribution {
     let largest = values.fold_axis(Axis(0), 0.0_f32, |a, b| a.max(*b));
-    let scale = percentile(&largest);
+    let scale = percentile(largest.iter().copied().filter(|value| value.is_finite()).collect(), PERCENTILE);
     let map = if scale > 0.0 { largest.mapv(|value| (value / scale).min(1.0)) } else { largest };
     attribution(values, map, Sign::Positive)
 }
@@ -73,16 +73,6 @@ fn attribution(values: Array3<f32>, map: Map, sign: Sign) -> Attribution {
         flatness: flatness.map(str::to_owned),
         ..Attribution::new(map, sign)
     }
-}
-
-fn percentile(map: &Map) -> f32 {
-    let mut values: Vec<f32> = map.iter().copied().filter(|value| value.is_finite()).collect();
-    if values.is_empty() {
-        return 0.0;
-    }
-    let position = ((values.len() - 1) as f32 * PERCENTILE).round() as usize;
-    let (_, value, above) = values.select_nth_unstable_by(position, f32::total_cmp);
-    if *value > 0.0 { *value } else { above.iter().copied().fold(0.0, f32::max) }
 }
 
 /// The gradients of a resolved target at `count` inputs, all cores busy, handed to `each` in the order of their numbers, so that sums have the

@@ -1,7 +1,7 @@
 //! Saliency: how strongly each value of the input moves the target (Simonyan et al., 2014).
 
 use crate::explain::gradient;
-use crate::explain::{Attribution, ExplainError, Family, Method, MethodInfo, Monitor, Needs, Request, Sign, Subject};
+use crate::explain::{Attribution, ExplainError, Family, Method, MethodInfo, Monitor, Needs, Request, Subject};
 
 /// `|grad|`, for each channel; shown as the largest over the channels.
 pub(in crate::explain) static SALIENCY: MethodInfo = MethodInfo {
@@ -9,8 +9,7 @@ pub(in crate::explain) static SALIENCY: MethodInfo = MethodInfo {
     family: Family::Gradient,
     help: "how strongly each pixel moves the score: the absolute gradient",
     reference: "Simonyan et al., Deep inside convolutional networks, 2014",
-    needs: Needs { gradient: true, layer: false, superpixels: false, seed: false },
-    sign: Sign::Positive,
+    needs: Needs { gradient: true, layer: false, superpixels: false },
     own_params: &[],
     caution: None,
     method: &Saliency,

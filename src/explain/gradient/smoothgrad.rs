@@ -5,7 +5,7 @@ use ndarray::ArrayD;
 use crate::explain::gradient;
 use crate::explain::params::words;
 use crate::explain::{
-    Attribution, ExplainError, Family, Method, MethodInfo, Monitor, Needs, Param, ParamKind, Request, Sign, Subject,
+    Attribution, ExplainError, Family, Method, MethodInfo, Monitor, Needs, Param, ParamKind, Request, Subject,
 };
 use crate::random::{normal, random};
 
@@ -44,7 +44,7 @@ const OF: Param = Param {
     help: "the gradient with its sign, or its magnitude as captum's saliency has it",
 };
 
-const NEEDS: Needs = Needs { gradient: true, layer: false, superpixels: false, seed: true };
+const NEEDS: Needs = Needs { gradient: true, layer: false, superpixels: false };
 
 /// The mean gradient over noisy copies.
 pub(in crate::explain) static SMOOTHGRAD: MethodInfo = MethodInfo {
@@ -53,7 +53,6 @@ pub(in crate::explain) static SMOOTHGRAD: MethodInfo = MethodInfo {
     help: "the mean gradient over noisy copies of the image",
     reference: "Smilkov et al., SmoothGrad, 2017",
     needs: NEEDS,
-    sign: Sign::Signed,
     own_params: &[SAMPLES, NOISE, NOISE_UNIT, OF],
     caution: None,
     method: &Noisy { statistic: Statistic::Mean },
@@ -66,7 +65,6 @@ pub(in crate::explain) static VARGRAD: MethodInfo = MethodInfo {
     help: "the variance of the gradient over noisy copies of the image",
     reference: "Adebayo et al., Local explanation methods for deep neural networks, 2018",
     needs: NEEDS,
-    sign: Sign::Positive,
     own_params: &[SAMPLES, NOISE, NOISE_UNIT, OF],
     caution: None,
     method: &Noisy { statistic: Statistic::Variance },

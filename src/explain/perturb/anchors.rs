@@ -56,8 +56,7 @@ pub(in crate::explain) static ANCHORS: MethodInfo = MethodInfo {
     family: Family::Rule,
     help: "the fewest superpixels that keep the prediction as it is, whatever else is hidden",
     reference: "Ribeiro et al., Anchors: High-Precision Model-Agnostic Explanations, AAAI 2018",
-    needs: Needs { gradient: false, layer: false, superpixels: true, seed: true },
-    sign: Sign::Membership,
+    needs: Needs { gradient: false, layer: false, superpixels: true },
     own_params: &[SAMPLES, PRECISION, DELTA, TAU, BEAM],
     caution: Some("explains what the model predicts, or a contrast that it decides; other classes have no rule"),
     method: &Anchors,
@@ -106,15 +105,11 @@ impl Method for Anchors {
         let target = request.target.resolve(&subject.pass.logits)?;
         monitor.check()?;
         if !stays(target, &subject.pass.logits) {
-            return Err(ExplainError::Unsuitable {
-                method: ANCHORS.name,
-                reason:
-                    "the model does not predict the target here, so there is nothing to keep; choose its prediction, \
-                         or a contrast that it decides for the first class"
-                        .into(),
-            });
+            let reason = "the model does not predict the target here, so there is nothing to keep; choose its \
+                          prediction, or a contrast that it decides for the first class";
+            return Err(ExplainError::Unsuitable(reason.into()));
         }
-        let division = Division::new(ANCHORS.name, subject, request, monitor)?;
+        let division = Division::new(subject, request, monitor)?;
         let mut search = Search {
             subject,
             monitor,
@@ -191,7 +186,7 @@ impl Search<'_> {
         let (count, seed) = (self.division.count(), self.seed);
         if samples.len() < end {
             let ask = |index: usize| self.ask(&super::lime::mask(seed, index, count));
-            let rows = ask_all(self.monitor, ANCHORS.name, samples.len()..end, (0, self.budget), &ask)?;
+            let rows = ask_all(self.monitor, samples.len()..end, (0, self.budget), &ask)?;
             samples.extend(rows);
         }
         for (index, logits) in samples.iter().enumerate().take(end).skip(1) {
@@ -223,7 +218,7 @@ impl Search<'_> {
         };
         let end = first + BATCH * rules.len();
         let ask = |index: usize| self.ask(&mask(index));
-        let rows: Vec<Arc<Scores>> = ask_all(self.monitor, ANCHORS.name, first..end, (0, self.budget.max(end)), &ask)?;
+        let rows: Vec<Arc<Scores>> = ask_all(self.monitor, first..end, (0, self.budget.max(end)), &ask)?;
         let target = self.target;
         let trials: Vec<Trial> = (first..end)
             .zip(&rows)

@@ -124,7 +124,6 @@ impl<'a> Division<'a> {
     /// # Errors
     /// [`ExplainError::Cancelled`]; [`ExplainError::Unsuitable`] when there are fewer than two superpixels or too many.
     pub(super) fn new(
-        method: &'static str,
         subject: Subject<'a>,
         request: &Request,
         monitor: &Monitor<'_>,
@@ -146,13 +145,13 @@ impl<'a> Division<'a> {
                  another kernel-size",
                 labels.count
             );
-            return Err(ExplainError::Unsuitable { method, reason });
+            return Err(ExplainError::Unsuitable(reason));
         }
         let (height, width) = frame.extent();
         let hidden = match request.choice(&HIDE, &HIDDEN) {
             Hidden::Mean => frame.means(&labels),
             Hidden::Plain(colour) => frame.plain(colour),
-            Hidden::Blur => frame.blurred((height.min(width) as f64 / 16.0).max(1.0)),
+            Hidden::Blur => frame.out_of_focus((height.min(width) as f64 / 16.0).max(1.0)),
         };
         let label_of = labels.pixels.iter().copied().collect();
         Ok(Division { frame, labels, label_of, hidden, parameters: settings(request, PARAMS) })

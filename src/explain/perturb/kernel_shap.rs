@@ -15,8 +15,7 @@ use super::linear::{Gram, PARTS, jackknife, relative_error};
 use crate::explain::samples::SampleKey;
 use crate::explain::sampling::{Estimate, Fit, Run, random, score};
 use crate::explain::{
-    Attribution, ExplainError, Family, Method, MethodInfo, Metric, Monitor, Needs, Param, ParamKind, Request, Sign,
-    Subject,
+    Attribution, ExplainError, Family, Method, MethodInfo, Metric, Monitor, Needs, Param, ParamKind, Request, Subject,
 };
 use crate::model::Target;
 use crate::network::Scores;
@@ -33,8 +32,7 @@ pub(in crate::explain) static KERNEL_SHAP: MethodInfo = MethodInfo {
     family: Family::Perturbation,
     help: "Shapley values of superpixels: shares that add up to the score's change when all are hidden",
     reference: "Lundberg and Lee, A Unified Approach to Interpreting Model Predictions, NeurIPS 2017",
-    needs: Needs { gradient: false, layer: false, superpixels: true, seed: true },
-    sign: Sign::Signed,
+    needs: Needs { gradient: false, layer: false, superpixels: true },
     own_params: &[SAMPLES],
     caution: None,
     method: &KernelShap,
@@ -51,12 +49,12 @@ impl Method for KernelShap {
     ) -> Result<Attribution, ExplainError> {
         let target = request.target.resolve(&subject.pass.logits)?;
         monitor.check()?;
-        let division = Division::new(KERNEL_SHAP.name, subject, request, monitor)?;
+        let division = Division::new(subject, request, monitor)?;
         let samples = request.count(&SAMPLES);
         let coalitions = Coalitions::new(division.count(), samples, request.seed);
         let kind = if coalitions.exact() { "every-coalition" } else { "coalitions" };
         let key = SampleKey::new(kind, subject, request.seed, division.parameters.clone());
-        let run = Run::new(KERNEL_SHAP.name, subject, request, monitor, key, coalitions.total.min(samples));
+        let run = Run::new(subject, request, monitor, key, coalitions.total.min(samples));
         let ask = |index| Ok(subject.network.logits(division.show(&coalitions.mask(index)).view())?);
         if coalitions.exact() {
             let scores = vec![None; coalitions.total];

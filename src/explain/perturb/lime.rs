@@ -8,11 +8,11 @@ use rand::RngExt as _;
 
 use super::division::Division;
 use super::linear::{Gram, PARTS, Plane, jackknife, relative_error};
+use crate::explain::heaviest_first;
 use crate::explain::samples::SampleKey;
 use crate::explain::sampling::{Estimate, Fit, Run, probability, random};
 use crate::explain::{
-    Attribution, ExplainError, Family, Method, MethodInfo, Metric, Monitor, Needs, Param, ParamKind, Request, Sign,
-    Subject,
+    Attribution, ExplainError, Family, Method, MethodInfo, Metric, Monitor, Needs, Param, ParamKind, Request, Subject,
 };
 use crate::model::Target;
 use crate::network::Scores;
@@ -57,8 +57,7 @@ pub(in crate::explain) static LIME: MethodInfo = MethodInfo {
     family: Family::Perturbation,
     help: "weights of superpixels in a linear model of the answers when some are hidden",
     reference: "Ribeiro et al., \"Why Should I Trust You?\", KDD 2016",
-    needs: Needs { gradient: false, layer: false, superpixels: true, seed: true },
-    sign: Sign::Signed,
+    needs: Needs { gradient: false, layer: false, superpixels: true },
     own_params: &[SAMPLES, KERNEL_WIDTH, ALPHA, SPREAD],
     caution: Some("no more to be trusted than its R² is high: a low one means that no plane fits"),
     method: &Lime,
@@ -75,14 +74,14 @@ impl Method for Lime {
     ) -> Result<Attribution, ExplainError> {
         let target = request.target.resolve(&subject.pass.logits)?;
         monitor.check()?;
-        let division = Division::new(LIME.name, subject, request, monitor)?;
+        let division = Division::new(subject, request, monitor)?;
         let samples = request.count(&SAMPLES);
         let seeds = if request.flag(&SPREAD) { SEEDS } else { 1 };
         let mut found = (0..seeds).map(|round| {
             let seed = request.seed.wrapping_add(round);
             let key = SampleKey::new(SAMPLES_KIND, subject, seed, division.parameters.clone());
             let progress = (round as usize * samples, seeds as usize * samples);
-            let run = Run { progress, ..Run::new(LIME.name, subject, request, monitor, key, samples) };
+            let run = Run { progress, ..Run::new(subject, request, monitor, key, samples) };
             let mut fit = LimeFit::new(&division, target, seed, request);
             run.explain(
                 &|index| Ok(subject.network.logits(division.show(&mask(seed, index, division.count())).view())?),
@@ -182,8 +181,8 @@ fn warnings(plane: &Plane, errors: &Array1<f64>) -> Vec<String> {
     if plane.r2 < POOR_R2 {
         warnings.push(format!("R² is {:.2}: a plane in these superpixels describes the model poorly", plane.r2));
     }
-    let heaviest = heaviest(plane.weights.iter().map(|weight| *weight as f32), 1);
-    if let Some(&heaviest) = heaviest.first()
+    let weights: Vec<f32> = plane.weights.iter().map(|weight| *weight as f32).collect();
+    if let Some(&heaviest) = heaviest_first(&weights).first()
         && errors[heaviest] > STABLE * plane.weights[heaviest].abs()
     {
         warnings.push("unstable: the standard error of the heaviest superpixel is more than half of its weight".into());
@@ -191,20 +190,12 @@ fn warnings(plane: &Plane, errors: &Array1<f64>) -> Vec<String> {
     warnings
 }
 
-/// The superpixels with the largest weights, whatever their signs, the heaviest first.
-fn heaviest(weights: impl Iterator<Item = f32>, count: usize) -> Vec<usize> {
-    let weights: Vec<f32> = weights.map(f32::abs).collect();
-    let mut order: Vec<usize> = (0..weights.len()).collect();
-    order.sort_by(|a, b| weights[*b].total_cmp(&weights[*a]));
-    order.truncate(count);
-    order
-}
-
 /// Adds to the first attribution how the same with other seeds differs.
 fn compare(attribution: &mut Attribution, others: &[Attribution]) {
     let weights_of = |attribution: &Attribution| attribution.segments.as_ref().map_or(vec![], |s| s.weights.clone());
     let runs: Vec<Vec<f32>> = std::iter::once(&*attribution).chain(others).map(weights_of).collect();
-    let tops: Vec<Vec<usize>> = runs.iter().map(|weights| heaviest(weights.iter().copied(), TOP)).collect();
+    let tops: Vec<Vec<usize>> =
+        runs.iter().map(|weights| heaviest_first(weights).into_iter().take(TOP).collect()).collect();
     let Some(first) = tops.first().filter(|top| !top.is_empty()) else { return };
     let common = first.iter().filter(|segment| tops.iter().all(|top| top.contains(segment))).count();
     let shared = common as f64 / first.len() as f64;

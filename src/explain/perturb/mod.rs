@@ -17,4 +17,4 @@ pub(super) use division::PARAMS as SUPERPIXEL_PARAMS;
 pub use kernel_shap::{constrained_values, shapley_values};
 pub use lime::lime_plane;
 pub use occlusion::Windows;
-pub use rise::{SoftMask, rise_map};
+pub use rise::{Masks, SoftMask, rise_with_masks};

@@ -55,8 +55,7 @@ pub(in crate::explain) static OCCLUSION: MethodInfo = MethodInfo {
     family: Family::Perturbation,
     help: "how far the score falls when a sliding window hides a place",
     reference: "Zeiler and Fergus, Visualizing and Understanding Convolutional Networks, ECCV 2014",
-    needs: Needs { gradient: false, layer: false, superpixels: false, seed: false },
-    sign: Sign::Signed,
+    needs: Needs { gradient: false, layer: false, superpixels: false },
     own_params: &[WINDOW, STRIDE, BASELINE],
     caution: None,
     method: &Occlusion,
@@ -79,7 +78,7 @@ impl Method for Occlusion {
         let baseline = match request.choice(&BASELINE, &BASELINES) {
             Baseline::Zero => frame.zeros(),
             Baseline::Plain(colour) => frame.plain(colour),
-            Baseline::Blur => frame.blurred((extent.0.min(extent.1) as f64 / 16.0).max(1.0)),
+            Baseline::Blur => frame.out_of_focus((extent.0.min(extent.1) as f64 / 16.0).max(1.0)),
         };
         let order = windows.scattered();
         let parameters = format!("{window:?} {stride:?} {:?}", request.value(&BASELINE));
@@ -97,7 +96,7 @@ impl Method for Occlusion {
             score: score(target, &subject.pass.logits),
             drops: vec![None; windows.count()],
         };
-        Run::new(OCCLUSION.name, subject, request, monitor, key, windows.count()).explain(&ask, &mut fit)
+        Run::new(subject, request, monitor, key, windows.count()).explain(&ask, &mut fit)
     }
 }
 

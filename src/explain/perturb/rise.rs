@@ -44,8 +44,7 @@ pub(in crate::explain) static RISE: MethodInfo = MethodInfo {
     family: Family::Perturbation,
     help: "the mean of random soft masks, weighted by the probability that the model gives under each",
     reference: "Petsiuk et al., RISE: Randomized Input Sampling for Explanation, BMVC 2018",
-    needs: Needs { gradient: false, layer: false, superpixels: false, seed: true },
-    sign: Sign::Positive,
+    needs: Needs { gradient: false, layer: false, superpixels: false },
     own_params: &[SAMPLES, CELLS, KEEP],
     caution: Some("smooth by construction; with few samples the masks' own pattern shows"),
     method: &Rise,
@@ -60,33 +59,62 @@ impl Method for Rise {
         request: &Request,
         monitor: &Monitor<'_>,
     ) -> Result<Attribution, ExplainError> {
-        let target = request.target.resolve(&subject.pass.logits)?;
-        monitor.check()?;
-        let frame = Frame::of(subject);
-        let masks = Masks {
-            extent: frame.extent(),
-            cells: request.count(&CELLS),
-            keep: request.real(&KEEP),
-            seed: request.seed,
-        };
-        let parameters = format!("{} {}", masks.cells, masks.keep);
-        let key = SampleKey::new("rise", subject, request.seed, parameters);
-        let ask = |index: usize| Ok(subject.network.logits(frame.times(&masks.get(index).whole()).view())?);
-        let sums = vec![(0.0, Array2::zeros(masks.extent)); PARTS];
-        let mut fit = RiseFit { masks: &masks, target, sums };
-        Run::new(RISE.name, subject, request, monitor, key, request.count(&SAMPLES)).explain(&ask, &mut fit)
+        let (keep, cells, count) = (request.real(&KEEP), request.count(&CELLS), request.count(&SAMPLES));
+        let drawn = Drawn { extent: Frame::of(subject).extent(), cells, keep, seed: request.seed };
+        let key = SampleKey::new("rise", subject, request.seed, format!("{cells} {keep}"));
+        run(subject, request, monitor, Masks { count, keep, mask: &|index| drawn.get(index) }, key)
     }
 }
 
-/// The masks of a run, by number.
-struct Masks {
+/// RISE with masks that somebody else drew; their answers are not kept.
+///
+/// # Errors
+/// As the method itself.
+pub fn rise_with_masks(
+    subject: Subject<'_>,
+    request: &Request,
+    monitor: &Monitor<'_>,
+    masks: Masks<'_>,
+) -> Result<Attribution, ExplainError> {
+    let subject = Subject { samples: None, ..subject };
+    run(subject, request, monitor, masks, SampleKey::new("rise", subject, 0, String::new()))
+}
+
+fn run(
+    subject: Subject<'_>,
+    request: &Request,
+    monitor: &Monitor<'_>,
+    masks: Masks<'_>,
+    key: SampleKey,
+) -> Result<Attribution, ExplainError> {
+    let target = request.target.resolve(&subject.pass.logits)?;
+    monitor.check()?;
+    let frame = Frame::of(subject);
+    let ask = |index: usize| Ok(subject.network.logits(frame.times(&(masks.mask)(index).whole()).view())?);
+    let mut fit = RiseFit { masks, target, sums: vec![(0.0, Array2::zeros(frame.extent())); PARTS] };
+    Run::new(subject, request, monitor, key, masks.count).explain(&ask, &mut fit)
+}
+
+/// The masks of a run.
+#[derive(Clone, Copy)]
+pub struct Masks<'a> {
+    /// How many there are.
+    pub count: usize,
+    /// The share of the image that they show, on average.
+    pub keep: f64,
+    /// The mask of a number.
+    pub mask: &'a (dyn Fn(usize) -> SoftMask + Sync),
+}
+
+/// How masks are drawn.
+struct Drawn {
     extent: (usize, usize),
     cells: usize,
     keep: f64,
     seed: u64,
 }
 
-impl Masks {
+impl Drawn {
     fn get(&self, index: usize) -> SoftMask {
         let mut random = random(self.seed, index);
         let grid =
@@ -164,18 +192,8 @@ fn between(cells: usize, offset: usize, side: usize) -> Vec<(usize, usize, f32)>
         .collect()
 }
 
-/// RISE's map for given masks and probabilities: `sum p_i M_i / (N keep)`.
-pub fn rise_map(masks: &[Map], probabilities: &[f64], keep: f64) -> Array2<f64> {
-    let shape = masks.first().map_or((0, 0), Map::dim);
-    let mut sum = Array2::zeros(shape);
-    for (mask, probability) in masks.iter().zip(probabilities) {
-        sum.zip_mut_with(mask, |sum, value| *sum += probability * f64::from(*value));
-    }
-    sum / (masks.len().max(1) as f64 * keep)
-}
-
 struct RiseFit<'a> {
-    masks: &'a Masks,
+    masks: Masks<'a>,
     target: Target,
     /// The number of masks and the weighted sum of them, in [`PARTS`] parts, in turn.
     sums: Vec<(f64, Array2<f64>)>,
@@ -187,7 +205,7 @@ impl Fit for RiseFit<'_> {
             let members: Vec<(SoftMask, f64)> = (first..)
                 .zip(rows)
                 .filter(|(index, _)| index % PARTS == part)
-                .map(|(index, logits)| (self.masks.get(index), probability(self.target, logits)))
+                .map(|(index, logits)| ((self.masks.mask)(index), probability(self.target, logits)))
                 .collect();
             *count += members.len() as f64;
             // Rows of the image are independent: all cores, and each adds the masks in their order.
@@ -204,12 +222,12 @@ impl Fit for RiseFit<'_> {
     }
 
     fn estimate(&self) -> Result<Estimate, ExplainError> {
-        let keep = self.masks.keep;
+        let (keep, extent) = (self.masks.keep, self.sums[0].1.dim());
         let count: f64 = self.sums.iter().map(|(count, _)| count).sum();
-        let sum = self.sums.iter().fold(Array2::zeros(self.masks.extent), |all, (_, sum)| all + sum);
+        let sum = self.sums.iter().fold(Array2::zeros(extent), |all, (_, sum)| all + sum);
         let mean = sum / (count * keep);
         // The spread of the parts' means tells the standard error of the whole.
-        let mut squares = Array2::<f64>::zeros(self.masks.extent);
+        let mut squares = Array2::<f64>::zeros(extent);
         for (count, sum) in &self.sums {
             let part = sum / (count.max(1.0) * keep) - &mean;
             squares += &(&part * &part);
@@ -235,7 +253,7 @@ mod tests {
 
     #[test]
     fn masks_show_the_share_that_is_asked_for_everywhere() {
-        let masks = Masks { extent: (20, 30), cells: 4, keep: 0.3, seed: 5 };
+        let masks = Drawn { extent: (20, 30), cells: 4, keep: 0.3, seed: 5 };
         let mut mean = Map::zeros((20, 30));
         for index in 0..2000 {
             mean += &(masks.get(index).whole() / 2000.0);

@@ -7,8 +7,11 @@ pub(crate) mod interface;
 pub(crate) mod pty;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use ndarray::ArrayD;
+use seewhy::model::{Classifier, ModelSource, Overrides, Size};
+use seewhy::network::Pass;
 use seewhy::raster::npy;
 
 /// The folder of data that is never committed, where this checkout has one beside it. A test that needs it skips without
@@ -67,4 +70,31 @@ impl Manifest {
     pub(crate) fn network(&self, name: &str) -> &serde_json::Value {
         &self.0["networks"][name]
     }
+}
+
+/// A network that the manifest describes, as one of torch's exporters wrote it, and the tensor of its image; none where
+/// that exporter could not. What `overrides` leaves open is found out, but for the size of the input.
+pub(crate) fn load(
+    network: &serde_json::Value,
+    exporter: &str,
+    overrides: Overrides,
+) -> Option<(Classifier, Arc<ArrayD<f32>>)> {
+    let file = network["onnx"][exporter].as_str()?;
+    let input = fixture_array(network["input"].as_str().unwrap());
+    let input_size = Some(Size { width: input.shape()[3] as u32, height: input.shape()[2] as u32 });
+    let source = ModelSource::Path(fixture(file));
+    let classifier = Classifier::load(&source, &Overrides { input_size, ..overrides });
+    Some((classifier.unwrap_or_else(|error| panic!("{file}: {error}")), Arc::new(input)))
+}
+
+/// A miniature network of that name from one of the exporters, and the tensor of its image.
+pub(crate) fn miniature(name: &str, exporter: &str) -> (Classifier, Arc<ArrayD<f32>>) {
+    load(Manifest::read().network(name), exporter, Overrides::default()).unwrap()
+}
+
+/// A miniature network of that name with the forward pass of its image.
+pub(crate) fn miniature_pass(name: &str) -> (Classifier, Pass) {
+    let (classifier, input) = miniature(name, "torchscript");
+    let pass = classifier.network().forward(input).unwrap();
+    (classifier, pass)
 }

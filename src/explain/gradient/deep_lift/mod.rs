@@ -5,7 +5,7 @@ mod rescale;
 
 use super::baseline::{self, BASELINE, baseline};
 use crate::explain::gradient;
-use crate::explain::{Attribution, ExplainError, Family, Method, MethodInfo, Monitor, Needs, Request, Sign, Subject};
+use crate::explain::{Attribution, ExplainError, Family, Method, MethodInfo, Monitor, Needs, Request, Subject};
 pub use rescale::{Multipliers, multipliers, rescale_exceptions};
 
 /// The input's difference from the baseline, times its multipliers; the completeness gap is always reported.
@@ -17,8 +17,7 @@ pub(in crate::explain) static DEEP_LIFT: MethodInfo = MethodInfo {
     family: Family::Gradient,
     help: "differences from a baseline, carried through the network by what each value contributes",
     reference: "Shrikumar et al., Learning important features through propagating activation differences, ICML 2017",
-    needs: Needs { gradient: true, layer: false, superpixels: false, seed: false },
-    sign: Sign::Signed,
+    needs: Needs { gradient: true, layer: false, superpixels: false },
     own_params: &[BASELINE],
     caution: None,
     method: &DeepLift,

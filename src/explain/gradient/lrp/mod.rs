@@ -8,8 +8,7 @@ mod rules;
 use crate::explain::gradient;
 use crate::explain::params::words;
 use crate::explain::{
-    Attribution, ExplainError, Family, Method, MethodInfo, Metric, Monitor, Needs, Param, ParamKind, Request, Sign,
-    Subject,
+    Attribution, ExplainError, Family, Method, MethodInfo, Metric, Monitor, Needs, Param, ParamKind, Request, Subject,
 };
 use crate::network::{Network, Unsupported};
 pub use rules::{Composite, Propagation, propagate_relevance, relevance_obstacles};
@@ -54,8 +53,7 @@ pub(in crate::explain) static LRP: MethodInfo = MethodInfo {
     family: Family::Gradient,
     help: "the score handed back layer by layer, to each input by its share",
     reference: "Bach et al., On pixel-wise explanations by layer-wise relevance propagation, PLoS ONE 2015",
-    needs: Needs { gradient: true, layer: false, superpixels: false, seed: false },
-    sign: Sign::Signed,
+    needs: Needs { gradient: true, layer: false, superpixels: false },
     own_params: &[RULE, EPSILON, GAMMA],
     caution: None,
     method: &Lrp,
@@ -80,7 +78,7 @@ impl Method for Lrp {
     ) -> Result<Attribution, ExplainError> {
         monitor.check()?;
         if let Some(reason) = self.obstacle(subject.network) {
-            return Err(ExplainError::Unsuitable { method: LRP.name, reason });
+            return Err(ExplainError::Unsuitable(reason));
         }
         let logits = &subject.pass.logits;
         // For a contrast, each of the two logits; for a probability, each logit times its gradient.
