@@ -346,11 +346,23 @@ fn messages_go_to_the_log_too() {
 
 #[test]
 fn completions_and_the_manual_come_from_the_same_words() {
+    let commands = ["classify", "explain", "evaluate", "marks", "model", "doctor", "demo"];
     for arguments in [&["completions", "bash"][..], &["completions", "fish"], &["man"]] {
         let output = seewhy(arguments).output().unwrap();
         assert!(output.status.success());
         let text = String::from_utf8(output.stdout).unwrap();
-        assert!(text.contains("grad-cam") || text.contains("explain"), "{arguments:?}");
+        for command in commands {
+            assert!(text.contains(command), "{arguments:?} say nothing of {command}");
+        }
+    }
+    let manual = String::from_utf8(seewhy(&["man"]).output().unwrap().stdout).unwrap();
+    let help = String::from_utf8(seewhy(&["--help"]).env("COLUMNS", "1000").output().unwrap().stdout).unwrap();
+    let plain = manual.replace('\\', "");
+    let about = help.lines().filter(|line| commands.iter().any(|command| line.starts_with(&format!("  {command} "))));
+    let about: Vec<&str> = about.filter_map(|line| Some(line.trim().split_once(' ')?.1.trim())).collect();
+    assert_eq!(about.len(), commands.len(), "{help}");
+    for sentence in about {
+        assert!(plain.contains(sentence), "the manual does not say {sentence:?}, as --help does");
     }
 }
 

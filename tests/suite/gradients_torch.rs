@@ -16,9 +16,6 @@ fn array(file: &Value) -> Tensor {
     Tensor::from_shape(array.shape(), array.as_slice().unwrap()).unwrap()
 }
 
-/// What tract 0.23.9 cannot load, and why.
-const NOT_LOADED: [(&str, &str); 1] = [("swin", "dynamo")]; // a ConstantOfShape comes out as f64
-
 fn check(network: &str) {
     let manifest = Manifest::read();
     let golden = manifest.network(network);
@@ -28,9 +25,6 @@ fn check(network: &str) {
     assert!(!gradients.is_empty());
 
     for (exporter, file) in golden["onnx"].as_object().unwrap() {
-        if NOT_LOADED.contains(&(network, exporter.as_str())) {
-            continue;
-        }
         let model = typed_onnx(&fixture(file.as_str().unwrap()), input.shape());
         let source = model.input_outlets().unwrap()[0];
         let output = model.output_outlets().unwrap()[0];

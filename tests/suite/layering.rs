@@ -1,42 +1,99 @@
-//! Dependencies between the folders of `src` point one way.
+//! The rooms of the house: which folder of `src` may use which others, and which crates from outside. Dependencies between
+//! them point one way.
 
+use std::collections::BTreeSet;
 use std::fs::{read_dir, read_to_string};
 use std::path::{Path, PathBuf};
 
-/// Each folder of `src`, and the ones that its code may name. Tests within a folder may name any.
-const MAY_IMPORT: &[(&str, &[&str])] = &[
-    ("text", &[]),
-    ("random", &[]),
-    ("guard", &[]),
-    ("cache", &[]),
-    ("kernels", &[]),
-    ("raster", &["text"]),
-    ("autodiff", &[]),
-    ("gallery", &["raster", "text", "guard"]),
-    ("network", &["autodiff", "kernels", "text", "random", "guard"]),
-    ("model", &["network", "autodiff", "kernels", "raster", "text", "random", "guard"]),
-    ("explain", &["model", "network", "autodiff", "cache", "raster", "text", "random"]),
-    ("metrics", &["explain", "model", "network", "raster", "random"]),
-    ("triage", &["explain", "gallery", "model", "network", "text"]),
-    ("term", &["raster", "text", "guard"]),
-    ("session", &["metrics", "explain", "model", "network", "gallery", "cache", "raster", "text"]),
-    ("app", &["explain", "model", "network", "gallery", "triage", "cache", "raster", "text"]),
-    ("ui", &["app", "raster", "text"]),
-    (
-        "shell",
-        &[
+/// A folder of `src` (or a file at its top), and what its code may name. Its tests may name anything.
+struct Room {
+    /// A folder within another may use what that one may not, and the other way round.
+    name: &'static str,
+    /// Rooms of ours below it.
+    rooms: &'static [&'static str],
+    /// Crates from outside.
+    crates: &'static [&'static str],
+}
+
+/// tract is for those who run graphs, differentiate them and read them from files; and for methods with rules of their own
+/// on the way back, which speak of its operators. Terminals and drawing are for the rooms that end in pixels or cells.
+const ROOMS: &[Room] = &[
+    Room { name: "text", rooms: &[], crates: &[] },
+    Room { name: "random", rooms: &[], crates: &["rand_xoshiro"] },
+    Room { name: "guard", rooms: &[], crates: &[] },
+    Room { name: "cache", rooms: &[], crates: &["lru"] },
+    Room { name: "kernels", rooms: &[], crates: &["fearless_simd"] },
+    Room { name: "raster", rooms: &["text"], crates: &["colorous", "font8x8", "image"] },
+    Room { name: "autodiff", rooms: &[], crates: &["tract_onnx"] },
+    Room {
+        name: "gallery",
+        rooms: &["raster", "text", "guard"],
+        crates: &["etcetera", "image", "jpeg_decoder", "natord", "tempfile", "tiff"],
+    },
+    Room {
+        name: "network",
+        rooms: &["autodiff", "kernels", "text", "random", "guard"],
+        crates: &["lru", "tract_linalg", "tract_onnx"],
+    },
+    Room {
+        name: "model",
+        rooms: &["network", "autodiff", "raster", "text", "guard"],
+        crates: &["image", "strsim", "toml", "tract_onnx"],
+    },
+    Room { name: "explain", rooms: &["model", "network", "cache", "raster", "random"], crates: &["image"] },
+    Room {
+        name: "explain/gradient",
+        rooms: &["model", "network", "autodiff", "raster", "random"],
+        crates: &["tract_onnx"],
+    },
+    Room { name: "metrics", rooms: &["explain", "model", "network", "raster", "random"], crates: &["image"] },
+    Room { name: "triage", rooms: &["gallery", "network", "text"], crates: &["etcetera"] },
+    Room {
+        name: "term",
+        rooms: &["raster", "guard"],
+        crates: &[
+            "base64",
+            "crossbeam_channel",
+            "crossterm",
+            "image",
+            "png",
+            "ratatui",
+            "ratatui_image",
+            "signal_hook",
+        ],
+    },
+    Room {
+        name: "session",
+        rooms: &["metrics", "explain", "model", "network", "gallery", "cache", "raster", "text"],
+        crates: &["image", "png", "tempfile"],
+    },
+    Room {
+        name: "app",
+        rooms: &["explain", "model", "network", "gallery", "triage", "cache", "raster", "text"],
+        crates: &["crossterm", "image"],
+    },
+    Room { name: "ui", rooms: &["app", "raster"], crates: &["ratatui", "unicode_width"] },
+    Room {
+        name: "shell",
+        rooms: &[
             "ui", "app", "term", "session", "triage", "explain", "gallery", "model", "network", "cache", "raster",
             "text",
         ],
-    ),
-    (
-        "cli",
-        &[
+        crates: &["base64", "crossbeam_channel", "crossterm", "image", "ratatui", "signal_hook"],
+    },
+    Room {
+        name: "cli",
+        rooms: &[
             "shell", "session", "triage", "metrics", "explain", "gallery", "model", "network", "raster", "term", "app",
             "text", "random",
         ],
-    ),
+        crates: &["clap", "clap_complete", "clap_mangen", "crossbeam_channel", "indicatif", "signal_hook", "strsim"],
+    },
 ];
+
+/// Crates that every room may use: numbers, errors, text formats.
+const EVERYWHERE: &[&str] =
+    &["anyhow", "ndarray", "rand", "rayon", "seewhy_kernels", "serde", "serde_json", "thiserror"];
 
 fn source() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
@@ -48,10 +105,18 @@ fn rust_files(folder: &Path) -> Vec<PathBuf> {
     files.filter(|path| path.extension().is_some_and(|extension| extension == "rs")).collect()
 }
 
-/// The module of the crate that a file belongs to: its folder, or its own name at the top.
-fn module_of(file: &Path) -> String {
-    let first = file.strip_prefix(source()).unwrap().components().next().unwrap();
-    Path::new(first.as_os_str()).file_stem().unwrap().to_string_lossy().into_owned()
+/// Every file of the program's code that is in a room.
+fn files() -> Vec<PathBuf> {
+    let mut files = rust_files(&source());
+    files.retain(|file| !["lib", "main", "tests"].contains(&&*file.file_stem().unwrap().to_string_lossy()));
+    files
+}
+
+/// The room that a file belongs to: the innermost that the table has.
+fn room_of(file: &Path) -> &'static Room {
+    let path = file.strip_prefix(source()).unwrap().with_extension("");
+    let rooms = ROOMS.iter().filter(|room| path.starts_with(room.name));
+    rooms.max_by_key(|room| room.name.len()).unwrap_or_else(|| panic!("{} is in no room of the table", path.display()))
 }
 
 /// Every module that a file's code names as `crate::module`, also within braces: `crate::{a, b::c}`.
@@ -68,6 +133,21 @@ fn imports(code: &str) -> Vec<String> {
     found
 }
 
+/// Every crate that a manifest depends on, as code names it.
+fn crates_of(manifest: &str) -> Vec<String> {
+    let text = read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(manifest)).unwrap();
+    let lines =
+        text.lines().skip_while(|line| *line != "[dependencies]").skip(1).take_while(|line| !line.starts_with('['));
+    lines.filter_map(|line| Some(line.split_once('=')?.0.trim().replace('-', "_"))).collect()
+}
+
+/// Whether code names a path that begins with `name`.
+fn names(code: &str, name: &str) -> bool {
+    let path = format!("{name}::");
+    code.match_indices(&path)
+        .any(|(at, _)| !code[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == ':'))
+}
+
 /// The lines of a file before its unit tests, without comments.
 fn code(file: &Path) -> String {
     let text = read_to_string(file).unwrap();
@@ -76,23 +156,34 @@ fn code(file: &Path) -> String {
 }
 
 #[test]
-fn folders_import_only_what_lies_below_them() {
-    let mut checked = 0;
-    for file in rust_files(&source()) {
-        let module = module_of(&file);
-        if module == "lib" || module == "main" {
-            continue;
+fn rooms_use_what_the_table_allows_and_the_table_allows_what_they_use() {
+    let crates = [crates_of("Cargo.toml"), crates_of("src/kernels/Cargo.toml")].concat();
+    assert!(crates.len() > 20, "the manifests are read wrongly: {crates:?}");
+    let mut used = BTreeSet::new();
+    let mut wrong = vec![];
+    for file in files() {
+        let (room, code) = (room_of(&file), code(&file));
+        let known = imports(&code).into_iter().filter(|name| ROOMS.iter().any(|room| room.name == name));
+        for name in known.filter(|name| !room.name.split('/').any(|part| part == name)) {
+            if !room.rooms.contains(&&*name) {
+                wrong.push(format!("{}: {} may not use crate::{name}", file.display(), room.name));
+            }
+            used.insert((room.name, name));
         }
-        let allowed = MAY_IMPORT.iter().find(|(name, _)| *name == module);
-        let (_, allowed) = allowed.unwrap_or_else(|| panic!("{module} is missing from the table of layers"));
-        for import in imports(&code(&file)) {
-            let known = MAY_IMPORT.iter().any(|(name, _)| *name == import);
-            let fine = !known || import == module || allowed.contains(&&*import);
-            assert!(fine, "{}: {module} may not use crate::{import}", file.display());
-            checked += usize::from(known);
+        for name in crates.iter().filter(|name| names(&code, name) && !EVERYWHERE.contains(&&***name)) {
+            if !room.crates.contains(&&**name) {
+                wrong.push(format!("{}: {} may not use the crate {name}", file.display(), room.name));
+            }
+            used.insert((room.name, name.clone()));
         }
     }
-    assert!(checked > 0, "no import was found: the test has gone blind");
+    for room in ROOMS {
+        let unused =
+            room.rooms.iter().chain(room.crates).filter(|name| !used.contains(&(room.name, (**name).to_owned())));
+        wrong.extend(unused.map(|name| format!("{} need not be allowed {name}: nothing in it uses it", room.name)));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(used.len() > 50, "few uses were found: the test has gone blind");
 }
 
 /// Calls by which files become pixels, pixels inputs, and inputs scores and maps.
@@ -120,14 +211,17 @@ fn whoever_stands_above_session_decodes_predicts_and_explains_through_it() {
     let mut pending = vec!["session"];
     while let Some(module) = pending.pop() {
         below.push(module);
-        pending.extend(MAY_IMPORT.iter().find(|(name, _)| *name == module).unwrap().1);
+        pending.extend(
+            ROOMS.iter().filter(|room| room.name.split('/').next() == Some(module)).flat_map(|room| room.rooms),
+        );
     }
     let mut met: Vec<&str> = vec![];
-    for file in rust_files(&source()) {
-        let (module, code) = (module_of(&file), code(&file));
+    for file in files() {
+        let (room, code) = (room_of(&file), code(&file));
         for entry_point in ENTRY_POINTS.iter().filter(|entry_point| calls(&code, entry_point)) {
-            assert!(below.contains(&&*module), "{}: {entry_point}) is for session to call", file.display());
-            met.extend((module == "session").then_some(*entry_point));
+            let is_below = room.name.split('/').any(|part| below.contains(&part));
+            assert!(is_below, "{}: {entry_point}) is for session to call", file.display());
+            met.extend((room.name == "session").then_some(*entry_point));
         }
     }
     for entry_point in ENTRY_POINTS {
@@ -161,7 +255,7 @@ fn pixels_are_made_by_workers_and_neither_by_a_key_nor_for_a_frame() {
     let theirs = ["app/results", "ui/canvas.rs"].map(|path| source().join(path));
     let mut met: Vec<&str> = vec![];
     let mut checked = 0;
-    for file in rust_files(&source()) {
+    for file in files() {
         let is_ours =
             ours.iter().any(|path| file.starts_with(path)) && !theirs.iter().any(|path| file.starts_with(path));
         let code = code(&file);
@@ -178,15 +272,14 @@ fn pixels_are_made_by_workers_and_neither_by_a_key_nor_for_a_frame() {
 }
 
 #[test]
-fn the_table_of_layers_has_no_cycle() {
-    fn below(module: &str, seen: &mut Vec<String>) {
-        assert!(!seen.contains(&module.to_string()), "a cycle: {seen:?}, {module}");
-        seen.push(module.to_string());
-        let (_, allowed) = MAY_IMPORT.iter().find(|(name, _)| *name == module).unwrap();
-        allowed.iter().for_each(|module| below(module, seen));
+fn the_table_of_rooms_has_no_cycle() {
+    fn below(name: &str, seen: &mut Vec<String>) {
+        assert!(!seen.iter().any(|other| other == name), "a cycle: {seen:?}, {name}");
+        seen.push(name.to_owned());
+        // What a room within another may use counts as what the other may.
+        let within = ROOMS.iter().filter(|room| room.name.split('/').next() == Some(name));
+        within.flat_map(|room| room.rooms).filter(|other| **other != name).for_each(|room| below(room, seen));
         seen.pop();
     }
-    for (module, _) in MAY_IMPORT {
-        below(module, &mut vec![]);
-    }
+    ROOMS.iter().for_each(|room| below(room.name, &mut vec![]));
 }

@@ -30,8 +30,8 @@ const GRADIENT_TOLERANCE: f64 = 1e-2;
 /// Largest error of a perturbation map, relative to its largest value.
 const WEIGHTS: f64 = 1e-4;
 
-/// Shared by the tests of this file; none where the data is not here.
-static MCUNET: LazyLock<Option<Mcunet>> = LazyLock::new(Mcunet::load);
+/// Shared by the tests of this file.
+static MCUNET: LazyLock<Mcunet> = LazyLock::new(Mcunet::load);
 
 /// The network, its goldens and the forward passes of their inputs, by name.
 struct Mcunet {
@@ -41,9 +41,9 @@ struct Mcunet {
 }
 
 impl Mcunet {
-    fn load() -> Option<Mcunet> {
+    fn load() -> Mcunet {
         let goldens = Manifest::read().mcunet().clone();
-        let data = shared_data("imagenet-mcunet")?.join("..");
+        let data = shared_data("imagenet-mcunet").join("..");
         let source = ModelSource::Path(data.join(goldens["model"].as_str().unwrap()));
         // Its own recipe: the shorter side to 201, the middle of it, from -1 to 1.
         let overrides = Overrides {
@@ -58,7 +58,7 @@ impl Mcunet {
             .into_iter()
             .map(|(name, input)| (name, classifier.network().forward(Arc::new(input)).unwrap()))
             .collect();
-        Some(Mcunet { classifier, goldens, passes })
+        Mcunet { classifier, goldens, passes }
     }
 
     /// The inputs with the goldens of each, and its pass.
@@ -207,30 +207,33 @@ fn takes_long(name: &str, map: &Json) -> bool {
 }
 
 #[test]
+#[ignore = "needs ../shared/data"]
 fn class_activation_maps_of_mcunet_equal_those_of_pytorch_grad_cam() {
-    let Some(mcunet) = &*MCUNET else { return };
+    let mcunet = &*MCUNET;
     let compared = mcunet.compare(|name, family, map| family == Family::Cam && !takes_long(name, map));
     assert!(compared >= 80, "only {compared} maps");
 }
 
 #[test]
+#[ignore = "needs ../shared/data"]
 fn gradient_maps_of_mcunet_equal_those_of_captum_and_zennit() {
-    let Some(mcunet) = &*MCUNET else { return };
+    let mcunet = &*MCUNET;
     let compared = mcunet.compare(|name, family, map| family == Family::Gradient && !takes_long(name, map));
     assert!(compared >= 14, "only {compared} maps");
 }
 
 #[test]
-#[ignore = "it takes seconds, and its arithmetic is proven on smaller networks and on other inputs"]
+#[ignore = "needs ../shared/data, and takes seconds"]
 fn what_takes_long_on_mcunet_equals_its_references_too() {
-    let Some(mcunet) = &*MCUNET else { return };
+    let mcunet = &*MCUNET;
     assert_eq!(mcunet.compare(|name, _, map| takes_long(name, map)), 6);
 }
 
 /// Behind MCUNet's last feature map are an average and one matrix: Grad-CAM is the matrix's row times the features.
 #[test]
+#[ignore = "needs ../shared/data"]
 fn grad_cam_of_mcunet_is_its_closed_form() {
-    let Some(mcunet) = &*MCUNET else { return };
+    let mcunet = &*MCUNET;
     let forms = fixture_array(mcunet.goldens["closed_form"].as_str().unwrap());
     for (name, entry, pass) in mcunet.inputs() {
         let form = forms.index_axis(Axis(0), entry["closed_form"].as_u64().unwrap() as usize).to_owned();

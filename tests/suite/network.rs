@@ -60,7 +60,7 @@ fn layers_of_both_exporters_have_the_same_shapes_and_trunk() {
             layers.into_iter().filter(|layer| layer.trunk).map(|layer| layer.shape).collect::<Vec<_>>()
         });
         assert!(trunks[0].len() > 2, "{network}: {trunks:?}");
-        assert_eq!(trunks[0].last(), trunks[1].last(), "{network}");
+        assert_eq!(trunks[0], trunks[1], "{network}");
     }
 }
 
@@ -242,8 +242,9 @@ fn strange_numbers_go_through_and_strange_shapes_are_refused() {
 /// Behind MCUNet's last feature map are global average pooling and one linear layer, so the gradient there is the weight
 /// of the class divided by the 36 positions, and features and weights give back the logit up to its bias.
 #[test]
+#[ignore = "needs ../shared/data"]
 fn on_mcunet_the_gradient_has_a_closed_form() {
-    let Some(model) = shared_data("imagenet-mcunet/mcunet-320kb-1mb_imagenet_fp32.onnx") else { return };
+    let model = shared_data("imagenet-mcunet/mcunet-320kb-1mb_imagenet_fp32.onnx");
     let classifier = Classifier::load(&ModelSource::Path(model), &Overrides::default()).unwrap();
     let network = classifier.network();
     let side = network.input_shape()[3];

@@ -21,8 +21,9 @@ fn with_sidecar(model: &Path, sidecar: &str) -> (tempfile::TempDir, Classifier) 
 /// The manifest has the predictions of onnxruntime after Pillow's preprocessing. JPEG decoders differ by a step here and
 /// there, which may tip two close calls.
 #[test]
-fn a_real_model_predicts_what_it_does_under_python() {
-    let Some(data) = shared_data("imagenet-mcunet") else { return };
+#[ignore = "needs ../shared/data"]
+fn mcunet_predicts_what_it_does_under_python() {
+    let data = shared_data("imagenet-mcunet");
     let sidecar = format!(
         "resize = 'shortest:201'\ncrop = '176x176'\nmean = 0.5\nstd = 0.5\nlabels = {:?}",
         data.join("labels.txt")
