@@ -76,7 +76,7 @@ impl State {
             Some(problem) => problem.to_owned(),
             None if self.understood.has_conditions() && self.is_classifying() => "none so far".to_owned(),
             None if self.understood.asks_for_truth() && self.lacks_truth() => NO_TRUTH.to_owned(),
-            None if self.understood.has_conditions() => "no image is so".to_owned(),
+            None if self.understood.has_conditions() => "no image matches".to_owned(),
             None => "no name matches".to_owned(),
         }
     }

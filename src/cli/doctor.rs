@@ -49,7 +49,7 @@ fn report(findings: &Findings) -> Vec<(&'static str, String)> {
 fn tmux(facts: &Facts) -> String {
     match &facts.tmux {
         Some(tmux) if tmux.passthrough => "yes, and it lets pictures through".to_owned(),
-        Some(_) => "yes, and it lets no pictures through".to_owned(),
+        Some(_) => "yes, but it does not let pictures through".to_owned(),
         None if facts.environment.tmux => "yes, but it does not answer".to_owned(),
         None => "no".to_owned(),
     }
@@ -65,7 +65,7 @@ fn size(facts: &Facts) -> String {
 /// What the terminal answered about pictures.
 fn answers(facts: &Facts) -> String {
     if facts.replies.is_empty() {
-        return "none: it may be slow, or the connection passes none (mosh)".to_owned();
+        return "none: it may be slow, or the connection swallows answers (mosh)".to_owned();
     }
     let kitty = facts.replies.iter().find_map(|reply| match reply {
         Reply::KittyGraphics { ok, .. } => Some(*ok),
@@ -131,7 +131,7 @@ mod tests {
         let lines = lines(facts);
         for line in [
             "terminal: kitty(0.41.1)",
-            "tmux: yes, and it lets no pictures through",
+            "tmux: yes, but it does not let pictures through",
             "size: 80x24 cells of unknown size",
             "pictures: halfblocks: tmux lets no pictures through",
             "hint: for real pictures: tmux set -g allow-passthrough on",

@@ -39,7 +39,7 @@ pub(super) fn run(args: &MarksArgs) -> anyhow::Result<Ending> {
     }
     if let Some(first) = gone.first() {
         let name = first.to_string_lossy();
-        warn(&format!("left out what is marked and cannot be found ({}), such as {}", gone.len(), escape(&name)));
+        warn(&format!("left out marked images that cannot be found ({}), such as {}", gone.len(), escape(&name)));
     }
     Ok(Ending::Done)
 }

@@ -74,7 +74,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<Ending> {
         // Before a command these would be the interface's, and lost.
         let marks = screen.marks.as_deref().map(|file| format!("--marks {}", file.display()));
         if let Some(option) = screen.method.as_ref().map(|method| format!("--method {method}")).or(marks) {
-            bail!("{option} stands before the command; write it after");
+            bail!("{option} belongs after the command");
         }
     }
     match command {

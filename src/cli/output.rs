@@ -29,7 +29,7 @@ pub(super) struct Output(io::BufWriter<io::Stdout>);
 
 /// The reader of our output has gone away (`| head`): a reason to stop, not an error.
 #[derive(Debug, thiserror::Error)]
-#[error("nobody reads the output any more")]
+#[error("the output was closed")]
 pub(super) struct ReaderGone;
 
 impl Output {

@@ -53,7 +53,7 @@ impl TruthFile {
         let wrong = |message: String| TruthError { path: path.into(), message };
         let size = path.metadata().map_err(|error| wrong(error.to_string()))?;
         if !size.is_file() || size.len() > LONGEST {
-            return Err(wrong("it is no file of text".into()));
+            return Err(wrong("it is not a text file".into()));
         }
         let bytes = std::fs::read(path).map_err(|error| wrong(error.to_string()))?;
         let text = decode(&bytes).ok_or_else(|| wrong("it is not text in UTF-8 or UTF-16".into()))?;
@@ -179,10 +179,11 @@ impl Reading<'_> {
         if let Some((line, text)) = self.unknown.first() {
             let text = escape(text).into_owned();
             if is_empty {
-                return Err(format!("no class of the model is called as it says; line {line} says {text:?}"));
+                return Err(format!("none of its names is a class of the model; line {line} says {text:?}"));
             }
             let count = self.unknown.len();
-            notices.push(format!("{count} times it names no class of the model, first in line {line}: {text:?}"));
+            notices
+                .push(format!("{count} of its names are not classes of the model, the first in line {line}: {text:?}"));
         }
         if first.is_some_and(|first| first > 0) {
             notices.push("its numbers are taken for the indices of classes, from 0".to_owned());
@@ -258,17 +259,17 @@ mod tests {
         for (text, says) in [
             ("a.jpg,1\nb.jpg,4\n", "line 2 says class 4, but those of the model are 0 to 3; they seem to run from 1"),
             ("a.jpg,9\n", "line 1 says class 9"),
-            ("a.jpg,hen\n", "no class of the model is called as it says; line 1 says \"hen\""),
+            ("a.jpg,hen\n", "none of its names is a class of the model; line 1 says \"hen\""),
             ("a.jpg,cat\na.jpg,dog\n", "lines 1 and 2 say different classes of a.jpg"),
             ("", "lists no image"),
-            ("cat\n", "line 1 is no path with a class"),
+            ("cat\n", "line 1 is not a path with a class"),
             ("[1]", "lists no image"),
         ] {
             let error = file(text).unwrap_err();
             assert!(error.contains(says), "{text}: {error}");
         }
         let notices = |text| file(text).unwrap().notices.join("\n");
-        assert!(notices("a.jpg,cat\nb.jpg,hen\n").contains("1 times it names no class"));
+        assert!(notices("a.jpg,cat\nb.jpg,hen\n").contains("1 of its names are not classes"));
         assert!(notices("a.jpg,1\nb.jpg,2\n").contains("from 0"));
         assert_eq!(notices("a.jpg,0\nb.jpg,2\n"), "");
     }

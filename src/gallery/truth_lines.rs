@@ -92,7 +92,9 @@ fn words(line: &str, number: usize) -> Result<Said, String> {
     let ends = |(at, c): (usize, char)| c.is_whitespace() && is_path(&line[..at]);
     let split = line.char_indices().find(|it| ends(*it)).map(|(at, _)| line.split_at(at));
     let (path, class) = split.or_else(|| line.trim().rsplit_once(char::is_whitespace)).ok_or_else(|| {
-        format!("line {number} is no path with a class: expected CSV, JSON lines, or a path and a class in each line")
+        format!(
+            "line {number} is not a path with a class: expected CSV, JSON lines, or a path and a class in each line"
+        )
     })?;
     Ok(Said { number, path: path.trim().to_owned(), classes: vec![class.trim().to_owned()] })
 }

@@ -44,7 +44,7 @@ impl FromStr for Size {
         let (width, height) = text.split_once(['x', 'X']).unwrap_or((text, text));
         let side = |text: &str| text.trim().parse().ok();
         let size = side(width).zip(side(height)).and_then(|(width, height)| Size::new(width, height));
-        size.ok_or_else(|| format!("{text:?} is no size; write WIDTHxHEIGHT, each from 1 to {}", Size::LONGEST))
+        size.ok_or_else(|| format!("{text:?} is not a size; write WIDTHxHEIGHT, each from 1 to {}", Size::LONGEST))
     }
 }
 
@@ -101,12 +101,13 @@ impl FromStr for Resize {
             ("centre", Some(share)) => {
                 let parts = share.split_once('/').and_then(|(kept, of)| kept.parse().ok().zip(of.parse().ok()));
                 let parts = parts.filter(|(kept, of)| 0 < *kept && kept <= of);
-                let (kept, of) = parts.ok_or_else(|| format!("{share:?} is no share; write KEPT/OF, such as 7/8"))?;
+                let (kept, of) =
+                    parts.ok_or_else(|| format!("{share:?} is not a share; write KEPT/OF, such as 7/8"))?;
                 Ok(Resize::Centre { kept, of })
             }
             ("none", None) => Ok(Resize::Keep),
             _ => Err(format!(
-                "{text:?} is no way to resize; write shortest:N, squash, letterbox, inside:WxH, cover:WxH, centre:KEPT/OF \
+                "{text:?} is not a way to resize; write shortest:N, squash, letterbox, inside:WxH, cover:WxH, centre:KEPT/OF \
                  or none"
             )),
         }

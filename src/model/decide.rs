@@ -18,7 +18,7 @@ impl Source {
     /// What it says and nobody obeys.
     pub(super) fn notice(&self) -> Option<String> {
         let ignored = self.says.ignored.join(", ");
-        (!ignored.is_empty()).then(|| format!("{} has {ignored}, which is not obeyed", self.origin))
+        (!ignored.is_empty()).then(|| format!("{} has {ignored}, which is ignored", self.origin))
     }
 }
 
@@ -140,7 +140,7 @@ pub(super) fn contradiction(settings: &Settings, opening: &Opening) -> Option<St
     let by = if settings.mean.origin == Origin::Graph { &settings.range.origin } else { &settings.mean.origin };
     (!same).then(|| {
         format!(
-            "the graph scales its input itself and seems to expect pixels of {wanted}; {by} says otherwise, and is obeyed"
+            "the graph scales its input itself and seems to expect pixels of {wanted}; {by} says otherwise, and is followed"
         )
     })
 }

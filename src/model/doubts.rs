@@ -28,7 +28,9 @@ pub(super) fn about(
     let name = output.name.to_lowercase();
     let classes = network.classes();
     if looks == Looks::NotFinite {
-        doubts.push("a first run gave scores that are not finite (NaN or infinite): are the weights whole?".to_owned());
+        doubts.push(
+            "a first run gave scores that are not finite (NaN or infinite): are the weights complete?".to_owned(),
+        );
     }
     if decision.origin == Origin::Values {
         let how = match (decision.logarithms, decision.scoring.activation) {
@@ -54,7 +56,7 @@ pub(super) fn about(
             ));
         } else if labels.is_empty() && FEATURES.iter().any(|word| name.contains(word)) {
             doubts.push(format!(
-                "the output {:?} is called like an embedding; its {classes} values are taken for scores of classes",
+                "the output {:?} has the name of an embedding; its {classes} values are taken for scores of classes",
                 output.name
             ));
         } else if labels.is_empty() && classes == sides {

@@ -180,7 +180,7 @@ pub enum ExternalDataProblem {
         needed: u64,
     },
     /// The position is no number.
-    #[error("at a position that is no number")]
+    #[error("at a position that is not a number")]
     Position,
 }
 

@@ -149,7 +149,7 @@ impl OnnxFile {
             return not_an_image(format!("it has {} inputs {names:?}, an image classifier has one", names.len()));
         };
         let Some(Type::TensorType(tensor)) = input.r#type.as_ref().and_then(|kind| kind.value.as_ref()) else {
-            return not_an_image(format!("its input {:?} is no tensor", input.name));
+            return not_an_image(format!("its input {:?} is not a tensor", input.name));
         };
         let kind = DataType::try_from(tensor.elem_type).unwrap_or(DataType::Undefined);
         if !matches!(kind, DataType::Float | DataType::Uint8) {

@@ -42,7 +42,7 @@ pub enum PictureError {
     #[error("the model's input has {0} channels, a picture has 1, 3 or 4: give it tensors, as .npy files")]
     Channels(usize),
     /// The part of the graph that resizes pictures failed.
-    #[error("the graph cannot bring it to its own size: {0}")]
+    #[error("the graph cannot resize it: {0}")]
     Front(String),
 }
 

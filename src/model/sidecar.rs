@@ -172,7 +172,11 @@ pub(super) fn parse(text: &str, folder: &Path) -> Result<Overrides, String> {
 /// A threshold, if it is a probability.
 fn threshold(value: f32) -> Result<f32, String> {
     let is_probability = (0.0..=1.0).contains(&value);
-    if is_probability { Ok(value) } else { Err(format!("threshold: {value} is no probability; they go from 0 to 1")) }
+    if is_probability {
+        Ok(value)
+    } else {
+        Err(format!("threshold: {value} is not a probability, a number from 0 to 1"))
+    }
 }
 
 #[cfg(test)]

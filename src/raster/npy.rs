@@ -156,7 +156,7 @@ struct Header {
 
 fn header(text: &[u8]) -> Result<Header, NpyError> {
     let text = str::from_utf8(text).map_err(|_| NpyError::Header("it is not text"))?;
-    let fields = Literal::parse(text).ok_or(NpyError::Header("it is no Python dictionary"))?;
+    let fields = Literal::parse(text).ok_or(NpyError::Header("it is not a Python dictionary"))?;
     let kind = fields.get("descr").ok_or(NpyError::Header("it has no `descr`"))?;
     let (element, big_endian) = match kind.text() {
         Some("<f4" | "=f4" | "f4") => (Element::Float, false),

@@ -209,7 +209,7 @@ impl Session {
 fn warnings(attribution: &Attribution) -> Vec<String> {
     let mut warnings: Vec<String> = attribution.remarks().map(str::to_owned).collect();
     if attribution.sign != Sign::Membership && is_flat(&attribution.map) && attribution.flatness.is_none() {
-        warnings.push("the map is flat: it tells no place from another".into());
+        warnings.push("the map is flat: all places look the same to it".into());
     }
     warnings
 }

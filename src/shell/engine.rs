@@ -62,7 +62,7 @@ pub enum EngineError {
     #[error("there is no method {0}")]
     NoMethod(&'static str),
     /// It is not known where to write.
-    #[error("cannot tell the current directory: {0}")]
+    #[error("cannot determine the current directory: {0}")]
     NoFolder(std::io::Error),
     /// A file could not be written.
     #[error(transparent)]

@@ -15,7 +15,7 @@ macro_rules! words {
             fn from_str(text: &str) -> Result<Self, String> {
                 match text.trim().to_lowercase().as_str() {
                     $($word => Ok($value),)+
-                    _ => Err(format!(concat!("{:?} is no ", $what, "; write {}"), text, $crate::text::one_of(&[$($word),+]))),
+                    _ => Err(format!(concat!("unknown ", $what, " {:?}; write {}"), text, $crate::text::one_of(&[$($word),+]))),
                 }
             }
         }
@@ -50,7 +50,7 @@ mod tests {
         for answer in [Answer::Yes, Answer::No, Answer::Perhaps] {
             assert_eq!(answer.to_string().to_uppercase().parse(), Ok(answer));
         }
-        assert_eq!("y".parse::<Answer>(), Err("\"y\" is no answer; write yes, no or perhaps".to_owned()));
+        assert_eq!("y".parse::<Answer>(), Err("unknown answer \"y\"; write yes, no or perhaps".to_owned()));
         assert_eq!((one_of(&["a"]), one_of(&[])), ("a".to_owned(), String::new()));
     }
 }

@@ -152,7 +152,7 @@ fn kind(value: &str) -> Result<Option<Condition>, String> {
     let names = || KINDS.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
     found
         .map(|(name, holds)| Some(Condition::Is(name, *holds)))
-        .ok_or_else(|| format!("is:{value} is none of {}", names()))
+        .ok_or_else(|| format!("is:{value} is not one of {}", names()))
 }
 
 /// `0.5` and `50%` are the same.
@@ -162,7 +162,7 @@ fn share(number: &str) -> Result<Option<f32>, String> {
         return Ok(None);
     }
     let share = digits.parse().ok().map(|value: f32| value / unit).filter(|share| (0.0..=1.0).contains(share));
-    share.map(Some).ok_or_else(|| format!("{number} is no probability: they go from 0 to 1"))
+    share.map(Some).ok_or_else(|| format!("{number} is not a probability, a number from 0 to 1"))
 }
 
 /// The class of an index after `#`; else the classes of that name, else the one of that index, else those whose name holds

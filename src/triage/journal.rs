@@ -133,7 +133,7 @@ impl Journal {
         match self.path.metadata() {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Marks::default()),
             // A pipe would keep us waiting.
-            Ok(there) if !there.is_file() => return Err(io::Error::other("it is no file")),
+            Ok(there) if !there.is_file() => return Err(io::Error::other("it is not a file")),
             _ => {}
         }
         let bytes = std::fs::read(&self.path)?;

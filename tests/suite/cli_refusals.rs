@@ -62,7 +62,7 @@ fn a_method_before_the_command_is_not_taken_for_the_commands_own() {
     let output = seewhy(&["--method", "lime", "explain", "x.png"]).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
     let error = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(error.contains("--method lime stands before the command"), "{error}");
+    assert!(error.contains("--method lime belongs after the command"), "{error}");
 }
 
 #[test]

@@ -164,7 +164,7 @@ fn a_channel_that_no_image_excites_says_so() {
     // Every tenth channel is silent in all images of these tests, and the silent ones are listed last.
     press(&mut state, &[Command::Last]);
     keys(&mut state, "t");
-    assert!(screen(&state).contains("none so far excites this channel"), "{}", screen(&state));
+    assert!(screen(&state).contains("no image so far excites this channel"), "{}", screen(&state));
     work(&mut state);
     assert!(screen(&state).contains("no image excites this channel"), "{}", screen(&state));
     press(&mut state, &[Command::Accept]);

@@ -1,11 +1,12 @@
 //! Input gradients of whole networks against torch's autograd: the miniatures of `tests/fixtures`, from both exporters.
 
 use seewhy::autodiff::vjp;
+use seewhy::model::Overrides;
 use serde_json::Value;
 use tract_onnx::prelude::*;
 
 use crate::support::graphs::{Level, numbers, relative_distance, run, typed_onnx};
-use crate::support::{Manifest, fixture, fixture_array};
+use crate::support::{Manifest, fixture, fixture_array, load};
 
 /// Our single precision against torch's double precision, relative L2. Torch's own single precision differs by up to
 /// 2e-6 on these networks (`torch_f32_error` in the manifest).
@@ -16,6 +17,18 @@ fn array(file: &Value) -> Tensor {
     Tensor::from_shape(array.shape(), array.as_slice().unwrap()).unwrap()
 }
 
+/// What tract 0.23.9 cannot type as the exporter wrote it: a ConstantOfShape comes out as f64. The program's own reading of
+/// the file puts that right.
+const NOT_TYPED: [(&str, &str); 1] = [("swin", "dynamo")];
+
+fn assert_equal(found: [&[f64]; 2], expected: [&[f64]; 2], what: &str) {
+    let [forward, backward] = [0, 1].map(|part| relative_distance(found[part], expected[part]));
+    println!("{what} logits {forward:.1e} gradient {backward:.1e}");
+    assert!(forward < SINGLE, "{what}: logits are off by {forward:.1e}");
+    assert!(backward < SINGLE, "{what}: gradient is off by {backward:.1e}");
+}
+
+/// Both the graph as tract types it, at every level of tract's work, and the network as the program loads it.
 fn check(network: &str) {
     let manifest = Manifest::read();
     let golden = manifest.network(network);
@@ -23,25 +36,37 @@ fn check(network: &str) {
     let logits = numbers(&array(&golden["logits"]));
     let gradients = golden["gradients"].as_array().unwrap();
     assert!(!gradients.is_empty());
+    let targets: Vec<(Vec<f32>, Vec<f64>)> = gradients
+        .iter()
+        .map(|gradient| {
+            let mut cotangent = vec![0f32; logits.len()];
+            cotangent[gradient["target"].as_u64().unwrap() as usize] = 1.0;
+            (cotangent, numbers(&array(&gradient["file"])))
+        })
+        .collect();
 
     for (exporter, file) in golden["onnx"].as_object().unwrap() {
+        let what = format!("{network}, {exporter}");
+        let (classifier, image) = load(golden, exporter, Overrides::default()).unwrap();
+        for (cotangent, expected) in &targets {
+            let (found, gradient) = classifier.network().input_gradient(image.view(), cotangent).unwrap();
+            let found: Vec<f64> = found.iter().map(|value| f64::from(*value)).collect();
+            let gradient: Vec<f64> = gradient.iter().map(|value| f64::from(*value)).collect();
+            assert_equal([&found, &gradient], [&logits, expected], &what);
+        }
+        if NOT_TYPED.contains(&(network, exporter.as_str())) {
+            continue;
+        }
         let model = typed_onnx(&fixture(file.as_str().unwrap()), input.shape());
         let source = model.input_outlets().unwrap()[0];
         let output = model.output_outlets().unwrap()[0];
-        let graph = vjp(&model, output, &[source]).unwrap_or_else(|error| panic!("{network}, {exporter}: {error}"));
-        for gradient in gradients {
-            let target = gradient["target"].as_u64().unwrap() as usize;
-            let expected = numbers(&array(&gradient["file"]));
-            let mut cotangent = vec![0f32; logits.len()];
-            cotangent[target] = 1.0;
-            let cotangent = Tensor::from_shape(&[1, logits.len()], &cotangent).unwrap();
+        let graph = vjp(&model, output, &[source]).unwrap_or_else(|error| panic!("{what}: {error}"));
+        for (cotangent, expected) in &targets {
+            let cotangent = Tensor::from_shape(&[1, logits.len()], cotangent).unwrap();
             for level in Level::ALL {
                 let results = run(&graph, level, &[input.clone(), cotangent.clone()]);
-                let forward = relative_distance(&numbers(&results[0]), &logits);
-                let backward = relative_distance(&numbers(&results[1]), &expected);
-                println!("{network:14} {exporter:12} {level:12?} logits {forward:.1e} gradient {backward:.1e}");
-                assert!(forward < SINGLE, "{network}, {exporter}, {level:?}: logits are off by {forward:.1e}");
-                assert!(backward < SINGLE, "{network}, {exporter}, {level:?}: gradient is off by {backward:.1e}");
+                let [found, gradient] = [&results[0], &results[1]].map(|value| numbers(value));
+                assert_equal([&found, &gradient], [&logits, expected], &format!("{what}, {level:?}"));
             }
         }
     }

@@ -419,7 +419,7 @@ fn another_method_starts_with_its_own_defaults() {
 fn superpixels_are_listed_by_strength_with_their_sign() {
     let mut state = finished(SIZE);
     press(&mut state, &[Command::Open(PanelKind::Segments)]);
-    assert_eq!(state.notice, Some(Notice::Failed("grad-cam divides nothing into superpixels; lime does".to_owned())));
+    assert_eq!(state.notice, Some(Notice::Failed("grad-cam does not use superpixels; lime does".to_owned())));
     with_superpixels(&mut state);
     press(&mut state, &[Command::Open(PanelKind::Segments)]);
     let text = screen(&state);

@@ -84,7 +84,7 @@ fn a_list_beside_the_model_that_does_not_fit_is_left_and_it_is_said() {
     let output = run("classify", &model, &[text(&image)]);
     assert_eq!(labels(&done(&output)[0])[0], "class 0");
     let said = errors(&output);
-    assert!(said.contains("labels.txt is not taken: 2 labels") && !said.contains("net.json"), "{said}");
+    assert!(said.contains("labels.txt is not used: 2 labels") && !said.contains("net.json"), "{said}");
 }
 
 #[test]

@@ -279,7 +279,7 @@ fn a_vector_of_length_one_is_announced_as_an_embedding() {
     assert!(load("unit-length").notices().join("\n").contains("embedding"));
     assert!(!load("plain").notices().join("\n").contains("embedding"));
     let named = load_with("plain", &Overrides { output: Some("features".into()), ..Overrides::default() }).unwrap();
-    assert!(named.notices().join("\n").contains("called like an embedding"));
+    assert!(named.notices().join("\n").contains("has the name of an embedding"));
 }
 
 #[test]

@@ -213,7 +213,7 @@ fn what_was_measured_stands_in_the_place_of_the_layers() {
         metric("relative standard error", 0.031, ""),
         metric("settled after", 320.0, "model calls"),
     ];
-    attribution.warnings = vec!["unstable: of the 5 heaviest superpixels, 1 is so with all 3 seeds".to_owned()];
+    attribution.warnings = vec!["unstable: of the 5 heaviest superpixels, all 3 seeds agree on 1".to_owned()];
     let map = seewhy::app::Explained::new(attribution, std::time::Duration::from_millis(840), None);
     let report = Report::Explained(current_key(&state), Ok(Arc::new(map)));
     update(&mut state, Action::Report(report));

@@ -109,7 +109,7 @@ fn a_condition_that_cannot_be_met_says_why_and_half_a_one_hides_nothing() {
     type_text(&mut state, "zebra");
     assert!(screen(&state).contains("no class is called zebra"), "{}", screen(&state));
     filtered(&mut state, "is:failed");
-    assert!(screen(&state).contains("no image is so"), "{}", screen(&state));
+    assert!(screen(&state).contains("no image matches"), "{}", screen(&state));
 }
 
 #[test]
@@ -425,7 +425,7 @@ fn what_holds_no_marks_is_not_written_to() {
     assert!(pty.wait().success());
     assert_eq!(std::fs::read(&photo).unwrap(), before);
     let output = seewhy(&["--marks", "x", "classify", "."]).output().unwrap();
-    assert!(errors(&output).contains("write it after"), "{}", errors(&output));
+    assert!(errors(&output).contains("belongs after the command"), "{}", errors(&output));
 }
 
 #[test]

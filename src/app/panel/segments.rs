@@ -64,7 +64,7 @@ impl State {
         let has_none = self.selected_map().is_some_and(|map| map.attribution.segments.is_none());
         if has_none {
             let method = self.selection.method;
-            self.notice = Some(Notice::Failed(format!("{method} divides nothing into superpixels; lime does")));
+            self.notice = Some(Notice::Failed(format!("{method} does not use superpixels; lime does")));
         }
         has_none
     }

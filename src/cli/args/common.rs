@@ -17,7 +17,7 @@ pub(in crate::cli) struct CommonArgs {
     /// Seed of the random numbers
     #[arg(long, global = true, default_value_t = 0, value_name = "N")]
     seed: u64,
-    /// How many threads work [default: all cores]
+    /// Number of threads [default: all cores]
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
     /// How many of the best classes to report
@@ -59,7 +59,7 @@ struct ScoreArgs {
     /// What makes probabilities of the scores: softmax, sigmoid or none [default: as the graph does, else softmax]
     #[arg(long, global = true, value_name = "HOW")]
     activation: Option<OutputActivation>,
-    /// From which probability on a class is said, where an image may have several [default: 0.5]
+    /// The least probability at which a class is said, where an image may have several [default: 0.5]
     #[arg(long, global = true, value_name = "P", value_parser = probability, allow_hyphen_values = true)]
     threshold: Option<f32>,
 }
@@ -68,7 +68,7 @@ struct ScoreArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Classes")]
 struct NameArgs {
-    /// Class names: lines, CSV, JSON, YAML, pbtxt or a Python list; an index in it is obeyed
+    /// Class names: lines, CSV, JSON, YAML, pbtxt or a Python list; an index in it is used
     #[arg(long, global = true, value_name = "FILE")]
     labels: Option<PathBuf>,
     /// Class names: those of the folders in this one, sorted, as torchvision's ImageFolder and Keras number them

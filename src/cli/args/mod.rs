@@ -333,7 +333,7 @@ fn accuracy(text: &str) -> Result<f64, String> {
 }
 
 fn at_least_one(text: &str) -> Result<NonZeroUsize, String> {
-    text.parse().map_err(|_| "it takes a whole number from 1 up".to_owned())
+    text.parse().map_err(|_| "it takes a whole number, 1 or more".to_owned())
 }
 
 fn key_value(text: &str) -> Result<(String, String), String> {
@@ -383,7 +383,7 @@ mod tests {
     fn a_tolerance_is_a_share_and_a_limit_leaves_something() {
         for (command, option, bad, says) in [
             ("explain", "--tolerance", &["-1", "-5", "0", "1", "5", "nan", "inf", "x"][..], "between 0 and 1"),
-            ("evaluate", "--limit", &["0", "-1", "1.5", ""], "whole number from 1"),
+            ("evaluate", "--limit", &["0", "-1", "1.5", ""], "whole number, 1 or more"),
         ] {
             for value in bad {
                 for arguments in [vec![option.to_owned(), (*value).to_owned()], vec![format!("{option}={value}")]] {

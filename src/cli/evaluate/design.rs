@@ -108,7 +108,7 @@ impl<'a> Design<'a> {
         if classes.len() < cells {
             let known = if self.truths.knows_any() { String::new() } else { format!(": {}", self.truths.why_none()) };
             let reason = format!(
-                "a mosaic needs images of {cells} classes, in folders named after them and rightly classified; \
+                "a mosaic needs images of {cells} classes, in folders named after them and correctly classified; \
                  there are {}{known}",
                 classes.len()
             );

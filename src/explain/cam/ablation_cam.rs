@@ -30,6 +30,6 @@ fn weigh(scores: &[Option<f64>], of_image: f64) -> Vec<f64> {
 }
 
 fn warn(of_image: f64) -> Option<String> {
-    let sign = "the target's score is not positive, so the signs of all weights are turned round";
+    let sign = "the target's score is not positive, so all weights change their sign";
     (of_image <= 0.0).then(|| format!("{sign} ({of_image:.3})"))
 }

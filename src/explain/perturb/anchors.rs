@@ -331,7 +331,7 @@ impl Search<'_> {
         attribution.statement = Some(self.statement(rule, mean));
         if !is_found {
             attribution.warnings.push(format!(
-                "no rule is known to have a precision of {} after {} model calls; this is the best so far",
+                "no rule has been shown to have a precision of {} after {} model calls; this is the best so far",
                 self.precision, self.calls
             ));
         }

@@ -59,7 +59,7 @@ pub(in crate::explain) static LIME: MethodInfo = MethodInfo {
     reference: "Ribeiro et al., \"Why Should I Trust You?\", KDD 2016",
     needs: Needs { gradient: false, layer: false, superpixels: true },
     own_params: &[SAMPLES, KERNEL_WIDTH, ALPHA, SPREAD],
-    caution: Some("no more to be trusted than its R² is high: a low one means that no plane fits"),
+    caution: Some("only as trustworthy as its R² is high: a low one means that no plane fits"),
     method: &Lime,
 };
 
@@ -214,7 +214,7 @@ fn compare(attribution: &mut Attribution, others: &[Attribution]) {
     attribution.metrics.push(Metric { name: "top superpixels that 3 seeds share", value: shared, unit: "" });
     if shared < STABLE || spread > STABLE * largest {
         attribution.warnings.push(format!(
-            "unstable: of the {} heaviest superpixels, {common} are so with all 3 seeds; take more samples",
+            "unstable: of the {} heaviest superpixels, all 3 seeds agree on {common}; take more samples",
             first.len()
         ));
     }

@@ -75,7 +75,7 @@ impl FromStr for Depth {
             "auto" => Ok(Depth::Auto),
             text => match text.parse() {
                 Ok(bits @ (8 | 10 | 12 | 14 | 16)) => Ok(Depth::Bits(bits)),
-                _ => Err(format!("{text:?} is no depth; write 8, 10, 12, 14, 16 or auto")),
+                _ => Err(format!("{text:?} is not a depth; write 8, 10, 12, 14, 16 or auto")),
             },
         }
     }

@@ -159,8 +159,7 @@ fn of_floats(values: impl Iterator<Item = f32>, depth: Option<Depth>, warnings: 
         warnings.push(format!("its float values reach down to {least}: those below 0 became black"));
     }
     if !all_finite {
-        warnings
-            .push("some of its float values are not finite: infinity became white, and what is no number black".into());
+        warnings.push("some of its float values are not finite: infinity became white, and NaN black".into());
     }
     let fitting = || fewest(most).map_or(Scale { white: most }, Scale::bits);
     match depth {

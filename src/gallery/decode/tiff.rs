@@ -171,7 +171,7 @@ fn palette(
     // The decoder refuses palettes, and reads the same values as luma.
     let mut as_luma = whole(path)?;
     let at = entry(&as_luma, reader.byte_order(), Tag::PhotometricInterpretation.to_u16())
-        .ok_or_else(|| DecodeProblem::Broken("its directory makes no sense".into()))?;
+        .ok_or_else(|| DecodeProblem::Broken("its directory is malformed".into()))?;
     let value = match reader.byte_order() {
         ByteOrder::LittleEndian => BLACK_IS_ZERO.to_le_bytes(),
         ByteOrder::BigEndian => BLACK_IS_ZERO.to_be_bytes(),

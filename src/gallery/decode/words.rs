@@ -49,10 +49,10 @@ pub(super) fn broken(error: &dyn std::fmt::Display) -> DecodeProblem {
         return DecodeProblem::Broken("it ends early".into());
     }
     if has(&["deflate", "zlib", "filter method", "huffman", "lzw", "corrupt bitstream", "would panic"]) {
-        return DecodeProblem::Broken("its compressed data make no sense".into());
+        return DecodeProblem::Broken("its compressed data are malformed".into());
     }
     if has(&["error parsing", "error decoding", "bogus", "stripbytecounts", "in preamble"]) {
-        return DecodeProblem::Broken("its header makes no sense".into());
+        return DecodeProblem::Broken("its header is malformed".into());
     }
     if has(&["soft limit"]) {
         return DecodeProblem::TooLarge;
@@ -114,12 +114,12 @@ mod tests {
             ),
             (
                 "Format error decoding Jpeg: \"Error parsing SOS Segment. Reason:Bad SOS length 12\"".to_owned(),
-                "the file is broken: its header makes no sense",
+                "the file is broken: its header is malformed",
             ),
             ("Format error decoding Gif: Unexpected End of File".to_owned(), "the file is broken: it ends early"),
             (
                 "Format error decoding Png: Corrupt deflate stream. BadZlibHeader".to_owned(),
-                "the file is broken: its compressed data make no sense",
+                "the file is broken: its compressed data are malformed",
             ),
             (
                 "Format error decoding WebP: Invalid Chunk header: [b4, 50, 38, 20]".to_owned(),

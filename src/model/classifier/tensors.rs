@@ -41,7 +41,7 @@ pub enum TensorProblem {
         open: bool,
     },
     /// The part of the graph that resizes it failed.
-    #[error("the graph cannot bring it to its own size: {0}")]
+    #[error("the graph cannot resize it: {0}")]
     Front(String),
     /// Values with which no network can reckon.
     #[error(

@@ -37,11 +37,11 @@ pub(super) fn find(files: &Files, classes: usize, offset: i64) -> Beside {
                 None => beside.found = Some((path, list)),
                 Some((taken, other)) if other.names != list.names => {
                     let taken = Escaped::from(taken.as_path());
-                    beside.notices.push(format!("{shown} names the classes otherwise than {taken}, which is taken"));
+                    beside.notices.push(format!("{shown} names the classes differently from {taken}, which is used"));
                 }
                 Some(_) => {}
             },
-            Ok(Err(message)) => misfits.push(format!("{shown} is not taken: {message}")),
+            Ok(Err(message)) => misfits.push(format!("{shown} is not used: {message}")),
             // What has the model's name may be anything; what is called `labels.txt` is not.
             Err(_) if is_own => {}
             Err(error) => misfits.push(format!("not taken: {error}")),

@@ -27,7 +27,7 @@ pub(super) fn read(text: &str, wanted: usize) -> Result<List, String> {
         }
     }
     let notice = all(&lines, numbered).map(|_| {
-        "its lines begin with numbers that are no indices 0, 1, 2, ...: they are taken for parts of the names"
+        "its lines begin with numbers that are not the indices 0, 1, 2, ...: they are taken for parts of the names"
             .to_owned()
     });
     Ok(List { notice, ..List::from(plain(text, &lines, wanted)) })

@@ -147,7 +147,7 @@ fn strongest_in(state: &State, exemplars: &Exemplars) -> String {
     match strongest.first() {
         // Its scale is not the one of the image beside it.
         Some(first) => format!("{progress}coloured up to {}: {}", number(first.value), names.join(", ")),
-        None if asked < all => format!("{progress}none so far excites this channel"),
+        None if asked < all => format!("{progress}no image so far excites this channel"),
         None => "no image excites this channel".to_owned(),
     }
 }

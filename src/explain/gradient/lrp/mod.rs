@@ -94,7 +94,7 @@ impl Method for Lrp {
         // Of a contrast the two logits count, not the small difference between them.
         if (total - started).abs() > LARGE_GAP * size {
             attribution.warnings.push(format!(
-                "the map adds up to {total:.2} where the score is {started:.2}, for biases take and make relevance: read \
+                "the map adds up to {total:.2} where the score is {started:.2}, because biases absorb and create relevance: read \
                  where it lies, not how much there is"
             ));
         }

@@ -42,7 +42,7 @@ pub(super) fn decode(bytes: &[u8], warnings: &mut Vec<String>) -> Result<(Dynami
         (DecodeProblem::Broken(_), Some(Trouble::Ended(_) | Trouble::Unfinished)) => {
             DecodeProblem::Broken("it ends early".into())
         }
-        (DecodeProblem::Broken(_), Some(Trouble::Damaged(_))) => DecodeProblem::Broken("its data make no sense".into()),
+        (DecodeProblem::Broken(_), Some(Trouble::Damaged(_))) => DecodeProblem::Broken("its data are malformed".into()),
         (problem, _) => problem,
     })?;
     warnings.extend(trouble.map(told));
