@@ -19,6 +19,9 @@ pub struct Scratch {
     pub(super) products: Vec<f32>,
 }
 
+/// Inputs times outputs whose weights, for F(4x4,3x3), take no more than 2.4 MB.
+const FEW_WEIGHTS: usize = 128 * 128;
+
 /// How a convolution is computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Algorithm {
@@ -43,9 +46,11 @@ impl Algorithm {
     pub fn quickest(geometry: &Geometry, size: [usize; 2], set: InstructionSet) -> Algorithm {
         let [height, width] = geometry.window.output(size);
         // Each weight is loaded once for all tiles. With fewer tiles than this, loading the weights of the larger transform,
-        // of which there are more than twice as many, takes longer than the products that it saves.
+        // of which there are more than twice as many, takes longer than the products that it saves; few weights stay in
+        // the cache.
+        let tiles = if geometry.inputs * geometry.outputs > FEW_WEIGHTS { 32 } else { 16 };
         let winograd =
-            if height.div_ceil(4) * width.div_ceil(4) < 32 { Algorithm::Winograd2 } else { Algorithm::Winograd4 };
+            if height.div_ceil(4) * width.div_ceil(4) < tiles { Algorithm::Winograd2 } else { Algorithm::Winograd4 };
         let wanted = [Algorithm::Depthwise, winograd].into_iter().find(|algorithm| algorithm.does(geometry, set));
         wanted.unwrap_or(Algorithm::Direct)
     }

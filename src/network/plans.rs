@@ -11,6 +11,7 @@ use super::NetworkError;
 use super::backward::BackwardKind;
 use super::kernels::Free;
 use super::passes::{Draft, PASSES};
+use super::threads::among_threads;
 use crate::guard;
 
 /// An optimised graph that runs. Shared between threads: every run has its own state.
@@ -65,7 +66,7 @@ impl Plan {
     /// Runs the plan.
     pub(super) fn run(&self, inputs: TVec<TValue>) -> Result<TVec<TValue>, NetworkError> {
         let failed = |problem| NetworkError::Tract { attempt: format!("could not {}", self.purpose), problem };
-        guarded(|| self.runnable.run(inputs)).map_err(failed)
+        among_threads(|| guarded(|| self.runnable.run(inputs))).map_err(failed)
     }
 }
 

@@ -3,8 +3,6 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use rayon::prelude::*;
-use tract_linalg::multithread::Executor;
 use tract_onnx::prelude::PlainView;
 use tract_onnx::tract_core::internal::{
     Datum, DatumExt, EvalContext, EvalOp, IntoTValue, Op, StaticName, TDim, TValue, TVec, Tensor, ToDim, TractResult,
@@ -16,7 +14,10 @@ use super::super::threads::{Threads, threads};
 use crate::kernels::{Activation, PackedConv, Scratch, Tail};
 
 /// How many multiply-adds make a second thread worth its while.
-const PARALLEL_FROM: usize = 1 << 20;
+const PARALLEL_FROM: usize = 1 << 19;
+
+/// How many take as long as one of a convolution that is depthwise, which loads as much as it multiplies.
+const DEPTHWISE: usize = 4;
 
 thread_local! {
     static SCRATCH: RefCell<Scratch> = RefCell::default();
@@ -49,7 +50,9 @@ impl Convolution {
     }
 
     pub(super) fn run(&self, input: &[f32], output: &mut [f32], residual: Option<&[f32]>) {
-        let threads = threads(self.kernel.geometry().multiply_adds(self.size), PARALLEL_FROM);
+        let geometry = self.kernel.geometry();
+        let each = if geometry.is_depthwise() { DEPTHWISE } else { 1 };
+        let threads = threads(each * geometry.multiply_adds(self.size), PARALLEL_FROM);
         if threads.count == 1 {
             let tail = Tail { residual, activation: self.activation };
             SCRATCH.with_borrow_mut(|scratch| self.kernel.run(self.size, input, output, scratch, tail));
@@ -67,16 +70,12 @@ impl Convolution {
             output = rest;
             pieces.push((pixels, piece));
         }
-        let work = |(pixels, piece): (std::ops::Range<usize>, &mut [f32])| {
+        threads.each(pieces, |(pixels, piece)| {
             let residual = residual.map(|all| &all[pixels.start * channels..pixels.end * channels]);
             let tail = Tail { residual, activation: self.activation };
             // Not borrowed while the kernel runs, in which no other piece begins.
             SCRATCH.with_borrow_mut(|scratch| self.kernel.run_part(self.size, pixels, input, piece, scratch, tail));
-        };
-        match &threads.executor {
-            Executor::MultiThread(pool) => pool.install(|| pieces.into_par_iter().for_each(work)),
-            _ => pieces.into_iter().for_each(work),
-        }
+        });
     }
 }
 
