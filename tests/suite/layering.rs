@@ -69,7 +69,7 @@ const ROOMS: &[Room] = &[
     },
     Room {
         name: "app",
-        rooms: &["explain", "model", "network", "gallery", "triage", "cache", "raster", "text"],
+        rooms: &["session", "explain", "model", "network", "gallery", "triage", "cache", "raster", "text"],
         crates: &["crossterm", "image"],
     },
     Room { name: "ui", rooms: &["app", "raster"], crates: &["ratatui", "unicode_width"] },
