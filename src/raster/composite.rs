@@ -6,10 +6,10 @@
 
 use std::sync::Arc;
 
-use image::imageops::{self, FilterType};
 use image::{Rgb, RgbImage, Rgba, RgbaImage};
 use ndarray::{Array2, ArrayView1};
 
+use super::resize::{Filter, resize};
 use super::superpixels::Outlines;
 use super::{Colormap, Map, Region, Sign};
 
@@ -128,9 +128,9 @@ impl Composition {
         if (w, h) == (width, height) {
             self.base.as_ref().clone()
         } else if width <= w && height <= h {
-            imageops::resize(self.base.as_ref(), width, height, FilterType::Triangle)
+            resize(self.base.as_ref(), width, height, Filter::Bilinear)
         } else {
-            imageops::resize(self.base.as_ref(), width, height, FilterType::CatmullRom)
+            resize(self.base.as_ref(), width, height, Filter::Bicubic)
         }
     }
 
@@ -171,18 +171,8 @@ impl Composition {
         // At about a pixel for each value, what lies between two of them would only be a blur of both.
         let is_exact = self.grain().is_some_and(|side| (side..2 * side).contains(&width.max(height)));
         let is_rule = heat.sign == Sign::Membership && heat.map.iter().any(|value| *value > 0.0);
-        RgbaImage::from_fn(width, height, |x, y| {
-            let (u, v) = ((x as f32 + 0.5 - region.x) / region.width, (y as f32 + 0.5 - region.y) / region.height);
-            if !(0.0..=1.0).contains(&u) || !(0.0..=1.0).contains(&v) {
-                return shade(if is_rule { OUTSIDE_SHADE } else { UNSEEN_SHADE });
-            }
-            let whole = outlines.and_then(|outlines| heat.map.get(outlines.source(x, y)?).copied());
-            let value =
-                whole.unwrap_or_else(|| if is_exact { nearest(&heat.map, u, v) } else { sample(&heat.map, u, v) });
-            if value.is_nan() {
-                return NOTHING;
-            }
-            let value = (value * STEPS).round() / STEPS;
+        let pixel = |step: i32| {
+            let value = step as f32 / STEPS;
             let ([r, g, b], alpha) = match heat.sign {
                 Sign::Positive => (heat.colormap.colour(value), COLD_SHARE + (1.0 - COLD_SHARE) * value),
                 Sign::Signed if self.show_base => signed(value),
@@ -194,6 +184,30 @@ impl Composition {
             };
             let alpha = if self.show_base { opacity * alpha } else { 1.0 };
             Rgba([r, g, b, (alpha * 255.0).round() as u8])
+        };
+        let most = STEPS as i32;
+        let pixels: Vec<Rgba<u8>> = (-most..=most).map(pixel).collect();
+        let (rows, columns) = heat.map.dim();
+        let place = |at: u32, start: f32, side: f32, count: usize| {
+            let share = (at as f32 + 0.5 - start) / side;
+            let around = if count > 0 { between(share, count) } else { (0, 0, 0.0) };
+            (0.0..=1.0).contains(&share).then_some((share, around))
+        };
+        let across: Vec<_> = (0..width).map(|x| place(x, region.x, region.width, columns)).collect();
+        let down: Vec<_> = (0..height).map(|y| place(y, region.y, region.height, rows)).collect();
+        RgbaImage::from_fn(width, height, |x, y| {
+            let Some(((u, across), (v, down))) = across[x as usize].zip(down[y as usize]) else {
+                return shade(if is_rule { OUTSIDE_SHADE } else { UNSEEN_SHADE });
+            };
+            let whole = outlines.and_then(|outlines| heat.map.get(outlines.source(x, y)?).copied());
+            let value = whole
+                .unwrap_or_else(|| if is_exact { nearest(&heat.map, u, v) } else { sample(&heat.map, across, down) });
+            if value.is_nan() {
+                return NOTHING;
+            }
+            // To the nearest step, without a call for each pixel.
+            let step = (f64::from(value * STEPS) + 0.5_f64.copysign(f64::from(value))) as i32;
+            pixels.get((step + most) as usize).copied().unwrap_or_else(|| pixel(step))
         })
     }
 }
@@ -242,13 +256,11 @@ fn nearest(map: &Map, u: f32, v: f32) -> f32 {
     map[[cell(v, map.nrows()), cell(u, map.ncols())]]
 }
 
-/// The map at `u`, `v` in `[0, 1]` of its width and height: bilinear, with half-pixel centres, its edges continued.
-fn sample(map: &Map, u: f32, v: f32) -> f32 {
-    let (height, width) = map.dim();
-    if width == 0 || height == 0 {
+/// The map between four cells that [`between`] found across and down: bilinear, with half-pixel centres, its edges continued.
+fn sample(map: &Map, (left, right, x): (usize, usize, f32), (top, bottom, y): (usize, usize, f32)) -> f32 {
+    if map.is_empty() {
         return 0.0;
     }
-    let ((left, right, x), (top, bottom, y)) = (between(u, width), between(v, height));
     let row = |row: usize| map[[row, left]] * (1.0 - x) + map[[row, right]] * x;
     row(top) * (1.0 - y) + row(bottom) * y
 }

@@ -91,6 +91,9 @@ enum Element {
     Byte,
 }
 
+/// Room that is made for values before they are there, in bytes.
+const AT_ONCE: usize = 1 << 20;
+
 /// Reads the header, and gives the file back behind it.
 fn read_header<R: Read>(mut file: R) -> Result<(Header, R), NpyError> {
     let mut start = [0; 8];
@@ -128,14 +131,14 @@ fn read_as(file: impl Read, most: Element) -> Result<ArrayD<f32>, NpyError> {
     let count = count.filter(|count| *count <= MOST_VALUES).ok_or(NpyError::TooLarge)?;
     let expected = count * if element == Element::Byte { 1 } else { 4 };
     // Grows with what is really there, so that a header alone costs no memory.
-    let mut bytes = Vec::new();
+    let mut bytes = Vec::with_capacity(expected.min(AT_ONCE));
     file.take(expected as u64).read_to_end(&mut bytes)?;
     if bytes.len() < expected {
         return Err(NpyError::Truncated { found: bytes.len(), expected });
     }
-    let from_bytes = if big_endian { f32::from_be_bytes } else { f32::from_le_bytes };
     let values: Vec<f32> = match element {
-        Element::Float => bytes.as_chunks().0.iter().map(|bytes| from_bytes(*bytes)).collect(),
+        Element::Float if big_endian => bytes.as_chunks().0.iter().map(|bytes| f32::from_be_bytes(*bytes)).collect(),
+        Element::Float => bytes.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect(),
         Element::Byte => bytes.iter().copied().map(f32::from).collect(),
     };
     let invalid = |_| NpyError::Header("its shape is impossible");
@@ -195,7 +198,10 @@ pub fn write(mut file: impl Write, array: ArrayViewD<f32>) -> io::Result<()> {
     file.write_all(&[1, 0])?;
     file.write_all(&length.to_le_bytes())?;
     file.write_all(header.as_bytes())?;
-    let bytes: Vec<u8> = array.iter().flat_map(|value| value.to_le_bytes()).collect();
+    let mut bytes = Vec::with_capacity(4 * array.len());
+    for value in &array {
+        bytes.extend_from_slice(&value.to_le_bytes());
+    }
     file.write_all(&bytes)
 }
 
