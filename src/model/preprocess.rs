@@ -195,7 +195,8 @@ impl Settings {
             let channel = self.channel(plane);
             let (mean, std) = (self.mean.value[channel], self.std.value[channel]);
             for (value, pixel) in planes.index_axis(Axis(1), plane).iter().zip(seen.pixels_mut()) {
-                let value = self.range.value.pixel(value * std + mean).round().clamp(0.0, 255.0) as u8;
+                // To the nearest, without a call for each value; a cast stays between 0 and 255.
+                let value = (f64::from(self.range.value.pixel(value * std + mean)) + 0.5) as u8;
                 if coloured { pixel.0[channel] = value } else { pixel.0 = [value; 3] }
             }
         }
