@@ -44,6 +44,10 @@ impl Direct {
             let pieces = if is_product { depth.div_ceil(DEEPEST) } else { 1 };
             let panels = (0..pieces).map(|piece| {
                 let (from, to) = (piece * depth / pieces, (piece + 1) * depth / pieces);
+                if groups == 1 && taps == 1 {
+                    // As below, without divisions: most weights of most networks are these.
+                    return Panels::new(set, to - from, outputs, |output, k| weights[output * depth + from + k]);
+                }
                 Panels::new(set, to - from, outputs, |output, k| weight(output, from + k))
             });
             Group { panels: panels.collect(), bias: whole_bias(set, outputs, bias) }

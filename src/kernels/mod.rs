@@ -1,9 +1,10 @@
-//! Convolutions and pools on slices.
+//! Convolutions and pools on slices; dense layers, normalisation and attention for transformers.
 //!
 //! **Layout.** An image is a slice of [height, width, channels], channels next to each other and not padded: NHWC with one
 //! image. Channels are the lanes of vectors, so kernels run at full width at any height and width, a concatenation of
 //! channels, a sum, or a mean over pixels is what it is for any dense tensor, and a caller needs no type of its own. Rows of
-//! the output are contiguous, so a caller cuts one convolution into pieces for threads with `split_at_mut`.
+//! the output are contiguous, so a caller cuts one convolution into pieces for threads with `split_at_mut`. Rows of tokens are an
+//! image that is one pixel high, and a dense layer is a convolution of 1x1.
 //!
 //! **Bits.** Every output is one fixed chain of multiply-adds that depends on the convolution and the instruction set alone,
 //! not on the cut, the thread, or the scratch.

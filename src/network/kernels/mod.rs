@@ -1,11 +1,12 @@
-//! Convolutions of our own in tract's graphs.
+//! Convolutions, and what transformers are made of, by kernels of our own in tract's graphs.
 //!
 //! The kernels of `crate::kernels` want the channels of an image next to each other, "lanes", where ONNX has them apart,
 //! "planes". A pass over the graph puts the operator [`Convolution`] in the place of tract's where that is worth it, with
 //! what follows (a bias, a scale, a sum, an activation) inside of it, and lets everything between two convolutions work in
 //! lanes as well, so that values are laid out anew at few places: at the image, at the classifier's end, and where somebody
 //! asks for a layer's value. It runs after differentiation, so the way back uses the same kernels, and before tract
-//! optimises, while convolutions are still convolutions.
+//! optimises, while convolutions are still convolutions. Dense layers ([`linear`]), layer normalisation ([`norm`]) and attention
+//! ([`attention`]) have operators of their own, wherever their rows come from.
 
 mod attention;
 mod channels;
