@@ -80,10 +80,11 @@ impl Network {
             self.gradient_plan(purpose, base, outlet)
         })?;
         let base_value = self.kept_value(pass, base)?;
-        let outputs = plan.run(tvec![base_value.clone(), self.cotangent(cotangent)?])?;
-        let value = if base == outlet { &base_value } else { &outputs[1] };
+        // What is fused differs between plans, and with it the last bits: the value is the one that everybody else sees.
+        let value = if base == outlet { base_value.clone() } else { self.layer_value(pass, layer)? };
+        let outputs = plan.run(tvec![base_value, self.cotangent(cotangent)?])?;
         let gradient = &outputs[outputs.len() - 1];
-        Ok(LayerGradient { activation: self.read_layer(layer, value)?, gradient: self.read_layer(layer, gradient)? })
+        Ok(LayerGradient { activation: self.read_layer(layer, &value)?, gradient: self.read_layer(layer, gradient)? })
     }
 
     /// The logits, and the gradient of `<cotangent, logits>` with respect to the input, of the input's shape.

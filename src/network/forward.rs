@@ -117,7 +117,7 @@ impl Network {
     }
 
     /// The tensor that a layer outputs.
-    fn layer_value(&self, pass: &Pass, layer: usize) -> Result<TValue, NetworkError> {
+    pub(super) fn layer_value(&self, pass: &Pass, layer: usize) -> Result<TValue, NetworkError> {
         let (base, outlet) = (self.base(layer), self.layers.outlets[layer]);
         let value = self.kept_value(pass, base)?;
         if base == outlet {
