@@ -243,7 +243,7 @@ fn occlusion_from_the_registry_is_captums_too() {
         let request = request("occlusion", target, &[("window", "3"), ("stride", "1")]);
         let found = explain("occlusion", Subject::of(&classifier, &pass), &request);
         let found: Vec<f64> = found.values.iter().map(|value| f64::from(*value)).collect();
-        assert_close(&found, &golden_values(&golden), WEIGHTS, &format!("occlusion on {name}"));
+        assert_close(&found, &golden_values(golden), WEIGHTS, &format!("occlusion on {name}"));
     }
 }
 
