@@ -29,6 +29,7 @@ pub(super) fn finish<S: Simd>(simd: S, activation: Activation, values: &mut [f32
         Activation::HardSwish => each(simd, values, HardSwish),
         Activation::Silu => each(simd, values, Silu),
         Activation::Gelu => each(simd, values, Gelu),
+        Activation::Sigmoid => each(simd, values, Sigmoid),
     }
 }
 
@@ -87,6 +88,15 @@ impl Function for Gelu {
         }
         let half = x * 0.5;
         half.mul_add(z * above / below, half)
+    }
+}
+
+struct Sigmoid;
+
+impl Function for Sigmoid {
+    #[inline(always)]
+    fn of<S: Simd>(&self, simd: S, x: S::f32s) -> S::f32s {
+        S::f32s::splat(simd, 1.0) / (exp(simd, x * -1.0) + 1.0)
     }
 }
 

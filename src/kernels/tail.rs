@@ -28,6 +28,8 @@ pub enum Activation {
     Silu,
     /// `x / 2 · (1 + erf(x / sqrt(2)))`
     Gelu,
+    /// `1 / (1 + exp(-x))`
+    Sigmoid,
 }
 
 impl Activation {
@@ -48,6 +50,7 @@ impl Activation {
             }
             Activation::Silu => x / (1.0 + (-x).exp()),
             Activation::Gelu => 0.5 * x * (1.0 + erf(x * std::f32::consts::FRAC_1_SQRT_2)),
+            Activation::Sigmoid => 1.0 / (1.0 + (-x).exp()),
         }
     }
 }

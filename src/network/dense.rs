@@ -16,15 +16,13 @@ use tract_onnx::tract_core::internal::{
 use tract_onnx::tract_core::ops::einsum::EinSum;
 
 use super::threads::threads;
+use crate::kernels::{dot_products, sum_of_rows};
 
 /// How many weights make a second thread worth its while.
 const PARALLEL_FROM: usize = 1 << 18;
 
-/// How many sums a dot product keeps apart, so that the compiler can use vectors.
-const LANES: usize = 8;
-
-/// How many rows are read at once: memory answers several streams sooner than one.
-const TOGETHER: usize = 4;
+/// Pieces of a product for threads are a multiple of this, so that its numbers do not depend on where they are cut.
+const GRAIN: usize = 16;
 
 /// The product of a constant matrix and the vector that is its input.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -44,7 +42,7 @@ impl Dense {
         let weights = self.weights.try_as_plain_ram()?;
         let weights = weights.as_slice::<f32>()?;
         let chunks = threads(weights.len(), PARALLEL_FROM);
-        let share = product.len().div_ceil(chunks.count).max(1);
+        let share = product.len().div_ceil(chunks.count).next_multiple_of(GRAIN).max(GRAIN);
         let work = |(chunk, product): (usize, &mut [f32])| {
             if self.transposed {
                 sum_of_rows(weights, self.columns, chunk * share, vector, product);
@@ -58,65 +56,6 @@ impl Dense {
             _ => product.chunks_mut(share).enumerate().for_each(work),
         }
         Ok(())
-    }
-}
-
-/// Each product is the dot product of `vector` and a row of `rows`.
-fn dot_products(rows: &[f32], columns: usize, vector: &[f32], products: &mut [f32]) {
-    let mut rows = rows.chunks_exact(columns);
-    for products in products.chunks_mut(TOGETHER) {
-        let mut next = [[].as_slice(); TOGETHER];
-        for (slot, row) in next.iter_mut().zip(rows.by_ref().take(products.len())) {
-            *slot = row;
-        }
-        if products.len() == TOGETHER {
-            products.copy_from_slice(&dots(next, vector));
-        } else {
-            for (product, row) in products.iter_mut().zip(next) {
-                [*product] = dots([row], vector);
-            }
-        }
-    }
-}
-
-/// The dot product of `vector` and each of a few rows.
-fn dots<const N: usize>(rows: [&[f32]; N], vector: &[f32]) -> [f32; N] {
-    let mut lanes = [[0.0f32; LANES]; N];
-    let (chunks, rest) = vector.as_chunks::<LANES>();
-    let parts = rows.map(|row| &row.as_chunks::<LANES>().0[..chunks.len()]);
-    for (at, chunk) in chunks.iter().enumerate() {
-        for (lanes, row) in lanes.iter_mut().zip(parts) {
-            for ((lane, weight), number) in lanes.iter_mut().zip(&row[at]).zip(chunk) {
-                *lane += weight * number;
-            }
-        }
-    }
-    let end = chunks.len() * LANES;
-    let tail = |row: &[f32]| rest.iter().zip(&row[end..]).map(|(number, weight)| number * weight).sum::<f32>();
-    std::array::from_fn(|n| lanes[n].iter().sum::<f32>() + tail(rows[n]))
-}
-
-/// The sum of all rows of a matrix, each times its number of `vector`; of it, the part that begins at column `first`.
-fn sum_of_rows(matrix: &[f32], columns: usize, first: usize, vector: &[f32], sums: &mut [f32]) {
-    sums.fill(0.0);
-    let rows = matrix.chunks_exact(columns).map(|row| &row[first..]);
-    let rows: Vec<(&[f32], f32)> = rows.zip(vector.iter().copied()).filter(|(_, factor)| *factor != 0.0).collect();
-    let (groups, rest) = rows.as_chunks::<TOGETHER>();
-    for group in groups {
-        add_rows(*group, sums);
-    }
-    for row in rest {
-        add_rows([*row], sums);
-    }
-}
-
-/// Adds a few rows to `sums`, each times its factor.
-fn add_rows<const N: usize>(rows: [(&[f32], f32); N], sums: &mut [f32]) {
-    let rows = rows.map(|(row, factor)| (&row[..sums.len()], factor));
-    for (column, sum) in sums.iter_mut().enumerate() {
-        for (row, factor) in rows {
-            *sum += factor * row[column];
-        }
     }
 }
 

@@ -39,6 +39,7 @@ pub(super) const PASSES: &[GraphPass] = &[
     GraphPass { name: "putting kernels in", apply: insert_kernels },
     GraphPass { name: "giving each reader its constant", apply: |draft| on_graph(draft, own_constants) },
     GraphPass { name: "optimising", apply: optimise },
+    GraphPass { name: "joining kernels into programs", apply: join_kernels },
 ];
 
 fn on_graph(mut draft: Draft, change: fn(&mut TypedModel) -> TractResult<()>) -> TractResult<Draft> {
@@ -53,6 +54,10 @@ fn insert_kernels(draft: Draft) -> TractResult<Draft> {
 
 fn optimise(draft: Draft) -> TractResult<Draft> {
     Ok(Draft { graph: draft.graph.into_optimized()?, ..draft })
+}
+
+fn join_kernels(draft: Draft) -> TractResult<Draft> {
+    Ok(Draft { graph: kernels::with_programs(&draft.graph)?, ..draft })
 }
 
 /// Gives every reader of a constant a node of its own (the numbers stay shared). tract prepares a constant for its reader

@@ -173,7 +173,7 @@ fn every_activation_is_applied_after_the_sum() {
         let case = Case::new(channels, window, [6, 7]);
         let exact = case.exact(true);
         for (way, conv) in case.packed() {
-            for activation in [Activation::RELU, RELU6, Activation::HardSwish, Activation::Silu] {
+            for activation in [Activation::RELU, RELU6, Activation::HardSwish, Activation::Silu, Activation::Sigmoid] {
                 let output = case.run(&conv, case.tail(true, activation));
                 for (got, (want, size)) in output.iter().zip(&exact) {
                     let want = f64::from(activation.of(*want as f32));

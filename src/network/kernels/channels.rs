@@ -7,13 +7,14 @@ use tract_onnx::tract_core::internal::{
 use tract_onnx::tract_core::ops::binary::TypedBinOp;
 use tract_onnx::tract_core::ops::math::{Add, Mul};
 
+use super::step::{Step, evaluated};
 use super::tail::{Tail, only_reader, other};
 use super::{Inserter, Place};
 use crate::kernels::{Activation, scale_channels};
 
 /// Of `[1, h, w, C]`, factors `[1, 1, 1, C]` and, where there are three inputs, terms `[1, 1, 1, C]`.
 #[derive(Debug, Clone, PartialEq)]
-struct ScaleChannels {
+pub(super) struct ScaleChannels {
     activation: Activation,
 }
 
@@ -57,6 +58,17 @@ impl Inserter<'_> {
     }
 }
 
+impl Step for ScaleChannels {
+    fn run(&self, inputs: &[&[f32]], output: &mut [f32]) {
+        let Some((factor, rest)) = inputs.split_first() else { return };
+        scale_channels(output, factor, rest.first().copied(), self.activation);
+    }
+
+    fn in_place(&self) -> bool {
+        true
+    }
+}
+
 impl Op for ScaleChannels {
     fn name(&self) -> StaticName {
         "ScaleChannels".into()
@@ -68,19 +80,9 @@ impl Op for ScaleChannels {
 impl EvalOp for ScaleChannels {
     op_out_of_plan!();
 
-    fn eval(&self, _ctx: &EvalContext, mut inputs: TVec<TValue>) -> TractResult<TVec<TValue>> {
-        // In place, unless something else still needs it.
-        let mut image = inputs.remove(0).into_tensor();
-        let factor = inputs[0].try_as_plain_ram()?;
-        let term = inputs.get(1).map(|term| term.try_as_plain_ram()).transpose()?;
-        let term = term.as_ref().map(PlainView::as_slice::<f32>).transpose()?;
-        scale_channels(
-            image.try_as_plain_ram_mut()?.as_slice_mut::<f32>()?,
-            factor.as_slice::<f32>()?,
-            term,
-            self.activation,
-        );
-        Ok(tvec![image.into_tvalue()])
+    fn eval(&self, _ctx: &EvalContext, inputs: TVec<TValue>) -> TractResult<TVec<TValue>> {
+        let shape: TVec<usize> = inputs[0].shape().into();
+        evaluated(self, inputs, &shape)
     }
 }
 

@@ -10,11 +10,16 @@
 
 mod attention;
 mod channels;
+mod concat;
 mod follow;
 mod linear;
+mod memory;
 mod norm;
 mod operator;
+mod pool;
+mod program;
 mod relayout;
+mod step;
 mod tail;
 #[cfg(test)]
 mod tests;
@@ -34,6 +39,7 @@ use tract_onnx::tract_core::ops::nn::DataFormat;
 
 use crate::kernels::{Geometry, Window};
 use operator::Convolution;
+pub(super) use program::with_programs;
 use relayout::Relayout;
 
 /// Whether tract's convolutions are used as they are: `SEEWHY_KERNELS=tract`, to compare and to find faults.
@@ -247,7 +253,7 @@ impl Inserter<'_> {
         let constant = self.whole.outlet_fact(outlet)?.konst.is_some();
         match self.shape(outlet) {
             Some(shape) if shape[2] * shape[3] > 1 && shape[1] > 1 && !constant => {
-                Ok(self.graph.wire_node(name, Relayout { to_lanes }, &[from])?[0])
+                Ok(self.graph.wire_node(name, Relayout { to_lanes, channels: shape[1] }, &[from])?[0])
             }
             _ => Ok(self.graph.wire_node(name, if to_lanes { TO_LANES } else { TO_PLANES }, &[from])?[0]),
         }

@@ -3,14 +3,14 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use tract_onnx::prelude::PlainView;
 use tract_onnx::tract_core::internal::{
-    Datum, DatumExt, EvalContext, EvalOp, IntoTValue, Op, StaticName, TDim, TValue, TVec, Tensor, ToDim, TractResult,
-    TypedFact, TypedOp, as_op, ensure, op_as_typed_op, op_out_of_plan, tvec,
+    Datum, DatumExt, EvalContext, EvalOp, Op, StaticName, TDim, TValue, TVec, ToDim, TractResult, TypedFact, TypedOp,
+    as_op, ensure, op_as_typed_op, op_out_of_plan, tvec,
 };
 use tract_onnx::tract_core::ops::Cost;
 
 use super::super::threads::{Threads, threads};
+use super::step::{Step, evaluated};
 use crate::kernels::{Activation, PackedConv, Scratch, Tail};
 
 /// How many multiply-adds make a second thread worth its while.
@@ -79,6 +79,13 @@ impl Convolution {
     }
 }
 
+impl Step for Convolution {
+    fn run(&self, inputs: &[&[f32]], output: &mut [f32]) {
+        let Some((input, rest)) = inputs.split_first() else { return };
+        Convolution::run(self, input, output, rest.first().copied());
+    }
+}
+
 impl Op for Convolution {
     fn name(&self) -> StaticName {
         "Convolution".into()
@@ -95,12 +102,7 @@ impl EvalOp for Convolution {
     op_out_of_plan!();
 
     fn eval(&self, _ctx: &EvalContext, inputs: TVec<TValue>) -> TractResult<TVec<TValue>> {
-        let mut output = Tensor::zero::<f32>(&self.shape())?;
-        let input = inputs[0].try_as_plain_ram()?;
-        let residual = inputs.get(1).map(|residual| residual.try_as_plain_ram()).transpose()?;
-        let residual = residual.as_ref().map(PlainView::as_slice::<f32>).transpose()?;
-        self.run(input.as_slice::<f32>()?, output.try_as_plain_ram_mut()?.as_slice_mut::<f32>()?, residual);
-        Ok(tvec![output.into_tvalue()])
+        evaluated(self, inputs, &self.shape())
     }
 }
 

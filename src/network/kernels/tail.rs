@@ -111,6 +111,7 @@ impl Tail {
                 () if op.0.is::<HardSwish>() => Activation::HardSwish,
                 () if op.0.is::<Silu>() => Activation::Silu,
                 () if op.0.name() == "GeluExact" => Activation::Gelu,
+                () if op.0.is::<Sigmoid>() => Activation::Sigmoid,
                 () => return,
             };
             return self.take(node);

@@ -3,7 +3,7 @@ mod transformers;
 use tract_onnx::prelude::*;
 use tract_onnx::tract_core::internal::Approximation;
 use tract_onnx::tract_core::ops::array::TypedConcat;
-use tract_onnx::tract_core::ops::cnn::{Conv, KernelFormat, MaxPool, PaddingSpec, PoolSpec};
+use tract_onnx::tract_core::ops::cnn::{Conv, KernelFormat, MaxPool, PaddingSpec, PoolSpec, SumPool};
 use tract_onnx::tract_core::ops::element_wise::ElementWiseOp;
 use tract_onnx::tract_core::ops::math;
 use tract_onnx::tract_core::ops::nn::{DataFormat, Reduce, Reducer, Sigmoid, hard_swish};
@@ -50,9 +50,12 @@ impl Net {
     }
 
     fn run(&self, graph: TypedModel) -> Vec<Tensor> {
+        self.run_as_it_is(graph.into_optimized().unwrap())
+    }
+
+    fn run_as_it_is(&self, graph: TypedModel) -> Vec<Tensor> {
         let input = self.graph.input_fact(0).unwrap().shape.as_concrete().unwrap().to_vec();
-        let outputs = graph.into_optimized().unwrap().into_runnable().unwrap();
-        let outputs = outputs.run(tvec![wave(&input, 3).into_tvalue()]).unwrap();
+        let outputs = graph.into_runnable().unwrap().run(tvec![wave(&input, 3).into_tvalue()]).unwrap();
         outputs.into_iter().map(TValue::into_tensor).collect()
     }
 
@@ -67,6 +70,10 @@ impl Net {
             found.close_enough(expected, Approximation::Approximate).unwrap();
         }
         assert_eq!(with_threads(3, || self.run(own.clone())), found);
+        // Memory that other values have left behind makes no difference, so twice.
+        let joined = with_programs(&own.clone().into_optimized().unwrap()).unwrap();
+        assert_eq!(with_threads(1, || self.run_as_it_is(joined.clone())), found);
+        assert_eq!(with_threads(1, || self.run_as_it_is(joined)), found);
         own
     }
 }
@@ -127,6 +134,28 @@ fn what_lies_between_convolutions_works_in_lanes() {
     let last = net.conv(joined, 8, 1, 1, 1);
     let own = net.checked(&[last]);
     assert_eq!(count::<Relayout>(&own), 2, "there and back");
+}
+
+#[test]
+fn kernels_that_follow_each_other_are_one_program() {
+    let (mut net, input) = Net::new(&[1, 16, 12, 10]);
+    let first = net.conv(input, 16, 3, 1, 16);
+    let average = SumPool { pool_spec: spec(3, 1, 16, 16), count_include_pad: false, normalize: true };
+    let pooled = net.wire(average, &[first]);
+    let mean = net.wire(Reduce::new(tvec![2, 3], Reducer::Sum), &[pooled]);
+    let pixels = net.graph.add_const("pixels", Tensor::from_shape(&[1, 1, 1, 1], &[120.0f32]).unwrap()).unwrap();
+    let mean = net.wire(math::div(), &[mean, pixels]);
+    let excited = net.conv(mean, 16, 1, 1, 1);
+    let gate = net.wire(ElementWiseOp(Box::new(Sigmoid {}), None), &[excited]);
+    let gated = net.wire(math::mul(), &[pooled, gate]);
+    let both = net.wire(TypedConcat { axis: 1 }, &[pooled, gated]);
+    let last = net.conv(both, 8, 1, 1, 1);
+    let own = net.checked(&[last, pooled]);
+    let joined = with_programs(&own.into_optimized().unwrap()).unwrap();
+    assert_eq!(
+        joined.nodes().iter().map(|node| node.op.name().into_owned()).collect::<Vec<_>>(),
+        ["Source", "Program"]
+    );
 }
 
 #[test]
