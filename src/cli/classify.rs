@@ -103,10 +103,10 @@ pub(super) fn run(args: &ClassifyArgs, common: &CommonArgs) -> anyhow::Result<En
         &|| interrupt.is_set(),
         |entry| {
             let start = Instant::now();
-            let said = session.pass(&entry.path, each).map(|(pass, warnings)| {
-                let answer = Answer::of(&pass.logits, Tally::LOOKS_AT);
+            let said = session.scores(&entry.path, each).map(|(scores, warnings)| {
+                let answer = Answer::of(&scores, Tally::LOOKS_AT);
                 let is_wanted = wanted.as_ref().is_none_or(|wanted| wanted.holds(entry, &answer, None));
-                is_wanted.then(|| (lines.line(entry, &pass.logits, warnings, start), answer))
+                is_wanted.then(|| (lines.line(entry, &scores, warnings, start), answer))
             });
             (entry, said.map_err(inputs::failed(entry)))
         },

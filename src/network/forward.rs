@@ -22,16 +22,6 @@ impl Network {
     /// # Errors
     /// When the input has another shape than the network's, tract fails, or a score is not finite.
     pub fn forward(&self, input: Arc<ArrayD<f32>>) -> Result<Pass, NetworkError> {
-        let pass = self.run(input)?;
-        if !pass.logits.are_finite() {
-            let class = pass.logits.iter().position(|score| !score.is_finite()).unwrap_or(0);
-            let all = pass.logits.iter().all(|score| !score.is_finite());
-            return Err(NetworkError::NotFinite { class, value: pass.logits[class], all });
-        }
-        Ok(pass)
-    }
-
-    fn run(&self, input: Arc<ArrayD<f32>>) -> Result<Pass, NetworkError> {
         let tensor = self.input_tensor(&input.view())?;
         let plan = self.forward.get(|| {
             let outputs: Vec<OutletId> = std::iter::once(self.logits).chain(self.kept.iter().copied()).collect();
@@ -42,31 +32,47 @@ impl Network {
         let logits = logits.ok_or_else(|| tract("could not run the network")(anyhow::anyhow!("it has no output")))?;
         let kept = outputs.enumerate().map(|(slot, value)| plan.as_computed(1 + slot, value));
         let kept = self.kept.iter().copied().zip(kept).collect();
+        finite(&logits)?;
         Ok(Pass { input, logits, kept })
     }
 
-    /// Runs the network once, on noise between 0 and 1 that is always the same, with the plan that every image will need:
-    /// what fails at an image fails here already. The scores need not be finite.
+    /// The scores of one input, and nothing that could be explained: quicker than [`Network::forward`], which puts values
+    /// aside.
+    ///
+    /// # Errors
+    /// As [`Network::forward`].
+    #[allow(clippy::needless_pass_by_value, reason = "a view is a reference already")]
+    pub fn scores(&self, input: ArrayViewD<'_, f32>) -> Result<Scores, NetworkError> {
+        let scores = self.raw_scores(&input)?;
+        finite(&scores)?;
+        Ok(scores)
+    }
+
+    fn raw_scores(&self, input: &ArrayViewD<'_, f32>) -> Result<Scores, NetworkError> {
+        let tensor = self.input_tensor(input)?;
+        let plan =
+            self.logits_only.get(|| self.plan("run the network".into(), &[self.input], &[self.logits], Free::NONE))?;
+        self.read_logits(&plan.run(tvec![tensor])?[0])
+    }
+
+    /// Runs the network once, on noise between 0 and 1 that is always the same: what fails at an image fails here already.
+    /// The scores need not be finite.
     ///
     /// # Errors
     /// When tract fails.
     pub fn first_run(&self) -> Result<Scores, NetworkError> {
         let mut random = random(0, 0);
         let noise = ArrayD::from_shape_simple_fn(self.input_shape.clone(), || random.random::<f32>());
-        Ok(self.run(Arc::new(noise))?.logits)
+        self.raw_scores(&noise.view())
     }
 
     /// The logits of one input, and nothing else: for methods that ask about many inputs, on one thread for each call.
     ///
     /// # Errors
-    /// As [`Network::forward`].
+    /// When the input has another shape than the network's, or tract fails. The scores need not be finite.
     #[allow(clippy::needless_pass_by_value, reason = "a view is a reference already")]
     pub fn logits(&self, input: ArrayViewD<'_, f32>) -> Result<Scores, NetworkError> {
-        let tensor = self.input_tensor(&input)?;
-        let plan =
-            self.logits_only.get(|| self.plan("run the network".into(), &[self.input], &[self.logits], Free::NONE))?;
-        let outputs = with_threads(1, || plan.run(tvec![tensor]))?;
-        self.read_logits(&outputs[0])
+        with_threads(1, || self.raw_scores(&input))
     }
 
     /// The output of a layer.
@@ -176,4 +182,14 @@ impl Network {
         let part = extract(&self.graph, inputs, outputs).map_err(tract(format!("could not prepare to {purpose}")))?;
         Plan::build_free(purpose, part.graph, free)
     }
+}
+
+/// Scores with which something can be said of an image.
+fn finite(scores: &Scores) -> Result<(), NetworkError> {
+    if scores.are_finite() {
+        return Ok(());
+    }
+    let class = scores.iter().position(|score| !score.is_finite()).unwrap_or(0);
+    let all = scores.iter().all(|score| !score.is_finite());
+    Err(NetworkError::NotFinite { class, value: scores[class], all })
 }

@@ -55,13 +55,13 @@ pub fn forward(network: &Network, input: ArrayD<f32>, threads: usize) -> Result<
 }
 
 impl Session {
-    /// The scores of an image, without a pass that could be explained.
+    /// The scores of an image, on `threads` threads, and what must be known about the image: no pass that could be explained.
     ///
     /// # Errors
     /// When the image cannot be opened or the network fails.
-    pub fn scores(&self, path: &Path) -> Result<(Scores, Vec<String>), InputError> {
+    pub fn scores(&self, path: &Path, threads: usize) -> Result<(Scores, Vec<String>), InputError> {
         let (tensor, warnings) = self.tensor(path)?;
-        Ok((self.classifier.network().logits(tensor.view())?, warnings))
+        Ok((with_threads(threads, || self.classifier.network().scores(tensor.view()))?, warnings))
     }
 
     /// The scores of an image that is open, on `threads` threads.
@@ -70,7 +70,7 @@ impl Session {
     /// When the network takes no such input or fails.
     pub fn scores_of(&self, opened: &Opened, threads: usize) -> Result<Scores, InputError> {
         let tensor = self.input(opened)?;
-        Ok(forward(self.classifier.network(), tensor, threads)?.logits)
+        Ok(with_threads(threads, || self.classifier.network().scores(tensor.view()))?)
     }
 
     /// The forward pass of an image on `threads` threads, and what must be known about the image: no picture is made.

@@ -193,7 +193,7 @@ const ENTRY_POINTS: &[&str] = &[
     ".read_npy(",
     ".read_tensor(",
     ".forward(",
-    ".logits(",
+    ".network().scores(",
     ".activation(",
     ".method.explain(",
     "layer_channels(",

@@ -124,7 +124,7 @@ impl<'a> Design<'a> {
 
     /// The best class of an image, and whether the image is of it.
     pub(super) fn look(&self, entry: &Entry) -> anyhow::Result<(usize, bool)> {
-        let (logits, warnings) = self.session.scores(&entry.path)?;
+        let (logits, warnings) = self.session.scores(&entry.path, 1)?;
         warnings.iter().for_each(|warning| warn(&format!("{}: {warning}", entry.shown())));
         if !logits.are_finite() {
             return Err(InputError::NotFinite(Escaped::from(entry.path.as_path())).into());
