@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{ImageId, ModelSummary, Notice, PanelKind, Report, Terminal};
+use super::{ImageId, ModelSummary, Notice, PanelKind, Report, Second, Terminal};
 
 /// What a key asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +36,8 @@ pub enum Command {
     LayerBack,
     /// The layer after, nearer to the logits.
     LayerOn,
+    /// The other of two models.
+    SwapModels,
     /// Image, overlay, heat map, side by side.
     CycleView,
     /// More heat.
@@ -108,6 +110,8 @@ pub enum Action {
     FoundAll(Vec<String>),
     /// The model is there.
     ModelReady(Arc<ModelSummary>),
+    /// A second model is there, to be held against the first; or another in the place of the second.
+    SecondReady(Second),
     /// The terminal's size or abilities.
     Terminal(Terminal),
     /// Work was done.

@@ -98,6 +98,7 @@ const ESC: Key = special(KeyCode::Esc);
 const ENTER: Key = special(KeyCode::Enter);
 const PAGE_DOWN: Key = special(KeyCode::PageDown);
 const PAGE_UP: Key = special(KeyCode::PageUp);
+const TAB: Key = special(KeyCode::Tab);
 const HOME: Key = special(KeyCode::Home);
 const END: Key = special(KeyCode::End);
 
@@ -153,7 +154,7 @@ pub const KEYMAP: &[Binding] = &[
     ),
     row(Section::Why, &[(key('m'), Open(Methods)), (key('p'), Open(Parameters))], "method, its parameters"),
     row(Section::Why, &[(key('s'), Open(Segments)), (key('b'), ToggleOutlines)], "superpixel list, lines"),
-    row(Section::Looks, &[(key('o'), CycleView)], "picture, heat, or both"),
+    row(Section::Looks, &[(key('o'), CycleView), (TAB, SwapModels)], "next view, other model"),
     row(
         Section::Looks,
         &[(key('+'), MoreOpacity), (key('='), MoreOpacity), (key('-'), LessOpacity)],

@@ -3,17 +3,19 @@
 use std::cmp::Ordering;
 
 use super::{Effect, ImageId, Notice, State};
-use crate::triage::{Entry, Filter, Order};
+use crate::triage::{Filter, Order};
 
 /// Said where right and wrong are asked for and nobody knows.
 const NO_TRUTH: &str = "no folder is named after a class of the model: right and wrong are not known";
+
+/// Said where what a second model changes is asked for and there is none.
+const ONE_MODEL: &str = "there is only one model: a second --model is held against the first";
 
 impl State {
     /// Applies filter and order. While words of a name are typed, the cursor goes to the best match. Else it stays on its
     /// image or, while a filter is typed and where nothing matched, on the one where it was before.
     pub(super) fn refilter(&mut self) {
-        let labels = self.model.as_deref().map_or(&[][..], |model| &model.labels);
-        self.understood = Filter::parse(&self.filter, labels);
+        self.understood = Filter::parse(&self.filter, self.labels());
         let is_typing = self.types_filter();
         let by_name = is_typing && self.understood.has_words();
         let from =
@@ -67,13 +69,16 @@ impl State {
 
     /// Whether predictions are still to come.
     pub fn is_classifying(&self) -> bool {
-        !self.complete || !self.pending.is_empty()
+        !self.complete || !self.pending.is_empty() || self.pair.as_ref().is_some_and(|pair| !pair.pending.is_empty())
     }
 
     /// Why the list is empty though there are images.
     pub fn why_none(&self) -> String {
         match self.understood.problem() {
             Some(problem) => problem.to_owned(),
+            None if self.understood.asks_for_two_models() && self.pair.is_none() && !self.awaits_second => {
+                ONE_MODEL.to_owned()
+            }
             None if self.understood.has_conditions() && self.is_classifying() => "none so far".to_owned(),
             None if self.understood.asks_for_truth() && self.lacks_truth() => NO_TRUTH.to_owned(),
             None if self.understood.has_conditions() => "no image matches".to_owned(),
@@ -130,7 +135,7 @@ impl State {
     pub(super) fn go_to_mistake(&mut self, forward: bool) {
         let is_mistake = |row: &usize| {
             let entry = self.visible.get(*row).and_then(|image| self.entries.get(*image));
-            entry.and_then(Entry::is_right) == Some(false)
+            entry.and_then(|entry| self.is_front_right(entry)) == Some(false)
         };
         let found = if forward {
             (self.cursor + 1..self.visible.len()).find(is_mistake)

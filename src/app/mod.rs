@@ -14,6 +14,7 @@
 //! | `state`, `selection`, `summary` | what is known: of images and terminal, of what is explained and how, of the model |
 //! | `action`, `keymap`, `effect` | what can happen, which key asks for it, what is to be done outside |
 //! | `update`, `listing`, `exemplars` | the changes: of everything, of the list, of the images that excite channels |
+//! | `pair` | two models side by side |
 //! | `panel/` | what takes the keys beside the list, a file each |
 //! | `work/` | what is wanted, best first, and what becomes of its results |
 //! | `results/` | what workers hand over |
@@ -24,6 +25,7 @@ mod effect;
 mod exemplars;
 pub mod keymap;
 mod listing;
+mod pair;
 pub mod panel;
 mod picture;
 mod results;
@@ -38,6 +40,7 @@ use crate::cache::Cache;
 pub use action::{Action, Command};
 pub use effect::{ChannelExport, Effect, Export, MapExport};
 pub use exemplars::{Exemplar, Exemplars};
+pub use pair::{Pair, Second, Tally};
 pub use panel::{Panel, PanelKind};
 pub use picture::{HeatKey, LinesKey, Origin, Picture, PictureKey};
 pub use results::{Channels, Decoded, Explained, Peaks, Predicted, small_picture};
@@ -52,4 +55,4 @@ pub use work::{ChannelsKey, ImageId, ImageKey, Job, MapKey, Plan, Priority, Repo
 pub use crate::explain::{Family, Param, Sign, Value};
 pub use crate::model::Target;
 pub use crate::session::ModelId;
-pub use crate::triage::{Answer, CONDITIONS, Confusion, Entry, Order, Outcome};
+pub use crate::triage::{Answer, CONDITIONS, Change, Confusion, Entry, Order, Outcome, PAIR_CONDITIONS};

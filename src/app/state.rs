@@ -10,7 +10,7 @@ use image::RgbImage;
 use super::exemplars::{Exemplars, THUMBNAIL_BUDGET};
 use super::{
     Cache, Channels, ChannelsKey, Decoded, Explained, ImageId, ImageKey, MapKey, MethodRow, ModelId, ModelSummary,
-    Panel, Plan, Predicted, Selection,
+    Pair, Panel, Plan, Predicted, Selection,
 };
 use crate::explain::{LayerChoice, Param, Value};
 use crate::gallery::Truths;
@@ -105,8 +105,12 @@ pub struct State {
     pub entries: Vec<Entry>,
     /// Whether all were found.
     pub complete: bool,
-    /// The model, once it is loaded.
+    /// The model, once it is loaded; of two the one in front, which is the one that keys act on.
     pub model: Option<Arc<ModelSummary>>,
+    /// Two models side by side, once both are there.
+    pub pair: Option<Pair>,
+    /// Whether a second model is being loaded.
+    pub awaits_second: bool,
     /// What is to be said of where the classes of images come from, safe to print.
     pub truth_notices: Vec<String>,
     /// The terminal.
@@ -176,6 +180,8 @@ impl State {
             entries: Vec::new(),
             complete: false,
             model: None,
+            pair: None,
+            awaits_second: false,
             terminal: Terminal::default(),
             selection: Selection::default(),
             marked_before: HashSet::new(),
@@ -223,9 +229,10 @@ impl State {
         self.predictions.get(&self.key(image))
     }
 
-    /// The pixels of an image.
+    /// The pixels of an image; those that another model has of it will do, until the one in front has been asked.
     pub fn pixels(&self, image: ImageId) -> Option<&Arc<Decoded>> {
-        self.pictures.get(&self.key(image))
+        let others = || self.models().into_iter().find_map(|model| self.pictures.get(&ImageKey { model, id: image }));
+        self.pictures.get(&self.key(image)).or_else(others)
     }
 
     /// The image at the cursor.
@@ -263,7 +270,7 @@ impl State {
 
     /// The target for an image, never `Top`; none before its prediction is known.
     pub(super) fn target(&self, image: ImageId) -> Option<Target> {
-        let Answer { top, .. } = self.entries.get(image)?.answer()?;
+        let Answer { top, .. } = self.front_answer(image)?;
         Some(match self.selection.target {
             Target::Top(rank) => Target::Class(top.get(rank)?.index),
             other => other,

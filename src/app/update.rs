@@ -75,6 +75,10 @@ pub fn update(state: &mut State, action: Action) -> Vec<Effect> {
             state.model_ready(model);
             Vec::new()
         }
+        Action::SecondReady(second) => {
+            state.second_ready(second);
+            Vec::new()
+        }
         Action::Terminal(terminal) => {
             state.terminal = terminal;
             Vec::new()
@@ -119,6 +123,7 @@ impl State {
             Command::Rank(rank) => self.pick_rank(rank),
             Command::LayerBack => self.step_layer(-1),
             Command::LayerOn => self.step_layer(1),
+            Command::SwapModels => self.swap_models(),
             Command::CycleView => self.selection.view = self.selection.view.next(),
             Command::MoreOpacity => self.selection.percent = (self.selection.percent + OPACITY_STEP).min(100),
             Command::LessOpacity => self.selection.percent = self.selection.percent.saturating_sub(OPACITY_STEP),
@@ -223,7 +228,8 @@ impl State {
         {
             *rank = 0;
         }
-        let has_failed = self.current_entry().is_some_and(|entry| matches!(entry.outcome, Outcome::Failed(_)));
+        let has_failed = self.current_entry().is_some_and(|entry| matches!(entry.outcome, Outcome::Failed(_)))
+            || self.front_failure(image).is_some();
         if self.pixels(image).is_some() && !has_failed {
             self.shown = Some(image);
         } else if has_failed || self.shown.is_some_and(|shown| self.pixels(shown).is_none()) {

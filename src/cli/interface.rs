@@ -12,9 +12,9 @@ use super::{Ending, marks, truth};
 use crate::app::Selection;
 use crate::explain;
 use crate::gallery::{self, PathList};
-use crate::model::ModelSource;
+use crate::model::{JointLabels, ModelSource};
 use crate::session::{ModelId, Session};
-use crate::shell::{self, Engine, Find, Load, Options, SessionEngine};
+use crate::shell::{self, Engine, Find, Load, LoadSecond, Options, SecondEngine, SessionEngine};
 use crate::text::escape;
 
 /// Paths are handed to the list in portions of this size.
@@ -83,12 +83,14 @@ fn open(
     if let Some(method) = screen.method.as_deref().and_then(explain::find) {
         selection.method = method.name;
     }
+    let (model, second) = common.one_or_two_models()?;
     shell::run(Options {
         root,
         base,
         find: finder(named.clone()),
         decoding: common.run_options(screen.tolerance).decoding,
-        load: loader(common.model()?, common, screen.tolerance, named.clone()),
+        load: loader(model, second.is_some(), common, screen.tolerance, named.clone()),
+        second: second.map(|model| second_loader(model, common, screen.tolerance, named)),
         graphics: screen.graphics,
         journal: marks::journal(screen.marks.as_deref()),
         selection,
@@ -116,12 +118,35 @@ fn finder(named: Vec<PathBuf>) -> Find {
     })
 }
 
-fn loader(source: ModelSource, common: &CommonArgs, tolerance: Option<f64>, images: Vec<PathBuf>) -> Load {
+/// Loads the model; where it is the first of two, a file of true classes may speak of classes that only the second has.
+fn loader(
+    source: ModelSource,
+    is_first_of_two: bool,
+    common: &CommonArgs,
+    tolerance: Option<f64>,
+    images: Vec<PathBuf>,
+) -> Load {
     let (overrides, options, threads) = (common.overrides(), common.run_options(tolerance), common.threads());
     let truth = common.truth().map(Path::to_path_buf);
     Box::new(move || {
         let session = Session::load(&source, &overrides, &images, options)?;
-        let truths = truth::truths(session.classifier(), truth.as_deref())?;
+        let truths = match truth::truths(session.classifier(), truth.as_deref()) {
+            Err(_) if is_first_of_two => truth::truths(session.classifier(), None)?,
+            truths => truths?,
+        };
         Ok(Arc::new(SessionEngine::new(ModelId::default(), session, truths, threads)) as Arc<dyn Engine>)
+    })
+}
+
+/// Loads a model to be held against the first.
+fn second_loader(source: ModelSource, common: &CommonArgs, tolerance: Option<f64>, images: Vec<PathBuf>) -> LoadSecond {
+    let (overrides, options, threads) = (common.overrides(), common.run_options(tolerance), common.threads());
+    let truth = common.truth().map(Path::to_path_buf);
+    Box::new(move |id, first| {
+        let session = Session::load(&source, &overrides, &images, options)?;
+        let joint = Arc::new(JointLabels::new(first.labels(), session.classifier().labels()));
+        let truths = truth::of_classes(joint.labels(), truth.as_deref())?;
+        let engine = Arc::new(SessionEngine::new(id, session, Arc::clone(&truths), threads));
+        Ok(SecondEngine { engine, joint, truths })
     })
 }

@@ -1,10 +1,12 @@
 //! What the workers need from a model: everything slow, behind a trait, so that the loop is tested without one.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::app::{ChannelsKey, Export, MapKey, ModelSummary, Predicted};
 use crate::explain::{Attribution, ExplainError, LayerChannels, Monitor};
-use crate::model::TargetError;
+use crate::gallery::Truths;
+use crate::model::{JointLabels, Labels, TargetError};
 use crate::network::Activation;
 use crate::session::export::ExportError;
 use crate::session::{InputError, Opened};
@@ -13,6 +15,9 @@ use crate::session::{InputError, Opened};
 pub trait Engine: Send + Sync {
     /// What the interface needs to know of the model.
     fn summary(&self) -> ModelSummary;
+
+    /// What its classes are called.
+    fn labels(&self) -> &Labels;
 
     /// Predicts for the file at `path`, which is open. With `urgent`, the user waits for this one, and all cores may be used
     /// for it.
@@ -44,6 +49,16 @@ pub trait Engine: Send + Sync {
     /// # Errors
     /// When one of them cannot be written.
     fn export(&self, export: &Export) -> Result<Vec<PathBuf>, EngineError>;
+}
+
+/// A second model, to be held against a first.
+pub struct SecondEngine {
+    /// The model, under a number that no other in this session has had.
+    pub engine: Arc<dyn Engine>,
+    /// The classes of both.
+    pub joint: Arc<JointLabels>,
+    /// Knows the true classes of images, in the classes of both.
+    pub truths: Arc<Truths>,
 }
 
 /// Why a model has nothing to say, or what it said could not be written.

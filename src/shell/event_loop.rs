@@ -13,13 +13,13 @@ use ratatui::layout::Position;
 
 use super::crash::caught;
 use super::encoder::Finished;
-use super::engine::Engine;
+use super::engine::{Engine, SecondEngine};
 use super::pool::Pool;
 use super::screen::Screen;
 use super::signals::Signal;
 use super::{News, summary};
 use crate::app::keymap::presses;
-use crate::app::{Action, Effect, ModelId, Notice, Report, State, Terminal, update};
+use crate::app::{Action, Effect, ModelId, Notice, Report, Second, State, Terminal, update};
 use crate::term::input::{Decoder, Input};
 use crate::term::{CellSize, Facts, Protocol, Reply, Wishes, decide};
 use crate::triage::{Journal, JournalError};
@@ -161,7 +161,7 @@ impl EventLoop {
     }
 
     fn news_is_over(&self) -> bool {
-        self.state.complete && !self.engines.is_empty()
+        self.state.complete && !self.engines.is_empty() && !self.state.awaits_second
     }
 
     /// Takes all that has happened.
@@ -221,7 +221,18 @@ impl EventLoop {
                 self.engines.insert(model.id, engine);
                 self.act(Action::ModelReady(model))
             }
-            News::Model(Err(error)) => {
+            News::Second(Ok(SecondEngine { engine, joint, truths })) => {
+                let model = summary(&engine);
+                self.sinks.pool.set_engine(model.id, Arc::clone(&engine));
+                self.engines.insert(model.id, engine);
+                self.act(Action::SecondReady(Second { model, joint, truths }))?;
+                // One that was in its place is not asked any more.
+                let models = self.state.models();
+                self.engines.retain(|model, _| models.contains(model));
+                self.sinks.pool.keep_engines(&models);
+                Ok(())
+            }
+            News::Model(Err(error)) | News::Second(Err(error)) => {
                 self.end = Some(End::Failed(error));
                 Ok(())
             }

@@ -26,13 +26,13 @@ use std::time::Duration;
 
 use crossbeam_channel::unbounded;
 
-use crate::app::{ModelSummary, Notice, Selection, State};
+use crate::app::{ModelId, ModelSummary, Notice, Selection, State};
 use crate::gallery::DecodeOptions;
 use crate::term::{Session, Wishes, decide, input::Decoder, probe, read_input};
 use crate::triage::{Journal, JournalError, Marks, RealPaths};
 
 pub use doctor::{Findings, doctor};
-pub use engine::{Engine, EngineError};
+pub use engine::{Engine, EngineError, SecondEngine};
 pub use session_engine::SessionEngine;
 
 /// How long the first frame waits for the terminal to say what it is. What it says later still counts.
@@ -40,6 +40,8 @@ const PROBE_LIMIT: Duration = Duration::from_millis(400);
 
 /// Loads the model, on a thread of its own.
 pub type Load = Box<dyn FnOnce() -> anyhow::Result<Arc<dyn Engine>> + Send>;
+/// Loads a model to be held against the first, which is there already, under the number that is given; on a thread of its own.
+pub type LoadSecond = Box<dyn Fn(ModelId, &dyn Engine) -> anyhow::Result<SecondEngine> + Send>;
 /// Finds the images: hands them over in portions, in the order of the list, and returns what could not be read.
 pub type Find = Box<dyn FnOnce(&mut dyn FnMut(Vec<Arc<Path>>)) -> Vec<String> + Send>;
 
@@ -55,6 +57,8 @@ pub struct Options {
     pub decoding: DecodeOptions,
     /// Loads the model.
     pub load: Load,
+    /// Loads a second model, where there are two.
+    pub second: Option<LoadSecond>,
     /// Graphics protocol and cell size, where the user insists.
     pub graphics: Wishes,
     /// Where marks are kept, or why nowhere.
@@ -75,6 +79,8 @@ enum News {
     },
     FoundAll(Vec<String>),
     Model(anyhow::Result<Arc<dyn Engine>>),
+    /// A second model, or another in its place.
+    Second(anyhow::Result<SecondEngine>),
 }
 
 /// Opens the interface; returns when the user leaves. The terminal is as it was before, whatever happens.
@@ -82,14 +88,21 @@ enum News {
 /// # Errors
 /// When there is no terminal, or the model cannot be loaded.
 pub fn run(options: Options) -> anyhow::Result<()> {
-    let Options { root, base, find, decoding, load, graphics: wishes, journal, selection, threads } = options;
+    let Options { root, base, find, decoding, load, second, .. } = options;
+    let Options { graphics: wishes, journal, selection, threads, .. } = options;
+    let awaits_second = second.is_some();
     // The slow things begin first.
     let (news_sender, news) = unbounded();
     let (reports_sender, reports) = unbounded();
     let sender = news_sender.clone();
     thread::Builder::new().name("load".to_owned()).spawn(move || {
         let loaded = crash::caught(load).unwrap_or_else(|reason| Err(anyhow::Error::msg(reason)));
+        let first = loaded.as_ref().ok().cloned();
         let _ = sender.send(News::Model(loaded));
+        if let Some((first, load)) = first.zip(second) {
+            let second = crash::caught(|| load(ModelId::new(1), first.as_ref()));
+            let _ = sender.send(News::Second(second.unwrap_or_else(|reason| Err(anyhow::Error::msg(reason)))));
+        }
     })?;
     let (journal, marks, trouble) = read_marks(journal);
     let workers = pool::Pool::start(threads, decoding, reports_sender.clone())?;
@@ -115,6 +128,7 @@ pub fn run(options: Options) -> anyhow::Result<()> {
     let sinks = event_loop::Sinks { pool: workers, reports: reports_sender, journal };
     let mut state = State::new(root, base);
     state.selection = selection;
+    state.awaits_second = awaits_second;
     state.notice = trouble.map(Notice::Failed);
     let owed = (!probe.complete).then_some((probe.facts, wishes));
     let mut event_loop = event_loop::EventLoop::new(state, screen, sources, decoder, sinks, owed);

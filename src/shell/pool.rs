@@ -39,6 +39,8 @@ struct Shared {
 struct Queue {
     /// The models that are loaded.
     engines: HashMap<ModelId, Arc<dyn Engine>>,
+    /// The models that were loaded and are not any more.
+    gone: HashSet<ModelId>,
     generation: u64,
     /// What is wanted and not begun, best first.
     waiting: Vec<Task>,
@@ -69,6 +71,16 @@ impl Pool {
     /// A model is loaded: its predictions and maps can be made from now on.
     pub(super) fn set_engine(&self, model: ModelId, engine: Arc<dyn Engine>) {
         self.shared.lock().engines.insert(model, engine);
+        self.shared.wake.notify_all();
+    }
+
+    /// Lets go of all models but these; what is still asked of the others comes to nothing.
+    pub(super) fn keep_engines(&self, models: &[ModelId]) {
+        let mut queue = self.shared.lock();
+        let gone: Vec<ModelId> = queue.engines.keys().copied().filter(|model| !models.contains(model)).collect();
+        queue.engines.retain(|model, _| models.contains(model));
+        queue.gone.extend(gone);
+        drop(queue);
         self.shared.wake.notify_all();
     }
 
@@ -188,7 +200,7 @@ impl Shared {
         loop {
             match queue.engines.get(&model) {
                 Some(engine) => return Some(Arc::clone(engine)),
-                None if queue.closed => return None,
+                None if queue.closed || queue.gone.contains(&model) => return None,
                 None => queue = self.wake.wait(queue).unwrap_or_else(PoisonError::into_inner),
             }
         }

@@ -9,6 +9,7 @@ use super::written;
 use crate::app::{ChannelsKey, Export, LayerRow, MapKey, MethodRow, ModelSummary, Predicted, small_picture};
 use crate::explain::{Attribution, LayerChannels, LayerChoice, METHODS, Monitor, find, obstacle};
 use crate::gallery::Truths;
+use crate::model::Labels;
 use crate::network::Activation;
 use crate::session::{Kept, Looked, ModelId, Opened, Question, Session};
 use crate::text::escape;
@@ -88,6 +89,10 @@ impl Engine for SessionEngine {
                 .collect(),
             notices: classifier.notices().iter().map(|notice| escape(notice).into_owned()).collect(),
         }
+    }
+
+    fn labels(&self) -> &Labels {
+        self.session.classifier().labels()
     }
 
     fn predict(&self, path: &Path, opened: &Opened, urgent: bool) -> Result<Predicted, EngineError> {

@@ -92,6 +92,12 @@ impl Entry {
         Some(agree(&answer.said, truth.indices(), answer.exclusive))
     }
 
+    /// Whether what a second model says is true, where both are known.
+    pub fn is_second_right(&self) -> Option<bool> {
+        let (answer, truth) = (self.second.as_ref()?, self.truth.as_ref()?);
+        Some(agree(&answer.said, truth.indices(), answer.exclusive))
+    }
+
     /// What the second model changes, where both have said something.
     pub fn change(&self) -> Option<Change> {
         Some(Change::of(self.answer()?, self.second.as_ref()?, self.truth.as_ref()))

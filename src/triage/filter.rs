@@ -6,6 +6,9 @@ use crate::text::plain;
 /// An example of each condition, as it is typed: what the images are, their class, what the model says, how sure it is.
 pub const CONDITIONS: &[&str] = &["is:wrong", "true:cat", "said:dog", "p<0.5"];
 
+/// The same where there are two models: what the second changes.
+pub const PAIR_CONDITIONS: &[&str] = &["is:broken", "is:fixed", "is:disagree", "is:both-wrong"];
+
 type Holds = fn(&Entry) -> bool;
 
 /// What `is:` takes.

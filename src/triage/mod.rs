@@ -14,7 +14,7 @@ pub use accuracy::{ClassTally, Tally};
 pub use change::{Change, Comparison, Rights, mcnemar, same};
 pub use confusion::{Confusion, confusions};
 pub use entry::{Answer, Entry, Outcome};
-pub use filter::{CONDITIONS, Filter};
+pub use filter::{CONDITIONS, Filter, PAIR_CONDITIONS};
 pub use fuzzy::search;
 pub use journal::{Journal, JournalError, Marks, RealPaths};
 pub use order::Order;

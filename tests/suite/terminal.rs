@@ -7,6 +7,7 @@ use image::{Rgb, RgbImage};
 use seewhy::app::{ChannelsKey, Export, MapKey, ModelSummary, Predicted, Selection};
 use seewhy::explain::{Attribution, LayerChannels, Monitor};
 use seewhy::gallery::DecodeOptions;
+use seewhy::model::Labels;
 use seewhy::network::Activation;
 use seewhy::raster::npy;
 use seewhy::session::Opened;
@@ -301,6 +302,10 @@ impl Engine for Panicking {
         ModelSummary::clone(&model())
     }
 
+    fn labels(&self) -> &Labels {
+        unimplemented!("there is no second model")
+    }
+
     fn predict(&self, path: &Path, _: &Opened, _: bool) -> Result<Predicted, EngineError> {
         assert!(!path.ends_with("banana.png"), "bananas are broken on purpose");
         Ok(Predicted::clone(&predicted(0)))
@@ -335,6 +340,7 @@ fn open_with(engine: Panicking) {
         }),
         decoding: DecodeOptions::default(),
         load: Box::new(move || Ok(Arc::new(engine) as Arc<dyn Engine>)),
+        second: None,
         journal: Ok(Journal::at("marks.jsonl".into())),
         graphics: Wishes::default(),
         selection: Selection::default(),

@@ -51,8 +51,8 @@ impl Behaviour for Confusions {
     fn accept(&self, state: &mut State) {
         let first = || confusions(&state.entries).first().map(|pair| (pair.truth, pair.said));
         let pair = self.marked.or_else(first);
-        let Some(((truth, said), model)) = pair.zip(state.model.as_deref()) else { return };
-        let filter = Filter::for_confusion(truth, said, &model.labels);
+        let Some((truth, said)) = pair else { return };
+        let filter = Filter::for_confusion(truth, said, state.labels());
         state.before_filter = state.current().or(state.before_filter);
         state.filter = filter;
         state.refilter();

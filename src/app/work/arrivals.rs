@@ -22,6 +22,9 @@ impl State {
             self.entries.push(Entry { truth, is_marked, ..Entry::new(path, name) });
         }
         self.pending.extend(first..self.entries.len());
+        if let Some(pair) = &mut self.pair {
+            pair.pending.extend(first..self.entries.len());
+        }
         self.found_for_exemplars(first..self.entries.len());
         for image in first..self.entries.len() {
             self.enlist(image);
@@ -29,7 +32,8 @@ impl State {
     }
 
     pub(in crate::app) fn model_ready(&mut self, model: Arc<ModelSummary>) {
-        if self.model_id() != model.id {
+        if self.first_model() != model.id {
+            self.pair = None;
             self.forget_what_was_said();
         }
         self.truths = Arc::clone(&model.truths);
@@ -46,6 +50,7 @@ impl State {
     fn forget_what_was_said(&mut self) {
         for entry in &mut self.entries {
             (entry.outcome, entry.loss, entry.is_doubtful) = (Outcome::Pending, None, false);
+            entry.second = None;
         }
         self.pending.extend(0..self.entries.len());
         (self.selection.target, self.selection.layer) = (Target::Top(0), None);
@@ -91,6 +96,9 @@ impl State {
     }
 
     fn failed(&mut self, image: ImageKey, reason: &str) {
+        if self.second_said(image, Err(reason)) {
+            return;
+        }
         if let Some(entry) = self.entry_of(image) {
             entry.outcome = Outcome::Failed(escape(reason.trim_end()).into_owned());
             entry.loss = None;
@@ -99,9 +107,9 @@ impl State {
         }
     }
 
-    /// The row of an image, where it is about what that model says.
+    /// The row of an image, where that model is the one that the list is about.
     fn entry_of(&mut self, image: ImageKey) -> Option<&mut Entry> {
-        if image.model == self.model_id() { self.entries.get_mut(image.id) } else { None }
+        if image.model == self.first_model() { self.entries.get_mut(image.id) } else { None }
     }
 
     fn decoded(&mut self, image: ImageKey, decoded: Arc<Decoded>) {
@@ -117,6 +125,8 @@ impl State {
             entry.loss = entry.truth.as_ref().and_then(|truth| scores.loss(truth.indices()));
             self.pending.remove(&image.id);
             self.relist(image.id);
+        } else {
+            self.second_said(image, Ok(Answer::of(&predicted.logits, KEPT_PREDICTIONS)));
         }
         self.keep_if_shown(image, &predicted.small);
         let bytes = predicted.bytes();

@@ -1,7 +1,9 @@
 //! What work is wanted, given what is on screen and what is there already.
 
-use crate::app::{ImageId, Job, MapKey, Outcome, Priority, State, Task};
+use std::collections::BTreeSet;
 use std::time::Duration;
+
+use crate::app::{ImageId, ImageKey, Job, MapKey, Outcome, Priority, State, Task};
 
 /// Images that are made ready in the direction of travel, and behind.
 const AHEAD: usize = 8;
@@ -21,11 +23,12 @@ impl State {
         if let Some(image) = self.current() {
             tasks.extend(self.panel_task(image));
             tasks.extend(self.next_step(image, Priority::Now));
+            tasks.extend(self.other_answer(image));
             tasks.extend(self.missing_thumbnails());
         }
         tasks.extend(self.neighbours().into_iter().filter_map(|(_, image)| self.next_step(image, Priority::Ahead)));
         tasks.extend(self.survey());
-        for image in self.unclassified().into_iter().map(|image| self.key(image)) {
+        for image in self.unclassified() {
             let is_wanted = |task: &Task| match task.job {
                 Job::Open(other) | Job::Classify(other) | Job::Survey(other, _) => other == image,
                 Job::Explain(_) | Job::Channels(_) => false,
@@ -58,7 +61,7 @@ impl State {
 
     /// The next thing to do until the image can be shown with its map; none when all is there.
     fn next_step(&self, image: ImageId, priority: Priority) -> Option<Task> {
-        if matches!(self.entries.get(image)?.outcome, Outcome::Failed(_)) {
+        if matches!(self.entries.get(image)?.outcome, Outcome::Failed(_)) || self.front_failure(image).is_some() {
             return None;
         }
         if self.pixels(image).is_none() || self.prediction(image).is_none() {
@@ -104,18 +107,39 @@ impl State {
             .collect()
     }
 
-    /// Images without prediction, nearest to the cursor first.
-    fn unclassified(&self) -> Vec<ImageId> {
+    /// What the model that is not in front says of an image, where it is one of two and not known yet.
+    fn other_answer(&self, image: ImageId) -> Option<Task> {
+        let pair = self.pair.as_ref()?;
+        let pending = if pair.front() == 0 { &pair.pending } else { &self.pending };
+        let key = ImageKey { model: pair.models()[1 - pair.front()].id, id: image };
+        if pending.contains(&image) { self.task(image, Job::Classify(key), Priority::Now) } else { None }
+    }
+
+    /// Images without prediction, nearest to the cursor first; those of a second model after those of the first.
+    fn unclassified(&self) -> Vec<ImageKey> {
         let from = self.current().unwrap_or(0);
-        let mut on = self.pending.range(from..);
-        let mut back = self.pending.range(..from).rev();
-        let mut found = Vec::new();
-        loop {
-            let nearest = [on.next(), back.next()];
-            if nearest == [None, None] || found.len() >= BACKGROUND {
-                return found;
-            }
-            found.extend(nearest.into_iter().flatten());
+        let keys = |model| move |id| ImageKey { model, id };
+        let mut found: Vec<ImageKey> = nearest(&self.pending, from).into_iter().map(keys(self.first_model())).collect();
+        if let Some(pair) = &self.pair {
+            let failed = |id: &ImageId| matches!(self.entries.get(*id).map(|e| &e.outcome), Some(Outcome::Failed(_)));
+            let second = nearest(&pair.pending, from).into_iter().filter(|id| !failed(id));
+            found.extend(second.map(keys(pair.models()[1].id)));
+            found.truncate(BACKGROUND);
         }
+        found
+    }
+}
+
+/// As many of the images as are asked at a time, nearest to `from` first.
+fn nearest(images: &BTreeSet<ImageId>, from: ImageId) -> Vec<ImageId> {
+    let mut on = images.range(from..);
+    let mut back = images.range(..from).rev();
+    let mut found = Vec::new();
+    loop {
+        let nearest = [on.next(), back.next()];
+        if nearest == [None, None] || found.len() >= BACKGROUND {
+            return found;
+        }
+        found.extend(nearest.into_iter().flatten());
     }
 }

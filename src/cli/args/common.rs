@@ -29,7 +29,8 @@ pub(in crate::cli) struct CommonArgs {
     /// Append the messages of standard error to a file, too
     #[arg(long, global = true, value_name = "FILE")]
     pub(in crate::cli) log: Option<PathBuf>,
-    /// ONNX file, a folder as Hugging Face or timm write it, or `builtin`; `compare` takes two, the old one first
+    /// ONNX file, a folder as Hugging Face or timm write it, or `builtin`; the interface and `compare` take two, the old one
+    /// first
     #[arg(
         long = "model",
         global = true,
@@ -144,6 +145,19 @@ impl CommonArgs {
             bail!("{} models were given, and this takes one; `seewhy compare` takes two", self.models.len());
         };
         Ok(ModelSource::from(model.as_path()))
+    }
+
+    /// The model, and the one that is held against it, if any.
+    ///
+    /// # Errors
+    /// When there are more.
+    pub(in crate::cli) fn one_or_two_models(&self) -> anyhow::Result<(ModelSource, Option<ModelSource>)> {
+        let source = |path: &PathBuf| ModelSource::from(path.as_path());
+        match self.models.as_slice() {
+            [model] => Ok((source(model), None)),
+            [first, second] => Ok((source(first), Some(source(second)))),
+            models => bail!("{} models were given; the interface shows one, or two side by side", models.len()),
+        }
     }
 
     /// The settings given as flags.

@@ -66,7 +66,7 @@ fn line<'a>(
     theme: Theme,
 ) -> Line<'a> {
     let style = if is_marked { theme.strong() } else { Style::new() };
-    let label = |class: usize| state.model.as_deref().map_or("?", |model| model.short_label(class)).to_owned();
+    let label = |class: usize| state.short_label(class).to_owned();
     let mut spans = vec![
         Span::styled(if is_marked { " ▸ " } else { "   " }, theme.accent()),
         Span::styled(pad(&mistake(&label(pair.truth), &label(pair.said), names), names), style),

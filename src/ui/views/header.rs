@@ -1,11 +1,13 @@
 //! The first line: what was opened, where we are in it, and which model is asked.
 
 use ratatui::layout::Rect;
+use ratatui::style::Style;
 use ratatui::text::Span;
 
-use crate::app::{Entry, Outcome, State};
+use crate::app::{Entry, Outcome, State, Tally};
 use crate::ui::Theme;
 use crate::ui::canvas::Canvas;
+use crate::ui::views::list::{BROKEN, FIXED};
 use crate::ui::words::{Piece, cut, cut_start, piece, spread};
 
 pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, area: Rect, state: &State, theme: Theme) {
@@ -13,7 +15,16 @@ pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, area: Rect, state: &State, th
     let root = cut_start(&state.root, (width / 4).max(8));
     let left = vec![piece(0, Span::styled("seewhy", theme.accent())), piece(4, root), piece(1, position(state))];
     let mut right: Vec<Piece<'_>> = Vec::new();
-    if let Some(model) = &state.model {
+    if let Some(pair) = &state.pair {
+        // The one in front is between brackets: keys act on it.
+        for (index, model) in pair.models().iter().enumerate() {
+            let is_front = index == pair.front();
+            let (open, close) = if is_front { ("[", "]") } else { ("", "") };
+            let style = if is_front { theme.accent() } else { Style::new() };
+            right.push(piece(3, Span::styled(format!("{open}{}{close}", cut(&model.name, 20)), style)));
+        }
+        right.extend(tally(state, theme));
+    } else if let Some(model) = &state.model {
         let (columns, rows) = model.input;
         right.push(piece(3, cut(&model.name, 28)));
         right.push(piece(6, Span::styled(format!("{columns}x{rows}"), theme.quiet())));
@@ -21,13 +32,34 @@ pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, area: Rect, state: &State, th
     } else {
         right.push(piece(2, Span::styled("loading the model…", theme.quiet())));
     }
-    if let (right_ones, known @ 1..) = state.accuracy() {
+    if state.awaits_second && state.model.is_some() {
+        right.push(piece(2, Span::styled("loading the second…", theme.quiet())));
+    }
+    if let (None, (right_ones, known @ 1..)) = (&state.pair, state.accuracy()) {
         let share = right_ones as f32 / known as f32 * 100.0;
         let is_pending = |entry: &Entry| entry.truth.is_some() && entry.outcome == Outcome::Pending;
         let of = if state.entries.iter().any(is_pending) { format!(" of {known}") } else { String::new() };
         right.push(piece(2, format!("{share:.0} %{of} right")));
     }
     canvas.line(Rect { x: area.x + 1, width: area.width.saturating_sub(2), ..area }, spread(left, right, width));
+}
+
+/// `a 91.2 %  b 89.7 %`, and `▼12 broken ▲7 fixed`; without classes to be right about, `12 differ`.
+fn tally<'a>(state: &State, theme: Theme) -> Vec<Piece<'a>> {
+    let Tally { known, right, fixed, broken, disputed } = state.tally();
+    if known == 0 {
+        return vec![piece(2, format!("{disputed} differ"))];
+    }
+    let [a, b] = right.map(|right| right as f32 / known as f32 * 100.0);
+    let is_pending = |entry: &Entry| entry.truth.is_some() && entry.change().is_none();
+    let is_coming = state.is_classifying() && state.entries.iter().any(is_pending);
+    let of = if is_coming { format!(" of {known}") } else { String::new() };
+    let changes = vec![
+        Span::styled(format!("{BROKEN}{broken} broken"), theme.wrong()),
+        Span::raw(" "),
+        Span::styled(format!("{FIXED}{fixed} fixed"), theme.right()),
+    ];
+    vec![piece(2, format!("a {a:.1} %  b {b:.1} %{of}")), Piece { rank: 2, spans: changes }]
 }
 
 /// `3 of 60`, and what the filter leaves.

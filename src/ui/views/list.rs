@@ -5,7 +5,7 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use unicode_width::UnicodeWidthStr as _;
 
-use crate::app::{Action, CONDITIONS, Command, Entry, Order, Outcome, State};
+use crate::app::{Action, Answer, CONDITIONS, Change, Command, Entry, Order, Outcome, PAIR_CONDITIONS, State};
 use crate::ui::Theme;
 use crate::ui::canvas::Canvas;
 use crate::ui::layout::Areas;
@@ -14,6 +14,11 @@ use crate::ui::words::{cut, cut_start, mistake, number, pad, percent, wrap};
 
 /// Width from which a row has room for the file's name beside the prediction.
 const WIDE: usize = 44;
+
+/// The sign of an image that only the first of two models gets right.
+pub(in crate::ui) const BROKEN: &str = "▼";
+/// The sign of one that only the second gets right.
+pub(in crate::ui) const FIXED: &str = "▲";
 
 /// The list, where no panel is open.
 pub(in crate::ui) struct List;
@@ -84,7 +89,7 @@ pub(in crate::ui) fn draw_title(canvas: &mut Canvas<'_>, area: Rect, state: &Sta
     }
     let used: usize = spans.iter().map(Span::width).sum();
     let aside = match state.order.words() {
-        _ if is_typing && state.filter.is_empty() => Some(hint()),
+        _ if is_typing && state.filter.is_empty() => Some(hint(state.pair.is_some())),
         Some(words) if is_typing || !state.filter.is_empty() => Some(format!("  {words}")),
         words => words.map(|words| format!(", {words}")),
     };
@@ -95,8 +100,8 @@ pub(in crate::ui) fn draw_title(canvas: &mut Canvas<'_>, area: Rect, state: &Sta
 }
 
 /// What may be typed.
-fn hint() -> String {
-    CONDITIONS.join(" ")
+fn hint(is_pair: bool) -> String {
+    if is_pair { PAIR_CONDITIONS.join(" ") } else { CONDITIONS.join(" ") }
 }
 
 /// `*▸ ✗ pelican: goose   41.2 %`, with a star where it is marked, and `✗!` where there is a warning.
@@ -134,8 +139,13 @@ fn line<'a>(entry: &Entry, is_current: bool, width: usize, state: &State, theme:
     Line::from(spans)
 }
 
-/// Right, wrong, unknown, pending, failed: told apart without colour.
+/// Right, wrong, unknown, pending, failed, broken or fixed by a second model: told apart without colour.
 fn sign(entry: &Entry, theme: Theme) -> (&'static str, Style) {
+    match entry.change() {
+        Some(Change::Broken) => return (BROKEN, theme.wrong()),
+        Some(Change::Fixed) => return (FIXED, theme.right()),
+        _ => {}
+    }
     match (&entry.outcome, entry.is_right()) {
         (Outcome::Failed(_), _) => ("!", theme.warning()),
         (Outcome::Pending, _) => ("·", theme.quiet()),
@@ -150,28 +160,54 @@ fn sign(entry: &Entry, theme: Theme) -> (&'static str, Style) {
 fn words(entry: &Entry, state: &State, room: usize) -> (String, Option<f32>) {
     match &entry.outcome {
         Outcome::Classified(answer) => {
-            let Some((best, model)) = answer.top.first().zip(state.model.as_deref()) else {
-                return (String::new(), None);
-            };
-            let names = |classes: &[usize]| {
-                let names: Vec<&str> = classes.iter().map(|class| model.short_label(*class)).collect();
-                if names.is_empty() { "none".to_owned() } else { names.join("+") }
-            };
+            let Some(best) = answer.top.first() else { return (String::new(), None) };
+            // Keys act on the one in front, so it is asked how sure it is.
+            let second_in_front = state.pair.as_ref().filter(|pair| pair.front() == 1).and(entry.second.as_ref());
+            let share = second_in_front.and_then(|second| second.top.first()).unwrap_or(best).probability;
+            if let Some(second) = entry.second.as_ref().filter(|_| entry.is_disputed()) {
+                return (both(entry, answer, second, state, room), Some(share));
+            }
+            let names = |classes: &[usize]| names(classes, state);
             let said = names(&answer.said);
             let text = match entry.truth.as_ref().filter(|_| entry.is_right() == Some(false)) {
                 Some(truth) if answer.exclusive => mistake(&names(truth.indices()), &said, room),
                 Some(truth) => {
                     let missed = truth.indices().iter().filter(|class| !answer.said.contains(class));
-                    let missed = missed.map(|class| format!("-{}", model.short_label(*class)));
+                    let missed = missed.map(|class| format!("-{}", state.short_label(*class)));
                     let added = answer.said.iter().filter(|class| !truth.contains(**class));
-                    let added = added.map(|class| format!("+{}", model.short_label(*class)));
+                    let added = added.map(|class| format!("+{}", state.short_label(*class)));
                     missed.chain(added).collect::<Vec<_>>().join(" ")
                 }
                 None => said,
             };
-            (text, Some(best.probability))
+            (text, Some(share))
         }
         Outcome::Failed(reason) => (reason.clone(), None),
         Outcome::Pending => (String::new(), None),
     }
+}
+
+/// What is said, by name.
+fn names(classes: &[usize], state: &State) -> String {
+    let names: Vec<&str> = classes.iter().map(|class| state.short_label(*class)).collect();
+    if names.is_empty() { "none".to_owned() } else { names.join("+") }
+}
+
+/// What two models say that do not say the same: `frog > cat`, after what is true where that is neither.
+fn both(entry: &Entry, first: &Answer, second: &Answer, state: &State, room: usize) -> String {
+    let [first, second] = [first, second].map(|answer| names(&answer.said, state));
+    let truth = entry.truth.as_ref().filter(|_| entry.change() == Some(Change::BothWrong));
+    let truth = truth.map_or_else(String::new, |truth| format!("{}: ", names(truth.indices(), state)));
+    // Where all are long, each gets as much.
+    let parts = 2 + usize::from(!truth.is_empty());
+    let each = room.saturating_sub(3) / parts;
+    let first_room = room.saturating_sub(3 + truth.width().min(each) + second.width().min(each));
+    let first = cut(&first, first_room.max(each));
+    let truth_room = room.saturating_sub(3 + first.width() + second.width()).max(each);
+    let truth = if truth.width() > truth_room && truth_room > 2 {
+        format!("{}: ", cut(truth.trim_end_matches(": "), truth_room - 2))
+    } else {
+        truth
+    };
+    cut(&format!("{truth}{first} > {second}"), room)
 }

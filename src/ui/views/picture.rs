@@ -4,7 +4,7 @@ use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use crate::app::{Family, MapKey, Origin, Outcome, Picture, State};
+use crate::app::{Family, MapKey, Origin, Outcome, Pair, Picture, State};
 use crate::ui::canvas::Canvas;
 use crate::ui::layout::{Areas, fit, halves};
 use crate::ui::views::{self, why::filled};
@@ -30,11 +30,15 @@ pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, areas: &Areas, state: &State,
         }
         return Vec::new();
     };
-    if let Outcome::Failed(reason) = &entry.outcome {
+    let failure = match &entry.outcome {
+        Outcome::Failed(reason) => Some(reason.as_str()),
+        _ => state.current().and_then(|image| state.front_failure(image)),
+    };
+    if let Some(reason) = failure {
         let words = [
             ("this image cannot be shown".to_owned(), theme.warning()),
             (String::new(), Style::new()),
-            (reason.clone(), Style::new()),
+            (reason.to_owned(), Style::new()),
         ];
         canvas.centred(areas.picture, &words);
         return Vec::new();
@@ -145,6 +149,7 @@ fn words(area: Rect, state: &State, map: Option<&MapKey>) -> Vec<(String, bool)>
         warnings.extend(method.and_then(|method| method.caution));
     }
     let notices = state.model.iter().flat_map(|model| &model.notices);
+    let notices = state.pair.iter().flat_map(Pair::notices).chain(notices);
     warnings.extend(notices.chain(&state.truth_notices).map(String::as_str));
     let room = usize::from(area.height.saturating_sub(SMALLEST)).min(usize::from(area.height / WORDS_SHARE));
     lines.truncate(room);

@@ -21,11 +21,11 @@ pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, areas: &Areas, state: &State,
     for row in 0..usize::from(area.height) {
         let position = state.offset + row;
         let Some(entry) = state.visible.get(position).and_then(|image| state.entries.get(*image)) else { break };
-        let (text, share) = match (&entry.outcome, state.model.as_deref()) {
-            (Outcome::Classified(Answer { top, .. }), Some(model)) if !top.is_empty() => {
-                (model.short_label(top[0].index).to_owned(), percent(top[0].probability))
+        let (text, share) = match &entry.outcome {
+            Outcome::Classified(Answer { top, .. }) if !top.is_empty() => {
+                (state.short_label(top[0].index).to_owned(), percent(top[0].probability))
             }
-            (Outcome::Failed(reason), _) => (format!("! {reason}"), String::new()),
+            Outcome::Failed(reason) => (format!("! {reason}"), String::new()),
             _ => (entry.name.clone(), String::new()),
         };
         let sign = match entry.is_right() {

@@ -4,7 +4,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use crate::app::{Answer, Entry, ImageId, State, Target};
+use crate::app::{Answer, ImageId, State, Target};
 use crate::ui::Theme;
 use crate::ui::canvas::Canvas;
 use crate::ui::layout::Areas;
@@ -74,9 +74,7 @@ fn unless_said(row: &Row, said_from: Option<f32>, theme: Theme) -> Style {
 
 /// The best classes, and the target where it is none of them: never more than `room`.
 pub(in crate::ui) fn rows(state: &State, image: ImageId, room: usize) -> Vec<Row> {
-    let Some(Answer { top, .. }) = state.entries.get(image).and_then(Entry::answer) else {
-        return Vec::new();
-    };
+    let Some(Answer { top, .. }) = state.front_answer(image) else { return Vec::new() };
     let target = match state.selection.target {
         Target::Top(rank) => top.get(rank).map(|best| best.index),
         Target::Class(class) | Target::Contrast(class, _) | Target::Probability(class) => Some(class),
