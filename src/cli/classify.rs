@@ -14,7 +14,7 @@ use super::summary::Summary;
 use super::wanted::Wanted;
 use super::{Ending, load_model, told, truth, warn};
 use crate::gallery::{self, Entry, Truths};
-use crate::model::{Labels, ModelSource};
+use crate::model::{Fingerprint, Labels, ModelSource};
 use crate::network::Scores;
 use crate::session::{SCHEMA, ScoredClass, Session};
 use crate::text::escape;
@@ -26,6 +26,7 @@ struct Line {
     schema: u32,
     image: String,
     model: String,
+    model_id: Fingerprint,
     top: Vec<ScoredClass>,
     /// Where an image may have several classes: those that the model says are there.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -93,7 +94,8 @@ pub(super) fn run(args: &ClassifyArgs, common: &CommonArgs) -> anyhow::Result<En
     let threads = common.threads();
     let each = if entries.len() == 1 { threads } else { 1 };
     let bar = progress(entries.len(), "classifying");
-    let lines = Lines { session: &session, truths: &truths, source: &source };
+    let model_id = classifier.fingerprint();
+    let lines = Lines { session: &session, truths: &truths, source: &source, model_id };
     let mut printer = Printer::new(args, &session)?;
     let mut tally = Tally::of(classifier.network());
     let (mut failed, mut done, begun) = (0, 0, Instant::now());
@@ -128,7 +130,8 @@ pub(super) fn run(args: &ClassifyArgs, common: &CommonArgs) -> anyhow::Result<En
     )?;
     bar.finish_and_clear();
     if counts {
-        let summary = Summary::new(source.to_string(), classifier.labels(), &tally, failed, begun.elapsed());
+        let summary =
+            Summary::new((source.to_string(), model_id), classifier.labels(), &tally, failed, begun.elapsed());
         printer.summary(&summary, common.verbose > 0)?;
     }
     let accuracy = tally.accuracy();
@@ -146,6 +149,7 @@ struct Lines<'a> {
     session: &'a Session,
     truths: &'a Truths,
     source: &'a ModelSource,
+    model_id: Fingerprint,
 }
 
 impl Lines<'_> {
@@ -156,6 +160,7 @@ impl Lines<'_> {
             schema: SCHEMA,
             image: entry.path.to_string_lossy().into_owned(),
             model: self.source.to_string(),
+            model_id: self.model_id,
             top: ScoredClass::top(scores, labels, self.session.options().top),
             said: ScoredClass::said(scores, labels),
             truth: self.truths.of(&entry.path).map(|truth| Truth::new(&truth, scores, labels)),

@@ -14,7 +14,7 @@ use super::output::Output;
 use super::wanted::Wanted;
 use super::{Ending, load_model, truth, warn};
 use crate::gallery::{Entry, Truth, Truths};
-use crate::model::{JointLabels, ModelSource};
+use crate::model::{Fingerprint, JointLabels, ModelSource};
 use crate::session::{Both, Pair, SCHEMA, ScoredClass, Session};
 use crate::text::escape;
 use crate::triage::{Answer, Change, Comparison};
@@ -37,6 +37,7 @@ struct Line {
 #[derive(Serialize)]
 struct Said {
     model: String,
+    model_id: Fingerprint,
     top: Vec<ScoredClass>,
     #[serde(skip_serializing_if = "Option::is_none")]
     said: Option<Vec<ScoredClass>>,
@@ -55,6 +56,7 @@ struct True {
 struct Summary {
     schema: u32,
     models: [String; 2],
+    model_ids: [Fingerprint; 2],
     images: usize,
     /// Images that could not be classified.
     failed: usize,
@@ -101,7 +103,8 @@ pub(super) fn run(args: &CompareArgs, common: &CommonArgs) -> anyhow::Result<End
     let threads = common.threads();
     let each = if entries.len() == 1 { threads } else { 1 };
     let bar = progress(entries.len(), "comparing");
-    let lines = Lines { pair: &pair, sources: &sources, truths: &truths };
+    let model_ids = pair.sessions().each_ref().map(|session| session.classifier().fingerprint());
+    let lines = Lines { pair: &pair, sources: &sources, model_ids, truths: &truths };
     let mut printer = Printer::new(args, common.top as usize)?;
     let mut comparison = Comparison::new(pair.joint().labels().len());
     let (mut failed, mut done, begun) = (0, 0, Instant::now());
@@ -133,7 +136,7 @@ pub(super) fn run(args: &CompareArgs, common: &CommonArgs) -> anyhow::Result<End
     bar.finish_and_clear();
     if args.summary {
         let per_second = comparison.images() as f64 / begun.elapsed().as_secs_f64().max(1e-9);
-        printer.summary(&Summary::new(&sources, pair.joint(), &comparison, failed, per_second))?;
+        printer.summary(&Summary::new(&sources, model_ids, pair.joint(), &comparison, failed, per_second))?;
     }
     Ok(match (done < entries.len(), failed) {
         (true, _) => Ending::Interrupted,
@@ -147,6 +150,7 @@ pub(super) fn run(args: &CompareArgs, common: &CommonArgs) -> anyhow::Result<End
 struct Lines<'a> {
     pair: &'a Pair,
     sources: &'a [ModelSource; 2],
+    model_ids: [Fingerprint; 2],
     truths: &'a Truths,
 }
 
@@ -161,10 +165,11 @@ impl Lines<'_> {
             return None;
         }
         let [old, new] = self.pair.sessions();
-        let said = |session: &Session, source: &ModelSource, scores| {
+        let said = |session: &Session, which: usize, scores| {
             let labels = session.classifier().labels();
             Said {
-                model: source.to_string(),
+                model: self.sources[which].to_string(),
+                model_id: self.model_ids[which],
                 top: ScoredClass::top(scores, labels, session.options().top),
                 said: ScoredClass::said(scores, labels),
             }
@@ -173,7 +178,7 @@ impl Lines<'_> {
         let line = Line {
             schema: SCHEMA,
             image: entry.path.to_string_lossy().into_owned(),
-            models: [said(old, &self.sources[0], &first), said(new, &self.sources[1], &second)],
+            models: [said(old, 0, &first), said(new, 1, &second)],
             change: Change::of(&answers[0], &answers[1], truth.as_ref()),
             truth: truth.map(|truth| True::new(&truth, joint, old.classifier().labels().len())),
             warnings,
@@ -194,6 +199,7 @@ impl True {
 impl Summary {
     fn new(
         sources: &[ModelSource; 2],
+        model_ids: [Fingerprint; 2],
         joint: &JointLabels,
         comparison: &Comparison,
         failed: usize,
@@ -210,6 +216,7 @@ impl Summary {
         Summary {
             schema: SCHEMA,
             models: [sources[0].to_string(), sources[1].to_string()],
+            model_ids,
             images: comparison.images(),
             failed,
             known: comparison.known(),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::model::Labels;
+use crate::model::{Fingerprint, Labels};
 use crate::session::SCHEMA;
 use crate::text::escape;
 use crate::triage::Tally;
@@ -20,6 +20,7 @@ const FEW_CLASSES: usize = 20;
 pub(super) struct Summary {
     schema: u32,
     model: String,
+    model_id: Fingerprint,
     /// Images that were classified.
     images: usize,
     /// Images that could not be.
@@ -67,8 +68,15 @@ struct Class {
 }
 
 impl Summary {
-    /// Puts counts into words. Classes of which no image is and none is said are left out.
-    pub(super) fn new(model: String, labels: &Labels, tally: &Tally, failed: usize, took: Duration) -> Summary {
+    /// Puts counts into words, of a model by its name and what it is. Classes of which no image is and none is said are
+    /// left out.
+    pub(super) fn new(
+        (model, model_id): (String, Fingerprint),
+        labels: &Labels,
+        tally: &Tally,
+        failed: usize,
+        took: Duration,
+    ) -> Summary {
         let label = |index: usize| labels.get(index).into_owned();
         let class = |index| Class { index, label: label(index) };
         let seen = tally.classes().iter().enumerate().filter(|(_, class)| class.images + class.said > 0);
@@ -90,6 +98,7 @@ impl Summary {
         Summary {
             schema: SCHEMA,
             model,
+            model_id,
             images: tally.images(),
             failed,
             known: tally.known(),

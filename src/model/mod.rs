@@ -12,7 +12,7 @@
 //! What comes out: `output` finds the raw scores in the graph, `activation` decides what makes probabilities of them,
 //! `doubts` says what is odd about them, and `labels` names the classes. `target` and `target_spec` are what is explained.
 //!
-//! `classifier` is all of it together, with the [`crate::network`] that runs the graph.
+//! `classifier` is all of it together, with the [`crate::network`] that runs the graph; `fingerprint` says which one it is.
 
 mod activation;
 mod builtin;
@@ -23,6 +23,7 @@ mod decide;
 mod doubts;
 mod error;
 mod file_kind;
+mod fingerprint;
 mod front;
 mod graph;
 mod hub;
@@ -45,6 +46,7 @@ mod wire;
 
 pub use classifier::{Classifier, Output, TensorError, TensorProblem};
 pub use error::{ExternalDataProblem, MissingOperator, ModelError, ModelProblem};
+pub use fingerprint::Fingerprint;
 pub use labels::{JointLabels, Labels};
 pub use operators::onnx;
 pub use preprocess::{CropGeometry, PictureError, Prepared};

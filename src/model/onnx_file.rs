@@ -28,6 +28,8 @@ pub(super) struct OnnxFile {
     pub(super) proto: ModelProto,
     /// Where external data may lie. None for a model in memory.
     pub(super) folder: Option<PathBuf>,
+    /// The files beside the model that hold weights of it.
+    pub(super) weights: Vec<PathBuf>,
     metadata: NodeMetadata,
 }
 
@@ -80,10 +82,10 @@ impl OnnxFile {
     fn checked(mut proto: ModelProto, folder: Option<&Path>, scan: Scan) -> Result<OnnxFile, ModelProblem> {
         check_structure(proto.graph.as_ref().ok_or(ModelProblem::NotOnnx { looks_like: None })?)?;
         let mut metadata = passes::flatten(&mut proto, scan)?;
-        let folder =
-            proto.graph.as_mut().map(|graph| passes::locate_external_data(graph, folder)).transpose()?.flatten();
+        let located = proto.graph.as_mut().map(|graph| passes::locate_external_data(graph, folder)).transpose()?;
+        let (folder, weights) = located.unwrap_or_default();
         passes::lower(&mut proto, &mut metadata, folder.as_deref())?;
-        let mut file = OnnxFile { proto, folder, metadata };
+        let mut file = OnnxFile { proto, folder, weights, metadata };
         if let Some(graph) = &mut file.proto.graph {
             check_operators(graph)?;
             graph.node.iter_mut().for_each(spell_out_default);

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::identity::Identity;
 use super::{Explanation, Session};
 use crate::explain::{Attribution, Metric, Segments, Sign};
-use crate::model::{Labels, Target};
+use crate::model::{Fingerprint, Labels, Target};
 use crate::network::{Prediction, Scores};
 use crate::raster::is_flat;
 
@@ -134,6 +134,8 @@ pub struct Record {
     pub image: String,
     /// The model, as it was named.
     pub model: String,
+    /// Which model that is, wherever it lies.
+    pub model_id: Fingerprint,
     /// The best classes.
     pub top: Vec<ScoredClass>,
     /// The method.
@@ -187,6 +189,7 @@ impl Session {
             schema: SCHEMA,
             image: what.image.to_string_lossy().into_owned(),
             model: self.classifier.source().to_string(),
+            model_id: self.classifier.fingerprint(),
             top: ScoredClass::top(scores, labels, self.options.top),
             method: method.name.into(),
             target: TargetRecord::new(question.target, scores, labels),

@@ -27,6 +27,7 @@ mod mcunet;
 mod messages;
 mod methods;
 mod metrics;
+mod model_id;
 mod names;
 mod network;
 mod operators;

@@ -23,7 +23,7 @@ pub(super) fn run(args: &EvaluateArgs, common: &CommonArgs) -> anyhow::Result<En
     let mut design = Design::new(args, common, &session)?;
     let entries = thinned(inputs::find(&args.paths)?, args.limit.map_or(usize::MAX, usize::from));
     truth::announce(&design.truths, &entries, false);
-    let mut report = Report::new(args.format, &source);
+    let mut report = Report::new(args.format, session.classifier());
     let images = look(&design, &entries, &mut report, &interrupt)?;
     if interrupt.is_set() {
         return Ok(Ending::Interrupted);

@@ -15,7 +15,7 @@ use crate::cli::{told, warn};
 use crate::explain::ExplainError;
 use crate::gallery::Entry;
 use crate::metrics::{Better, Measure, Tally, Trial};
-use crate::model::ModelSource;
+use crate::model::{Classifier, Fingerprint};
 use crate::session::{InputError, MaskError, SCHEMA};
 use crate::text::escape;
 
@@ -24,6 +24,7 @@ use crate::text::escape;
 struct Line<'a> {
     schema: u32,
     model: &'a str,
+    model_id: Fingerprint,
     method: &'static str,
     baseline: bool,
     measure: &'static str,
@@ -61,17 +62,19 @@ pub(super) struct Report {
     format: TableFormat,
     output: Output,
     model: String,
+    model_id: Fingerprint,
     tallies: BTreeMap<(Column, usize), Tally>,
     errors: usize,
 }
 
 impl Report {
-    pub(super) fn new(format: Option<TableFormat>, model: &ModelSource) -> Report {
+    pub(super) fn new(format: Option<TableFormat>, classifier: &Classifier) -> Report {
         let usual = if io::stdout().is_terminal() { TableFormat::Table } else { TableFormat::Jsonl };
         Report {
             format: format.unwrap_or(usual),
             output: Output::new(),
-            model: model.to_string(),
+            model: classifier.source().to_string(),
+            model_id: classifier.fingerprint(),
             tallies: BTreeMap::new(),
             errors: 0,
         }
@@ -152,6 +155,7 @@ impl Report {
                 lines.push(Line {
                     schema: SCHEMA,
                     model: &self.model,
+                    model_id: self.model_id,
                     method: who.name,
                     baseline: who.is_baseline,
                     measure: measure.name,

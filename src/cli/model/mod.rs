@@ -10,7 +10,7 @@ use super::output::Output;
 use super::truth;
 use crate::explain::{self, LayerChoice, METHODS};
 use crate::gallery::Truths;
-use crate::model::{Classifier, ModelSource, Origin};
+use crate::model::{Classifier, Fingerprint, ModelSource, Origin};
 use crate::network::OutputActivation;
 use crate::session::SCHEMA;
 
@@ -19,6 +19,7 @@ use crate::session::SCHEMA;
 struct Description {
     schema: u32,
     model: String,
+    model_id: Fingerprint,
     input: Input,
     output: OutputTensor,
     classes: usize,
@@ -125,6 +126,7 @@ fn describe(classifier: &Classifier, source: &ModelSource, truths: &Truths) -> D
     Description {
         schema: SCHEMA,
         model: source.to_string(),
+        model_id: classifier.fingerprint(),
         input: Input { shape: network.input_shape().to_vec() },
         output: OutputTensor {
             name: output.name.clone(),

@@ -14,6 +14,7 @@ const NOBODY: &str = "nothing says otherwise";
 /// The description. Long lists of layers are cut to those that matter, unless `all`.
 pub(super) fn text(description: &Description, all: bool) -> String {
     let mut lines = vec![format!("model  {}", escape(&description.model))];
+    lines.push(format!("id     {}", description.model_id));
     lines.push(format!("input  {:?}", description.input.shape));
     lines.push(String::new());
     let scores = scores(description);

@@ -11,6 +11,7 @@ use crate::guard;
 use crate::model::activation::{self, Looks, Raw};
 use crate::model::decide::{self, Source};
 use crate::model::error::{ModelError, ModelProblem};
+use crate::model::fingerprint::Contents;
 use crate::model::front::Front;
 use crate::model::onnx_file::OnnxFile;
 use crate::model::settings::{LabelSource, Origin, Overrides, Resize, Setting, Size};
@@ -97,6 +98,8 @@ impl Classifier {
             network.first_run()?;
             Ok(Classifier {
                 source: self.source.clone(),
+                files: self.files.clone(),
+                contents: self.contents.clone(),
                 name: self.name.clone(),
                 network,
                 settings,
@@ -151,6 +154,7 @@ impl Classifier {
         files: Option<&Files>,
     ) -> Result<Classifier, ModelProblem> {
         sources.push(Source { origin: Origin::Metadata, says: properties::metadata(&file)? });
+        let weights = std::mem::take(&mut file.weights);
         let input = file.input()?;
         let opening = file.opening(&input);
         let mut settings = decide::decide(&input, &opening, &sources)?;
@@ -200,8 +204,16 @@ impl Classifier {
             .chain(misfit)
             .chain(heads);
         let notices = [prepared.collect(), named.notices, doubts].concat();
+        let mut read = vec![];
+        if let Some(files) = files {
+            read.push(files.onnx.clone());
+            read.extend(weights);
+        }
+        let contents = if read.is_empty() { Contents::of_bytes(builtin::ONNX) } else { Contents::of_files(&read)? };
         Ok(Classifier {
             source,
+            files: read,
+            contents,
             name,
             notices,
             network,

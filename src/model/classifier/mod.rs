@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use image::DynamicImage;
 
 use super::activation::Decision;
+use super::fingerprint::{Contents, Fingerprint};
 use super::front::Front;
 use super::labels::{self, Labels};
 use super::preprocess::{CropGeometry, PictureError, Prepared};
@@ -21,6 +22,9 @@ pub use tensors::{TensorError, TensorProblem};
 #[derive(Debug)]
 pub struct Classifier {
     source: ModelSource,
+    /// The graph and the weights beside it; none of a model in memory.
+    files: Vec<PathBuf>,
+    contents: Contents,
     name: String,
     network: Network,
     settings: Settings,
@@ -101,6 +105,16 @@ impl Classifier {
     /// Where the model came from.
     pub fn source(&self) -> &ModelSource {
         &self.source
+    }
+
+    /// The files that it was read from: the graph, and those that hold weights of it. The bundled model has none.
+    pub fn files(&self) -> &[PathBuf] {
+        &self.files
+    }
+
+    /// Which model it is, wherever it lies.
+    pub fn fingerprint(&self) -> Fingerprint {
+        Fingerprint::new(&self.contents, &self.settings, &self.output, &self.labels)
     }
 
     /// Prepares an image that is already upright.

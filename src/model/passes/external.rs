@@ -12,8 +12,11 @@ use crate::model::error::{ExternalDataProblem, ModelProblem};
 
 /// Refuses weights in files outside the model's folder, and names those that are missing or too short. Where the folder is
 /// a snapshot in Hugging Face's cache, whose files are links to its blobs, the locations become those of the blobs. Returns
-/// the folder that they start from now, links followed.
-pub(in crate::model) fn locate(graph: &mut GraphProto, folder: Option<&Path>) -> Result<Option<PathBuf>, ModelProblem> {
+/// the folder that they start from now, links followed, and the files, sorted, links as they are.
+pub(in crate::model) fn locate(
+    graph: &mut GraphProto,
+    folder: Option<&Path>,
+) -> Result<(Option<PathBuf>, Vec<PathBuf>), ModelProblem> {
     let root = folder.map(Path::canonicalize).transpose()?;
     let cache = root.as_deref().and_then(cache_of);
     let mut places = Places { root: root.as_deref(), cache, known: HashMap::new() };
@@ -22,6 +25,9 @@ pub(in crate::model) fn locate(graph: &mut GraphProto, folder: Option<&Path>) ->
     for tensor in &mut tensors {
         places.check(tensor)?;
     }
+    let mut files: Vec<PathBuf> =
+        places.known.keys().map(|location| folder.unwrap_or(Path::new("")).join(location)).collect();
+    files.sort();
     // The repository's folder in the cache holds both, snapshots and blobs.
     let links =
         places.known.values().flatten().any(|place| places.root.is_none_or(|root| !place.file.starts_with(root)));
@@ -36,7 +42,7 @@ pub(in crate::model) fn locate(graph: &mut GraphProto, folder: Option<&Path>) ->
             });
         }
     }
-    Ok(folder)
+    Ok((folder, files))
 }
 
 /// The bytes of a tensor that lies in another file.
