@@ -10,6 +10,7 @@
 
 mod baselines;
 mod completeness;
+mod correlation;
 mod curve;
 pub mod deletion;
 mod explainer;
@@ -34,6 +35,7 @@ use crate::explain::{Attribution, ExplainError, Monitor, Subject};
 use crate::raster::Map;
 
 pub use baselines::BASELINES;
+pub use correlation::agreement;
 pub use explainer::Explainer;
 pub use measures::{MEASURES, find};
 pub use mosaic::Mosaic;

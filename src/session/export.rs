@@ -8,7 +8,7 @@ use image::RgbImage;
 use thiserror::Error;
 
 use super::identity::Identity;
-use super::naming::{Name, Names, Owner, owner, png};
+use super::naming::{Name, Names, Owner, owner, png, word};
 use super::record::{Files, Record, SegmentRecord, WholeRecord};
 use crate::explain::{Attribution, Sign};
 use crate::raster::caption::{Bar, caption};
@@ -21,6 +21,8 @@ pub struct Destination {
     pub folder: PathBuf,
     /// What the names start with: `<stem>.<method>.npy`.
     pub stem: String,
+    /// What names say of the model in any case: `<stem>.<model>.<method>.npy`.
+    pub model: Option<String>,
     /// Write the overlay.
     pub png: bool,
     /// Write the values.
@@ -31,6 +33,14 @@ pub struct Destination {
     pub raw: bool,
     /// Whether a file of the same request is replaced, and others get a longer name; else what is there is an error.
     pub clobber: bool,
+}
+
+impl Destination {
+    /// What names begin with: the stem, and the model where they say it.
+    pub fn begin(&self) -> String {
+        let model = self.model.iter().map(|model| word(model));
+        [self.stem.clone()].into_iter().chain(model).collect::<Vec<_>>().join(".")
+    }
 }
 
 /// A file that could not be written.
@@ -70,7 +80,7 @@ pub fn export(
     let name = Name {
         target: record.target.title(),
         layer: record.layer.clone().unwrap_or_default(),
-        ..Name::of(&to.stem, &record.method, &record.image, &record.model)
+        ..Name::of(&to.begin(), &record.method, &record.image, &record.model)
     };
     let request = record.request;
     place(&to.folder, name, &request, Some(&npy), to.clobber, |path, replace| {
@@ -123,7 +133,7 @@ pub fn picture(
 /// The file.
 pub fn refuse_existing(to: &Destination, method: &str) -> Result<(), ExportError> {
     for (is_wanted, suffix) in [(to.npy, "npy"), (to.png, "png"), (to.json, "json")] {
-        let path = to.folder.join(format!("{}.{method}.{suffix}", to.stem));
+        let path = to.folder.join(format!("{}.{method}.{suffix}", to.begin()));
         if is_wanted && path.symlink_metadata().is_ok() {
             return Err(exists(path));
         }

@@ -71,7 +71,7 @@ impl Name {
 }
 
 /// A text as a part of a file's name.
-fn word(text: &str) -> String {
+pub(super) fn word(text: &str) -> String {
     let plain = text.trim_matches('/').chars().take(LONGEST_WORD);
     let plain: String = plain.map(|c| if c.is_alphanumeric() || c == '_' { c } else { '-' }).collect();
     plain.split('-').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("-")

@@ -158,6 +158,9 @@ pub struct Record {
     /// What was measured along the way: gaps, errors, fits.
     #[serde(rename = "evidence", skip_serializing_if = "Vec::is_empty")]
     pub metrics: Vec<MetricRecord>,
+    /// Where two models explain the same: the rank correlation of the second one's map with the first one's, in `[-1, 1]`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub agreement: Option<f64>,
     /// What to know before trusting this map.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
@@ -200,6 +203,7 @@ impl Session {
             raw: Summary::of(attribution.raw.view()),
             metrics: attribution.metrics.iter().map(Into::into).collect(),
             statement: attribution.statement.clone(),
+            agreement: None,
             warnings: [what.warnings, &warnings(attribution)].concat(),
             caution: method.caution,
             elapsed_ms: what.elapsed.as_secs_f64() * 1e3,

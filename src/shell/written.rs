@@ -42,6 +42,7 @@ fn write_map(session: &Session, what: &MapExport) -> Result<Vec<PathBuf>, Engine
     let destination = Destination {
         folder: export_folder()?,
         stem: unique_stems(&[what.path.to_path_buf()]).remove(0),
+        model: None,
         png: true,
         npy: true,
         json: true,

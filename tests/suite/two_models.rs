@@ -228,3 +228,40 @@ fn a_comparison_takes_two_models_and_others_one() {
     let (_, code, errors) = run(&["classify", text(&image), "--where", "is:broken"]);
     assert!(code == Some(2) && errors.contains("second --model"), "{errors}");
 }
+
+#[test]
+fn two_models_explain_the_same_class_and_say_how_far_they_agree() {
+    let folder = tempfile::tempdir().unwrap();
+    let second = noisy(folder.path());
+    let image = pictures().join("cat");
+    let image = fs::read_dir(&image).unwrap().map(|entry| entry.unwrap().path()).min().unwrap();
+    let out = folder.path().join("maps");
+    let (lines, code, errors) = run(&[
+        &["explain", text(&image), "--model", "builtin", "--model", text(&second), "--method", "grad-cam,saliency"][..],
+        &["--target", "dog", "--out", text(&out)],
+    ]
+    .concat());
+    assert_eq!((code, lines.len()), (Some(0), 4), "{errors}");
+    let stem = image.file_stem().unwrap().to_str().unwrap();
+    for (pair, method) in lines.chunks(2).zip(["grad-cam", "saliency"]) {
+        let [first, second] = pair else { panic!("two models") };
+        assert_eq!((first["method"].as_str(), second["method"].as_str()), (Some(method), Some(method)));
+        assert_eq!((&first["target"]["label"], &second["target"]["label"]), (&"dog".into(), &"dog".into()));
+        assert!(first["agreement"].is_null());
+        let agreement = second["agreement"].as_f64().unwrap();
+        assert!((-1.0..1.0).contains(&agreement), "{agreement}");
+        for word in ["builtin", "noisy"] {
+            assert!(out.join(format!("{stem}.{word}.{method}.npy")).is_file(), "{word} {method}");
+        }
+    }
+    // With itself, a model agrees.
+    let twice = ["explain", text(&image), "--model", "builtin", "--model", "builtin"];
+    let (lines, ..) = run(&twice);
+    assert!((lines[1]["agreement"].as_f64().unwrap() - 1.0).abs() < 1e-12, "{}", lines[1]);
+    // A class that the second lacks is a line of its own that failed; the first is explained.
+    let strange = other(folder.path());
+    let missing = ["explain", text(&image), "--model", "builtin", "--model", text(&strange), "--target", "deer"];
+    let (lines, code, _) = run(&missing);
+    assert_eq!((code, lines.len()), (Some(1), 2));
+    assert!(lines[1]["error"].as_str().unwrap().contains("no class \"deer\""), "{}", lines[1]);
+}
