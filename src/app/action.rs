@@ -119,3 +119,19 @@ pub enum Action {
     /// Something to be said in the status line.
     Notify(Notice),
 }
+
+impl Action {
+    /// Whether the user did it.
+    pub(super) fn is_users(&self) -> bool {
+        matches!(
+            self,
+            Action::Command(_)
+                | Action::Text(_)
+                | Action::Select(_)
+                | Action::Pick(_)
+                | Action::Segment(_)
+                | Action::GoTo(_)
+                | Action::Scroll(_)
+        )
+    }
+}

@@ -107,10 +107,11 @@ impl State {
 
     /// The next order, from its first image.
     pub(super) fn sort(&mut self) {
-        self.order = self.order.next();
+        let is_pair = self.pair.is_some();
+        self.order = self.order.next(is_pair);
         let mut says = String::new();
         if self.order == Order::HighestLoss && self.lacks_truth() {
-            self.order = self.order.next();
+            self.order = self.order.next(is_pair);
             says = format!("; {NO_TRUTH}");
         }
         self.refilter();

@@ -3,9 +3,11 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use super::{Answer, Entry, ImageId, ImageKey, ModelId, ModelSummary, Notice, State};
+use super::work::KEPT_PREDICTIONS;
+use super::{Answer, Entry, ImageId, ImageKey, ModelId, ModelSummary, Notice, Order, State};
 use crate::gallery::Truths;
 use crate::model::{JointLabels, Target};
+use crate::network::Scores;
 use crate::text::escape;
 use crate::triage::Change;
 
@@ -119,8 +121,16 @@ impl State {
             self.bring_to_front(0);
         }
         self.truths = truths;
-        for entry in &mut self.entries {
-            (entry.truth, entry.second) = (self.truths.of(&entry.path), None);
+        for (image, entry) in self.entries.iter_mut().enumerate() {
+            let truth = self.truths.of(&entry.path);
+            if truth != entry.truth && entry.answer().is_some() {
+                // How far off the first is, is asked again.
+                self.pending.insert(image);
+            }
+            (entry.truth, entry.second, entry.second_loss) = (truth, None, None);
+        }
+        if self.order == Order::Found {
+            self.order = Order::Broken;
         }
         let labels = (0..joint.labels().len()).map(|class| escape(&joint.labels().get(class)).into_owned());
         self.pair = Some(Pair {
@@ -137,12 +147,19 @@ impl State {
     }
 
     /// What the second model says of an image, where it was asked; whether it was.
-    pub(super) fn second_said(&mut self, image: ImageKey, answer: Result<Answer, &str>) -> bool {
+    pub(super) fn second_said(&mut self, image: ImageKey, said: Result<&Scores, &str>) -> bool {
         let Some(pair) = self.pair.as_mut().filter(|pair| pair.models[1].id == image.model) else { return false };
         let Some(entry) = self.entries.get_mut(image.id) else { return true };
         pair.pending.remove(&image.id);
-        match answer {
-            Ok(answer) => entry.second = Some(answer.placed(|class| pair.joint.of_second(class))),
+        match said {
+            Ok(scores) => {
+                let answer = Answer::of(scores, KEPT_PREDICTIONS);
+                entry.second = Some(answer.placed(|class| pair.joint.of_second(class)));
+                entry.second_loss = entry.truth.as_ref().map(|truth| {
+                    let own = truth.indices().iter().filter_map(|class| pair.joint.to_second(*class));
+                    scores.loss(&own.collect::<Vec<_>>()).unwrap_or(f32::INFINITY)
+                });
+            }
             Err(reason) => {
                 pair.failed.insert(image.id, escape(reason.trim_end()).into_owned());
             }
@@ -187,6 +204,12 @@ impl State {
             let partner = pair.partner(class, pair.front)?;
             self.predictions.get(&key)?.probabilities.get(partner).copied()
         })
+    }
+
+    /// Whether the model that is not in front has answered for an image.
+    pub fn other_has_said(&self, image: ImageId) -> bool {
+        let Some((pair, entry)) = self.pair.as_ref().zip(self.entries.get(image)) else { return false };
+        if pair.front == 0 { entry.second.is_some() } else { entry.answer().is_some() }
     }
 
     /// The other of two models is in front from now on.

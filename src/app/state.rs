@@ -135,6 +135,8 @@ pub struct State {
     pub(super) ranked: Option<ImageId>,
     /// Whether the last move was down the list; the images that way are made ready first.
     pub forward: bool,
+    /// Whether the user has done anything. Until then, what the order puts first is at the cursor.
+    pub(super) is_touched: bool,
     /// First row of the list on screen.
     pub offset: usize,
     /// What takes the keys.
@@ -193,6 +195,7 @@ impl State {
             cursor: 0,
             ranked: None,
             forward: true,
+            is_touched: false,
             offset: 0,
             panel: Panel::None,
             notice: None,

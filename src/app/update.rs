@@ -2,7 +2,8 @@
 
 use super::work::folder_of;
 use super::{
-    Action, Command, Effect, Export, ImageId, MapExport, Mode, Notice, Outcome, Panel, PanelKind, Plan, State, View,
+    Action, Command, Effect, Export, ImageId, MapExport, Mode, Notice, Order, Outcome, Panel, PanelKind, Plan, State,
+    View,
 };
 use crate::model::Target;
 use crate::text::escape;
@@ -17,6 +18,7 @@ const SCROLL_MARGIN: usize = 2;
 /// Work that has become useless is dropped by the next [`Effect::Plan`], which is among the effects whenever the work that
 /// is wanted has changed.
 pub fn update(state: &mut State, action: Action) -> Vec<Effect> {
+    state.is_touched |= action.is_users();
     let mut effects = match action {
         Action::Command(command) => {
             state.notice = None;
@@ -210,6 +212,9 @@ impl State {
 
     /// Brings what is on screen up to date: the newest that is there, or what was there before.
     fn settle(&mut self) {
+        if self.pair.is_some() && self.order == Order::Broken && !self.is_touched {
+            self.cursor = 0;
+        }
         self.cursor = self.cursor.min(self.visible.len().saturating_sub(1));
         self.scroll();
         if let Some(image) = self.current() {

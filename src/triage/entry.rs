@@ -60,6 +60,8 @@ pub struct Entry {
     pub second: Option<Answer>,
     /// The cross-entropy with what is true, in nats, where both are known.
     pub loss: Option<f32>,
+    /// The same of a second model; infinite where it does not have the class.
+    pub second_loss: Option<f32>,
     /// Whether something must be known of the image before what the model says is trusted.
     pub is_doubtful: bool,
     /// Whether the user marked it.
@@ -69,8 +71,17 @@ pub struct Entry {
 impl Entry {
     /// An image of which nothing is known but its name.
     pub fn new(path: Arc<Path>, name: String) -> Entry {
-        let outcome = Outcome::Pending;
-        Entry { path, name, truth: None, outcome, second: None, loss: None, is_doubtful: false, is_marked: false }
+        Entry {
+            path,
+            name,
+            truth: None,
+            outcome: Outcome::Pending,
+            second: None,
+            loss: None,
+            second_loss: None,
+            is_doubtful: false,
+            is_marked: false,
+        }
     }
 
     /// What the model says, where it is known.
@@ -101,6 +112,15 @@ impl Entry {
     /// What the second model changes, where both have said something.
     pub fn change(&self) -> Option<Change> {
         Some(Change::of(self.answer()?, self.second.as_ref()?, self.truth.as_ref()))
+    }
+
+    /// By how much the probability of what is true falls from the first model to the second, in [-1, 1], where both have said
+    /// something; that of a class which a model does not have is zero. Where several classes may be true, it is that of all of
+    /// them being so, as the mean over the classes has it.
+    pub fn fall(&self) -> Option<f32> {
+        let both = self.truth.is_some() && self.answer().is_some() && self.second.is_some();
+        let probability = |loss: Option<f32>| loss.map_or(0.0, |loss| (-loss).exp());
+        both.then(|| probability(self.loss) - probability(self.second_loss))
     }
 
     /// Whether two models say different things, whatever is true.

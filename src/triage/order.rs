@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use super::Entry;
+use super::{Change, Entry};
 
 /// An order of the list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -14,16 +14,20 @@ pub enum Order {
     HighestLoss,
     /// By the probability of the best class, the lowest first.
     LeastSure,
+    /// What a second model breaks, and then the rest: by how much the probability of what is true falls, the most first.
+    /// Where nothing is known to be true, what the models do not agree on.
+    Broken,
 }
 
 impl Order {
-    /// The next one, around.
+    /// The next one, around; one of them is for two models.
     #[must_use]
-    pub fn next(self) -> Order {
+    pub fn next(self, is_pair: bool) -> Order {
         match self {
             Order::Found => Order::HighestLoss,
             Order::HighestLoss => Order::LeastSure,
-            Order::LeastSure => Order::Found,
+            Order::LeastSure if is_pair => Order::Broken,
+            Order::LeastSure | Order::Broken => Order::Found,
         }
     }
 
@@ -33,6 +37,7 @@ impl Order {
             Order::Found => None,
             Order::HighestLoss => Some("highest loss first"),
             Order::LeastSure => Some("least sure first"),
+            Order::Broken => Some("broken first"),
         }
     }
 
@@ -40,12 +45,18 @@ impl Order {
     pub fn compare(self, one: &Entry, other: &Entry) -> Ordering {
         let value = |entry: &Entry| match self {
             Order::Found => None,
-            Order::HighestLoss => entry.loss.map(|loss| -loss),
-            Order::LeastSure => entry.best().map(|best| best.probability),
+            Order::HighestLoss => entry.loss.map(|loss| (0, -loss)),
+            Order::LeastSure => entry.best().map(|best| (0, best.probability)),
+            Order::Broken => match entry.change()? {
+                Change::Broken => Some((0, -entry.fall()?)),
+                Change::Disagree => Some((1, 0.0)),
+                Change::Fixed | Change::BothRight | Change::BothWrong => Some((2, -entry.fall()?)),
+                Change::Agree => Some((3, 0.0)),
+            },
         };
-        let value = |entry| value(entry).filter(|value| !value.is_nan());
+        let value = |entry| value(entry).filter(|(_, value)| !value.is_nan());
         match (value(one), value(other)) {
-            (Some(one), Some(other)) => one.total_cmp(&other),
+            (Some(one), Some(other)) => one.0.cmp(&other.0).then(one.1.total_cmp(&other.1)),
             (one, other) => one.is_none().cmp(&other.is_none()),
         }
     }
@@ -93,10 +104,32 @@ mod tests {
     }
 
     #[test]
+    fn what_the_second_breaks_comes_first_the_largest_fall_of_what_is_true_before_others() {
+        let pair = |name: &str, truth: Option<usize>, [first, second]: [(usize, f32); 2]| {
+            let second = classified(name, truth, second.0, second.1);
+            let answer = second.answer().cloned();
+            Entry { second: answer, second_loss: second.loss, ..classified(name, truth, first.0, first.1) }
+        };
+        let mut entries = [
+            classified("not asked yet", Some(1), 1, 0.9),
+            pair("agreed", None, [(0, 0.2), (0, 0.9)]),
+            pair("disputed", None, [(0, 0.2), (1, 0.9)]),
+            pair("less sure", Some(1), [(1, 0.9), (1, 0.3)]),
+            pair("fixed", Some(1), [(0, 0.9), (1, 0.9)]),
+            pair("broken a little", Some(1), [(1, 0.5), (0, 0.5)]),
+            pair("broken", Some(1), [(1, 0.9), (0, 0.9)]),
+        ];
+        entries.sort_by(|a, b| Order::Broken.compare(a, b));
+        let names = entries.map(|entry| entry.name);
+        let expected = ["broken", "broken a little", "disputed", "less sure", "fixed", "agreed", "not asked yet"];
+        assert_eq!(names, expected);
+    }
+
+    #[test]
     fn the_orders_follow_each_other_around() {
         let mut order = Order::default();
         let names = [(); 3].map(|()| {
-            order = order.next();
+            order = order.next(false);
             order.words()
         });
         assert_eq!(names, [Some("highest loss first"), Some("least sure first"), None]);

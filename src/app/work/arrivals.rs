@@ -10,7 +10,7 @@ use crate::app::{
 use crate::text::escape;
 
 /// Predictions kept of each image: as many as there are digits to pick one.
-const KEPT_PREDICTIONS: usize = 9;
+pub(in crate::app) const KEPT_PREDICTIONS: usize = 9;
 
 impl State {
     pub(in crate::app) fn found(&mut self, paths: Vec<Arc<Path>>) {
@@ -50,7 +50,7 @@ impl State {
     fn forget_what_was_said(&mut self) {
         for entry in &mut self.entries {
             (entry.outcome, entry.loss, entry.is_doubtful) = (Outcome::Pending, None, false);
-            entry.second = None;
+            (entry.second, entry.second_loss) = (None, None);
         }
         self.pending.extend(0..self.entries.len());
         (self.selection.target, self.selection.layer) = (Target::Top(0), None);
@@ -126,7 +126,7 @@ impl State {
             self.pending.remove(&image.id);
             self.relist(image.id);
         } else {
-            self.second_said(image, Ok(Answer::of(&predicted.logits, KEPT_PREDICTIONS)));
+            self.second_said(image, Ok(&predicted.logits));
         }
         self.keep_if_shown(image, &predicted.small);
         let bytes = predicted.bytes();

@@ -4,5 +4,5 @@ mod arrivals;
 mod jobs;
 mod plan;
 
-pub(super) use arrivals::folder_of;
+pub(super) use arrivals::{KEPT_PREDICTIONS, folder_of};
 pub use jobs::{ChannelsKey, ImageId, ImageKey, Job, MapKey, Plan, Priority, Report, Task};

@@ -134,7 +134,9 @@ fn line<'a>(entry: &Entry, is_current: bool, width: usize, state: &State, theme:
     }
     // What decides the order is what is seen.
     let by_loss = entry.loss.filter(|_| state.order == Order::HighestLoss).map(|loss| format!("{:>7}", number(loss)));
-    let said = by_loss.or_else(|| share.map(percent)).map_or_else(String::new, |said| format!(" {said}"));
+    let by_fall = entry.fall().filter(|_| state.order == Order::Broken);
+    let by_fall = by_fall.map(|fall| format!("{:>+5.0} %", -100.0 * fall));
+    let said = by_loss.or(by_fall).or_else(|| share.map(percent)).map_or_else(String::new, |said| format!(" {said}"));
     spans.push(Span::styled(said, emphasis));
     Line::from(spans)
 }

@@ -27,6 +27,7 @@ pub(super) mod status;
 pub(super) mod strip;
 pub(super) mod tiny;
 pub(super) mod why;
+mod why_pair;
 
 /// Which part of the screen a panel takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,6 +8,7 @@ use crate::app::{Answer, ImageId, State, Target};
 use crate::ui::Theme;
 use crate::ui::canvas::Canvas;
 use crate::ui::layout::Areas;
+use crate::ui::views::why_pair;
 use crate::ui::words::{pad, percent};
 
 /// Predictions shown.
@@ -34,6 +35,9 @@ pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, areas: &Areas, state: &State,
     canvas.line(areas.why_title, Span::styled(title, theme.quiet()));
     let Some((image, model)) = state.current().zip(state.model.as_deref()) else { return };
     let rows = rows(state, image, usize::from(areas.why.height));
+    if state.pair.is_some() {
+        return why_pair::draw(canvas, areas, state, (image, rows), theme);
+    }
     let width = usize::from(areas.why.width);
     let label_width = (width * 2 / 5).clamp(11, 26);
     for (index, row) in rows.into_iter().enumerate() {
