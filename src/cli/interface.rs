@@ -2,19 +2,19 @@
 
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use clap::CommandFactory;
 
 use super::args::{Cli, CommonArgs, ScreenArgs};
 use super::{Ending, marks, truth};
 use crate::app::Selection;
 use crate::explain;
-use crate::gallery::{self, PathList};
+use crate::gallery::{self, Arrivals, PathList};
 use crate::model::{JointLabels, ModelSource};
-use crate::session::{ModelId, Session};
-use crate::shell::{self, Engine, Find, Load, LoadSecond, Options, SecondEngine, SessionEngine};
+use crate::session::{ModelId, Session, Watch};
+use crate::shell::{self, Arrive, Engine, Find, Load, LoadSecond, Options, Renew, SecondEngine, SessionEngine};
 use crate::text::escape;
 
 /// Paths are handed to the list in portions of this size.
@@ -84,13 +84,20 @@ fn open(
         selection.method = method.name;
     }
     let (model, second) = common.one_or_two_models()?;
+    // Of two models, the new one is the one that is still being trained.
+    let watched = screen.watch.then(|| second.clone().unwrap_or_else(|| model.clone()));
+    let watch = watched.as_ref().map(|source| Arc::new(Mutex::new(Watch::new(source))));
+    let arrivals = Arc::new(Mutex::new(Arrivals::new(named.clone())));
+    let (of_first, of_second) = if second.is_some() { (None, watch.clone()) } else { (watch.clone(), None) };
+    let renew = |(source, watch)| renewer(source, watch, common, screen.tolerance, named.clone());
     shell::run(Options {
         root,
         base,
-        find: finder(named.clone()),
+        find: finder(named.clone(), screen.watch.then(|| Arc::clone(&arrivals))),
+        watch: watched.zip(watch).map(renew).map(|renew| (renew, arriving(arrivals))),
         decoding: common.run_options(screen.tolerance).decoding,
-        load: loader(model, second.is_some(), common, screen.tolerance, named.clone()),
-        second: second.map(|model| second_loader(model, common, screen.tolerance, named)),
+        load: loader(model, second.is_some(), of_first, common, screen.tolerance, named.clone()),
+        second: second.map(|model| second_loader(model, of_second, common, screen.tolerance, named.clone())),
         graphics: screen.graphics,
         journal: marks::journal(screen.marks.as_deref()),
         selection,
@@ -99,13 +106,19 @@ fn open(
     Ok(Ending::Done)
 }
 
-fn finder(named: Vec<PathBuf>) -> Find {
+/// Finds the images, and tells who looks out for more which are there.
+fn finder(named: Vec<PathBuf>, arrivals: Option<Arc<Mutex<Arrivals>>>) -> Find {
     Box::new(move |hand_over| {
         let (mut portion, mut problems) = (vec![], vec![]);
         let mut finding = gallery::find(named);
         for found in finding.by_ref() {
             match found {
-                Ok(entry) => portion.push(Arc::from(entry.path)),
+                Ok(entry) => {
+                    if let Some(arrivals) = &arrivals {
+                        locked(arrivals).know(entry.path.clone());
+                    }
+                    portion.push(Arc::from(entry.path));
+                }
                 Err(error) => problems.push(error.to_string()),
             }
             if portion.len() == PORTION {
@@ -122,6 +135,7 @@ fn finder(named: Vec<PathBuf>) -> Find {
 fn loader(
     source: ModelSource,
     is_first_of_two: bool,
+    watch: Option<Arc<Mutex<Watch>>>,
     common: &CommonArgs,
     tolerance: Option<f64>,
     images: Vec<PathBuf>,
@@ -130,6 +144,9 @@ fn loader(
     let truth = common.truth().map(Path::to_path_buf);
     Box::new(move || {
         let session = Session::load(&source, &overrides, &images, options)?;
+        if let Some(watch) = &watch {
+            locked(watch).follow(&session);
+        }
         let truths = match truth::truths(session.classifier(), truth.as_deref()) {
             Err(_) if is_first_of_two => truth::truths(session.classifier(), None)?,
             truths => truths?,
@@ -139,14 +156,62 @@ fn loader(
 }
 
 /// Loads a model to be held against the first.
-fn second_loader(source: ModelSource, common: &CommonArgs, tolerance: Option<f64>, images: Vec<PathBuf>) -> LoadSecond {
+fn second_loader(
+    source: ModelSource,
+    watch: Option<Arc<Mutex<Watch>>>,
+    common: &CommonArgs,
+    tolerance: Option<f64>,
+    images: Vec<PathBuf>,
+) -> LoadSecond {
     let (overrides, options, threads) = (common.overrides(), common.run_options(tolerance), common.threads());
     let truth = common.truth().map(Path::to_path_buf);
     Box::new(move |id, first| {
         let session = Session::load(&source, &overrides, &images, options)?;
-        let joint = Arc::new(JointLabels::new(first.labels(), session.classifier().labels()));
-        let truths = truth::of_classes(joint.labels(), truth.as_deref())?;
-        let engine = Arc::new(SessionEngine::new(id, session, Arc::clone(&truths), threads));
-        Ok(SecondEngine { engine, joint, truths })
+        if let Some(watch) = &watch {
+            locked(watch).follow(&session);
+        }
+        beside(first, id, session, truth.as_deref(), threads)
     })
+}
+
+/// Loads the model again whenever its files have changed.
+fn renewer(
+    source: ModelSource,
+    watch: Arc<Mutex<Watch>>,
+    common: &CommonArgs,
+    tolerance: Option<f64>,
+    images: Vec<PathBuf>,
+) -> Renew {
+    let (overrides, options, threads) = (common.overrides(), common.run_options(tolerance), common.threads());
+    let truth = common.truth().map(Path::to_path_buf);
+    Box::new(move |id, first| {
+        let renewed = locked(&watch).look(|| Session::load(&source, &overrides, &images, options))?;
+        Some(match renewed {
+            Ok(session) => beside(first, id, session, truth.as_deref(), threads),
+            Err(error) => Err(anyhow!("the model has changed, and the old one is kept: {}", error.problem)),
+        })
+    })
+}
+
+/// Puts a session to work beside a first model.
+fn beside(
+    first: &dyn Engine,
+    id: ModelId,
+    session: Session,
+    truth: Option<&Path>,
+    threads: usize,
+) -> anyhow::Result<SecondEngine> {
+    let joint = Arc::new(JointLabels::new(first.labels(), session.classifier().labels()));
+    let truths = truth::of_classes(joint.labels(), truth)?;
+    let engine = Arc::new(SessionEngine::new(id, session, Arc::clone(&truths), threads));
+    Ok(SecondEngine { engine, joint, truths })
+}
+
+/// The images that have come since the list was made.
+fn arriving(arrivals: Arc<Mutex<Arrivals>>) -> Arrive {
+    Box::new(move || locked(&arrivals).look().into_iter().map(Arc::from).collect())
+}
+
+fn locked<T>(shared: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }

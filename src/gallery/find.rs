@@ -62,7 +62,7 @@ pub struct FindError {
 pub fn find(paths: impl IntoIterator<Item = PathBuf>) -> Find {
     let mut pending: Vec<Pending> = paths.into_iter().map(|path| Pending { path, named: true }).collect();
     pending.reverse();
-    Find { pending, entered: HashSet::new(), left_out: BTreeMap::new() }
+    Find { pending, entered: HashSet::new(), left_out: BTreeMap::new(), passed: None }
 }
 
 /// The images that [`find`] finds.
@@ -74,6 +74,9 @@ pub struct Find {
     entered: HashSet<PathBuf>,
     /// How many images of each format that is not decoded were found in folders.
     left_out: BTreeMap<&'static str, usize>,
+    /// Files that are passed over without a look, to which those are added that turn out to be no images; none where every
+    /// file is looked at.
+    passed: Option<HashSet<PathBuf>>,
 }
 
 #[derive(Debug)]
@@ -88,6 +91,9 @@ impl Iterator for Find {
 
     fn next(&mut self) -> Option<Self::Item> {
         while let Some(Pending { path, named }) = self.pending.pop() {
+            if self.passed.as_ref().is_some_and(|passed| passed.contains(&path)) {
+                continue;
+            }
             match self.look(&path, named) {
                 Ok(Some(kind)) => return Some(Ok(Entry { path, kind })),
                 Ok(None) => {}
@@ -109,6 +115,16 @@ impl Find {
         (!formats.is_empty()).then(|| formats.join(", "))
     }
 
+    /// The same without these files, at which nobody looks.
+    pub(super) fn passing_over(self, files: HashSet<PathBuf>) -> Find {
+        Find { passed: Some(files), ..self }
+    }
+
+    /// The files that are not worth another look: those that were passed over, and those that are no images.
+    pub(super) fn into_passed(self) -> HashSet<PathBuf> {
+        self.passed.unwrap_or_default()
+    }
+
     /// The kind of a file, if it is one to show. A folder's contents are put in line instead.
     fn look(&mut self, path: &Path, named: bool) -> io::Result<Option<Kind>> {
         let status = path.metadata()?;
@@ -124,12 +140,16 @@ impl Find {
         if let (Format::Foreign(foreign), false) = (format, named) {
             *self.left_out.entry(foreign.name).or_default() += 1;
         }
-        Ok(match format {
+        let kind = match format {
             Format::Image(_) => Some(Kind::Image),
             Format::Tensor => Some(Kind::Tensor),
             Format::Foreign(foreign) => (named || !foreign.is_document).then_some(Kind::Image),
             Format::Other(_) => (named || status.is_file() && is_named_as_image(path)).then_some(Kind::Unknown),
-        })
+        };
+        if let (None, Some(passed)) = (kind, &mut self.passed) {
+            passed.insert(path.to_owned());
+        }
+        Ok(kind)
     }
 
     fn enter(&mut self, folder: &Path) -> io::Result<()> {

@@ -1,6 +1,7 @@
 //! Images on disk: finding them, decoding them within limits, and knowing their classes from the
 //! folder they are in, or from a file.
 
+mod arrivals;
 mod decode;
 pub mod demo;
 mod find;
@@ -12,6 +13,7 @@ mod truth_file;
 mod truth_lines;
 mod truths;
 
+pub use arrivals::{Arrivals, Stamp};
 pub use decode::{Alpha, DecodeError, DecodeOptions, DecodeProblem, Decoded, Depth, Exif, decode};
 pub use find::{Entry, Find, FindError, Kind, find};
 pub use folders::FolderLabels;

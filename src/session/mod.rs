@@ -5,7 +5,7 @@
 //! ```
 //!
 //! [`open`] needs no model, so that pixels can be shown before one is loaded. [`Session`] is a model with what holds for all
-//! that it is asked; [`Kept`] remembers passes for whoever comes back to an image.
+//! that it is asked; [`Kept`] remembers passes for whoever comes back to an image; [`Watch`] looks out for its next version.
 
 mod explanation;
 pub mod export;
@@ -18,6 +18,7 @@ mod model_id;
 mod naming;
 mod pair;
 mod record;
+mod watch;
 
 use std::path::PathBuf;
 
@@ -33,6 +34,7 @@ pub use mask::MaskError;
 pub use model_id::ModelId;
 pub use pair::{Both, Pair};
 pub use record::{Files, Record, SCHEMA, ScoredClass};
+pub use watch::Watch;
 
 /// What holds for all predictions and maps of a run.
 #[derive(Debug, Clone, Copy)]

@@ -22,6 +22,7 @@ use crate::app::keymap::presses;
 use crate::app::{Action, Effect, ModelId, Notice, Report, Second, State, Terminal, update};
 use crate::term::input::{Decoder, Input};
 use crate::term::{CellSize, Facts, Protocol, Reply, Wishes, decide};
+use crate::text::escape;
 use crate::triage::{Journal, JournalError};
 use crate::ui;
 
@@ -76,6 +77,8 @@ pub(super) struct EventLoop {
     sinks: Sinks,
     /// The models that are loaded.
     engines: HashMap<ModelId, Arc<dyn Engine>>,
+    /// Nothing more will be found or loaded.
+    news_is_over: bool,
     /// Something changed since the last frame.
     dirty: bool,
     /// Where the terminal has not said all yet: what it said so far, and until when the rest may come.
@@ -93,7 +96,18 @@ impl EventLoop {
         owed: Option<(Facts, Wishes)>,
     ) -> Self {
         let owed = owed.map(|(facts, wishes)| Owed { facts, wishes, until: Instant::now() + ANSWERS_LIMIT });
-        EventLoop { state, screen, sources, decoder, sinks, engines: HashMap::new(), dirty: true, owed, end: None }
+        EventLoop {
+            state,
+            screen,
+            sources,
+            decoder,
+            sinks,
+            engines: HashMap::new(),
+            news_is_over: false,
+            dirty: true,
+            owed,
+            end: None,
+        }
     }
 
     /// Runs until the end. `typed` came before the loop began.
@@ -145,8 +159,8 @@ impl EventLoop {
         select.recv(&self.sources.signals);
         select.recv(&self.sources.reports);
         select.recv(self.screen.finished());
-        // These senders go away when their work is done; a closed channel is always ready.
-        if !self.news_is_over() {
+        // These senders may go away when their work is done; a closed channel is always ready.
+        if !self.news_is_over {
             select.recv(&self.sources.news);
         }
         let escape = self.decoder.is_pending().then(|| Instant::now() + ESCAPE);
@@ -158,10 +172,6 @@ impl EventLoop {
                 select.ready();
             }
         }
-    }
-
-    fn news_is_over(&self) -> bool {
-        self.state.complete && !self.engines.is_empty() && !self.state.awaits_second
     }
 
     /// Takes all that has happened.
@@ -190,8 +200,15 @@ impl EventLoop {
         while let Ok(signal) = self.sources.signals.try_recv() {
             self.signal(signal)?;
         }
-        while let Ok(news) = self.sources.news.try_recv() {
-            self.news(news)?;
+        loop {
+            match self.sources.news.try_recv() {
+                Ok(news) => self.news(news)?,
+                Err(TryRecvError::Empty) => break,
+                Err(TryRecvError::Disconnected) => {
+                    self.news_is_over = true;
+                    break;
+                }
+            }
         }
         while let Ok(report) = self.sources.reports.try_recv() {
             self.sinks.pool.seen(&report);
@@ -221,22 +238,36 @@ impl EventLoop {
                 self.engines.insert(model.id, engine);
                 self.act(Action::ModelReady(model))
             }
-            News::Second(Ok(SecondEngine { engine, joint, truths })) => {
-                let model = summary(&engine);
-                self.sinks.pool.set_engine(model.id, Arc::clone(&engine));
-                self.engines.insert(model.id, engine);
-                self.act(Action::SecondReady(Second { model, joint, truths }))?;
-                // One that was in its place is not asked any more.
-                let models = self.state.models();
-                self.engines.retain(|model, _| models.contains(model));
-                self.sinks.pool.keep_engines(&models);
-                Ok(())
+            News::Second(Ok(second)) => self.second(second, ""),
+            News::Renewed(Ok(second)) => {
+                let name = second.engine.summary().name;
+                self.second(second, " (new)")?;
+                self.act(Action::Notify(Notice::Done(format!("{name} has changed: old and new are side by side"))))
+            }
+            News::Renewed(Err(error)) => {
+                self.act(Action::Notify(Notice::Failed(escape(&error.to_string()).into_owned())))
             }
             News::Model(Err(error)) | News::Second(Err(error)) => {
                 self.end = Some(End::Failed(error));
                 Ok(())
             }
         }
+    }
+
+    /// A second model, or another in its place; `version` tells its name from that of the first.
+    fn second(&mut self, second: SecondEngine, version: &str) -> io::Result<()> {
+        let SecondEngine { engine, joint, truths } = second;
+        let mut model = engine.summary();
+        model.name.push_str(version);
+        let model = Arc::new(model);
+        self.sinks.pool.set_engine(model.id, Arc::clone(&engine));
+        self.engines.insert(model.id, engine);
+        self.act(Action::SecondReady(Second { model, joint, truths }))?;
+        // One that was in its place is not asked any more.
+        let models = self.state.models();
+        self.engines.retain(|model, _| models.contains(model));
+        self.sinks.pool.keep_engines(&models);
+        Ok(())
     }
 
     fn signal(&mut self, signal: Signal) -> io::Result<()> {

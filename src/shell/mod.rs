@@ -24,7 +24,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use crossbeam_channel::unbounded;
+use crossbeam_channel::{Sender, unbounded};
 
 use crate::app::{ModelId, ModelSummary, Notice, Selection, State};
 use crate::gallery::DecodeOptions;
@@ -37,11 +37,19 @@ pub use session_engine::SessionEngine;
 
 /// How long the first frame waits for the terminal to say what it is. What it says later still counts.
 const PROBE_LIMIT: Duration = Duration::from_millis(400);
+/// How long the model's files rest between two looks, at least: what is the same in both is taken to be whole.
+const LOOK_AT_MODEL: Duration = Duration::from_millis(1200);
+/// The same for folders, which take longer to look through.
+const LOOK_AT_FOLDERS: Duration = Duration::from_secs(2);
 
 /// Loads the model, on a thread of its own.
 pub type Load = Box<dyn FnOnce() -> anyhow::Result<Arc<dyn Engine>> + Send>;
 /// Loads a model to be held against the first, which is there already, under the number that is given; on a thread of its own.
 pub type LoadSecond = Box<dyn Fn(ModelId, &dyn Engine) -> anyhow::Result<SecondEngine> + Send>;
+/// Looks whether there is a new version of the model; loads it to be held against the first, under the number that is given.
+pub type Renew = Box<dyn FnMut(ModelId, &dyn Engine) -> Option<anyhow::Result<SecondEngine>> + Send>;
+/// Looks whether more images have arrived.
+pub type Arrive = Box<dyn FnMut() -> Vec<Arc<Path>> + Send>;
 /// Finds the images: hands them over in portions, in the order of the list, and returns what could not be read.
 pub type Find = Box<dyn FnOnce(&mut dyn FnMut(Vec<Arc<Path>>)) -> Vec<String> + Send>;
 
@@ -59,6 +67,8 @@ pub struct Options {
     pub load: Load,
     /// Loads a second model, where there are two.
     pub second: Option<LoadSecond>,
+    /// What looks out for new versions of the model and for more images, again and again.
+    pub watch: Option<(Renew, Arrive)>,
     /// Graphics protocol and cell size, where the user insists.
     pub graphics: Wishes,
     /// Where marks are kept, or why nowhere.
@@ -81,6 +91,8 @@ enum News {
     Model(anyhow::Result<Arc<dyn Engine>>),
     /// A second model, or another in its place.
     Second(anyhow::Result<SecondEngine>),
+    /// A new version of the model, or why there is none.
+    Renewed(anyhow::Result<SecondEngine>),
 }
 
 /// Opens the interface; returns when the user leaves. The terminal is as it was before, whatever happens.
@@ -88,9 +100,10 @@ enum News {
 /// # Errors
 /// When there is no terminal, or the model cannot be loaded.
 pub fn run(options: Options) -> anyhow::Result<()> {
-    let Options { root, base, find, decoding, load, second, .. } = options;
+    let Options { root, base, find, decoding, load, second, watch, .. } = options;
     let Options { graphics: wishes, journal, selection, threads, .. } = options;
     let awaits_second = second.is_some();
+    let (renew, arrive) = watch.unzip();
     // The slow things begin first.
     let (news_sender, news) = unbounded();
     let (reports_sender, reports) = unbounded();
@@ -99,9 +112,13 @@ pub fn run(options: Options) -> anyhow::Result<()> {
         let loaded = crash::caught(load).unwrap_or_else(|reason| Err(anyhow::Error::msg(reason)));
         let first = loaded.as_ref().ok().cloned();
         let _ = sender.send(News::Model(loaded));
-        if let Some((first, load)) = first.zip(second) {
+        let Some(first) = first else { return };
+        if let Some(load) = second {
             let second = crash::caught(|| load(ModelId::new(1), first.as_ref()));
             let _ = sender.send(News::Second(second.unwrap_or_else(|reason| Err(anyhow::Error::msg(reason)))));
+        }
+        if let Some(renew) = renew {
+            watch_model(renew, first.as_ref(), &sender);
         }
     })?;
     let (journal, marks, trouble) = read_marks(journal);
@@ -112,12 +129,21 @@ pub fn run(options: Options) -> anyhow::Result<()> {
     let (session, mut output) = Session::enter()?;
     thread::Builder::new().name("find".to_owned()).spawn(move || {
         let mut real_paths = RealPaths::default();
-        let hand_over = &mut |paths: Vec<Arc<Path>>| {
+        let mut hand_over = |paths: Vec<Arc<Path>>| {
             let marked = paths.iter().filter(|path| marks.contains(path, &mut real_paths)).cloned().collect();
             let _ = news_sender.send(News::Found { paths, marked });
         };
-        let problems = crash::caught(|| find(hand_over)).unwrap_or_else(|reason| vec![reason]);
+        let problems = crash::caught(|| find(&mut hand_over)).unwrap_or_else(|reason| vec![reason]);
         let _ = news_sender.send(News::FoundAll(problems));
+        let Some(mut arrive) = arrive else { return };
+        loop {
+            thread::sleep(LOOK_AT_FOLDERS);
+            match crash::caught(&mut arrive) {
+                Ok(paths) if paths.is_empty() => {}
+                Ok(paths) => hand_over(paths),
+                Err(_) => return,
+            }
+        }
     })?;
     let mut decoder = Decoder::default();
     let probe = probe(&mut output, &input, &mut decoder, PROBE_LIMIT)?;
@@ -141,6 +167,21 @@ pub fn run(options: Options) -> anyhow::Result<()> {
             // Whoever started us sees what we died of; the terminal is given back already.
             signal_hook::low_level::emulate_default_handler(number)?;
             Ok(())
+        }
+    }
+}
+
+/// Looks out for new versions of the model as long as anybody listens.
+fn watch_model(mut renew: Renew, first: &dyn Engine, news: &Sender<News>) {
+    // The first model and the second may have come with the command line.
+    let mut number = 2;
+    loop {
+        thread::sleep(LOOK_AT_MODEL);
+        let looked = crash::caught(|| renew(ModelId::new(number), first));
+        let Some(renewed) = looked.unwrap_or_else(|reason| Some(Err(anyhow::Error::msg(reason)))) else { continue };
+        number = number.saturating_add(u16::from(renewed.is_ok()));
+        if news.send(News::Renewed(renewed)).is_err() {
+            return;
         }
     }
 }

@@ -44,6 +44,7 @@ mod support;
 mod terminal;
 mod triage;
 mod two_models;
+mod watch;
 mod written;
 
 /// Every file beside this one is declared above: a test that is not compiled proves nothing.

@@ -19,6 +19,7 @@ use tempfile::TempDir;
 use crate::support::fixture;
 use crate::support::interface::{model, predicted};
 use crate::support::pty::{Answers, Pty};
+use crate::two_models::noisy;
 
 const SEEWHY: &str = env!("CARGO_BIN_EXE_seewhy");
 
@@ -291,6 +292,32 @@ fn a_model_that_cannot_be_loaded_leaves_a_message_on_the_main_screen() {
     assert!(pty.text().contains("broken.onnx"), "{}", pty.text());
 }
 
+#[test]
+fn a_model_that_is_trained_on_and_images_that_arrive_are_taken_in() {
+    let folder = pictures();
+    let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("models");
+    let net = folder.path().join("net.onnx");
+    std::fs::copy(models.join("cifar10.toml"), folder.path().join("net.toml")).unwrap();
+    std::fs::copy(models.join("cifar10.onnx"), &net).unwrap();
+    let mut pty = open(folder.path(), &["--watch", "--model", "net.onnx"], Answers::PLAIN);
+
+    std::fs::copy(folder.path().join("apple.png"), folder.path().join("damson.png")).unwrap();
+    pty.wait_for("1 of 4");
+
+    let whole = std::fs::read(&net).unwrap();
+    std::fs::write(&net, &whole[..whole.len() / 2]).unwrap();
+    pty.wait_for("the old one is kept: the file is cut off");
+    assert!(!pty.text().contains("(new)"), "{}", pty.text());
+
+    let elsewhere = tempfile::tempdir().unwrap();
+    std::fs::copy(noisy(elsewhere.path()), &net).unwrap();
+    pty.wait_for("net.onnx has changed");
+    pty.wait_for("net.onnx (new)");
+    pty.keys("q");
+    assert!(pty.wait().success());
+    pty.assert_restored();
+}
+
 /// A model that panics: on the interface's own thread, or on a worker's.
 struct Panicking {
     in_interface: bool,
@@ -341,6 +368,7 @@ fn open_with(engine: Panicking) {
         decoding: DecodeOptions::default(),
         load: Box::new(move || Ok(Arc::new(engine) as Arc<dyn Engine>)),
         second: None,
+        watch: None,
         journal: Ok(Journal::at("marks.jsonl".into())),
         graphics: Wishes::default(),
         selection: Selection::default(),

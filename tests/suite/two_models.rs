@@ -18,7 +18,7 @@ fn pictures() -> PathBuf {
 }
 
 /// The bundled network with noise on its weights, and its settings beside it.
-fn noisy(folder: &Path) -> PathBuf {
+pub(crate) fn noisy(folder: &Path) -> PathBuf {
     let models = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("models");
     let mut bytes = fs::read(models.join("cifar10.onnx")).unwrap();
     let proto = seewhy::model::onnx().proto_model_for_read(&mut bytes.as_slice()).unwrap();

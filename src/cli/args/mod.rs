@@ -135,6 +135,10 @@ pub(super) struct ScreenArgs {
     /// Where marks are kept [default: marks.jsonl in the user's state folder]
     #[arg(long, value_name = "FILE")]
     pub(super) marks: Option<PathBuf>,
+    /// Look out for the model's next version and for more images: a model whose file is written anew is held against the one
+    /// from before
+    #[arg(long)]
+    pub(super) watch: bool,
 }
 
 /// How `classify` and `evaluate` print.
