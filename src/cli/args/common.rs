@@ -29,8 +29,8 @@ pub(in crate::cli) struct CommonArgs {
     /// Append the messages of standard error to a file, too
     #[arg(long, global = true, value_name = "FILE")]
     pub(in crate::cli) log: Option<PathBuf>,
-    /// ONNX file, a folder as Hugging Face or timm write it, or `builtin`; the interface and `compare` take two, the old one
-    /// first
+    /// ONNX file, a folder as Hugging Face or timm write it, or `builtin`; the interface, `compare` and `explain` take two, the
+    /// old one first
     #[arg(
         long = "model",
         global = true,
