@@ -14,13 +14,14 @@
 //! | `state`, `selection`, `summary` | what is known: of images and terminal, of what is explained and how, of the model |
 //! | `action`, `keymap`, `effect` | what can happen, which key asks for it, what is to be done outside |
 //! | `update`, `listing`, `exemplars` | the changes: of everything, of the list, of the images that excite channels |
-//! | `pair` | two models side by side |
+//! | `pair`, `compared` | two models side by side, and their maps |
 //! | `panel/` | what takes the keys beside the list, a file each |
 //! | `work/` | what is wanted, best first, and what becomes of its results |
 //! | `results/` | what workers hand over |
 //! | `picture`, `tiles` | what is on screen, as recipes |
 
 mod action;
+mod compared;
 mod effect;
 mod exemplars;
 pub mod keymap;
@@ -38,6 +39,7 @@ mod work;
 
 use crate::cache::Cache;
 pub use action::{Action, Command};
+pub use compared::Compared;
 pub use effect::{ChannelExport, Effect, Export, MapExport};
 pub use exemplars::{Exemplar, Exemplars};
 pub use pair::{Pair, Second, Tally};

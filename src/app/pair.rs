@@ -79,6 +79,23 @@ impl Pair {
         }
     }
 
+    /// The same of what is explained.
+    pub(super) fn partner_target(&self, target: Target, from: usize) -> Option<Target> {
+        let partner = |class| self.partner(class, from);
+        match target {
+            Target::Top(rank) => Some(Target::Top(rank)),
+            Target::Class(class) => partner(class).map(Target::Class),
+            Target::Probability(class) => partner(class).map(Target::Probability),
+            Target::Contrast(a, b) => partner(a).zip(partner(b)).map(|(a, b)| Target::Contrast(a, b)),
+        }
+    }
+
+    /// The layer of the same name in the other model; networks of another kind have layers of their own.
+    pub(super) fn partner_layer(&self, at: usize, from: usize) -> Option<usize> {
+        let name = &self.models[from].layers.get(at)?.name;
+        self.models[1 - from].layers.iter().position(|layer| layer.name == *name)
+    }
+
     /// The place of a class of the model in front among those of both.
     fn place(&self, class: usize) -> usize {
         if self.front == 0 { class } else { self.joint.of_second(class) }
@@ -174,6 +191,12 @@ impl State {
         pair.failed.get(&image).map(String::as_str)
     }
 
+    /// Why the model that is not in front has nothing to say of an image.
+    pub(super) fn other_failure(&self, image: ImageId) -> Option<&str> {
+        let pair = self.pair.as_ref().filter(|pair| pair.front == 0)?;
+        pair.failed.get(&image).map(String::as_str)
+    }
+
     /// What the model in front says of an image, in its own classes.
     pub fn front_answer(&self, image: ImageId) -> Option<Answer> {
         let entry = self.entries.get(image)?;
@@ -225,21 +248,14 @@ impl State {
     fn bring_to_front(&mut self, which: usize) {
         let Some(pair) = &mut self.pair else { return };
         let from = std::mem::replace(&mut pair.front, which);
+        if from == which {
+            return;
+        }
         // A class that was pinned stays, in the words of the model that is asked now.
-        let partner = |class| pair.partner(class, from);
-        let target = match self.selection.target {
-            Target::Top(rank) => Some(Target::Top(rank)),
-            Target::Class(class) => partner(class).map(Target::Class),
-            Target::Probability(class) => partner(class).map(Target::Probability),
-            Target::Contrast(a, b) => partner(a).zip(partner(b)).map(|(a, b)| Target::Contrast(a, b)),
-        };
-        let model = Arc::clone(&pair.models[which]);
-        self.selection.target = target.unwrap_or(Target::Top(0));
-        // The layer of the same name; networks of another kind have layers of their own.
-        let name = self.model.as_ref().zip(self.selection.layer).and_then(|(old, at)| old.layers.get(at));
-        self.selection.layer = name.and_then(|old| model.layers.iter().position(|layer| layer.name == old.name));
+        self.selection.target = pair.partner_target(self.selection.target, from).unwrap_or(Target::Top(0));
+        self.selection.layer = self.selection.layer.and_then(|at| pair.partner_layer(at, from));
         self.progress = None;
-        self.model = Some(model);
+        self.model = Some(Arc::clone(&pair.models[which]));
     }
 
     /// What both models come to so far.

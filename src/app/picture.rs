@@ -47,6 +47,8 @@ impl PictureKey {
 pub enum Origin {
     /// A method.
     Map(MapKey),
+    /// The maps of two models on one scale: that of the first or the second, or their difference.
+    Compared(Box<[MapKey; 2]>, Option<usize>),
     /// A channel of a layer.
     Channel(ChannelsKey, usize),
     /// A channel of a layer in the images that excite it most.
@@ -83,12 +85,13 @@ impl State {
     /// The pictures on screen, from left to right: none, one, or two.
     pub fn scene(&self) -> Vec<Picture> {
         let Some(image) = self.shown.filter(|_| self.terminal.no_pictures.is_none()) else { return Vec::new() };
-        self.panel_scene().unwrap_or_else(|| self.scene_of(image, self.shown_map.as_ref()))
+        let compared = || self.compared_scene().filter(|_| Some(image) == self.current());
+        self.panel_scene().or_else(compared).unwrap_or_else(|| self.scene_of(image, self.shown_map.as_ref()))
     }
 
     /// What would be on screen a step further, and a step back, as far as it is ready.
     pub fn scenes_ahead(&self) -> Vec<Vec<Picture>> {
-        if self.panel_scene().is_some() {
+        if self.panel_scene().is_some() || self.selection.view.is_of_pair() {
             return Vec::new();
         }
         let step = if self.forward { 1 } else { -1 };
@@ -105,7 +108,7 @@ impl State {
         let views: &[View] = match self.selection.view {
             View::SideBySide if map.is_some() => &[View::Image, View::Overlay],
             View::SideBySide | View::Image => &[View::Image],
-            View::Overlay => &[View::Overlay],
+            View::Overlay | View::Both | View::Difference => &[View::Overlay],
             View::Heat => &[View::Heat],
         };
         views.iter().filter_map(|view| self.picture(image, map, *view)).collect()
@@ -146,13 +149,18 @@ impl State {
 
     /// What heat is laid over: the file's image, or what the model saw of it.
     pub(super) fn ground(&self, image: ImageId) -> Option<Ground> {
-        let predicted = self.prediction(image);
+        self.ground_of(self.key(image))
+    }
+
+    /// The same as a certain model has it.
+    pub(super) fn ground_of(&self, key: ImageKey) -> Option<Ground> {
+        let predicted = self.predictions.get(&key);
         if let Some(predicted) = predicted.filter(|_| self.selection.seen) {
             let (width, height) = predicted.seen.dimensions();
             let region = Some(Region::whole(width, height));
             return Some(Ground { base: Arc::clone(&predicted.seen), seen: true, region });
         }
-        let decoded = self.pixels(image)?;
+        let decoded = self.pictures.get(&key).or_else(|| self.pixels(key.id))?;
         let (width, height) = decoded.picture.dimensions();
         let scale = (width as f32 / decoded.size.0 as f32, height as f32 / decoded.size.1 as f32);
         let region = predicted.map(|predicted| predicted.region.scaled(scale.0, scale.1));

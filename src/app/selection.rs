@@ -16,18 +16,29 @@ pub enum View {
     Heat,
     /// The image, and beside it heat over the image.
     SideBySide,
+    /// Of two models: heat over the image by the one and by the other, on one scale.
+    Both,
+    /// Of two models: what the second one's heat is more, and less, than the first one's.
+    Difference,
 }
 
 impl View {
-    /// The next one, around.
+    /// The next one, around; some are for two models.
     #[must_use]
-    pub fn next(self) -> View {
+    pub fn next(self, is_pair: bool) -> View {
         match self {
             View::Image => View::Overlay,
             View::Overlay => View::Heat,
             View::Heat => View::SideBySide,
-            View::SideBySide => View::Image,
+            View::SideBySide if is_pair => View::Both,
+            View::Both if is_pair => View::Difference,
+            View::SideBySide | View::Both | View::Difference => View::Image,
         }
+    }
+
+    /// Whether it shows the maps of two models.
+    pub fn is_of_pair(self) -> bool {
+        matches!(self, View::Both | View::Difference)
     }
 }
 

@@ -9,8 +9,8 @@ use image::RgbImage;
 
 use super::exemplars::{Exemplars, THUMBNAIL_BUDGET};
 use super::{
-    Cache, Channels, ChannelsKey, Decoded, Explained, ImageId, ImageKey, MapKey, MethodRow, ModelId, ModelSummary,
-    Pair, Panel, Plan, Predicted, Selection,
+    Cache, Channels, ChannelsKey, Compared, Decoded, Explained, ImageId, ImageKey, MapKey, MethodRow, ModelId,
+    ModelSummary, Pair, Panel, Plan, Predicted, Selection,
 };
 use crate::explain::{LayerChoice, Param, Value};
 use crate::gallery::Truths;
@@ -109,6 +109,8 @@ pub struct State {
     pub model: Option<Arc<ModelSummary>>,
     /// Two models side by side, once both are there.
     pub pair: Option<Pair>,
+    /// The maps of both, while they are looked at together.
+    pub(super) compared: Option<Compared>,
     /// Whether a second model is being loaded.
     pub awaits_second: bool,
     /// What is to be said of where the classes of images come from, safe to print.
@@ -183,6 +185,7 @@ impl State {
             complete: false,
             model: None,
             pair: None,
+            compared: None,
             awaits_second: false,
             terminal: Terminal::default(),
             selection: Selection::default(),

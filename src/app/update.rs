@@ -126,7 +126,7 @@ impl State {
             Command::LayerBack => self.step_layer(-1),
             Command::LayerOn => self.step_layer(1),
             Command::SwapModels => self.swap_models(),
-            Command::CycleView => self.selection.view = self.selection.view.next(),
+            Command::CycleView => self.selection.view = self.selection.view.next(self.pair.is_some()),
             Command::MoreOpacity => self.selection.percent = (self.selection.percent + OPACITY_STEP).min(100),
             Command::LessOpacity => self.selection.percent = self.selection.percent.saturating_sub(OPACITY_STEP),
             Command::CycleColormap => self.selection.colormap = self.selection.colormap.next(),
@@ -222,6 +222,7 @@ impl State {
         } else {
             (self.shown, self.shown_map) = (None, None);
         }
+        self.settle_compared();
         self.settle_panel();
     }
 

@@ -76,6 +76,7 @@ fn open(
     screen: &ScreenArgs,
     common: &CommonArgs,
 ) -> anyhow::Result<Ending> {
+    let (model, second) = common.one_or_two_models()?;
     if !io::stdout().is_terminal() {
         bail!("the interface needs a terminal; for files and scripts there are `seewhy classify` and `seewhy explain`");
     }
@@ -83,7 +84,6 @@ fn open(
     if let Some(method) = screen.method.as_deref().and_then(explain::find) {
         selection.method = method.name;
     }
-    let (model, second) = common.one_or_two_models()?;
     // Of two models, the new one is the one that is still being trained.
     let watched = screen.watch.then(|| second.clone().unwrap_or_else(|| model.clone()));
     let watch = watched.as_ref().map(|source| Arc::new(Mutex::new(Watch::new(source))));

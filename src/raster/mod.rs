@@ -8,6 +8,7 @@ pub mod superpixels;
 
 mod colormap;
 mod composite;
+mod contrast;
 mod heat;
 mod recipe;
 mod region;
@@ -17,6 +18,7 @@ mod tiles;
 
 pub use colormap::Colormap;
 pub use composite::{Composition, Heat, Superpixels};
+pub use contrast::{Contrast, Placed};
 pub use heat::{Sign, display_map, display_scale, is_flat, layer_scale, percentile};
 pub use recipe::{Colouring, Recipe};
 pub use region::Region;

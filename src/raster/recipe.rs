@@ -1,7 +1,7 @@
 //! Pictures that are made of parts: what they are made of is cheap to say, and they are put together by whoever encodes or
 //! writes them.
 
-use super::{Colormap, Composition, Sheet, Sign, Tiles};
+use super::{Colormap, Composition, Contrast, Sheet, Sign, Tiles};
 
 /// How values become colours.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -19,6 +19,8 @@ pub struct Colouring {
 pub enum Recipe {
     /// A picture, and what lies over it.
     Image(Composition),
+    /// A picture, and one of two maps over it, or their difference.
+    Contrast(Contrast),
     /// Many small maps.
     Tiles(Tiles),
     /// Many small pictures, each with a map over it.
@@ -30,6 +32,7 @@ impl Recipe {
     pub fn size(&self) -> (u32, u32) {
         match self {
             Recipe::Image(composition) => composition.size(),
+            Recipe::Contrast(contrast) => contrast.size(),
             Recipe::Tiles(tiles) => tiles.size(),
             Recipe::Sheet(sheet) => sheet.size(),
         }
@@ -39,7 +42,7 @@ impl Recipe {
     pub fn has_overlay(&self) -> bool {
         match self {
             Recipe::Image(composition) => composition.has_overlay(),
-            Recipe::Tiles(_) => true,
+            Recipe::Contrast(_) | Recipe::Tiles(_) => true,
             Recipe::Sheet(sheet) => sheet.has_overlay(),
         }
     }
@@ -52,7 +55,7 @@ impl Recipe {
                 composition.superpixels.as_ref()?.at(across * width as f32, down * height as f32)
             }
             Recipe::Tiles(tiles) => tiles.at(across, down),
-            Recipe::Sheet(_) => None,
+            Recipe::Contrast(_) | Recipe::Sheet(_) => None,
         }
     }
 
@@ -60,6 +63,7 @@ impl Recipe {
     pub fn compose(&self) -> Composition {
         match self {
             Recipe::Image(composition) => composition.clone(),
+            Recipe::Contrast(contrast) => contrast.compose(),
             Recipe::Tiles(tiles) => tiles.compose(),
             Recipe::Sheet(sheet) => sheet.compose(),
         }

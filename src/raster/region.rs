@@ -20,6 +20,18 @@ impl Region {
         Region { x: 0.0, y: 0.0, width: width as f32, height: height as f32 }
     }
 
+    /// Where it lies once `part` of the picture is drawn at `place`.
+    #[must_use]
+    pub fn within(self, part: Region, place: Region) -> Region {
+        let (across, down) = (place.width / part.width, place.height / part.height);
+        Region {
+            x: place.x + (self.x - part.x) * across,
+            y: place.y + (self.y - part.y) * down,
+            width: self.width * across,
+            height: self.height * down,
+        }
+    }
+
     /// The same rectangle after the image was resized by these factors.
     #[must_use]
     pub fn scaled(self, horizontally: f32, vertically: f32) -> Region {

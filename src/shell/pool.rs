@@ -324,9 +324,9 @@ mod tests {
     use crossbeam_channel::Receiver;
 
     use super::*;
-    use crate::app::{Action, Effect, State, update};
+    use crate::app::{Action, Change, Effect, Second, State, update};
     use crate::gallery::{Truths, demo, find};
-    use crate::model::{Classifier, ModelSource, Overrides, Size};
+    use crate::model::{Classifier, JointLabels, ModelSource, Overrides, Size};
     use crate::session::{Kept, RunOptions, Session};
     use crate::shell::session_engine::{SessionEngine, question};
 
@@ -402,5 +402,50 @@ mod tests {
         }
         let of = |key: usize| &state.maps.get(&keys[key]).unwrap().attribution.map;
         assert_ne!(of(0).dim(), of(2).dim(), "the two networks see the same image at different sizes");
+    }
+
+    #[test]
+    fn what_a_second_model_changes_is_what_each_says_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let pictures = demo::unpack_into(folder.path()).unwrap();
+        let images: Vec<PathBuf> = find([pictures]).take(6).map(|found| found.unwrap().path).collect();
+        let joint = {
+            let [first, second] = classifiers();
+            Arc::new(JointLabels::new(first.labels(), second.labels()))
+        };
+        let truths = Arc::new(Truths::new(joint.labels().names(), joint.labels().folders(), joint.labels().len()));
+        let mut number = 0;
+        let engines = classifiers().map(|classifier| -> Arc<dyn Engine> {
+            number += 1;
+            let session = Session::new(classifier, options());
+            Arc::new(SessionEngine::new(ModelId::new(number - 1), session, Arc::clone(&truths), 1))
+        });
+        let (sender, reports) = crossbeam_channel::unbounded();
+        let pool = Pool::start(2, DecodeOptions::default(), sender).unwrap();
+        engines.iter().for_each(|engine| pool.set_engine(engine.summary().id, Arc::clone(engine)));
+        let mut state = State::new("demo".to_owned(), None);
+        act(&mut state, &pool, Action::Found(images.iter().map(|path| Arc::from(path.as_path())).collect()));
+        act(&mut state, &pool, Action::FoundAll(vec![]));
+        act(&mut state, &pool, Action::ModelReady(Arc::new(engines[0].summary())));
+        let model = Arc::new(engines[1].summary());
+        let (shared, truths) = (Arc::clone(&joint), Arc::clone(&truths));
+        act(&mut state, &pool, Action::SecondReady(Second { model, joint: shared, truths: Arc::clone(&truths) }));
+        work(&mut state, &pool, &reports);
+
+        let sessions = classifiers().map(|classifier| Session::new(classifier, options()));
+        for (entry, path) in state.entries.iter().zip(&images) {
+            let names = sessions.each_ref().map(|session| {
+                let (pass, _) = session.pass(path, 1).unwrap();
+                session.classifier().labels().get(pass.logits.top(1)[0].index).to_lowercase()
+            });
+            let folder = path.parent().unwrap().file_name().unwrap().to_string_lossy().to_lowercase();
+            let expected = match names.each_ref().map(|name| *name == folder) {
+                [true, true] => Change::BothRight,
+                [true, false] => Change::Broken,
+                [false, true] => Change::Fixed,
+                [false, false] => Change::BothWrong,
+            };
+            assert_eq!(entry.change(), Some(expected), "{}: {names:?}", path.display());
+        }
     }
 }

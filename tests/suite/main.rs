@@ -31,6 +31,7 @@ mod model_id;
 mod names;
 mod network;
 mod operators;
+mod pair;
 mod panels;
 mod perturbations;
 mod preprocessing;

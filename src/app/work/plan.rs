@@ -23,7 +23,7 @@ impl State {
         if let Some(image) = self.current() {
             tasks.extend(self.panel_task(image));
             tasks.extend(self.next_step(image, Priority::Now));
-            tasks.extend(self.other_answer(image));
+            tasks.extend(self.other_step(image).or_else(|| self.other_answer(image)));
             tasks.extend(self.missing_thumbnails());
         }
         tasks.extend(self.neighbours().into_iter().filter_map(|(_, image)| self.next_step(image, Priority::Ahead)));
@@ -50,7 +50,10 @@ impl State {
 
     /// Whether something that belongs on screen is still to come.
     pub fn is_working(&self) -> bool {
-        let is_missing = |image| self.panel_task(image).or_else(|| self.next_step(image, Priority::Now)).is_some();
+        let is_missing = |image| {
+            let own = || self.next_step(image, Priority::Now);
+            self.panel_task(image).or_else(own).or_else(|| self.other_step(image)).is_some()
+        };
         self.current().is_some_and(|image| self.model.is_none() || is_missing(image))
     }
 
@@ -86,7 +89,7 @@ impl State {
     }
 
     /// Whether the map is there and finished.
-    fn has_map(&self, key: &MapKey) -> bool {
+    pub(in crate::app) fn has_map(&self, key: &MapKey) -> bool {
         self.maps.get(key).is_some_and(|explained| explained.progress.is_none())
     }
 

@@ -16,14 +16,11 @@ pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, area: Rect, state: &State, th
     let left = vec![piece(0, Span::styled("seewhy", theme.accent())), piece(4, root), piece(1, position(state))];
     let mut right: Vec<Piece<'_>> = Vec::new();
     if let Some(pair) = &state.pair {
-        // The one in front is between brackets: keys act on it.
         for (index, model) in pair.models().iter().enumerate() {
-            let is_front = index == pair.front();
-            let (open, close) = if is_front { ("[", "]") } else { ("", "") };
-            let style = if is_front { theme.accent() } else { Style::new() };
-            right.push(piece(3, Span::styled(format!("{open}{}{close}", cut(&model.name, 20)), style)));
+            let style = if index == pair.front() { theme.accent() } else { Style::new() };
+            right.push(piece(3, Span::styled(cut(&model.name, 20), style)));
         }
-        right.extend(tally(state, theme));
+        right.extend(tally(state, pair.front(), theme));
     } else if let Some(model) = &state.model {
         let (columns, rows) = model.input;
         right.push(piece(3, cut(&model.name, 28)));
@@ -44,11 +41,13 @@ pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, area: Rect, state: &State, th
     canvas.line(Rect { x: area.x + 1, width: area.width.saturating_sub(2), ..area }, spread(left, right, width));
 }
 
-/// `a 91.2 %  b 89.7 %`, and `▼12 broken ▲7 fixed`; without classes to be right about, `12 differ`.
-fn tally<'a>(state: &State, theme: Theme) -> Vec<Piece<'a>> {
+/// `[a] 91.2 %  b 89.7 %`, where a is in front, and `▼12 broken ▲7 fixed`; without classes to be right about, `12 differ`.
+fn tally<'a>(state: &State, front: usize, theme: Theme) -> Vec<Piece<'a>> {
     let Tally { known, right, fixed, broken, disputed } = state.tally();
+    let name = |which: usize, name: &str| if which == front { format!("[{name}]") } else { name.to_owned() };
+    let (first, second) = (name(0, "a"), name(1, "b"));
     if known == 0 {
-        return vec![piece(2, format!("{disputed} differ"))];
+        return vec![piece(2, format!("{first} {second}  {disputed} differ"))];
     }
     let [a, b] = right.map(|right| right as f32 / known as f32 * 100.0);
     let is_pending = |entry: &Entry| entry.truth.is_some() && entry.change().is_none();
@@ -59,7 +58,7 @@ fn tally<'a>(state: &State, theme: Theme) -> Vec<Piece<'a>> {
         Span::raw(" "),
         Span::styled(format!("{FIXED}{fixed} fixed"), theme.right()),
     ];
-    vec![piece(2, format!("a {a:.1} %  b {b:.1} %{of}")), Piece { rank: 2, spans: changes }]
+    vec![piece(2, format!("{first} {a:.1} %  {second} {b:.1} %{of}")), Piece { rank: 2, spans: changes }]
 }
 
 /// `3 of 60`, and what the filter leaves.

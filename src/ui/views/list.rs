@@ -111,7 +111,9 @@ fn line<'a>(entry: &Entry, is_current: bool, width: usize, state: &State, theme:
     let marker = if is_current { "▸" } else { " " };
     let room = width.saturating_sub(5 + 8);
     let name_width = if width >= WIDE { room * 45 / 100 } else { 0 };
-    let (text, share) = words(entry, state, room.saturating_sub(name_width + 3));
+    // Beside no name, two answers have the room of one and of the name.
+    let spared = if state.pair.is_some() && width < WIDE { 1 } else { name_width + 3 };
+    let (text, share) = words(entry, state, room.saturating_sub(spared));
     let filtering = state.looks_for_names();
     let named = matches!(entry.outcome, Outcome::Classified(_)) && !filtering;
     let star = if entry.is_marked { "*" } else { " " };

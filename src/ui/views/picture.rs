@@ -99,7 +99,7 @@ pub(in crate::ui) fn ahead(areas: &Areas, state: &State) -> Vec<Placement> {
     for scene in state.scenes_ahead() {
         let map = scene.first().and_then(|picture| match &picture.key.heat.as_ref()?.of {
             Origin::Map(key) => Some(key),
-            Origin::Channel(..) | Origin::Exemplars(..) | Origin::Tiles(..) => None,
+            Origin::Compared(..) | Origin::Channel(..) | Origin::Exemplars(..) | Origin::Tiles(..) => None,
         });
         let lines = words(areas.picture, state, map).len();
         placements.extend(place(scene, below(areas.picture, lines), state.terminal.cell));
@@ -149,6 +149,8 @@ fn words(area: Rect, state: &State, map: Option<&MapKey>) -> Vec<(String, bool)>
         warnings.extend(method.and_then(|method| method.caution));
     }
     let notices = state.model.iter().flat_map(|model| &model.notices);
+    let apart = state.why_not_compared();
+    warnings.extend(apart.as_deref());
     let notices = state.pair.iter().flat_map(Pair::notices).chain(notices);
     warnings.extend(notices.chain(&state.truth_notices).map(String::as_str));
     let room = usize::from(area.height.saturating_sub(SMALLEST)).min(usize::from(area.height / WORDS_SHARE));

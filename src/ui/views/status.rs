@@ -4,7 +4,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::Span;
 
-use crate::app::{Notice, Outcome, Sign, State, Target};
+use crate::app::{Compared, Notice, Outcome, Sign, State, Target, View};
 use crate::raster::Colormap;
 use crate::ui::Theme;
 use crate::ui::canvas::{Canvas, rgb};
@@ -58,6 +58,10 @@ fn explanation<'a>(state: &State, width: usize, theme: Theme) -> Vec<Piece<'a>> 
         ));
         return pieces;
     }
+    if let Some(compared) = state.compared() {
+        pieces.extend(together(state, compared, width, theme));
+        return pieces;
+    }
     let Some(map) = state.selected_map() else { return pieces };
     let (low, high) = map.range;
     let sign = map.attribution.sign;
@@ -86,6 +90,19 @@ fn explanation<'a>(state: &State, width: usize, theme: Theme) -> Vec<Piece<'a>> 
     };
     pieces.push(piece(7, Span::styled(format!("{colours} {} %", state.selection.percent), theme.quiet())));
     pieces
+}
+
+/// `b less a  -0.29 ▇▇▇▇ +0.29`, or `a, b  low ▇▇▇▇ high`
+fn together<'a>(state: &State, compared: &Compared, width: usize, theme: Theme) -> Vec<Piece<'a>> {
+    let is_narrow = width < NARROW;
+    let (words, ends, sign) = if state.selection.view == View::Difference {
+        let scale = number(compared.scale());
+        ("b less a", (format!("a +{scale} "), format!(" b +{scale}")), Sign::Signed)
+    } else {
+        ("a, b on one scale", ends(compared.sign, compared.scale(), is_narrow), compared.sign)
+    };
+    let bar = Piece { rank: 2, spans: colour_bar(ends, sign, state.selection.colormap, is_narrow, theme) };
+    vec![piece(1, Span::styled(words, theme.accent())), bar]
 }
 
 /// `grad-cam of 1 goose`

@@ -11,11 +11,11 @@ use ratatui::backend::TestBackend;
 use ratatui::style::Color;
 use seewhy::app::{
     Action, Channels, Command, Decoded, Effect, Explained, ImageId, ImageKey, Job, LayerRow, MapKey, MethodRow,
-    ModelId, ModelSummary, Peaks, Plan, Predicted, Report, State, Terminal, small_picture, update,
+    ModelId, ModelSummary, Peaks, Plan, Predicted, Report, Second, State, Terminal, small_picture, update,
 };
 use seewhy::explain::{Attribution, Family, LayerChannels, Param, ParamKind, Segments, Sign};
 use seewhy::gallery::Truths;
-use seewhy::model::Target;
+use seewhy::model::{JointLabels, Labels, Target};
 use seewhy::network::Scores;
 use seewhy::raster::Region;
 use seewhy::ui::{self, Placement, Theme};
@@ -151,9 +151,12 @@ pub(crate) fn first(id: ImageId) -> ImageKey {
 pub(crate) fn reports(job: &Job) -> Vec<Report> {
     match job {
         Job::Open(image) => {
-            vec![Report::Decoded(*image, Ok(decoded(image.id))), Report::Predicted(*image, Ok(predicted(image.id)))]
+            vec![Report::Decoded(*image, Ok(decoded(image.id))), Report::Predicted(*image, Ok(predicted_by(*image)))]
         }
-        Job::Classify(image) => vec![Report::Predicted(*image, Ok(predicted(image.id)))],
+        Job::Classify(image) => vec![Report::Predicted(*image, Ok(predicted_by(*image)))],
+        Job::Explain(key) if key.image.model != ModelId::default() => {
+            vec![Report::Explained(key.clone(), Ok(Arc::new(of_second(&explained(None)))))]
+        }
         Job::Explain(key) => vec![Report::Explained(key.clone(), Ok(Arc::new(explained(None))))],
         Job::Channels(key) => {
             let Target::Class(class) = key.target else { panic!("{:?} is not resolved", key.target) };
@@ -189,6 +192,74 @@ pub(crate) fn predicted(image: ImageId) -> Arc<Predicted> {
         warnings: Vec::new(),
         elapsed: Duration::from_millis(60),
     })
+}
+
+/// What one of the models says about an image.
+fn predicted_by(image: ImageKey) -> Arc<Predicted> {
+    if image.model == ModelId::default() {
+        return predicted(image.id);
+    }
+    let mut logits = SECOND[image.id % SECOND.len()];
+    // In its own order of classes.
+    logits.reverse();
+    let scores = Scores::softmax(&logits);
+    let first = predicted(image.id);
+    Arc::new(Predicted {
+        top: scores.top(8),
+        probabilities: scores.probabilities().into(),
+        logits: scores,
+        ..Predicted::clone(&first)
+    })
+}
+
+/// What the second model says of the images, in the order of the first one's classes; in the place of the goose it has a
+/// heron.
+pub(crate) const SECOND: [[f32; 8]; 6] = [
+    [1.0, 0.0, 6.0, 2.0, 0.0, 0.0, 0.0, 0.0],
+    [0.0, 3.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0],
+    [0.0, 0.0, 0.0, 1.0, 4.8, 1.5, 0.8, 0.1],
+    [0.0, 1.0, 4.0, 0.0, 0.0, 4.2, 1.0, 0.0],
+    [0.0, 0.0, 0.0, 1.0, 1.2, 0.5, 2.0, 2.5],
+    [0.0, 0.0, 1.0, 3.0, 0.0, 0.0, 0.0, 0.0],
+];
+
+/// What the first model says of an image, by class.
+pub(crate) fn first_logits(image: ImageId) -> [f32; 8] {
+    IMAGES[image].2
+}
+
+/// A second model under that number: the same classes the other way round, but for one.
+pub(crate) fn second(number: u16) -> Second {
+    let mut names: Vec<String> = LABELS.iter().rev().map(|label| (*label).to_owned()).collect();
+    names[4] = "heron".to_owned();
+    let labels = |names: &[String]| Labels::new(names.to_vec(), vec![], names.len());
+    let joint = JointLabels::new(&labels(&LABELS.map(String::from)), &labels(&names));
+    let all = joint.labels();
+    let truths = Arc::new(Truths::new(all.names(), all.folders(), all.len()));
+    let model = ModelSummary {
+        id: ModelId::new(number),
+        name: "resnet50-new.onnx".to_owned(),
+        labels: names.into(),
+        truths: Arc::clone(&truths),
+        ..ModelSummary::clone(&model())
+    };
+    Second { model: Arc::new(model), joint: Arc::new(joint), truths }
+}
+
+/// An interface on the six images with two models, with all work done that it asks for.
+pub(crate) fn pair(size: (u16, u16)) -> State {
+    let mut state = opened(size);
+    update(&mut state, Action::SecondReady(second(1)));
+    work(&mut state);
+    state
+}
+
+/// The map of the second model: the spot is on the other side, and half as warm.
+fn of_second(map: &Explained) -> Explained {
+    let mut attribution = map.attribution.clone();
+    attribution.map.invert_axis(ndarray::Axis(1));
+    attribution.raw = attribution.raw.mapv(|value| value / 2.0);
+    Explained::new(attribution, map.elapsed, None)
 }
 
 /// A map with a warm spot left of the middle; partial after so many of 1000 model calls.
