@@ -231,7 +231,7 @@ pub(crate) fn first_logits(image: ImageId) -> [f32; 8] {
 /// A second model under that number: the same classes the other way round, but for one.
 pub(crate) fn second(number: u16) -> Second {
     let mut names: Vec<String> = LABELS.iter().rev().map(|label| (*label).to_owned()).collect();
-    names[4] = "heron".to_owned();
+    "heron".clone_into(&mut names[4]);
     let labels = |names: &[String]| Labels::new(names.to_vec(), vec![], names.len());
     let joint = JointLabels::new(&labels(&LABELS.map(String::from)), &labels(&names));
     let all = joint.labels();
