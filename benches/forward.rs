@@ -43,10 +43,11 @@ fn forward(bencher: Bencher<'_, '_>, threads: usize) {
     bencher.bench_local(|| with_threads(threads, || network.forward(Arc::clone(&subject.input))));
 }
 
-#[divan::bench]
-fn logits_only(bencher: Bencher<'_, '_>) {
+#[divan::bench(args = [1, 2])]
+fn scores(bencher: Bencher<'_, '_>, threads: usize) {
     let subject = Subject::new();
-    bencher.bench_local(|| subject.classifier.network().logits(subject.input.view()));
+    let network = subject.classifier.network();
+    bencher.bench_local(|| with_threads(threads, || network.scores(subject.input.view())));
 }
 
 #[divan::bench(args = [1, 2])]
