@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{Explained, ImageId, MapKey, ModelId, Picture, Plan, Predicted};
+use super::{Agenda, Explained, ImageId, MapKey, ModelId, Picture, Predicted};
 
 /// What is to be written.
 #[derive(Debug, Clone)]
@@ -57,8 +57,8 @@ pub struct MapExport {
 /// What `update` wants done.
 #[derive(Debug, Clone)]
 pub enum Effect {
-    /// Work, see [`Plan`].
-    Plan(Plan),
+    /// Work, see [`Agenda`].
+    Agenda(Agenda),
     /// Write files, then [`Report::Exported`](super::Report::Exported).
     Export(Export),
     /// Remember that an image is marked, or is not any more.

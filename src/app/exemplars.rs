@@ -18,7 +18,7 @@ use crate::raster::Map;
 const KEPT: usize = 9;
 /// Layers that are kept for coming back.
 const LAYERS: usize = 3;
-/// Images that are asked at a time: enough to keep workers busy until the next plan.
+/// Images that are asked at a time: enough to keep workers busy until the next agenda.
 const AT_A_TIME: usize = 32;
 /// The golden ratio's share of 2^64: its multiples, modulo that, are spread evenly however many there are.
 const LEAP: u64 = 0x9E37_79B9_7F4A_7C15;

@@ -6,7 +6,7 @@
 //! ```
 //!
 //! [`State`] is plain data, [`update`] is the only thing that changes it, and drawing (`ui`) only reads it. Work is asked
-//! for by [`Effect::Plan`], a list of all that is wanted *now*, best first: whoever executes it drops what is no longer
+//! for by [`Effect::Agenda`], a list of all that is wanted *now*, best first: whoever executes it drops what is no longer
 //! on the list. Results are stored by what they are ([`MapKey`]), so a late one is never wrong, only early.
 //!
 //! | | |
@@ -51,7 +51,7 @@ pub use state::{Mode, Notice, State, Terminal};
 pub use summary::{LayerRow, MethodRow, ModelSummary};
 pub use tiles::TileLayout;
 pub use update::update;
-pub use work::{ChannelsKey, ImageId, ImageKey, Job, MapKey, Plan, Priority, Report, Task};
+pub use work::{Agenda, ChannelsKey, ImageId, ImageKey, Job, MapKey, Priority, Report, Task};
 
 // What is drawn is all in the state; these are the types of below that it holds.
 pub use crate::explain::{Family, Param, Sign, Value};

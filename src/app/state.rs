@@ -9,8 +9,8 @@ use image::RgbImage;
 
 use super::exemplars::{Exemplars, THUMBNAIL_BUDGET};
 use super::{
-    Cache, Channels, ChannelsKey, Compared, Decoded, Explained, ImageId, ImageKey, MapKey, MethodRow, ModelId,
-    ModelSummary, Pair, Panel, Plan, Predicted, Selection,
+    Agenda, Cache, Channels, ChannelsKey, Compared, Decoded, Explained, ImageId, ImageKey, MapKey, MethodRow, ModelId,
+    ModelSummary, Pair, Panel, Predicted, Selection,
 };
 use crate::explain::{LayerChoice, Param, Value};
 use crate::gallery::Truths;
@@ -171,8 +171,8 @@ pub struct State {
     pub(super) truths: Arc<Truths>,
     /// The images without outcome.
     pub(super) pending: BTreeSet<ImageId>,
-    /// The plan given out last.
-    pub plan: Plan,
+    /// The agenda given out last.
+    pub agenda: Agenda,
 }
 
 impl State {
@@ -216,7 +216,7 @@ impl State {
             truths: Arc::default(),
             truth_notices: Vec::new(),
             pending: BTreeSet::new(),
-            plan: Plan::default(),
+            agenda: Agenda::default(),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::work::folder_of;
 use super::{
-    Action, Command, Effect, Export, ImageId, MapExport, Mode, Notice, Order, Outcome, Panel, PanelKind, Plan, State,
+    Action, Agenda, Command, Effect, Export, ImageId, MapExport, Mode, Notice, Order, Outcome, Panel, PanelKind, State,
     View,
 };
 use crate::model::Target;
@@ -15,7 +15,7 @@ const SCROLL_MARGIN: usize = 2;
 
 /// Applies an action and says what is to be done about it.
 ///
-/// Work that has become useless is dropped by the next [`Effect::Plan`], which is among the effects whenever the work that
+/// Work that has become useless is dropped by the next [`Effect::Agenda`], which is among the effects whenever the work that
 /// is wanted has changed.
 pub fn update(state: &mut State, action: Action) -> Vec<Effect> {
     state.is_touched |= action.is_users();
@@ -269,17 +269,17 @@ impl State {
         self.offset = self.offset.clamp(lowest.min(highest), highest).min(last);
     }
 
-    /// A new plan, where what is wanted has changed.
+    /// A new agenda, where what is wanted has changed.
     fn replan(&mut self) -> Option<Effect> {
         let tasks = self.wanted();
-        if tasks == self.plan.tasks {
+        if tasks == self.agenda.tasks {
             return None;
         }
-        self.plan = Plan { generation: self.plan.generation + 1, tasks };
+        self.agenda = Agenda { generation: self.agenda.generation + 1, tasks };
         if self.progress.as_ref().is_some_and(|(key, ..)| self.map_key(key.image.id).as_ref() != Some(key)) {
             self.progress = None;
         }
-        Some(Effect::Plan(self.plan.clone()))
+        Some(Effect::Agenda(self.agenda.clone()))
     }
 
     /// What a key press means: a command of the keymap, or text.

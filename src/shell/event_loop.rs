@@ -362,8 +362,8 @@ impl EventLoop {
         self.dirty = true;
         for effect in effects {
             // A new size asks for no more than other work.
-            if let Effect::Plan(plan) = effect {
-                self.sinks.pool.set_plan(&plan);
+            if let Effect::Agenda(agenda) = effect {
+                self.sinks.pool.set_agenda(&agenda);
             }
         }
     }
@@ -378,7 +378,7 @@ impl EventLoop {
 
     fn effect(&mut self, effect: Effect) -> io::Result<()> {
         match effect {
-            Effect::Plan(plan) => self.sinks.pool.set_plan(&plan),
+            Effect::Agenda(agenda) => self.sinks.pool.set_agenda(&agenda),
             Effect::Export(export) => {
                 let engine = self.engines.get(&export.model()).cloned();
                 let (Some(engine), reports) = (engine, self.sinks.reports.clone()) else { return Ok(()) };

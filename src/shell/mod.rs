@@ -1,7 +1,7 @@
 //! The interface in motion: the event loop, the workers, and the effects on the world outside.
 //!
 //! ```text
-//! input thread --bytes--+                                     +--Plan--> pool (decode, predict, explain)
+//! input thread --bytes--+                                     +--Agenda--> pool (decode, predict, explain)
 //! signal thread --------+--> event loop: update, draw --------+--------> encoder (composite, encode)
 //! workers --Report------+    (owns the state and the terminal)+--------> files, clipboard, job control
 //! ```

@@ -1,6 +1,6 @@
-//! Workers that carry out the plan: the most wanted task first, stale ones dropped or cancelled.
+//! Workers that carry out the agenda: the most wanted task first, stale ones dropped or cancelled.
 //!
-//! A plan replaces the one before. Tasks that run already and are still wanted go on; a result that is on its way to the
+//! An agenda replaces the one before. Tasks that run already and are still wanted go on; a result that is on its way to the
 //! interface is not computed again because the interface has not seen it yet.
 
 use std::collections::{HashMap, HashSet};
@@ -14,7 +14,7 @@ use image::imageops::FilterType;
 
 use super::crash::caught;
 use super::engine::{Engine, EngineError};
-use crate::app::{Channels, Decoded, Explained, ImageKey, Job, MapKey, ModelId, Peaks, Plan, Priority, Report, Task};
+use crate::app::{Agenda, Channels, Decoded, Explained, ImageKey, Job, MapKey, ModelId, Peaks, Priority, Report, Task};
 use crate::explain::{Cancel, ExplainError, Monitor};
 use crate::gallery::{DecodeOptions, Decoded as DecodedFile};
 use crate::session::{InputError, Opened, open};
@@ -84,20 +84,20 @@ impl Pool {
         self.shared.wake.notify_all();
     }
 
-    /// Replaces the plan.
-    pub(super) fn set_plan(&self, plan: &Plan) {
+    /// Replaces the agenda.
+    pub(super) fn set_agenda(&self, agenda: &Agenda) {
         let mut queue = self.shared.lock();
-        if plan.generation < queue.generation {
+        if agenda.generation < queue.generation {
             return;
         }
-        queue.generation = plan.generation;
-        let wanted: HashSet<&Job> = plan.tasks.iter().map(|task| &task.job).collect();
+        queue.generation = agenda.generation;
+        let wanted: HashSet<&Job> = agenda.tasks.iter().map(|task| &task.job).collect();
         for (job, cancel) in &queue.running {
             if !wanted.contains(job) {
                 cancel.cancel();
             }
         }
-        let waiting = plan.tasks.iter().filter(|task| {
+        let waiting = agenda.tasks.iter().filter(|task| {
             let runs = queue.running.get(&task.job).is_some_and(|cancel| !cancel.is_cancelled());
             !runs && !queue.unseen.contains(&task.job)
         });
@@ -347,15 +347,15 @@ mod tests {
 
     fn act(state: &mut State, pool: &Pool, action: Action) {
         for effect in update(state, action) {
-            if let Effect::Plan(plan) = effect {
-                pool.set_plan(&plan);
+            if let Effect::Agenda(agenda) = effect {
+                pool.set_agenda(&agenda);
             }
         }
     }
 
     /// Takes reports until nothing is wanted any more.
     fn work(state: &mut State, pool: &Pool, reports: &Receiver<Report>) {
-        while !state.plan.tasks.is_empty() {
+        while !state.agenda.tasks.is_empty() {
             let report = reports.recv_timeout(PATIENCE).unwrap();
             pool.seen(&report);
             act(state, pool, Action::Report(report));

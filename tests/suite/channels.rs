@@ -115,13 +115,13 @@ fn the_channels_come_before_the_map_and_are_asked_for_once() {
     keys(&mut state, "a");
     let key = state.channels_key(0).unwrap();
     assert_eq!((key.layer, key.target), (9, Target::Class(0)));
-    assert_eq!(state.plan.tasks[0].job, Job::Channels(key.clone()));
+    assert_eq!(state.agenda.tasks[0].job, Job::Channels(key.clone()));
     assert!(screen(&state).contains("grad-cam of 1"), "until they are there, the map stays with what it says");
     assert!(screen(&state).contains("working…"));
     work(&mut state);
-    assert!(state.channels().is_some() && state.plan.tasks.is_empty());
+    assert!(state.channels().is_some() && state.agenda.tasks.is_empty());
     keys(&mut state, "aa");
-    assert!(state.plan.tasks.is_empty(), "they are kept");
+    assert!(state.agenda.tasks.is_empty(), "they are kept");
 }
 
 #[test]
@@ -129,9 +129,9 @@ fn a_map_that_is_being_made_goes_on_beside_the_table() {
     let mut state = finished((120, 36));
     press(&mut state, &[Command::Rank(1)]);
     let map = Job::Explain(current_key(&state));
-    assert_eq!(state.plan.tasks[0].job, map);
+    assert_eq!(state.agenda.tasks[0].job, map);
     keys(&mut state, "a");
-    let jobs: Vec<&Job> = state.plan.tasks.iter().map(|task| &task.job).take(2).collect();
+    let jobs: Vec<&Job> = state.agenda.tasks.iter().map(|task| &task.job).take(2).collect();
     assert_eq!(jobs, [&Job::Channels(state.channels_key(0).unwrap()), &map], "channels come first");
 }
 
@@ -244,7 +244,7 @@ fn what_stops_the_network_is_said_in_the_tables_place() {
     update(&mut state, Action::Report(Report::Channels(key, Err("could not run the network\u{1b}".to_owned()))));
     let text = screen(&state);
     assert!(text.contains("could not run the network") && !text.contains('\u{1b}'), "{text}");
-    assert!(!state.plan.tasks.iter().any(|task| matches!(task.job, Job::Channels(_))), "it is not asked again");
+    assert!(!state.agenda.tasks.iter().any(|task| matches!(task.job, Job::Channels(_))), "it is not asked again");
 }
 
 #[test]

@@ -30,7 +30,7 @@ fn the_images_that_excite_a_channel_most_are_found_among_all_and_shown_with_it()
     let mut state = opened((120, 36));
     let channel = state.marked_channel().unwrap();
     keys(&mut state, "t");
-    assert!(state.plan.tasks.iter().any(|task| matches!(task.job, Job::Survey(_, 9))), "{:?}", state.plan.tasks);
+    assert!(state.agenda.tasks.iter().any(|task| matches!(task.job, Job::Survey(_, 9))), "{:?}", state.agenda.tasks);
     assert!(screen(&state).contains("0 of 6 images asked"), "{}", screen(&state));
     work(&mut state);
     let found = exemplars(&state);
@@ -70,19 +70,19 @@ fn one_pass_answers_for_all_channels_of_a_layer_and_is_kept() {
     work(&mut state);
     let first = exemplars(&state);
     keys(&mut state, "jj");
-    assert!(!state.plan.tasks.iter().any(|task| matches!(task.job, Job::Survey(..))));
+    assert!(!state.agenda.tasks.iter().any(|task| matches!(task.job, Job::Survey(..))));
     assert_ne!(exemplars(&state), first, "another channel, other images");
     keys(&mut state, "[");
     work(&mut state);
     assert_eq!(exemplars(&state).len(), 6);
     keys(&mut state, "]");
-    assert!(state.plan.tasks.is_empty(), "going back asks nobody again: {:?}", state.plan.tasks);
+    assert!(state.agenda.tasks.is_empty(), "going back asks nobody again: {:?}", state.agenda.tasks);
 }
 
 #[test]
 fn the_pass_rests_while_nobody_looks_and_goes_on_where_it_was() {
     let mut state = opened((120, 36));
-    let surveys = |state: &State| state.plan.tasks.iter().filter(|task| matches!(task.job, Job::Survey(..))).count();
+    let surveys = |state: &State| state.agenda.tasks.iter().filter(|task| matches!(task.job, Job::Survey(..))).count();
     keys(&mut state, "t");
     assert_eq!(surveys(&state), 6);
     let broken = Report::Surveyed(first(3), 9, Err("not a picture".to_owned()));
@@ -107,10 +107,10 @@ fn pictures_that_were_forgotten_are_asked_for_and_one_that_is_gone_only_once() {
     keys(&mut state, "t");
     work(&mut state);
     press(&mut state, &[Command::First]);
-    assert!(state.plan.tasks.iter().any(|task| matches!(task.job, Job::Classify(_))), "{:?}", state.plan.tasks);
+    assert!(state.agenda.tasks.iter().any(|task| matches!(task.job, Job::Classify(_))), "{:?}", state.agenda.tasks);
     let gone = 4;
     for _ in 0..100 {
-        let Some(task) = state.plan.tasks.first().cloned() else { break };
+        let Some(task) = state.agenda.tasks.first().cloned() else { break };
         let reports = match task.job {
             Job::Classify(image) if image.id == gone => vec![Report::Predicted(image, Err("no such file".to_owned()))],
             job => interface::reports(&job),
@@ -119,7 +119,7 @@ fn pictures_that_were_forgotten_are_asked_for_and_one_that_is_gone_only_once() {
             update(&mut state, Action::Report(report));
         }
     }
-    assert!(state.plan.tasks.is_empty(), "it comes to an end: {:?}", state.plan.tasks);
+    assert!(state.agenda.tasks.is_empty(), "it comes to an end: {:?}", state.agenda.tasks);
     let expected = exemplars(&state).into_iter().map(|image| Some(image).filter(|image| *image != gone)).collect();
     assert_eq!(state.scene()[1].key.sheet, Some(expected));
 }
@@ -187,7 +187,7 @@ fn asking_an_image_says_what_it_is_taken_for() {
     let mut state = interface::opened((120, 36));
     // The first image alone is opened; the others wait.
     while let Some(task) =
-        state.plan.tasks.iter().find(|task| task.job == Job::Open(first(0)) || matches!(task.job, Job::Explain(_)))
+        state.agenda.tasks.iter().find(|task| task.job == Job::Open(first(0)) || matches!(task.job, Job::Explain(_)))
     {
         for report in interface::reports(&task.job.clone()) {
             update(&mut state, Action::Report(report));
@@ -197,12 +197,12 @@ fn asking_an_image_says_what_it_is_taken_for() {
     let channels = interface::reports(&Job::Channels(state.channels_key(0).unwrap()));
     update(&mut state, Action::Report(channels.into_iter().next().unwrap()));
     keys(&mut state, "t");
-    assert!(state.plan.tasks.iter().any(|task| task.job == Job::Survey(first(4), 9)));
+    assert!(state.agenda.tasks.iter().any(|task| task.job == Job::Survey(first(4), 9)));
     for report in interface::reports(&Job::Survey(first(4), 9)) {
         update(&mut state, Action::Report(report));
     }
     assert!(matches!(state.entries[4].outcome, Outcome::Classified(_)));
-    assert!(!state.plan.tasks.iter().any(|task| task.job == Job::Classify(first(4))));
+    assert!(!state.agenda.tasks.iter().any(|task| task.job == Job::Classify(first(4))));
 }
 
 #[test]

@@ -16,8 +16,8 @@ use seewhy::model::Target;
 use seewhy::ui;
 
 use crate::support::interface::{
-    current_key, draw, explained, finished, first, model, opened, plan, predicted, press, reports, screen, superpixels,
-    type_text, with_superpixels, work,
+    agenda, current_key, draw, explained, finished, first, model, opened, predicted, press, reports, screen,
+    superpixels, type_text, with_superpixels, work,
 };
 
 const SIZE: (u16, u16) = (80, 24);
@@ -29,7 +29,7 @@ fn jobs(tasks: &[Task]) -> Vec<&Job> {
 #[test]
 fn the_image_on_screen_comes_first_then_what_follows_then_the_rest() {
     let state = opened(SIZE);
-    let tasks = &state.plan.tasks;
+    let tasks = &state.agenda.tasks;
     assert_eq!(tasks[0].job, Job::Open(first(0)));
     assert_eq!(tasks[0].priority, Priority::Now);
     assert_eq!(tasks[1].job, Job::Open(first(1)));
@@ -47,10 +47,10 @@ fn with_ten_thousand_images_a_plan_stays_short_and_ends() {
     let mut state = opened(SIZE);
     let paths = (0..10_000).map(|n| Arc::from(Path::new("/data/val/goose").join(format!("{n}.jpg"))));
     update(&mut state, Action::Found(paths.collect()));
-    assert!(state.plan.tasks.len() < 64, "{}", state.plan.tasks.len());
+    assert!(state.agenda.tasks.len() < 64, "{}", state.agenda.tasks.len());
     press(&mut state, &[Command::Last]);
-    assert_eq!(state.plan.tasks[0].job, Job::Open(first(10_005)));
-    let ahead: Vec<&Job> = jobs(&state.plan.tasks);
+    assert_eq!(state.agenda.tasks[0].job, Job::Open(first(10_005)));
+    let ahead: Vec<&Job> = jobs(&state.agenda.tasks);
     assert!(ahead.contains(&&Job::Open(first(10_004))));
     work(&mut state);
     assert!(state.entries.iter().all(|entry| matches!(entry.outcome, Outcome::Classified(_))));
@@ -62,7 +62,7 @@ fn a_prediction_is_followed_by_its_map() {
     for report in reports(&Job::Open(first(0))) {
         update(&mut state, Action::Report(report));
     }
-    let task = &state.plan.tasks[0];
+    let task = &state.agenda.tasks[0];
     assert_eq!(task.job, Job::Explain(current_key(&state)));
     assert_eq!(task.priority, Priority::Now);
 }
@@ -71,11 +71,11 @@ fn a_prediction_is_followed_by_its_map() {
 fn moving_on_drops_the_work_for_what_was_left() {
     let mut state = finished(SIZE);
     let effects = press(&mut state, &[Command::Rank(1)]);
-    let wanted = plan(&effects).expect("a new target is new work").clone();
+    let wanted = agenda(&effects).expect("a new target is new work").clone();
     let old = Job::Explain(current_key(&state));
     assert_eq!(wanted.tasks[0].job, old);
     let effects = press(&mut state, &[Command::Rank(2)]);
-    let newer = plan(&effects).expect("another target is other work");
+    let newer = agenda(&effects).expect("another target is other work");
     assert!(newer.generation > wanted.generation);
     assert!(!jobs(&newer.tasks).contains(&&old), "the old target is not wanted any more");
 }
@@ -91,14 +91,14 @@ fn a_late_result_is_kept_but_does_not_replace_what_is_wanted() {
     assert_eq!(state.shown_map, wanted);
     let effects = press(&mut state, &[Command::Rank(1)]);
     assert_eq!(state.shown_map, Some(late));
-    assert!(plan(&effects).is_none_or(|plan| plan.tasks.iter().all(|task| task.priority != Priority::Now)));
+    assert!(agenda(&effects).is_none_or(|agenda| agenda.tasks.iter().all(|task| task.priority != Priority::Now)));
 }
 
 #[test]
 fn going_back_needs_no_work() {
     let mut state = finished(SIZE);
     let effects = press(&mut state, &[Command::Next, Command::Next, Command::Previous, Command::Previous]);
-    assert!(plan(&effects).is_none(), "{effects:?}");
+    assert!(agenda(&effects).is_none(), "{effects:?}");
     assert_eq!(state.scene().len(), 1);
     assert!(state.scene()[0].key.heat.is_some());
 }
@@ -162,7 +162,10 @@ fn a_rank_and_a_class_that_mean_the_same_share_a_map() {
     type_text(&mut state, "goldfinch");
     let effects = press(&mut state, &[Command::Accept]);
     assert_eq!(current_key(&state), by_rank);
-    assert_eq!(plan(&effects).map_or(0, |plan| plan.tasks.iter().filter(|t| t.priority == Priority::Now).count()), 0);
+    assert_eq!(
+        agenda(&effects).map_or(0, |agenda| agenda.tasks.iter().filter(|t| t.priority == Priority::Now).count()),
+        0
+    );
 }
 
 #[test]
@@ -248,7 +251,7 @@ fn a_broken_image_is_not_tried_again() {
     let mut state = opened(SIZE);
     update(&mut state, Action::Report(Report::Decoded(first(0), Err("not an image\u{7}".to_owned()))));
     assert_eq!(state.entries[0].outcome, Outcome::Failed(r"not an image\u{7}".to_owned()));
-    assert!(!jobs(&state.plan.tasks).contains(&&Job::Open(first(0))));
+    assert!(!jobs(&state.agenda.tasks).contains(&&Job::Open(first(0))));
     assert!(!state.is_working());
 }
 
@@ -258,7 +261,7 @@ fn a_method_that_fails_is_not_tried_again_and_says_why() {
     press(&mut state, &[Command::Rank(1)]);
     let key = current_key(&state);
     update(&mut state, Action::Report(Report::Explained(key.clone(), Err("no gradient for `Foo`".to_owned()))));
-    assert!(!jobs(&state.plan.tasks).contains(&&Job::Explain(key)));
+    assert!(!jobs(&state.agenda.tasks).contains(&&Job::Explain(key)));
     assert!(screen(&state).contains("! no gradient for `Foo`"));
     assert_eq!(state.shown_map, None, "a map of another target would be taken for this one's");
 }
@@ -275,7 +278,7 @@ fn a_finished_map_is_not_replaced_by_a_partial_one() {
 fn slow_methods_are_not_run_ahead() {
     let mapped_with = |pace: u64| -> Vec<bool> {
         let mut state = opened(SIZE);
-        while let Some(task) = state.plan.tasks.first().cloned() {
+        while let Some(task) = state.agenda.tasks.first().cloned() {
             for mut report in reports(&task.job) {
                 if let Report::Explained(_, Ok(explained)) = &mut report {
                     Arc::make_mut(explained).elapsed = std::time::Duration::from_millis(pace);
@@ -396,10 +399,10 @@ fn parameters_are_stepped_and_their_default_is_no_setting() {
     press(&mut state, &[Command::Open(PanelKind::Parameters), Command::More]);
     let changed = current_key(&state);
     assert_eq!(changed.values.get("samples"), Some(&Value::Integer(2000)));
-    assert_eq!(state.plan.tasks[0].job, Job::Explain(changed));
+    assert_eq!(state.agenda.tasks[0].job, Job::Explain(changed));
     let effects = press(&mut state, &[Command::Less]);
     assert_eq!(current_key(&state), default);
-    assert_eq!(plan(&effects).map_or(0, |plan| plan.tasks.len()), 0, "the map with the default is still there");
+    assert_eq!(agenda(&effects).map_or(0, |agenda| agenda.tasks.len()), 0, "the map with the default is still there");
     press(&mut state, &[Command::Next, Command::More, Command::Accept]);
     assert_eq!(current_key(&state).values.get("eigen-smooth"), Some(&Value::Flag(true)));
     assert_eq!(state.panel, Panel::None);
@@ -499,7 +502,7 @@ fn what_another_model_says_is_kept_and_not_shown() {
 
     update(&mut state, Action::ModelReady(Arc::new(ModelSummary { id: other.model, ..ModelSummary::clone(&model()) })));
     assert!(state.entries[0].answer().is_none());
-    assert!(state.plan.tasks.iter().all(|task| task.job.model() == other.model));
+    assert!(state.agenda.tasks.iter().all(|task| task.job.model() == other.model));
     work(&mut state);
     let shown = state.shown_map.clone().unwrap();
     assert_eq!((shown.image, shown.image != map.image), (other, true));

@@ -201,7 +201,7 @@ fn another_second_takes_the_place_of_the_one_before() {
     assert_eq!(state.models(), [ModelId::default(), ModelId::new(2)]);
     assert_eq!(state.model_id(), ModelId::default(), "the one in front is gone");
     assert!(state.entries.iter().all(|entry| entry.second.is_none()));
-    assert!(state.plan.tasks.iter().all(|task| task.job.model() != ModelId::new(1)), "nobody asks it any more");
+    assert!(state.agenda.tasks.iter().all(|task| task.job.model() != ModelId::new(1)), "nobody asks it any more");
     work(&mut state);
     assert!(state.entries.iter().all(|entry| entry.second.is_some() && entry.answer().is_some()));
 }
@@ -210,7 +210,7 @@ fn another_second_takes_the_place_of_the_one_before() {
 fn the_answers_of_the_first_come_first() {
     let mut state = opened(SIZE);
     update(&mut state, Action::SecondReady(second(1)));
-    let mut models: Vec<_> = state.plan.tasks.iter().skip(2).map(|task| task.job.model()).collect();
+    let mut models: Vec<_> = state.agenda.tasks.iter().skip(2).map(|task| task.job.model()).collect();
     models.dedup();
     assert_eq!(models, [ModelId::default(), ModelId::new(1)]);
 }

@@ -104,11 +104,11 @@ pub struct Task {
     pub priority: Priority,
 }
 
-/// All work that is wanted, best first. It replaces the plan before: what is not on it any more is dropped from the queue,
+/// All work that is wanted, best first. It replaces the agenda before: what is not on it any more is dropped from the queue,
 /// or cancelled where it runs already. What runs already and is still on it goes on.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Plan {
-    /// Counts plans; a higher one replaces a lower one.
+pub struct Agenda {
+    /// Counts agendas; a higher one replaces a lower one.
     pub generation: u64,
     /// At most one per job.
     pub tasks: Vec<Task>,

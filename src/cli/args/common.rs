@@ -23,7 +23,7 @@ pub(in crate::cli) struct CommonArgs {
     /// How many of the best classes to report
     #[arg(long, global = true, default_value_t = 5, value_name = "K", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub(in crate::cli) top: u32,
-    /// Say more: every layer (`model`), how many images are right (`classify`)
+    /// Say more: every layer (`model`), the summary as well (`classify`)
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(in crate::cli) verbose: u8,
     /// Append the messages of standard error to a file, too

@@ -10,8 +10,8 @@ use ratatui::Terminal as Screen;
 use ratatui::backend::TestBackend;
 use ratatui::style::Color;
 use seewhy::app::{
-    Action, Channels, Command, Decoded, Effect, Explained, ImageId, ImageKey, Job, LayerRow, MapKey, MethodRow,
-    ModelId, ModelSummary, Peaks, Plan, Predicted, Report, Second, State, Terminal, small_picture, update,
+    Action, Agenda, Channels, Command, Decoded, Effect, Explained, ImageId, ImageKey, Job, LayerRow, MapKey, MethodRow,
+    ModelId, ModelSummary, Peaks, Predicted, Report, Second, State, Terminal, small_picture, update,
 };
 use seewhy::explain::{Attribution, Family, LayerChannels, Param, ParamKind, Segments, Sign};
 use seewhy::gallery::Truths;
@@ -128,14 +128,14 @@ pub(crate) fn type_text(state: &mut State, text: &str) {
     }
 }
 
-/// The last plan among the effects.
-pub(crate) fn plan(effects: &[Effect]) -> Option<&Plan> {
-    effects.iter().rev().find_map(|effect| if let Effect::Plan(plan) = effect { Some(plan) } else { None })
+/// The last agenda among the effects.
+pub(crate) fn agenda(effects: &[Effect]) -> Option<&Agenda> {
+    effects.iter().rev().find_map(|effect| if let Effect::Agenda(agenda) = effect { Some(agenda) } else { None })
 }
 
 /// Does what the state wants done until it wants nothing more.
 pub(crate) fn work(state: &mut State) {
-    while let Some(task) = state.plan.tasks.first().cloned() {
+    while let Some(task) = state.agenda.tasks.first().cloned() {
         for report in reports(&task.job) {
             update(state, Action::Report(report));
         }

@@ -8,7 +8,7 @@ use crate::app::{ImageId, ImageKey, Job, MapKey, Outcome, Priority, State, Task}
 /// Images that are made ready in the direction of travel, and behind.
 const AHEAD: usize = 8;
 const BEHIND: usize = 3;
-/// Images that are asked to be classified at a time: enough to keep workers busy until the next plan.
+/// Images that are asked to be classified at a time: enough to keep workers busy until the next agenda.
 const BACKGROUND: usize = 32;
 /// Methods slower than this are not run for images that nobody may ever look at.
 const PREFETCH_LIMIT: Duration = Duration::from_millis(300);
