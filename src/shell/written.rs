@@ -7,7 +7,10 @@ use super::session_engine::question;
 use crate::app::{ChannelExport, Export, MapExport};
 use crate::raster::Colormap;
 use crate::session::export::{self, Destination, unique_stems};
-use crate::session::{Explanation, Files, Identity, Question, Session};
+use crate::session::{Explanation, Files, Identity, ModelId, Question, Session};
+
+/// Digits of a fingerprint in names.
+const SHORT_ID: usize = 8;
 
 /// Where `w` writes, in the current directory.
 const EXPORT_FOLDER: &str = "seewhy-maps";
@@ -23,6 +26,13 @@ pub(super) fn write(session: &Session, what: &Export) -> Result<Vec<PathBuf>, En
 /// The folder where `w` writes, as its whole path: who works in several windows wants to know which.
 fn export_folder() -> Result<PathBuf, EngineError> {
     std::path::absolute(EXPORT_FOLDER).map_err(EngineError::NoFolder)
+}
+
+/// What names say of a model that is not the first: the beginning of its fingerprint, since it may be another version of the
+/// same file.
+fn of_model(session: &Session, model: ModelId) -> Option<String> {
+    let id = session.classifier().fingerprint().to_string();
+    (model != ModelId::default()).then(|| id.chars().take(SHORT_ID).collect())
 }
 
 /// Writes the map, the overlay and the record, as `seewhy explain` would.
@@ -42,7 +52,7 @@ fn write_map(session: &Session, what: &MapExport) -> Result<Vec<PathBuf>, Engine
     let destination = Destination {
         folder: export_folder()?,
         stem: unique_stems(&[what.path.to_path_buf()]).remove(0),
-        model: None,
+        model: of_model(session, what.key.image.model),
         png: true,
         npy: true,
         json: true,
@@ -59,7 +69,10 @@ fn write_map(session: &Session, what: &MapExport) -> Result<Vec<PathBuf>, Engine
 
 /// Writes the pictures of a channel that are on screen.
 fn write_channel(session: &Session, what: &ChannelExport) -> Result<Vec<PathBuf>, EngineError> {
-    let stem = unique_stems(&[what.path.to_path_buf()]).remove(0);
+    let mut stem = unique_stems(&[what.path.to_path_buf()]).remove(0);
+    if let Some(model) = of_model(session, what.model) {
+        stem = format!("{stem}.{model}");
+    }
     let is_plain = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_');
     let (folder, model) = (export_folder()?, session.classifier().source().to_string());
     let layer = what.layer.trim_start_matches('/').replace(|c| !is_plain(c), "-");

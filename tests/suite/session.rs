@@ -77,3 +77,22 @@ fn what_is_written_in_the_interface_is_what_the_command_writes() {
     assert_eq!(essence(record), essence(&written));
     assert_eq!((files().len(), before.len()), (3, 3), "the same request replaces its own files: {before:?}");
 }
+
+#[test]
+fn what_two_models_show_is_written_to_files_of_their_own() {
+    let folder = tempfile::tempdir().unwrap();
+    picture(&folder.path().join("1.png"), 1);
+    let options = ["--model", "builtin", "--model", "builtin", "."];
+    let mut pty = Pty::run(SEEWHY, &options, folder.path(), Answers::PLAIN);
+    pty.wait_until("both models and a map", |screen| screen.contains("[a]") && screen.contains("raw"));
+    pty.keys("w");
+    pty.wait_for("wrote ");
+    pty.keys("\t");
+    pty.wait_until("the second model's map", |screen| screen.contains("[b]") && screen.contains("raw"));
+    pty.keys("w");
+    let maps = folder.path().join("seewhy-maps");
+    let count = || std::fs::read_dir(&maps).map_or(0, Iterator::count);
+    pty.wait_until("six files", |_| count() == 6);
+    pty.keys("q");
+    assert!(pty.wait().success());
+}
