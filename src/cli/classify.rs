@@ -9,10 +9,10 @@ use serde::Serialize;
 use super::args::{ClassifyArgs, CommonArgs, TableFormat};
 use super::batch::{Interrupt, in_order, progress};
 use super::inputs;
-use super::output::Output;
+use super::printer::{self, Printer};
 use super::summary::Summary;
 use super::wanted::Wanted;
-use super::{Ending, load_model, told, truth, warn};
+use super::{Ending, load_model, told, truth};
 use crate::gallery::{self, Entry, Truths};
 use crate::model::{Fingerprint, Labels, ModelSource};
 use crate::network::Scores;
@@ -96,7 +96,10 @@ pub(super) fn run(args: &ClassifyArgs, common: &CommonArgs) -> anyhow::Result<En
     let bar = progress(entries.len(), "classifying");
     let model_id = classifier.fingerprint();
     let lines = Lines { session: &session, truths: &truths, source: &source, model_id };
-    let mut printer = Printer::new(args, &session)?;
+    let is_read = args.summary && io::stdout().is_terminal();
+    let by_default = if is_read { TableFormat::Table } else { TableFormat::Jsonl };
+    let header = header(session.options().top, !classifier.network().scoring().exclusive);
+    let mut printer = Printer::new(args.format.unwrap_or(by_default), args.summary, &header)?;
     let mut tally = Tally::of(classifier.network());
     let (mut failed, mut done, begun) = (0, 0, Instant::now());
     in_order(
@@ -132,7 +135,7 @@ pub(super) fn run(args: &ClassifyArgs, common: &CommonArgs) -> anyhow::Result<En
     if counts {
         let summary =
             Summary::new((source.to_string(), model_id), classifier.labels(), &tally, failed, begun.elapsed());
-        printer.summary(&summary, common.verbose > 0)?;
+        printer.summary(&summary, &summary.table(), common.verbose > 0)?;
     }
     let accuracy = tally.accuracy();
     let is_below = args.fail_under.is_some_and(|least| accuracy.is_none_or(|accuracy| accuracy < least));
@@ -184,94 +187,41 @@ impl Truth {
     }
 }
 
-/// Prints lines in the format asked for, or only what they come to.
-struct Printer {
-    format: TableFormat,
-    only_summary: bool,
-    output: Output,
+/// The names of the columns; with `several`, also of what is said.
+fn header(top: usize, several: bool) -> Vec<String> {
+    let columns =
+        (1..=top).flat_map(|rank| ["index", "label", "logit", "probability"].map(|name| format!("{name}_{rank}")));
+    let said = several.then(|| "said".to_owned());
+    ["image", "truth", "right"].map(String::from).into_iter().chain(said).chain(columns).collect()
 }
 
-impl Printer {
-    fn new(args: &ClassifyArgs, session: &Session) -> anyhow::Result<Printer> {
-        let mut output = Output::new();
-        let is_read = args.summary && io::stdout().is_terminal();
-        let by_default = if is_read { TableFormat::Table } else { TableFormat::Jsonl };
-        let format = args.format.unwrap_or(by_default);
-        if args.summary && format == TableFormat::Csv {
-            bail!("a summary is no table of rows; use --format jsonl or table with --summary");
-        }
-        if format == TableFormat::Csv {
-            let columns = (1..=session.options().top)
-                .flat_map(|rank| ["index", "label", "logit", "probability"].map(|name| format!("{name}_{rank}")));
-            // Only where an image may have several classes.
-            let said = (!session.classifier().network().scoring().exclusive).then(|| "said".to_owned());
-            let header: Vec<String> =
-                ["image", "truth", "right"].map(String::from).into_iter().chain(said).chain(columns).collect();
-            output.line(&header.join(","))?;
-        }
-        Ok(Printer { format, only_summary: args.summary, output })
+impl printer::Line for Line {
+    fn image(&self) -> &str {
+        &self.image
     }
 
-    /// Prints a line; what a table has no column for goes to standard error, as its errors do.
-    fn line(&mut self, line: &Line) -> anyhow::Result<()> {
-        if self.format != TableFormat::Jsonl || self.only_summary {
-            line.warnings.iter().for_each(|warning| warn(&format!("{}: {warning}", escape(&line.image))));
-        }
-        match self.format {
-            _ if self.only_summary => Ok(()),
-            TableFormat::Jsonl => self.output.json(line),
-            TableFormat::Csv => {
-                let (truth, right) = line
-                    .truth
-                    .as_ref()
-                    .map_or_else(Default::default, |truth| (truth.label.clone(), truth.right.to_string()));
-                let mut cells = vec![line.image.clone(), truth, right];
-                cells.extend(line.said());
-                for class in &line.top {
-                    cells.extend([
-                        class.index.to_string(),
-                        class.label.clone(),
-                        class.logit.to_string(),
-                        class.probability.to_string(),
-                    ]);
-                }
-                self.output.line(&cells.iter().map(|cell| csv(cell)).collect::<Vec<_>>().join(","))
-            }
-            TableFormat::Table => {
-                let sign = match &line.truth {
-                    Some(truth) if truth.right => "\u{2713}",
-                    Some(_) => "\u{2717}",
-                    None => " ",
-                };
-                let classes: Vec<String> = line
-                    .top
-                    .iter()
-                    .map(|class| format!("{} {:.1} %", escape(&class.label), 100.0 * class.probability))
-                    .collect();
-                let said = line.said().map_or_else(String::new, |said| format!("[{}]  ", escape(&said)));
-                self.output.line(&format!("{sign} {:<40} {said}{}", escape(&line.image), classes.join("  ")))
-            }
-        }
+    fn warnings(&self) -> &[String] {
+        &self.warnings
     }
 
-    fn error(&mut self, line: &ErrorLine) -> anyhow::Result<()> {
-        if self.format == TableFormat::Jsonl && !self.only_summary {
-            self.output.json(line)
-        } else {
-            warn(&line.error);
-            Ok(())
-        }
+    fn cells(&self) -> Vec<String> {
+        let truth = self.truth.as_ref();
+        let (truth, right) =
+            truth.map_or_else(Default::default, |truth| (truth.label.clone(), truth.right.to_string()));
+        let classes = self.top.iter().flat_map(ScoredClass::cells);
+        [self.image.clone(), truth, right].into_iter().chain(self.said()).chain(classes).collect()
     }
 
-    /// Prints what the lines come to: in their place where it was asked for, else on standard error where `is_wanted`.
-    fn summary(&mut self, summary: &Summary, is_wanted: bool) -> anyhow::Result<()> {
-        match self.format {
-            TableFormat::Jsonl if self.only_summary => self.output.json(summary)?,
-            _ if self.only_summary => self.output.bytes(summary.table().as_bytes())?,
-            _ if is_wanted => summary.table().lines().for_each(warn),
-            _ => (),
-        }
-        Ok(())
+    fn text(&self) -> String {
+        let sign = match &self.truth {
+            Some(truth) if truth.right => "\u{2713}",
+            Some(_) => "\u{2717}",
+            None => " ",
+        };
+        let class = |class: &ScoredClass| format!("{} {:.1} %", escape(&class.label), 100.0 * class.probability);
+        let classes: Vec<String> = self.top.iter().map(class).collect();
+        let said = self.said().map_or_else(String::new, |said| format!("[{}]  ", escape(&said)));
+        format!("{sign} {:<40} {said}{}", escape(&self.image), classes.join("  "))
     }
 }
 

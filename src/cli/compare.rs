@@ -8,9 +8,9 @@ use serde::Serialize;
 
 use super::args::{CommonArgs, CompareArgs, TableFormat};
 use super::batch::{Interrupt, in_order, progress};
-use super::classify::{ErrorLine, csv};
+use super::classify::ErrorLine;
 use super::inputs;
-use super::output::Output;
+use super::printer::{self, Printer};
 use super::wanted::Wanted;
 use super::{Ending, load_model, truth, warn};
 use crate::gallery::{Entry, Truth, Truths};
@@ -105,7 +105,9 @@ pub(super) fn run(args: &CompareArgs, common: &CommonArgs) -> anyhow::Result<End
     let bar = progress(entries.len(), "comparing");
     let model_ids = pair.sessions().each_ref().map(|session| session.classifier().fingerprint());
     let lines = Lines { pair: &pair, sources: &sources, model_ids, truths: &truths };
-    let mut printer = Printer::new(args, common.top as usize)?;
+    let by_default = if io::stdout().is_terminal() { TableFormat::Table } else { TableFormat::Jsonl };
+    let format = args.format.unwrap_or(by_default);
+    let mut printer = Printer::new(format, args.summary, &header(common.top as usize))?;
     let mut comparison = Comparison::new(pair.joint().labels().len());
     let (mut failed, mut done, begun) = (0, 0, Instant::now());
     in_order(
@@ -136,7 +138,8 @@ pub(super) fn run(args: &CompareArgs, common: &CommonArgs) -> anyhow::Result<End
     bar.finish_and_clear();
     if args.summary {
         let per_second = comparison.images() as f64 / begun.elapsed().as_secs_f64().max(1e-9);
-        printer.summary(&Summary::new(&sources, model_ids, pair.joint(), &comparison, failed, per_second))?;
+        let summary = Summary::new(&sources, model_ids, pair.joint(), &comparison, failed, per_second);
+        printer.summary(&summary, &summary.table(), false)?;
     }
     Ok(match (done < entries.len(), failed) {
         (true, _) => Ending::Interrupted,
@@ -274,78 +277,33 @@ impl Summary {
 /// Rows of the table of classes.
 const FEW_CLASSES: usize = 20;
 
-/// Prints lines in the format asked for, or only what they come to.
-struct Printer {
-    format: TableFormat,
-    only_summary: bool,
-    output: Output,
+fn header(top: usize) -> Vec<String> {
+    let of = |model: &'static str| {
+        let columns = ["index", "label", "logit", "probability"];
+        (1..=top).flat_map(move |rank| columns.map(|column| format!("{column}_{model}_{rank}")))
+    };
+    ["image", "truth", "change"].map(String::from).into_iter().chain(of("a")).chain(of("b")).collect()
 }
 
-impl Printer {
-    fn new(args: &CompareArgs, top: usize) -> anyhow::Result<Printer> {
-        let by_default = if io::stdout().is_terminal() { TableFormat::Table } else { TableFormat::Jsonl };
-        let format = args.format.unwrap_or(by_default);
-        if args.summary && format == TableFormat::Csv {
-            bail!("a summary is no table of rows; use --format jsonl or table with --summary");
-        }
-        let mut output = Output::new();
-        if format == TableFormat::Csv {
-            let of = |model: &str| {
-                let columns = ["index", "label", "logit", "probability"];
-                let name = |rank: usize| columns.map(|column| format!("{column}_{model}_{rank}"));
-                (1..=top).flat_map(name).collect::<Vec<_>>()
-            };
-            let header: Vec<String> =
-                ["image", "truth", "change"].map(String::from).into_iter().chain(of("a")).chain(of("b")).collect();
-            output.line(&header.join(","))?;
-        }
-        Ok(Printer { format, only_summary: args.summary, output })
+impl printer::Line for Line {
+    fn image(&self) -> &str {
+        &self.image
     }
 
-    fn line(&mut self, line: &Line) -> anyhow::Result<()> {
-        if self.format != TableFormat::Jsonl || self.only_summary {
-            line.warnings.iter().for_each(|warning| warn(&format!("{}: {warning}", escape(&line.image))));
-        }
-        let change = line.change.name().to_owned();
-        let truth = line.truth.as_ref().map_or("", |truth| truth.label.as_str());
-        match self.format {
-            _ if self.only_summary => Ok(()),
-            TableFormat::Jsonl => self.output.json(line),
-            TableFormat::Csv => {
-                let mut cells = vec![line.image.clone(), truth.to_owned(), change];
-                for class in line.models.iter().flat_map(|said| &said.top) {
-                    cells.extend([class.index.to_string(), class.label.clone()]);
-                    cells.extend([class.logit.to_string(), class.probability.to_string()]);
-                }
-                self.output.line(&cells.iter().map(|cell| csv(cell)).collect::<Vec<_>>().join(","))
-            }
-            TableFormat::Table => {
-                let best = |said: &Said| {
-                    said.top.first().map_or_else(String::new, |class| {
-                        format!("{} {:.1} %", escape(&class.label), 100.0 * class.probability)
-                    })
-                };
-                let [first, second] = &line.models;
-                let truth = if truth.is_empty() { String::new() } else { format!("  ({})", escape(truth)) };
-                let (first, second) = (best(first), best(second));
-                self.output.line(&format!("{change:<10}  {:<40}  {first} -> {second}{truth}", escape(&line.image)))
-            }
-        }
+    fn warnings(&self) -> &[String] {
+        &self.warnings
     }
 
-    fn error(&mut self, line: &ErrorLine) -> anyhow::Result<()> {
-        if self.format == TableFormat::Jsonl && !self.only_summary {
-            self.output.json(line)
-        } else {
-            warn(&line.error);
-            Ok(())
-        }
+    fn cells(&self) -> Vec<String> {
+        let truth = self.truth.as_ref().map_or_else(String::new, |truth| truth.label.clone());
+        let classes = self.models.iter().flat_map(|said| &said.top).flat_map(ScoredClass::cells);
+        [self.image.clone(), truth, self.change.name().to_owned()].into_iter().chain(classes).collect()
     }
 
-    fn summary(&mut self, summary: &Summary) -> anyhow::Result<()> {
-        match self.format {
-            TableFormat::Table => self.output.bytes(summary.table().as_bytes()),
-            _ => self.output.json(summary),
-        }
+    fn text(&self) -> String {
+        let class = |class: &ScoredClass| format!("{} {:.1} %", escape(&class.label), 100.0 * class.probability);
+        let [first, second] = self.models.each_ref().map(|said| said.top.first().map_or_else(String::new, class));
+        let truth = self.truth.as_ref().map_or_else(String::new, |truth| format!("  ({})", escape(&truth.label)));
+        format!("{:<10}  {:<40}  {first} -> {second}{truth}", self.change.name(), escape(&self.image))
     }
 }

@@ -12,6 +12,7 @@ mod interface;
 mod marks;
 mod model;
 mod output;
+mod printer;
 mod summary;
 mod truth;
 mod wanted;

@@ -34,6 +34,11 @@ impl ScoredClass {
         ScoredClass { index: prediction.index, label, logit: prediction.logit, probability: prediction.probability }
     }
 
+    /// The cells of a row: index, label, logit, probability.
+    pub fn cells(&self) -> [String; 4] {
+        [self.index.to_string(), self.label.clone(), self.logit.to_string(), self.probability.to_string()]
+    }
+
     /// The class of that index.
     fn at(index: usize, scores: &Scores, labels: &Labels) -> Self {
         let probability = scores.probabilities()[index];
