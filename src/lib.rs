@@ -1,4 +1,32 @@
-//! seewhy shows *why* an image classifier decided what it did.
+//! seewhy shows *why* an image classifier decided what it did: any ONNX classifier, with true gradients, in pure Rust.
+//!
+//! ```no_run
+//! let classifier = seewhy::Classifier::open("net.onnx")?;
+//! let picture = image::open("goose.jpg")?;
+//! let explained = classifier.explain(&picture, "grad-cam")?;
+//!
+//! println!("{} {:.1} %", explained.target.class.label, 100.0 * explained.target.class.probability);
+//! explained.overlay().save("goose.grad-cam.png")?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! [`Classifier::classify`] gives the best classes alone, [`Classifier::answer`] takes a [`Question`]: another class, one
+//! class against another, a layer, a method's parameters. [`METHODS`] lists the methods, [`Explained::attribution`] has the
+//! map as numbers. A [`session::Session`] does the same for many images, with everything that the program can be told.
+//!
+//! The same runs here, on the model and a picture that come with the source:
+//!
+//! ```
+//! let classifier = seewhy::Classifier::builtin()?;
+//! let frog = image::open("models/demo/pictures/frog/green-frog.jpg")?;
+//! let explained = classifier.explain(&frog, "grad-cam")?;
+//!
+//! assert_eq!(explained.target.class.label, "frog");
+//! assert_eq!(explained.attribution.map.dim(), (32, 32));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # The house
 //!
 //! The folders are layers, and dependencies point one way:
 //!
@@ -19,9 +47,11 @@
 //! kernels                   convolutions, dense layers, attention and pools on slices
 //! ```
 
+#[doc(hidden)]
 pub mod app;
 pub mod autodiff;
 pub mod cache;
+#[doc(hidden)]
 pub mod cli;
 pub mod explain;
 pub mod gallery;
@@ -32,10 +62,17 @@ pub mod network;
 pub mod random;
 pub mod raster;
 pub mod session;
+#[doc(hidden)]
 pub mod shell;
+#[doc(hidden)]
 pub mod term;
 pub mod text;
 pub mod triage;
+#[doc(hidden)]
 pub mod ui;
 
 pub use seewhy_kernels as kernels;
+
+pub use explain::{Attribution, METHODS};
+pub use model::{Classifier, Target};
+pub use session::{AskError, Explained, Question, ScoredClass};

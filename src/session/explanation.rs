@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use image::RgbImage;
 
-use super::{Ground, Session};
+use super::{Ground, RunOptions, Session};
 use crate::explain::{
     Attribution, ExplainError, LayerChannels, LayerChoice, MethodInfo, Monitor, Request, SampleCache, Subject, Values,
     layer_channels,
 };
-use crate::model::Target;
+use crate::model::{Classifier, Target};
 use crate::network::{Pass, Scores};
 use crate::raster::{Colormap, Composition, Heat, Superpixels, display_map};
 
@@ -50,6 +50,26 @@ pub struct Explanation<'a> {
     pub raw: bool,
 }
 
+/// Makes a map with this seed; a sampling method stops at the tolerance, where there is one.
+pub(super) fn explain(
+    classifier: &Classifier,
+    question: &Question,
+    (seed, tolerance): (u64, Option<f64>),
+    pass: &Pass,
+    samples: &SampleCache,
+    monitor: &Monitor<'_>,
+) -> Result<Attribution, ExplainError> {
+    let Question { method, target, layer, values } = question;
+    let request = Request {
+        target: *target,
+        layer: if method.needs.layer { layer.clone() } else { LayerChoice::Auto },
+        values: values.clone(),
+        seed,
+        tolerance,
+    };
+    method.method.explain(Subject::of(classifier, pass).keeping(samples), &request, monitor)
+}
+
 impl Session {
     /// Makes a map. Model calls are kept in `samples`, which must serve this model alone.
     ///
@@ -62,15 +82,8 @@ impl Session {
         samples: &SampleCache,
         monitor: &Monitor<'_>,
     ) -> Result<Attribution, ExplainError> {
-        let Question { method, target, layer, values } = question;
-        let request = Request {
-            target: *target,
-            layer: if method.needs.layer { layer.clone() } else { LayerChoice::Auto },
-            values: values.clone(),
-            seed: self.options.seed,
-            tolerance: self.options.tolerance,
-        };
-        method.method.explain(Subject::of(&self.classifier, pass).keeping(samples), &request, monitor)
+        let RunOptions { seed, tolerance, .. } = self.options;
+        explain(&self.classifier, question, (seed, tolerance), pass, samples, monitor)
     }
 
     /// Reads the channels of a layer.

@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use super::Session;
 use crate::gallery::{self, DecodeError, DecodeOptions, DecodeProblem, Decoded};
-use crate::model::{PictureError, Prepared, TensorError};
+use crate::model::{Classifier, PictureError, Prepared, TensorError};
 use crate::network::NetworkError;
 use crate::text::Escaped;
 
@@ -72,6 +72,17 @@ impl InputError {
     }
 }
 
+/// The network's input, where it lies in the image, and what the network sees.
+///
+/// # Errors
+/// When the network takes no such input.
+pub(super) fn prepare(classifier: &Classifier, opened: &Opened) -> Result<Prepared, InputError> {
+    Ok(match opened {
+        Opened::Picture(decoded) => classifier.preprocess(&decoded.image)?,
+        Opened::Tensor(path) => classifier.read_npy(path)?,
+    })
+}
+
 impl Session {
     /// Opens a file as the options of the run say.
     ///
@@ -79,17 +90,6 @@ impl Session {
     /// As [`open`].
     pub fn open(&self, path: &Path) -> Result<Opened, DecodeError> {
         open(path, self.options.decoding)
-    }
-
-    /// The network's input, where it lies in the image, and what the network sees.
-    ///
-    /// # Errors
-    /// When the network takes no such input.
-    pub(super) fn prepare(&self, opened: &Opened) -> Result<Prepared, InputError> {
-        Ok(match opened {
-            Opened::Picture(decoded) => self.classifier.preprocess(&decoded.image)?,
-            Opened::Tensor(path) => self.classifier.read_npy(path)?,
-        })
     }
 
     /// The network's input alone.

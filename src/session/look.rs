@@ -6,9 +6,10 @@ use std::sync::Arc;
 use image::RgbImage;
 use ndarray::ArrayD;
 
+use super::image::prepare;
 use super::{InputError, Opened, Session};
 use crate::gallery::Decoded;
-use crate::model::{CropGeometry, Prepared};
+use crate::model::{Classifier, CropGeometry, Prepared};
 use crate::network::{Activation, Network, NetworkError, Pass, Scores, with_threads};
 use crate::raster::Region;
 
@@ -54,6 +55,23 @@ pub fn forward(network: &Network, input: ArrayD<f32>, threads: usize) -> Result<
     with_threads(threads, || network.forward(Arc::new(input)))
 }
 
+/// Prepares and runs an image that is open, on `threads` threads, and keeps a picture of it.
+///
+/// # Errors
+/// When the network takes no such input or fails.
+pub(super) fn see(classifier: &Classifier, opened: Opened, threads: usize) -> Result<Seen, InputError> {
+    let Prepared { tensor, crop, seen } = prepare(classifier, &opened)?;
+    // The whole image need not be held while the network is at work.
+    let (picture, warnings) = match opened {
+        Opened::Picture(Decoded { image, warnings }) => (reduced(image), warnings),
+        Opened::Tensor(_) => (seen, vec![]),
+    };
+    let pass = forward(classifier.network(), tensor, threads)?;
+    let scale = picture.width() as f32 / crop.image.0.max(1) as f32;
+    let ground = Ground { picture: Arc::new(picture), region: region(&crop).scaled(scale, scale) };
+    Ok(Seen { pass, ground, warnings })
+}
+
 impl Session {
     /// The scores of an image, on `threads` threads, and what must be known about the image: no pass that could be explained.
     ///
@@ -87,17 +105,7 @@ impl Session {
     /// # Errors
     /// When the image cannot be opened or the network fails.
     pub fn see(&self, path: &Path, threads: usize) -> Result<Seen, InputError> {
-        let opened = self.open(path)?;
-        let Prepared { tensor, crop, seen } = self.prepare(&opened)?;
-        // The whole image need not be held while the network is at work.
-        let (picture, warnings) = match opened {
-            Opened::Picture(Decoded { image, warnings }) => (reduced(image), warnings),
-            Opened::Tensor(_) => (seen, vec![]),
-        };
-        let pass = forward(self.classifier.network(), tensor, threads)?;
-        let scale = picture.width() as f32 / crop.image.0.max(1) as f32;
-        let ground = Ground { picture: Arc::new(picture), region: region(&crop).scaled(scale, scale) };
-        Ok(Seen { pass, ground, warnings })
+        see(&self.classifier, self.open(path)?, threads)
     }
 
     /// Prepares and runs an image that is open, on `threads` threads.
@@ -105,7 +113,7 @@ impl Session {
     /// # Errors
     /// When the network takes no such input or fails.
     pub fn look(&self, opened: &Opened, threads: usize) -> Result<Looked, InputError> {
-        let Prepared { tensor, crop, seen } = self.prepare(opened)?;
+        let Prepared { tensor, crop, seen } = prepare(&self.classifier, opened)?;
         let pass = Arc::new(forward(self.classifier.network(), tensor, threads)?);
         Ok(Looked { pass, seen, region: region(&crop) })
     }

@@ -12,6 +12,7 @@ pub mod export;
 mod identity;
 mod image;
 mod kept;
+mod library;
 mod look;
 mod mask;
 mod model_id;
@@ -29,11 +30,12 @@ pub use explanation::{Explanation, Question};
 pub use identity::Identity;
 pub use image::{InputError, Opened, open};
 pub use kept::Kept;
+pub use library::{AskError, Explained};
 pub use look::{Ground, Looked, Seen, forward};
 pub use mask::MaskError;
 pub use model_id::ModelId;
 pub use pair::{Both, Pair};
-pub use record::{Files, Record, SCHEMA, ScoredClass};
+pub use record::{Files, Record, SCHEMA, ScoredClass, TargetRecord};
 pub use watch::Watch;
 
 /// What holds for all predictions and maps of a run.

@@ -22,6 +22,7 @@ mod jpeg;
 mod kernels;
 mod keys;
 mod layering;
+mod library;
 mod loading;
 mod mcunet;
 mod messages;

@@ -77,6 +77,14 @@ pub struct Decoded {
     pub warnings: Vec<String>,
 }
 
+impl Decoded {
+    /// Pixels that come from elsewhere than a file, brought to the same form.
+    pub fn of(image: DynamicImage, options: DecodeOptions) -> Decoded {
+        let mut warnings = vec![];
+        Decoded { image: DynamicImage::ImageRgb8(pixels::plain(image, options, &mut warnings)), warnings }
+    }
+}
+
 /// Decodes an image: the first frame of an animation, 8 bits a channel, and for the rest as the options say: upright as its
 /// EXIF orientation says, transparent pixels on white.
 ///
@@ -112,11 +120,12 @@ fn read(path: &Path, options: DecodeOptions) -> Result<Decoded, DecodeProblem> {
         },
         _ => general(path, format)?,
     };
-    let mut image = DynamicImage::ImageRgb8(pixels::plain(image, options, &mut warnings));
+    let mut decoded = Decoded::of(image, options);
     if options.exif == Exif::Apply {
-        image.apply_orientation(orientation);
+        decoded.image.apply_orientation(orientation);
     }
-    Ok(Decoded { image, warnings })
+    warnings.append(&mut decoded.warnings);
+    Ok(Decoded { warnings, ..decoded })
 }
 
 /// Decodes what needs no care: the pixels as they are stored, and how they are to be turned.
