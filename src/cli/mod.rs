@@ -17,7 +17,7 @@ mod summary;
 mod truth;
 mod wanted;
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -91,7 +91,13 @@ fn dispatch(cli: Cli) -> anyhow::Result<Ending> {
             clap_complete::generate(shell, &mut Cli::command(), "seewhy", &mut script);
             Output::new().bytes(&script).map(|()| Ending::Done)
         }
-        Some(Command::Man) => {
+        Some(Command::Man { out: Some(folder) }) => {
+            fs::create_dir_all(&folder)
+                .and_then(|()| clap_mangen::generate_to(Cli::command(), &folder))
+                .with_context(|| format!("could not write the manual pages into {folder:?}"))?;
+            Ok(Ending::Done)
+        }
+        Some(Command::Man { out: None }) => {
             let mut page = vec![];
             clap_mangen::Man::new(Cli::command()).render(&mut page).context("could not write the manual page")?;
             Output::new().bytes(&page).map(|()| Ending::Done)

@@ -364,6 +364,13 @@ fn completions_and_the_manual_come_from_the_same_words() {
     for sentence in about {
         assert!(plain.contains(sentence), "the manual does not say {sentence:?}, as --help does");
     }
+    let folder = tempfile::tempdir().unwrap();
+    let pages = folder.path().join("man1");
+    assert!(seewhy(&["man", "--out", pages.to_str().unwrap()]).status().unwrap().success());
+    assert!(fs::read_to_string(pages.join("seewhy.1")).unwrap().contains("seewhy\\-explain(1)"));
+    for command in commands {
+        assert!(fs::read_to_string(pages.join(format!("seewhy-{command}.1"))).unwrap().contains("SYNOPSIS"));
+    }
 }
 
 #[test]

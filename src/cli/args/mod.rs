@@ -91,8 +91,12 @@ pub(super) enum Command {
         /// Which shell.
         shell: clap_complete::Shell,
     },
-    /// Print the manual page
-    Man,
+    /// Print the manual page, or write those of all commands
+    Man {
+        /// A folder for `seewhy.1`, `seewhy-explain.1` and so on; made where it is missing
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+    },
 }
 
 #[derive(Debug, Args)]
