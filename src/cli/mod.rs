@@ -30,7 +30,7 @@ use self::args::{Cli, Command};
 use self::output::{Output, ReaderGone};
 use crate::model::{ModelError, ModelSource};
 use crate::session::{RunOptions, Session};
-use crate::text::escape;
+use crate::text::{Escaped, escape};
 
 /// Exit codes are a contract: all done, some images failed, nothing could be done, a gate was not passed, interrupted.
 const SOME_FAILED: u8 = 1;
@@ -92,9 +92,9 @@ fn dispatch(cli: Cli) -> anyhow::Result<Ending> {
             Output::new().bytes(&script).map(|()| Ending::Done)
         }
         Some(Command::Man { out: Some(folder) }) => {
-            fs::create_dir_all(&folder)
-                .and_then(|()| clap_mangen::generate_to(Cli::command(), &folder))
-                .with_context(|| format!("could not write the manual pages into {folder:?}"))?;
+            fs::create_dir_all(&folder).and_then(|()| clap_mangen::generate_to(Cli::command(), &folder)).with_context(
+                || format!("could not write the manual pages into {}", Escaped::from(folder.as_path())),
+            )?;
             Ok(Ending::Done)
         }
         Some(Command::Man { out: None }) => {
