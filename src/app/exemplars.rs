@@ -5,11 +5,11 @@
 //! Convolutional Networks, ECCV 2014.
 
 use std::cmp::Ordering;
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use image::RgbImage;
 
+use super::leaps::Leaps;
 use super::results::Peak;
 use super::{ImageId, ImageKey, Job, ModelId, Notice, Outcome, Peaks, Priority, State, Task};
 use crate::raster::Map;
@@ -20,8 +20,6 @@ const KEPT: usize = 9;
 const LAYERS: usize = 3;
 /// Images that are asked at a time: enough to keep workers busy until the next agenda.
 const AT_A_TIME: usize = 32;
-/// The golden ratio's share of 2^64: its multiples, modulo that, are spread evenly however many there are.
-const LEAP: u64 = 0x9E37_79B9_7F4A_7C15;
 /// Memory for small pictures, in bytes.
 pub(super) const THUMBNAIL_BUDGET: usize = 32 << 20;
 
@@ -45,18 +43,13 @@ pub struct Exemplars {
     layer: usize,
     /// For each channel, the strongest first.
     best: Vec<Vec<Exemplar>>,
-    /// Those to ask, in their order: each behind its leap.
-    unasked: BTreeSet<(u64, ImageId)>,
+    unasked: Leaps,
     asked: usize,
-}
-
-fn leap(image: ImageId) -> (u64, ImageId) {
-    ((image as u64).wrapping_mul(LEAP), image)
 }
 
 impl Exemplars {
     fn new((model, layer): (ModelId, usize), channels: usize, images: usize) -> Exemplars {
-        Exemplars { model, layer, best: vec![Vec::new(); channels], unasked: (0..images).map(leap).collect(), asked: 0 }
+        Exemplars { model, layer, best: vec![Vec::new(); channels], unasked: (0..images).collect(), asked: 0 }
     }
 
     fn are_of(&self, model: ModelId, layer: usize) -> bool {
@@ -152,14 +145,14 @@ impl State {
     /// More images can be asked.
     pub(super) fn found_for_exemplars(&mut self, images: std::ops::Range<ImageId>) {
         for exemplars in &mut self.exemplars {
-            exemplars.unasked.extend(images.clone().map(leap));
+            exemplars.unasked.extend(images.clone());
         }
     }
 
     /// An image answered; one that cannot, does not come up again.
     pub(super) fn surveyed(&mut self, image: ImageKey, layer: usize, peaks: Result<Arc<Peaks>, String>) {
         if let Some(exemplars) = self.exemplars.iter_mut().find(|kept| kept.are_of(image.model, layer))
-            && exemplars.unasked.remove(&leap(image.id))
+            && exemplars.unasked.remove(image.id)
         {
             exemplars.asked += 1;
             if let Ok(peaks) = peaks {
@@ -200,7 +193,7 @@ impl State {
     /// The next images to ask.
     pub(super) fn survey(&self) -> Vec<Task> {
         let Some(exemplars) = self.exemplars() else { return Vec::new() };
-        let next = exemplars.unasked.iter().take(AT_A_TIME).map(|(_, image)| *image);
+        let next = exemplars.unasked.iter().take(AT_A_TIME);
         let job = |id| Job::Survey(ImageKey { model: exemplars.model, id }, exemplars.layer);
         next.filter_map(|image| self.task(image, job(image), Priority::Background)).collect()
     }
@@ -233,14 +226,5 @@ mod tests {
     #[test]
     fn what_is_not_a_number_or_not_above_zero_excites_nothing() {
         assert_eq!(kept(&[(0, f32::NAN), (1, f32::INFINITY), (2, 0.5), (3, 0.0), (4, -0.5)]), [(2, 0.5)]);
-    }
-
-    #[test]
-    fn the_first_few_that_are_asked_come_from_all_over_the_list() {
-        let exemplars = Exemplars::new((ModelId::default(), 0), 1, 1000);
-        let mut first: Vec<ImageId> = exemplars.unasked.iter().take(20).map(|(_, image)| *image).collect();
-        first.sort_unstable();
-        let widest = first.windows(2).map(|pair| pair[1] - pair[0]).max();
-        assert!(widest.is_some_and(|gap| gap < 150) && first[0] < 100 && first[19] > 900, "{first:?}");
     }
 }

@@ -110,7 +110,7 @@ impl State {
         let is_pair = self.pair.is_some();
         self.order = self.order.next(is_pair);
         let mut says = String::new();
-        if self.order == Order::HighestLoss && self.lacks_truth() {
+        while self.order.needs_truth() && self.lacks_truth() {
             self.order = self.order.next(is_pair);
             says = format!("; {NO_TRUTH}");
         }

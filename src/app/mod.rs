@@ -16,6 +16,7 @@
 //! | `update`, `listing`, `exemplars` | the changes: of everything, of the list, of the images that excite channels |
 //! | `pair`, `compared` | two models side by side, and their maps |
 //! | `panel/` | what takes the keys beside the list, a file each |
+//! | `leaps` | images in an order in which the first speak for all |
 //! | `work/` | what is wanted, best first, and what becomes of its results |
 //! | `results/` | what workers hand over |
 //! | `picture`, `tiles` | what is on screen, as recipes |
@@ -25,6 +26,7 @@ mod compared;
 mod effect;
 mod exemplars;
 pub mod keymap;
+mod leaps;
 mod listing;
 mod pair;
 pub mod panel;

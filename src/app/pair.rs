@@ -1,8 +1,9 @@
 //! Two models side by side: what the second says beside what the first says, and which of them is in front.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::leaps::Leaps;
 use super::work::KEPT_PREDICTIONS;
 use super::{Answer, Entry, ImageId, ImageKey, ModelId, ModelSummary, Notice, Order, State};
 use crate::gallery::Truths;
@@ -34,7 +35,7 @@ pub struct Pair {
     /// Which of the two keys act on, 0 or 1.
     front: usize,
     /// The images that the second has not been asked about.
-    pub(super) pending: BTreeSet<ImageId>,
+    pub(super) pending: Leaps,
     /// Why the second has nothing to say of some images, safe to print.
     failed: HashMap<ImageId, String>,
 }
@@ -167,7 +168,7 @@ impl State {
     pub(super) fn second_said(&mut self, image: ImageKey, said: Result<&Scores, &str>) -> bool {
         let Some(pair) = self.pair.as_mut().filter(|pair| pair.models[1].id == image.model) else { return false };
         let Some(entry) = self.entries.get_mut(image.id) else { return true };
-        pair.pending.remove(&image.id);
+        pair.pending.remove(image.id);
         match said {
             Ok(scores) => {
                 let answer = Answer::of(scores, KEPT_PREDICTIONS);
@@ -206,6 +207,19 @@ impl State {
                 let answer = entry.second.clone()?;
                 // Each place of its answers is that of one of its classes.
                 Some(answer.placed(|place| pair.joint.to_second(place).unwrap_or(place)))
+            }
+        }
+    }
+
+    /// The classes of the model in front that an image is of, where they are known and it has them.
+    pub fn front_truth(&self, image: ImageId) -> Vec<usize> {
+        let truth = self.entries.get(image).and_then(|entry| entry.truth.as_ref());
+        let classes = truth.map_or(&[][..], |truth| truth.indices()).iter().copied();
+        match self.pair.as_ref().filter(|pair| pair.front == 1) {
+            Some(pair) => classes.filter_map(|class| pair.joint.to_second(class)).collect(),
+            None => {
+                let known = self.model.as_deref().map_or(0, |model| model.labels.len());
+                classes.filter(|class| *class < known).collect()
             }
         }
     }

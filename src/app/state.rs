@@ -1,6 +1,6 @@
 //! All that the interface knows.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,6 +8,7 @@ use std::time::Duration;
 use image::RgbImage;
 
 use super::exemplars::{Exemplars, THUMBNAIL_BUDGET};
+use super::leaps::Leaps;
 use super::{
     Agenda, Cache, Channels, ChannelsKey, Compared, Decoded, Explained, ImageId, ImageKey, MapKey, MethodRow, ModelId,
     ModelSummary, Pair, Panel, Predicted, Selection,
@@ -170,7 +171,7 @@ pub struct State {
     /// The model's class names, to be found by folder name.
     pub(super) truths: Arc<Truths>,
     /// The images without outcome.
-    pub(super) pending: BTreeSet<ImageId>,
+    pub(super) pending: Leaps,
     /// The agenda given out last.
     pub agenda: Agenda,
 }
@@ -215,7 +216,7 @@ impl State {
             shown_map: None,
             truths: Arc::default(),
             truth_notices: Vec::new(),
-            pending: BTreeSet::new(),
+            pending: Leaps::default(),
             agenda: Agenda::default(),
         }
     }

@@ -103,6 +103,27 @@ impl Entry {
         Some(agree(&answer.said, truth.indices(), answer.exclusive))
     }
 
+    /// How sure the model is of what it says, in `[0, 1]`, where that is known. Where any number of classes may be said and
+    /// the image's are known, it is how sure it is of its worst mistake: of a class that it says though it is not there, or
+    /// misses though it is; where there is none, of the best class.
+    pub fn confidence(&self) -> Option<f32> {
+        let answer = self.answer()?;
+        let best = answer.top.first()?.probability;
+        let Some(truth) = self.truth.as_ref().filter(|_| !answer.exclusive) else { return Some(best) };
+        let mistakes = answer.top.iter().filter_map(|class| {
+            match (answer.said.contains(&class.index), truth.contains(class.index)) {
+                (true, false) => Some(class.probability),
+                (false, true) => Some(1.0 - class.probability),
+                _ => None,
+            }
+        });
+        // What is missed may be so improbable that it is not listed.
+        let is_listed = |class: &usize| answer.top.iter().any(|listed| listed.index == *class);
+        let unlisted = truth.indices().iter().filter(|class| !answer.said.contains(class) && !is_listed(class));
+        let least = answer.top.last().map_or(0.0, |class| class.probability);
+        Some(mistakes.chain(unlisted.map(|_| 1.0 - least)).reduce(f32::max).unwrap_or(best))
+    }
+
     /// Whether what a second model says is true, where both are known.
     pub fn is_second_right(&self) -> Option<bool> {
         let (answer, truth) = (self.second.as_ref()?, self.truth.as_ref()?);

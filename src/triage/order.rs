@@ -10,6 +10,8 @@ pub enum Order {
     /// As they were found: by name.
     #[default]
     Found,
+    /// Mistakes, the most confident first; then what is right, the least confident first.
+    Confident,
     /// By the loss (the cross-entropy with the true class), the highest first: what the model is most wrong about.
     HighestLoss,
     /// By the probability of the best class, the lowest first.
@@ -24,17 +26,24 @@ impl Order {
     #[must_use]
     pub fn next(self, is_pair: bool) -> Order {
         match self {
-            Order::Found => Order::HighestLoss,
+            Order::Found => Order::Confident,
+            Order::Confident => Order::HighestLoss,
             Order::HighestLoss => Order::LeastSure,
             Order::LeastSure if is_pair => Order::Broken,
             Order::LeastSure | Order::Broken => Order::Found,
         }
     }
 
+    /// Whether it puts mistakes first, and means nothing where nobody knows what is true.
+    pub fn needs_truth(self) -> bool {
+        matches!(self, Order::Confident | Order::HighestLoss)
+    }
+
     /// What comes first, in words; none for the order in which they were found.
     pub fn words(self) -> Option<&'static str> {
         match self {
             Order::Found => None,
+            Order::Confident => Some("sure but wrong first"),
             Order::HighestLoss => Some("highest loss first"),
             Order::LeastSure => Some("least sure first"),
             Order::Broken => Some("broken first"),
@@ -45,6 +54,10 @@ impl Order {
     pub fn compare(self, one: &Entry, other: &Entry) -> Ordering {
         let value = |entry: &Entry| match self {
             Order::Found => None,
+            Order::Confident => match entry.is_right()? {
+                false => Some((0, -entry.confidence()?)),
+                true => Some((1, entry.confidence()?)),
+            },
             Order::HighestLoss => entry.loss.map(|loss| (0, -loss)),
             Order::LeastSure => entry.best().map(|best| (0, best.probability)),
             Order::Broken => match entry.change()? {
@@ -64,8 +77,10 @@ impl Order {
 
 #[cfg(test)]
 mod tests {
-    use super::super::entry::tests::{classified, pending};
+    use super::super::Outcome;
+    use super::super::entry::tests::{classified, pending, tagged};
     use super::*;
+    use crate::network::Prediction;
 
     fn sorted(order: Order) -> Vec<String> {
         let mut entries = [
@@ -95,6 +110,27 @@ mod tests {
                 assert_eq!(order.compare(&broken, &pending("b")), Ordering::Equal);
             }
         }
+    }
+
+    #[test]
+    fn mistakes_come_first_the_most_confident_before_others_and_last_what_is_surely_right() {
+        let order = ["sure and wrong", "wrong", "doubtful", "right", "pending", "unlabelled"];
+        assert_eq!(sorted(Order::Confident), order);
+        let mut several = [
+            tagged("one is said that is not there", &[0], &[0, 1]),
+            tagged("one is missed", &[0, 2], &[0]),
+            tagged("right", &[0], &[0]),
+        ];
+        for entry in &mut several {
+            let Outcome::Classified(answer) = &mut entry.outcome else { continue };
+            answer.top = [0.9, 0.7, 0.1]
+                .into_iter()
+                .enumerate()
+                .map(|(index, probability)| Prediction { index, logit: 0.0, probability })
+                .collect();
+        }
+        several.sort_by(|a, b| Order::Confident.compare(a, b));
+        assert_eq!(several.map(|entry| entry.name), ["one is missed", "one is said that is not there", "right"]);
     }
 
     #[test]
@@ -128,10 +164,10 @@ mod tests {
     #[test]
     fn the_orders_follow_each_other_around() {
         let mut order = Order::default();
-        let names = [(); 3].map(|()| {
+        let names = [(); 4].map(|()| {
             order = order.next(false);
             order.words()
         });
-        assert_eq!(names, [Some("highest loss first"), Some("least sure first"), None]);
+        assert_eq!(names, [Some("sure but wrong first"), Some("highest loss first"), Some("least sure first"), None]);
     }
 }

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use crossterm::event::KeyCode;
 use image::RgbImage;
-use seewhy::app::{Action, Command, Effect, Mode, Notice, Panel, PanelKind, Report, State, update};
+use seewhy::app::{Action, Command, Effect, Job, Mode, Notice, Panel, PanelKind, Predicted, Report, State, update};
 use seewhy::model::Target;
+use seewhy::network::Scores;
 use seewhy::triage::{Journal, Order};
 
 use crate::cli::{errors, lines, seewhy};
@@ -126,8 +127,12 @@ fn mistakes_join_a_filtered_list_as_they_are_found_and_the_cursor_stays_on_its_i
 }
 
 #[test]
-fn the_highest_losses_come_first_on_request_then_the_least_sure() {
+fn confident_mistakes_come_first_on_request_then_the_highest_losses_then_the_least_sure() {
     let mut state = finished(SIZE);
+    press(&mut state, &[Command::Next, Command::Sort]);
+    assert_eq!((state.order, state.cursor), (Order::Confident, 0));
+    assert_eq!(names(&state)[0], "pelican/0007.jpg");
+    assert!(screen(&state).contains(" images, sure but wrong first"), "{}", screen(&state));
     press(&mut state, &[Command::Next, Command::Sort]);
     assert_eq!((state.order, state.cursor), (Order::HighestLoss, 0));
     let by_truth = ["pelican/0007.jpg", "agama/0010.jpg", "bullfrog/0004.jpg", "goldfinch/0001.jpg"];
@@ -150,6 +155,71 @@ fn an_order_is_kept_while_predictions_come_in_and_while_the_list_is_filtered() {
     assert_eq!(names(&state)[..4], by_truth);
     filtered(&mut state, "is:right");
     assert_eq!(names(&state), by_truth[1..]);
+}
+
+#[test]
+fn names_and_what_is_true_and_said_share_a_row_as_room_allows() {
+    let mut state = finished((80, 24));
+    let row = |state: &State, part: &str| {
+        let shown = screen(state);
+        shown.lines().map(|line| line.chars().take(31).collect::<String>()).find(|line| line.contains(part)).unwrap()
+    };
+    assert!(row(&state, "0010").contains("agama     0010.jpg"), "{}", screen(&state));
+    assert!(row(&state, "pelican: goose").contains("42 %"), "{}", screen(&state));
+    update(&mut state, terminal((120, 30)));
+    assert!(row(&state, "pelican: goose").contains("0007"), "{}", screen(&state));
+    filtered(&mut state, "0010");
+    assert!(row(&state, "agama/0010.jpg").contains("agama/0010.jpg"), "{}", screen(&state));
+    update(&mut state, terminal((130, 30)));
+    let shown = screen(&state);
+    assert!(shown.contains("agama/0010.jpg") && shown.contains("  agama   90 %"), "{shown}");
+}
+
+#[test]
+fn what_is_true_is_marked_among_the_classes_and_always_has_a_row() {
+    let mut state = finished((80, 24));
+    assert!(screen(&state).contains("✓▸ 1 goldfinch"), "{}", screen(&state));
+    assert!(screen(&state).contains("why  ✓ is true"), "{}", screen(&state));
+    // What the model thinks least of: below its best five, and on a screen with three rows.
+    let mut logits = [9.0, 8.0, 7.0, 6.0, 5.0, 4.0, 3.0, 2.0];
+    logits[4] = -5.0;
+    let scores = Scores::softmax(&logits);
+    let predicted = Predicted {
+        top: scores.top(8),
+        probabilities: scores.probabilities().into(),
+        logits: scores,
+        ..Predicted::clone(&predicted(2))
+    };
+    update(&mut state, Action::Report(Report::Predicted(first(2), Ok(Arc::new(predicted)))));
+    press(&mut state, &[Command::Next, Command::Next, Command::Rank(1)]);
+    for size in [(80, 24), (60, 20)] {
+        update(&mut state, terminal(size));
+        let shown = screen(&state);
+        assert!(shown.contains("✓  8 pelican") && shown.contains(" ▸ 2 bullfrog"), "{shown}");
+    }
+}
+
+#[test]
+fn the_first_images_that_are_asked_are_those_on_screen_and_then_some_from_everywhere() {
+    let mut state = opened((80, 24));
+    let paths = (0..10_000).map(|n| Arc::from(Path::new("/data/val/goose").join(format!("{n}.jpg"))));
+    update(&mut state, Action::Found(paths.collect()));
+    let asked: Vec<usize> = state
+        .agenda
+        .tasks
+        .iter()
+        .filter_map(|task| match task.job {
+            Job::Classify(image) => Some(image.id),
+            _ => None,
+        })
+        .collect();
+    let rows = state.terminal.page;
+    let is_shown = |image: &usize| *image < rows;
+    assert!(asked.iter().take_while(|image| is_shown(image)).count() > 0, "{asked:?}");
+    let far: Vec<usize> = asked.into_iter().filter(|image| !is_shown(image)).collect();
+    for third in [0..3_333, 3_333..6_667, 6_667..10_006] {
+        assert!(far.iter().filter(|image| third.contains(*image)).count() >= 3, "{far:?}");
+    }
 }
 
 #[test]
@@ -195,7 +265,7 @@ fn before_the_model_is_there_nothing_is_said_of_its_classes() {
     press(&mut state, &[Command::NextMistake]);
     assert!(screen(&state).contains("no mistake after this image so far"), "{}", screen(&state));
     press(&mut state, &[Command::Sort]);
-    assert_eq!(state.order, Order::HighestLoss);
+    assert_eq!(state.order, Order::Confident);
     filtered(&mut state, "true:pelican");
     assert_eq!(names(&state).len(), 2);
     update(&mut state, Action::ModelReady(model()));

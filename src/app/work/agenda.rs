@@ -1,6 +1,5 @@
 //! What work is wanted, given what is on screen and what is there already.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::app::{ImageId, ImageKey, Job, MapKey, Outcome, Priority, State, Task};
@@ -115,34 +114,35 @@ impl State {
         let pair = self.pair.as_ref()?;
         let pending = if pair.front() == 0 { &pair.pending } else { &self.pending };
         let key = ImageKey { model: pair.models()[1 - pair.front()].id, id: image };
-        if pending.contains(&image) { self.task(image, Job::Classify(key), Priority::Now) } else { None }
+        if pending.contains(image) { self.task(image, Job::Classify(key), Priority::Now) } else { None }
     }
 
-    /// Images without prediction, nearest to the cursor first; those of a second model after those of the first.
+    /// Images without prediction: those on screen, then others in leaps, so that what is counted is soon true of all. Each is
+    /// asked of both models, where there are two.
     fn unclassified(&self) -> Vec<ImageKey> {
-        let from = self.current().unwrap_or(0);
-        let keys = |model| move |id| ImageKey { model, id };
-        let mut found: Vec<ImageKey> = nearest(&self.pending, from).into_iter().map(keys(self.first_model())).collect();
-        if let Some(pair) = &self.pair {
-            let failed = |id: &ImageId| matches!(self.entries.get(*id).map(|e| &e.outcome), Some(Outcome::Failed(_)));
-            let second = nearest(&pair.pending, from).into_iter().filter(|id| !failed(id));
-            found.extend(second.map(keys(pair.models()[1].id)));
-            found.truncate(BACKGROUND);
+        let on_screen = self.visible.iter().skip(self.offset).take(self.terminal.page).copied();
+        let mut found = Vec::new();
+        let pendings = [Some(&self.pending), self.pair.as_ref().map(|pair| &pair.pending)];
+        let models = self.models();
+        let asked = models.iter().zip(pendings.into_iter().flatten());
+        let mut queues: Vec<_> = asked
+            .map(|(model, pending)| {
+                let first = on_screen.clone().filter(|image| pending.contains(*image));
+                let images = first.chain(pending.iter()).filter(|image| !self.has_failed(*image));
+                images.map(|id| ImageKey { model: *model, id })
+            })
+            .collect();
+        while found.len() < BACKGROUND {
+            let before = found.len();
+            found.extend(queues.iter_mut().filter_map(Iterator::next));
+            if found.len() == before {
+                break;
+            }
         }
         found
     }
-}
 
-/// As many of the images as are asked at a time, nearest to `from` first.
-fn nearest(images: &BTreeSet<ImageId>, from: ImageId) -> Vec<ImageId> {
-    let mut on = images.range(from..);
-    let mut back = images.range(..from).rev();
-    let mut found = Vec::new();
-    loop {
-        let nearest = [on.next(), back.next()];
-        if nearest == [None, None] || found.len() >= BACKGROUND {
-            return found;
-        }
-        found.extend(nearest.into_iter().flatten());
+    fn has_failed(&self, image: ImageId) -> bool {
+        matches!(self.entries.get(image).map(|entry| &entry.outcome), Some(Outcome::Failed(_)))
     }
 }

@@ -102,7 +102,7 @@ impl State {
         if let Some(entry) = self.entry_of(image) {
             entry.outcome = Outcome::Failed(escape(reason.trim_end()).into_owned());
             entry.loss = None;
-            self.pending.remove(&image.id);
+            self.pending.remove(image.id);
             self.relist(image.id);
         }
     }
@@ -123,7 +123,7 @@ impl State {
             entry.outcome = Outcome::Classified(Answer::of(scores, KEPT_PREDICTIONS));
             entry.is_doubtful = !predicted.warnings.is_empty();
             entry.loss = entry.truth.as_ref().and_then(|truth| scores.loss(truth.indices()));
-            self.pending.remove(&image.id);
+            self.pending.remove(image.id);
             self.relist(image.id);
         } else {
             self.second_said(image, Ok(&predicted.logits));

@@ -12,8 +12,12 @@ use crate::ui::layout::Areas;
 use crate::ui::views::{Place, View, picture, tiny, why};
 use crate::ui::words::{cut, cut_start, mistake, number, pad, percent, wrap};
 
-/// Width from which a row has room for the file's name beside the prediction.
+/// Width from which names have a column of their own.
 const WIDE: usize = 44;
+/// Cells before the words of a row: mark, cursor, sign, warning.
+const BEFORE: usize = 5;
+/// Fewest cells that a name, or what is said, takes after the other: less would say nothing.
+const SHORTEST: usize = 6;
 
 /// The sign of an image that only the first of two models gets right.
 pub(in crate::ui) const BROKEN: &str = "▼";
@@ -84,6 +88,12 @@ pub(in crate::ui) fn draw_title(canvas: &mut Canvas<'_>, area: Rect, state: &Sta
     } else {
         vec![Span::styled(" images", theme.quiet())]
     };
+    let is_plain = !is_typing && state.filter.is_empty() && state.order == Order::Found;
+    if is_plain && state.pair.is_none() && state.entries.iter().any(|entry| entry.is_right() == Some(false)) {
+        // What the words of a mistake are.
+        spans.push(Span::styled("  ✗", theme.wrong()));
+        spans.push(Span::styled(" true: said", theme.quiet()));
+    }
     if is_typing {
         spans.push(Span::styled("▏", theme.accent()));
     }
@@ -104,18 +114,15 @@ fn hint(is_pair: bool) -> String {
     if is_pair { PAIR_CONDITIONS.join(" ") } else { CONDITIONS.join(" ") }
 }
 
-/// `*▸ ✗ pelican: goose   41.2 %`, with a star where it is marked, and `✗!` where there is a warning.
+/// `*▸ ✗ pelican: goose  0007   41 %`, with a star where it is marked, and `✗!` where there is a warning.
 fn line<'a>(entry: &Entry, is_current: bool, width: usize, state: &State, theme: Theme) -> Line<'a> {
     let (sign, sign_style) = sign(entry, theme);
     let emphasis = if is_current { theme.strong() } else { Style::new() };
+    let quiet = if is_current { emphasis } else { theme.quiet() };
     let marker = if is_current { "▸" } else { " " };
-    let room = width.saturating_sub(5 + 8);
-    let name_width = if width >= WIDE { room * 45 / 100 } else { 0 };
-    // Beside no name, two answers have the room of one and of the name.
-    let spared = if state.pair.is_some() && width < WIDE { 1 } else { name_width + 3 };
-    let (text, share) = words(entry, state, room.saturating_sub(spared));
-    let filtering = state.looks_for_names();
-    let named = matches!(entry.outcome, Outcome::Classified(_)) && !filtering;
+    let is_wide = width >= WIDE;
+    let number = number_of(entry, state, is_wide);
+    let room = width.saturating_sub(BEFORE + number.width() + 2);
     let star = if entry.is_marked { "*" } else { " " };
     let doubt = if entry.is_doubtful { "!" } else { " " };
     let mut spans = vec![
@@ -123,24 +130,58 @@ fn line<'a>(entry: &Entry, is_current: bool, width: usize, state: &State, theme:
         Span::styled(sign, sign_style),
         Span::styled(doubt, theme.warning()),
     ];
-    let quiet = if is_current { emphasis } else { theme.quiet() };
-    if width >= WIDE {
+    if !matches!(entry.outcome, Outcome::Classified(_)) && !is_wide {
+        spans.push(Span::styled(pad(&cut_start(&entry.name, room), room), quiet));
+    } else if is_wide {
+        let name_width = room * 45 / 100;
         spans.push(Span::styled(pad(&cut_start(&entry.name, name_width), name_width) + "  ", quiet));
-        spans.push(Span::styled(pad(&text, room - name_width - 3), emphasis));
-    } else if !named {
-        let style = if filtering { emphasis } else { quiet };
-        let room = if share.is_some() { room - 1 } else { width - 6 };
-        spans.push(Span::styled(pad(&cut_start(&entry.name, room), room), style));
+        let room = room.saturating_sub(name_width + 2);
+        spans.push(Span::styled(pad(&words(entry, state, room), room), emphasis));
+    } else if state.looks_for_names() {
+        let name = cut_start(&entry.name, room);
+        let rest = room.saturating_sub(name.width());
+        let said = if rest >= SHORTEST { words(entry, state, rest - 2) } else { String::new() };
+        spans.push(Span::styled(name, emphasis));
+        spans.push(Span::styled(format!("{said:>width$}", width = rest.saturating_sub(spare(&said))), theme.quiet()));
     } else {
-        spans.push(Span::styled(pad(&text, room - 1), emphasis));
+        let said = words(entry, state, room);
+        let rest = room.saturating_sub(said.width());
+        let name = if rest >= SHORTEST { file_name(&entry.name, rest - 2) } else { String::new() };
+        spans.push(Span::styled(said, emphasis));
+        spans.push(Span::styled(format!("{name:>width$}", width = rest.saturating_sub(spare(&name))), theme.quiet()));
     }
-    // What decides the order is what is seen.
-    let by_loss = entry.loss.filter(|_| state.order == Order::HighestLoss).map(|loss| format!("{:>7}", number(loss)));
-    let by_fall = entry.fall().filter(|_| state.order == Order::Broken);
-    let by_fall = by_fall.map(|fall| format!("{:>+5.0} %", -100.0 * fall));
-    let said = by_loss.or(by_fall).or_else(|| share.map(percent)).map_or_else(String::new, |said| format!(" {said}"));
-    spans.push(Span::styled(said, emphasis));
+    spans.push(Span::styled(format!(" {number}"), emphasis));
     Line::from(spans)
+}
+
+/// Cells of a text beyond its characters, which is what is counted when it is aligned.
+fn spare(text: &str) -> usize {
+    text.width().saturating_sub(text.chars().count())
+}
+
+/// What tells a file from its neighbours, in `width` cells: its name below the folder, without the suffix where that has no
+/// room, or the end of it.
+fn file_name(name: &str, width: usize) -> String {
+    let name = name.rsplit('/').next().unwrap_or(name);
+    if name.width() <= width {
+        return name.to_owned();
+    }
+    let stem = name.rsplit_once('.').map(|(stem, _)| stem).filter(|stem| !stem.is_empty()).unwrap_or(name);
+    cut_start(stem, width)
+}
+
+/// How sure the model is; where something else decides the order, that.
+fn number_of(entry: &Entry, state: &State, is_wide: bool) -> String {
+    let loss = || entry.loss.filter(|_| state.order == Order::HighestLoss).map(|loss| format!("{:>6}", number(loss)));
+    let fall = || entry.fall().filter(|_| state.order == Order::Broken);
+    let fall = || fall().map(|fall| format!("{:>+4.0} %", -100.0 * fall));
+    let share = || share(entry, state).map(|share| if is_wide { percent(share) } else { rounded(share) });
+    loss().or_else(fall).or_else(share).unwrap_or_default()
+}
+
+/// A probability, in six cells.
+fn rounded(probability: f32) -> String {
+    format!("{:4.0} %", 100.0 * probability)
 }
 
 /// Right, wrong, unknown, pending, failed, broken or fixed by a second model: told apart without colour.
@@ -159,36 +200,38 @@ fn sign(entry: &Entry, theme: Theme) -> (&'static str, Style) {
     }
 }
 
-/// What the model says, after what is true where that differs, in `room` cells; and how sure it is. Where an image may be of
-/// several classes, only what differs: `-cat +dog` is a cat that is missed and a dog that is said.
-fn words(entry: &Entry, state: &State, room: usize) -> (String, Option<f32>) {
-    match &entry.outcome {
-        Outcome::Classified(answer) => {
-            let Some(best) = answer.top.first() else { return (String::new(), None) };
-            // Keys act on the one in front, so it is asked how sure it is.
-            let second_in_front = state.pair.as_ref().filter(|pair| pair.front() == 1).and(entry.second.as_ref());
-            let share = second_in_front.and_then(|second| second.top.first()).unwrap_or(best).probability;
-            if let Some(second) = entry.second.as_ref().filter(|_| entry.is_disputed()) {
-                return (both(entry, answer, second, state, room), Some(share));
-            }
-            let names = |classes: &[usize]| names(classes, state);
-            let said = names(&answer.said);
-            let text = match entry.truth.as_ref().filter(|_| entry.is_right() == Some(false)) {
-                Some(truth) if answer.exclusive => mistake(&names(truth.indices()), &said, room),
-                Some(truth) => {
-                    let missed = truth.indices().iter().filter(|class| !answer.said.contains(class));
-                    let missed = missed.map(|class| format!("-{}", state.short_label(*class)));
-                    let added = answer.said.iter().filter(|class| !truth.contains(**class));
-                    let added = added.map(|class| format!("+{}", state.short_label(*class)));
-                    missed.chain(added).collect::<Vec<_>>().join(" ")
-                }
-                None => said,
-            };
-            (text, Some(share))
-        }
-        Outcome::Failed(reason) => (reason.clone(), None),
-        Outcome::Pending => (String::new(), None),
+/// How sure the model is of its best class; of two, the one in front, because keys act on that one.
+fn share(entry: &Entry, state: &State) -> Option<f32> {
+    let second_in_front = state.pair.as_ref().filter(|pair| pair.front() == 1).and(entry.second.as_ref());
+    let best = entry.best()?;
+    Some(second_in_front.and_then(|second| second.top.first()).unwrap_or(best).probability)
+}
+
+/// What the model says, after what is true where that differs, in `room` cells. Where an image may be of several classes,
+/// only what differs: `-cat +dog` is a cat that is missed and a dog that is said.
+fn words(entry: &Entry, state: &State, room: usize) -> String {
+    let answer = match &entry.outcome {
+        Outcome::Classified(answer) => answer,
+        Outcome::Failed(reason) => return cut(reason, room),
+        Outcome::Pending => return String::new(),
+    };
+    if let Some(second) = entry.second.as_ref().filter(|_| entry.is_disputed()) {
+        return both(entry, answer, second, state, room);
     }
+    let names = |classes: &[usize]| names(classes, state);
+    let said = names(&answer.said);
+    let text = match entry.truth.as_ref().filter(|_| entry.is_right() == Some(false)) {
+        Some(truth) if answer.exclusive => mistake(&names(truth.indices()), &said, room),
+        Some(truth) => {
+            let missed = truth.indices().iter().filter(|class| !answer.said.contains(class));
+            let missed = missed.map(|class| format!("-{}", state.short_label(*class)));
+            let added = answer.said.iter().filter(|class| !truth.contains(**class));
+            let added = added.map(|class| format!("+{}", state.short_label(*class)));
+            missed.chain(added).collect::<Vec<_>>().join(" ")
+        }
+        None => said,
+    };
+    cut(&text, room)
 }
 
 /// What is said, by name.

@@ -13,6 +13,8 @@ use crate::ui::words::{pad, percent};
 
 /// Predictions shown.
 const SHOWN: usize = 5;
+/// The sign of a true class.
+const TRUE: &str = "✓";
 /// Eighths of a cell, from one to seven.
 const EIGHTHS: [&str; 7] = ["▏", "▎", "▍", "▌", "▋", "▊", "▉"];
 
@@ -27,12 +29,34 @@ pub(in crate::ui) struct Row {
     pub(in crate::ui) probability: Option<f32>,
     /// Whether it is the one explained.
     pub(in crate::ui) is_target: bool,
+    /// Whether the image is of this class, whatever the model says.
+    pub(in crate::ui) is_true: bool,
+}
+
+impl Row {
+    /// `✓▸ 1 `, with the sign of what is true and the mark of what is explained.
+    pub(in crate::ui) fn signs<'a>(&self, theme: Theme) -> [Span<'a>; 3] {
+        let rank = match self.rank {
+            Some(rank) => (rank + 1).to_string(),
+            None if self.is_target => "t".to_owned(),
+            None => " ".to_owned(),
+        };
+        [
+            Span::styled(if self.is_true { TRUE } else { " " }, theme.right()),
+            Span::styled(if self.is_target { "▸ " } else { "  " }, theme.accent()),
+            Span::styled(format!("{rank} "), theme.quiet()),
+        ]
+    }
 }
 
 pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, areas: &Areas, state: &State, theme: Theme) {
     let said_from = state.current().and_then(|image| said_from(state, image));
     let title = said_from.map_or(" why".to_owned(), |least| format!(" why  said from {} on", percent(least).trim()));
-    canvas.line(areas.why_title, Span::styled(title, theme.quiet()));
+    let mut title = vec![Span::styled(title, theme.quiet())];
+    if state.current().is_some_and(|image| !state.front_truth(image).is_empty()) {
+        title.extend([Span::styled(format!("  {TRUE}"), theme.right()), Span::styled(" is true", theme.quiet())]);
+    }
+    canvas.line(areas.why_title, Line::from(title));
     let Some((image, model)) = state.current().zip(state.model.as_deref()) else { return };
     let rows = rows(state, image, usize::from(areas.why.height));
     if state.pair.is_some() {
@@ -46,21 +70,15 @@ pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, areas: &Areas, state: &State,
         } else {
             (unless_said(&row, said_from, theme), theme.quiet())
         };
-        let marker = if row.is_target { "▸" } else { " " };
-        let rank = row.rank.map_or("t".to_owned(), |rank| (rank + 1).to_string());
         let share = row.probability.map_or_else(|| "      …".to_owned(), percent);
         let bar_width = width.saturating_sub(5 + label_width + 7 + 2);
-        canvas.row(
-            areas.why,
-            index,
-            Line::from(vec![
-                Span::styled(format!(" {marker} "), theme.accent()),
-                Span::styled(format!("{rank} "), theme.quiet()),
-                Span::styled(pad(model.short_label(row.class), label_width - 1), emphasis),
-                Span::styled(format!(" {share}  "), emphasis),
-                Span::styled(filled(row.probability.unwrap_or(0.0), bar_width), bar),
-            ]),
-        );
+        let mut spans = row.signs(theme).to_vec();
+        spans.extend([
+            Span::styled(pad(model.short_label(row.class), label_width - 1), emphasis),
+            Span::styled(format!(" {share}  "), emphasis),
+            Span::styled(filled(row.probability.unwrap_or(0.0), bar_width), bar),
+        ]);
+        canvas.row(areas.why, index, Line::from(spans));
     }
 }
 
@@ -76,28 +94,34 @@ fn unless_said(row: &Row, said_from: Option<f32>, theme: Theme) -> Style {
     if is_said { Style::new() } else { theme.quiet() }
 }
 
-/// The best classes, and the target where it is none of them: never more than `room`.
+/// The best classes, the target and what is true where they are none of them: never more than `room`.
 pub(in crate::ui) fn rows(state: &State, image: ImageId, room: usize) -> Vec<Row> {
     let Some(Answer { top, .. }) = state.front_answer(image) else { return Vec::new() };
     let target = match state.selection.target {
         Target::Top(rank) => top.get(rank).map(|best| best.index),
         Target::Class(class) | Target::Contrast(class, _) | Target::Probability(class) => Some(class),
     };
-    let shown = top.iter().take(SHOWN.min(room)).enumerate().map(|(rank, best)| Row {
-        rank: Some(rank),
-        class: best.index,
-        probability: Some(best.probability),
-        is_target: target == Some(best.index),
-    });
-    let mut rows: Vec<Row> = shown.collect();
-    if let Some(class) = target.filter(|_| rows.iter().all(|row| !row.is_target)) {
+    let truth = state.front_truth(image);
+    let probabilities = state.prediction(image).map(|predicted| &predicted.probabilities);
+    let row = |class: usize| {
         let rank = top.iter().position(|best| best.index == class);
-        let probabilities = state.prediction(image).map(|predicted| &predicted.probabilities);
-        let probability = probabilities.and_then(|all| all.get(class)).copied();
-        rows.truncate(room.saturating_sub(1));
-        rows.push(Row { rank, class, probability, is_target: true });
+        let listed = rank.map(|rank| top[rank].probability);
+        let probability = listed.or_else(|| probabilities?.get(class).copied());
+        Row { rank, class, probability, is_target: target == Some(class), is_true: truth.contains(&class) }
+    };
+    let mut classes: Vec<usize> = top.iter().take(SHOWN.min(room)).map(|best| best.index).collect();
+    for class in target.iter().chain(&truth) {
+        if !classes.contains(class) {
+            classes.push(*class);
+        }
     }
-    rows
+    // The least of those that need not be there gives way.
+    while classes.len() > room {
+        let is_needed = |class: &usize| target == Some(*class) || truth.contains(class);
+        let spare = (1..classes.len()).rev().find(|at| !is_needed(&classes[*at]));
+        classes.remove(spare.unwrap_or(classes.len() - 1));
+    }
+    classes.into_iter().map(row).collect()
 }
 
 /// A bar of `share` of `width` cells, to an eighth of a cell.

@@ -37,8 +37,6 @@ pub(in crate::ui) fn draw(
     let title = Span::styled(pad(" why", BEFORE + label_width), theme.quiet());
     canvas.line(areas.why_title, Line::from(vec![title, heading(0), heading(1), Span::styled(" %", theme.quiet())]));
     for (index, row) in rows.into_iter().enumerate() {
-        let marker = if row.is_target { "▸" } else { " " };
-        let rank = row.rank.map_or("t".to_owned(), |rank| (rank + 1).to_string());
         let other = state.other_probability(image, row.class);
         let unknown = if state.other_has_said(image) { "-" } else { "…" };
         let said = [(row.probability, "…"), (other, unknown)];
@@ -49,14 +47,13 @@ pub(in crate::ui) fn draw(
             Span::styled(format!("{text:>SHARE$}"), style(which))
         };
         let emphasis = if row.is_target { theme.strong() } else { Style::new() };
-        let mut spans = vec![
-            Span::styled(format!(" {marker} "), theme.accent()),
-            Span::styled(format!("{rank} "), theme.quiet()),
+        let mut spans = row.signs(theme).to_vec();
+        spans.extend([
             Span::styled(pad(model.short_label(row.class), label_width), emphasis),
             share(0),
             share(1),
             Span::raw("  "),
-        ];
+        ]);
         spans.extend(bars(said.map(|(probability, _)| probability.unwrap_or(0.0)), bar_width, theme));
         canvas.row(areas.why, index, Line::from(spans));
     }
