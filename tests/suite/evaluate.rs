@@ -92,7 +92,9 @@ fn masks_of_the_demo_are_found_and_the_table_sets_baselines_apart() {
     assert_eq!(output.status.code(), Some(0), "{}", errors(&output));
     let text = String::from_utf8(output.stdout).unwrap();
     let row = |name: &str| text.lines().position(|line| line.starts_with(name)).unwrap_or_else(|| panic!("{text}"));
-    assert!(text.lines().next().unwrap().contains("pointing") && text.contains("better:"));
+    assert!(text.lines().next().unwrap().contains("pointing") && text.contains("\nbetter "));
+    assert!(text.contains("mass      share of the positive relevance that lies on the object"), "{text}");
+    assert!(row("give or take") > row("images") && text.lines().all(|line| line.chars().count() < 100), "{text}");
     assert!(row("grad-cam") < row("--- baselines") && row("--- baselines") < row("centre"));
 
     let output = run(&["--format", "csv", "--limit", "5"]);

@@ -10,7 +10,7 @@ use super::design::Design;
 use super::figure::{Figure, Stage};
 use crate::cli::args::TableFormat;
 use crate::cli::classify::{ErrorLine, csv};
-use crate::cli::output::Output;
+use crate::cli::output::{Output, wrapped};
 use crate::cli::{told, warn};
 use crate::explain::ExplainError;
 use crate::gallery::Entry;
@@ -53,6 +53,9 @@ impl Line<'_> {
         cells.map(|cell| csv(&cell)).join(",")
     }
 }
+
+/// How far off a mean may be, in words.
+const GIVE_OR_TAKE: &str = "give or take";
 
 /// A column of the table: a measure, at a stage where there are several.
 type Column = (usize, Option<Stage>);
@@ -187,21 +190,28 @@ impl Report {
                 let measure = design.measures[column.0];
                 [measure.name.to_owned(), measure.unit.to_owned(), better(measure).to_owned()]
             };
-            lines.extend(self.block(design, &plain, ["", "", "better:"], head));
+            lines.extend(self.block(design, &plain, ["mean", "in", "better"], head));
             lines.push("* the best of the methods".into());
+            let mut measures: Vec<&Measure> = plain.iter().map(|column| design.measures[column.0]).collect();
+            measures.dedup_by_key(|measure| measure.name);
+            let longest = measures.iter().map(|measure| measure.name.len()).max().unwrap_or(0);
+            lines.extend(
+                measures.iter().flat_map(|measure| wrapped(&format!("{:<longest$}  ", measure.name), measure.help)),
+            );
         }
         if !redrawn.is_empty() {
             if !lines.is_empty() {
                 lines.push(String::new());
             }
-            lines.push(
-                "rank correlation with the map after weights were drawn anew, from the top down; better: lower".into(),
-            );
+            let what = "The same methods on the same network with random weights in some of its layers, from the top \
+                        down: rank correlation with the map before. Near 0 is as it should be; a map that stays as it was \
+                        does not depend on what the network has learned.";
+            lines.extend(wrapped("", what));
             let head = |column: &Column| match &column.1 {
                 Some(stage) => [format!("{} of {}", stage.redrawn, stage.of), shortened(&stage.down_to)],
                 None => Default::default(),
             };
-            lines.extend(self.block(design, &redrawn, ["layers drawn anew", "down to"], head));
+            lines.extend(self.block(design, &redrawn, ["random layers", "down to"], head));
         }
         lines
     }
@@ -219,7 +229,7 @@ impl Report {
             .iter()
             .map(|head| head.iter().map(|text| text.chars().count()).max().unwrap_or(0).max(6) + 2)
             .collect();
-        let names = design.explainers.iter().map(|who| who.name).chain(title).chain(["standard error up to"]);
+        let names = design.explainers.iter().map(|who| who.name).chain(title).chain([GIVE_OR_TAKE]);
         let first = names.map(|name| name.chars().count()).max().unwrap_or(0);
         let row = |name: &str, cells: Vec<String>| {
             let cells = cells.iter().zip(&widths).map(|(cell, width)| format!("{cell:>width$} "));
@@ -254,13 +264,13 @@ impl Report {
         lines.extend((0..design.explainers.len()).filter(|who| !design.explainers[*who].is_baseline).map(means));
         lines.push(rule("baselines, which know nothing of the network"));
         lines.extend((0..design.explainers.len()).filter(|who| design.explainers[*who].is_baseline).map(means));
-        lines.push(rule("of each mean"));
+        lines.push(rule("images measured, and the largest standard error of a mean"));
         lines.push(row(
             "images",
             over(&|tally| Some(tally.count() as f64)).iter().map(|count| format!("{count} ")).collect(),
         ));
         let errors = over(&Tally::standard_error);
-        lines.push(row("standard error up to", errors.iter().map(|error| format!("{error:.3} ")).collect()));
+        lines.push(row(GIVE_OR_TAKE, errors.iter().map(|error| format!("±{error:.3} ")).collect()));
         lines
     }
 }

@@ -58,7 +58,7 @@ pub(in crate::explain) static ANCHORS: MethodInfo = MethodInfo {
     reference: "Ribeiro et al., Anchors: High-Precision Model-Agnostic Explanations, AAAI 2018",
     needs: Needs { gradient: false, layer: false, superpixels: true },
     own_params: &[SAMPLES, PRECISION, DELTA, TAU, BEAM],
-    caution: Some("explains what the model predicts, or a contrast that it decides; other classes have no rule"),
+    caution: None,
     method: &Anchors,
 };
 

@@ -49,7 +49,7 @@ const SEEDS: u64 = 3;
 /// explanation is called unstable.
 const STABLE: f64 = 0.5;
 /// A plane that explains less of the model's answers than this says little about the model.
-const POOR_R2: f64 = 0.5;
+const POOR_R2: f64 = 0.6;
 
 /// The registry's entry.
 pub(in crate::explain) static LIME: MethodInfo = MethodInfo {
@@ -59,7 +59,7 @@ pub(in crate::explain) static LIME: MethodInfo = MethodInfo {
     reference: "Ribeiro et al., \"Why Should I Trust You?\", KDD 2016",
     needs: Needs { gradient: false, layer: false, superpixels: true },
     own_params: &[SAMPLES, KERNEL_WIDTH, ALPHA, SPREAD],
-    caution: Some("only as trustworthy as its R² is high: a low one means that no plane fits"),
+    caution: None,
     method: &Lime,
 };
 
@@ -179,7 +179,7 @@ impl Fit for LimeFit<'_> {
 fn warnings(plane: &Plane, errors: &Array1<f64>) -> Vec<String> {
     let mut warnings = vec![];
     if plane.r2 < POOR_R2 {
-        warnings.push(format!("R² is {:.2}: a plane in these superpixels describes the model poorly", plane.r2));
+        warnings.push(format!("R² {:.2}: a poor fit, distrust this map", plane.r2));
     }
     let weights: Vec<f32> = plane.weights.iter().map(|weight| *weight as f32).collect();
     if let Some(&heaviest) = heaviest_first(&weights).first()
@@ -231,6 +231,16 @@ mod tests {
         let share = shown as f64 / (499.0 * 64.0);
         assert!((share - 0.5).abs() < 0.01, "{share}");
         assert_ne!(mask(0, 1, 64), mask(1, 1, 64));
+    }
+
+    #[test]
+    fn a_poor_fit_is_called_so_and_a_good_one_is_not_talked_about() {
+        let said = |r2| {
+            let plane = Plane { weights: Array1::from(vec![0.3, -0.1]), intercept: 0.0, r2 };
+            warnings(&plane, &Array1::from(vec![0.01, 0.01]))
+        };
+        assert_eq!(said(0.54), ["R² 0.54: a poor fit, distrust this map"]);
+        assert!(said(0.87).is_empty());
     }
 
     #[test]

@@ -38,6 +38,9 @@ const KEEP: Param = Param {
     help: "probability that a cell is shown",
 };
 
+/// A map whose standard error is more than this share of its range shows the masks' pattern as much as the model.
+const NOISY: f64 = 0.1;
+
 /// The registry's entry.
 pub(in crate::explain) static RISE: MethodInfo = MethodInfo {
     name: "rise",
@@ -46,7 +49,7 @@ pub(in crate::explain) static RISE: MethodInfo = MethodInfo {
     reference: "Petsiuk et al., RISE: Randomized Input Sampling for Explanation, BMVC 2018",
     needs: Needs { gradient: false, layer: false, superpixels: false },
     own_params: &[SAMPLES, CELLS, KEEP],
-    caution: Some("smooth by construction; with few samples the masks' own pattern shows"),
+    caution: None,
     method: &Rise,
 };
 
@@ -240,9 +243,15 @@ impl Fit for RiseFit<'_> {
         let raw = mean.mapv(|value| value as f32).into_dyn();
         let flatness = (range <= 0.0).then(|| "the map is flat: no mask changes the probability".to_owned());
         let stretch = |value: &f64| if range > 0.0 { ((value - low) / range) as f32 } else { 0.0 };
-        let attribution =
+        let mut attribution =
             Attribution { values: raw.clone(), raw, flatness, ..Attribution::new(mean.map(stretch), Sign::Positive) };
         let uncertainty = if range > 0.0 { error / range } else { 0.0 };
+        attribution.warnings.extend((uncertainty > NOISY).then(|| {
+            let percent = 100.0 * uncertainty;
+            format!(
+                "the masks' own pattern shows: the map is uncertain by {percent:.0} % of its range; take more samples"
+            )
+        }));
         Ok(Estimate { attribution, uncertainty: Some(uncertainty) })
     }
 }

@@ -146,7 +146,8 @@ fn words(area: Rect, state: &State, map: Option<&MapKey>) -> Vec<(String, bool)>
     } else {
         warnings.extend(state.refusal());
         warnings.extend(map.filter(|map| map.progress.is_none()).iter().flat_map(|map| map.attribution.remarks()));
-        warnings.extend(method.and_then(|method| method.caution));
+        // Of a map that there is not, nothing need be known.
+        warnings.extend(method.filter(|_| state.refusal().is_none()).and_then(|method| method.caution));
     }
     let notices = state.model.iter().flat_map(|model| &model.notices);
     let apart = state.why_not_compared();
