@@ -54,10 +54,10 @@ impl Order {
     pub fn compare(self, one: &Entry, other: &Entry) -> Ordering {
         let value = |entry: &Entry| match self {
             Order::Found => None,
-            Order::Confident => match entry.is_right()? {
-                false => Some((0, -entry.confidence()?)),
-                true => Some((1, entry.confidence()?)),
-            },
+            Order::Confident => {
+                let confidence = entry.confidence()?;
+                Some(if entry.is_right()? { (1, confidence) } else { (0, -confidence) })
+            }
             Order::HighestLoss => entry.loss.map(|loss| (0, -loss)),
             Order::LeastSure => entry.best().map(|best| (0, best.probability)),
             Order::Broken => match entry.change()? {
