@@ -22,6 +22,8 @@ pub enum Command {
     Last,
     /// Open a panel.
     Open(PanelKind),
+    /// Hold the class that is explained against another.
+    Against,
     /// The next order of the list.
     Sort,
     /// Mark the image, or take its mark away.
@@ -116,6 +118,8 @@ pub enum Action {
     Terminal(Terminal),
     /// Work was done.
     Report(Report),
+    /// So much time has passed as [`Effect::Rest`](super::Effect::Rest) with that number asked for.
+    Rested(u64),
     /// Something to be said in the status line.
     Notify(Notice),
 }

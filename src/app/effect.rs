@@ -72,6 +72,9 @@ pub enum Effect {
     },
     /// Put text on the clipboard (OSC 52).
     Copy(String),
+    /// Tell when a moment has passed in which no other of these came, by an [`Action::Rested`](super::Action::Rested) with
+    /// its number.
+    Rest(u64),
     /// Draw everything anew and send the pictures again.
     Redraw,
     /// Give the terminal back and stop until the shell continues us.

@@ -146,10 +146,10 @@ pub const KEYMAP: &[Binding] = &[
     ),
     row(Section::Images, &[(key('/'), Open(Filter)), (key('S'), Sort), (key('x'), Mark)], "filter, sort, mark"),
     row(Section::Why, DIGITS, "explain the n-th class"),
-    row(Section::Why, &[(key('t'), Open(Classes))], "pin a class by name"),
+    row(Section::Why, &[(key('t'), Open(Classes)), (key('v'), Against)], "class, against another"),
     row(
         Section::Why,
-        &[(key('['), LayerBack), (key(']'), LayerOn), (key('a'), Open(Channels))],
+        &[(key('['), LayerBack), (key(']'), LayerOn), (key('L'), Open(Layers)), (key('a'), Open(Channels))],
         "layers, their channels",
     ),
     row(Section::Why, &[(key('m'), Open(Methods)), (key('p'), Open(Parameters))], "method, its parameters"),

@@ -9,6 +9,7 @@ use image::RgbImage;
 
 use super::exemplars::{Exemplars, THUMBNAIL_BUDGET};
 use super::leaps::Leaps;
+use super::panel::Preview;
 use super::{
     Agenda, Cache, Channels, ChannelsKey, Compared, Decoded, Explained, ImageId, ImageKey, MapKey, MethodRow, ModelId,
     ModelSummary, Pair, Panel, Predicted, Selection,
@@ -144,6 +145,8 @@ pub struct State {
     pub offset: usize,
     /// What takes the keys.
     pub panel: Panel,
+    /// What the menu that is open shows before it is taken.
+    pub(super) preview: Option<Preview>,
     /// A message.
     pub notice: Option<Notice>,
     /// Decoded images.
@@ -202,6 +205,7 @@ impl State {
             is_touched: false,
             offset: 0,
             panel: Panel::None,
+            preview: None,
             notice: None,
             pictures: Cache::new(PICTURE_BUDGET),
             predictions: Cache::new(PREDICTION_BUDGET),
@@ -277,8 +281,12 @@ impl State {
 
     /// The target for an image, never `Top`; none before its prediction is known.
     pub(super) fn target(&self, image: ImageId) -> Option<Target> {
+        self.target_of(image, self.selection.target)
+    }
+
+    fn target_of(&self, image: ImageId, target: Target) -> Option<Target> {
         let Answer { top, .. } = self.front_answer(image)?;
-        Some(match self.selection.target {
+        Some(match target {
             Target::Top(rank) => Target::Class(top.get(rank)?.index),
             other => other,
         })
@@ -286,17 +294,22 @@ impl State {
 
     /// What the selection means for an image; none before its prediction is known.
     pub fn map_key(&self, image: ImageId) -> Option<MapKey> {
+        self.map_key_of(image, &self.selection)
+    }
+
+    /// What a selection means for an image.
+    pub(super) fn map_key_of(&self, image: ImageId, selection: &Selection) -> Option<MapKey> {
         let model = self.model.as_deref()?;
-        let target = self.target(image)?;
-        let method = model.methods.iter().find(|row| row.name == self.selection.method)?;
-        let layer = self.selection.layer.or(model.auto).filter(|_| method.needs_layer);
+        let target = self.target_of(image, selection.target)?;
+        let method = model.methods.iter().find(|row| row.name == selection.method)?;
+        let layer = selection.layer.or(model.auto).filter(|_| method.needs_layer);
         let layer = layer.and_then(|position| model.layers.get(position));
         Some(MapKey {
             image: self.key(image),
             method: method.name,
             target,
             layer: layer.map_or(LayerChoice::Auto, |row| LayerChoice::These(vec![row.index])),
-            values: self.selection.values.clone(),
+            values: selection.values.clone(),
         })
     }
 

@@ -19,6 +19,7 @@ const SCROLL_MARGIN: usize = 2;
 /// is wanted has changed.
 pub fn update(state: &mut State, action: Action) -> Vec<Effect> {
     state.is_touched |= action.is_users();
+    let rested = state.awaits_rest();
     let mut effects = match action {
         Action::Command(command) => {
             state.notice = None;
@@ -89,6 +90,10 @@ pub fn update(state: &mut State, action: Action) -> Vec<Effect> {
             state.report(report);
             Vec::new()
         }
+        Action::Rested(count) => {
+            state.rested(count);
+            Vec::new()
+        }
         Action::Notify(notice) => {
             state.notice = Some(notice);
             Vec::new()
@@ -96,6 +101,7 @@ pub fn update(state: &mut State, action: Action) -> Vec<Effect> {
     };
     state.settle();
     effects.extend(state.replan());
+    effects.extend(state.rest(rested));
     effects
 }
 
@@ -112,12 +118,18 @@ impl State {
             Command::First => self.step(isize::MIN),
             Command::Last => self.step(isize::MAX),
             Command::Open(PanelKind::Help) => self.open(PanelKind::Help),
-            Command::Open(_) | Command::Sort | Command::Mark | Command::NextMistake | Command::PreviousMistake
+            Command::Open(_)
+            | Command::Against
+            | Command::Sort
+            | Command::Mark
+            | Command::NextMistake
+            | Command::PreviousMistake
                 if self.complete && self.entries.is_empty() =>
             {
                 self.notice = Some(Notice::Failed("there is no image to look at".to_owned()));
             }
             Command::Open(panel) => self.open(panel),
+            Command::Against => self.open_contrast(),
             Command::Sort => self.sort(),
             Command::Mark => return self.toggle_mark(),
             Command::NextMistake => self.go_to_mistake(true),
@@ -168,8 +180,7 @@ impl State {
         let Some(model) = self.model.clone() else { return };
         let Some(current) = self.layer_at() else { return self.miss_layers() };
         if !self.uses_layer() {
-            self.notice = Some(Notice::Failed(format!("{} uses no layer", self.selection.method)));
-            return;
+            return self.miss_layer_use();
         }
         let layer = current.saturating_add_signed(step).min(model.layers.len() - 1);
         self.selection.layer = (Some(layer) != model.auto).then_some(layer);

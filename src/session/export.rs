@@ -78,7 +78,7 @@ pub fn export(
     let mut npy = vec![];
     npy::write(&mut npy, values.view()).map_err(|problem| ExportError { path: to.folder.clone(), problem })?;
     let name = Name {
-        target: record.target.title(),
+        target: record.target.name(),
         layer: record.layer.clone().unwrap_or_default(),
         ..Name::of(&to.begin(), &record.method, &record.image, &record.model)
     };
@@ -186,7 +186,7 @@ fn write_png(path: &Path, replace: bool, page: &RgbImage, request: &Identity) ->
 fn annotate(overlay: &RgbImage, sign: Sign, colormap: Colormap, record: &Record) -> RgbImage {
     let mut lines = vec![
         format!("{} of {}", record.method, record.target.title()),
-        format!("p {:.3}  logit {:.2}", record.target.class.probability, record.target.class.logit),
+        record.target.scores(),
         format!("raw {:.3} .. {:.3}", record.raw.min, record.raw.max),
     ];
     lines.extend(record.statement.clone());

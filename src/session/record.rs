@@ -58,7 +58,7 @@ impl ScoredClass {
     }
 }
 
-/// The class explained; with `against`, the logit is the difference of the two.
+/// The class explained, and which score of it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct TargetRecord {
     /// The class.
@@ -67,24 +67,51 @@ pub struct TargetRecord {
     /// The class that it is held against, if any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub against: Option<ScoredClass>,
+    /// What is explained: its `logit`, its `probability`, or the `difference` of the two logits.
+    pub of: &'static str,
+    /// That score.
+    pub value: f32,
 }
 
 impl TargetRecord {
     /// The record of a resolved target.
     pub fn new(target: Target, scores: &Scores, labels: &Labels) -> Self {
         let at = |index| ScoredClass::at(index, scores, labels);
-        match target {
-            Target::Contrast(a, b) => TargetRecord { class: at(a), against: Some(at(b)) },
-            Target::Class(index) | Target::Probability(index) => TargetRecord { class: at(index), against: None },
-            Target::Top(rank) => TargetRecord { class: at(scores.top(rank + 1)[rank].index), against: None },
+        let (class, against, of) = match target {
+            Target::Contrast(a, b) => (at(a), Some(at(b)), "difference"),
+            Target::Class(index) => (at(index), None, "logit"),
+            Target::Probability(index) => (at(index), None, "probability"),
+            Target::Top(rank) => (at(scores.top(rank + 1)[rank].index), None, "logit"),
+        };
+        let value = match (&against, of) {
+            (Some(other), _) => class.logit - other.logit,
+            (None, "probability") => class.probability,
+            (None, _) => class.logit,
+        };
+        TargetRecord { class, against, of, value }
+    }
+
+    /// `goose`, `goose against pelican`, or `the probability of goose`.
+    pub fn title(&self) -> String {
+        match &self.against {
+            Some(other) => format!("{} against {}", self.class.label, other.label),
+            None if self.of == "probability" => format!("the probability of {}", self.class.label),
+            None => self.class.label.clone(),
         }
     }
 
-    /// `goose`, or `goose - pelican`.
-    pub fn title(&self) -> String {
+    /// The same as a part of a file's name: `goose-pelican`.
+    pub fn name(&self) -> String {
+        let against = self.against.iter().map(|other| other.label.as_str());
+        [self.class.label.as_str()].into_iter().chain(against).collect::<Vec<_>>().join(" - ")
+    }
+
+    /// Its scores, as they stand under a picture: `p 0.424  logit 3.00`.
+    pub fn scores(&self) -> String {
+        let ScoredClass { probability, logit, .. } = self.class;
         match &self.against {
-            Some(other) => format!("{} - {}", self.class.label, other.label),
-            None => self.class.label.clone(),
+            Some(other) => format!("logits {logit:.2} - {:.2} = {:.2}", other.logit, self.value),
+            None => format!("p {probability:.3}  logit {logit:.2}"),
         }
     }
 }

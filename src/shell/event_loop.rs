@@ -30,6 +30,8 @@ use crate::ui;
 const WIDE: u16 = 120;
 /// How long the rest of an escape sequence may take after its ESC.
 pub(super) const ESCAPE: Duration = Duration::from_millis(40);
+/// How long the mark of a menu rests on a row before what takes its time is begun.
+const REST: Duration = Duration::from_millis(400);
 /// After so long, an answer does not come any more.
 const ANSWERS_LIMIT: Duration = Duration::from_secs(4);
 /// How long to wait, when leaving, for answers that the terminal still owes us.
@@ -83,6 +85,8 @@ pub(super) struct EventLoop {
     dirty: bool,
     /// Where the terminal has not said all yet: what it said so far, and until when the rest may come.
     owed: Option<Owed>,
+    /// When the state is told that nothing has moved, and by which number.
+    rest: Option<(Instant, u64)>,
     end: Option<End>,
 }
 
@@ -106,6 +110,7 @@ impl EventLoop {
             news_is_over: false,
             dirty: true,
             owed,
+            rest: None,
             end: None,
         }
     }
@@ -164,7 +169,8 @@ impl EventLoop {
             select.recv(&self.sources.news);
         }
         let escape = self.decoder.is_pending().then(|| Instant::now() + ESCAPE);
-        match [escape, self.screen.deadline()].into_iter().flatten().min() {
+        let rest = self.rest.map(|(at, _)| at);
+        match [escape, rest, self.screen.deadline()].into_iter().flatten().min() {
             Some(deadline) => {
                 let _ = select.ready_deadline(deadline);
             }
@@ -213,6 +219,9 @@ impl EventLoop {
         while let Ok(report) = self.sources.reports.try_recv() {
             self.sinks.pool.seen(&report);
             self.act(Action::Report(report))?;
+        }
+        if let Some((_, count)) = self.rest.take_if(|(at, _)| Instant::now() >= *at) {
+            self.act(Action::Rested(count))?;
         }
         while let Ok(finished) = self.screen.finished().try_recv() {
             self.finished(finished);
@@ -399,6 +408,7 @@ impl EventLoop {
                 }
             }
             Effect::Copy(text) => self.screen.write(&format!("\x1b]52;c;{}\x07", STANDARD.encode(text)))?,
+            Effect::Rest(count) => self.rest = Some((Instant::now() + REST, count)),
             Effect::Redraw => self.screen.redraw(true)?,
             Effect::Suspend => self.suspend()?,
             Effect::Quit => self.end = Some(End::Quit),

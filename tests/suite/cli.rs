@@ -71,6 +71,15 @@ fn explain_writes_the_reference_map_of_a_tensor() {
 
         assert_eq!(record["schema"], 1);
         assert_eq!(record["layer"], layer);
+        let of = &record["target"];
+        let number = |value: &Json| value.as_f64().unwrap();
+        let (what, score) = match target {
+            "1-3" => ("difference", number(&of["logit"]) - number(&of["against"]["logit"])),
+            "p:1" => ("probability", number(&of["probability"])),
+            _ => ("logit", number(&of["logit"])),
+        };
+        assert_eq!(of["of"], what);
+        assert!((number(&of["value"]) - score).abs() < 1e-5, "{of}");
         assert_eq!(record["map"]["shape"], serde_json::json!([24, 28]));
         assert!(record["raw"]["min"].as_f64() < record["raw"]["max"].as_f64());
         assert_eq!(record["top"].as_array().unwrap().len(), 5);

@@ -162,14 +162,11 @@ fn a_menu_says_what_is_out_of_sight_and_every_row_is_a_few_keys_away() {
         assert!(text.contains("m19") && text.contains("↑ … ") && !text.contains("↓ … "), "{text}");
         keys(&mut state, &[KeyCode::Home]);
         assert_eq!(marked(&state), 0);
-        letters(&mut state, "G");
-        assert_eq!(marked(&state), 17);
-        letters(&mut state, "j");
-        assert_eq!(marked(&state), 0, "the first follows the last");
-        letters(&mut state, "k");
-        assert_eq!(marked(&state), 17);
-        letters(&mut state, "g");
         keys(&mut state, &[KeyCode::End]);
+        assert_eq!(marked(&state), 17);
+        keys(&mut state, &[KeyCode::Down]);
+        assert_eq!(marked(&state), 0, "the first follows the last");
+        keys(&mut state, &[KeyCode::Up]);
         assert_eq!(marked(&state), 17);
     }
 }
@@ -177,13 +174,15 @@ fn a_menu_says_what_is_out_of_sight_and_every_row_is_a_few_keys_away() {
 #[test]
 fn a_click_in_a_long_menu_takes_the_row_under_it() {
     let mut state = with_many_methods(SIZE);
-    letters(&mut state, "mG");
+    letters(&mut state, "m");
+    keys(&mut state, &[KeyCode::End]);
     let text = screen(&state);
     let y = text.lines().position(|line| line.contains("m15")).unwrap();
     let click = ui::click(&state, Position { x: 5, y: y as u16 });
     update(&mut state, click.unwrap());
     assert_eq!(state.selection.method, "m15");
-    letters(&mut state, "mG");
+    letters(&mut state, "m");
+    keys(&mut state, &[KeyCode::End]);
     assert!(ui::click(&state, Position { x: 5, y: 2 }).is_none(), "that line says that there is more");
 }
 

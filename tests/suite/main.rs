@@ -25,6 +25,7 @@ mod layering;
 mod library;
 mod loading;
 mod mcunet;
+mod menus;
 mod messages;
 mod methods;
 mod metrics;

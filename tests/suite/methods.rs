@@ -71,6 +71,29 @@ fn every_method_is_documented() {
 }
 
 #[test]
+fn every_method_holds_a_class_against_another() {
+    let (classifier, pass) = classifier();
+    let subject = Subject::of(&classifier, &pass);
+    let [best, second] = [0, 1].map(|rank| Target::Top(rank).class(&pass.logits).unwrap());
+    let of = |method: &MethodInfo, target: Target| {
+        let request = Request { target, ..quick(method) };
+        let found = method.method.explain(subject, &request, &Monitor::silent());
+        found.unwrap_or_else(|error| panic!("{} of {target}: {error}", method.name)).raw
+    };
+    for method in METHODS {
+        let contrast = of(method, Target::Contrast(best, second));
+        assert!(contrast.iter().all(|value| value.is_finite()), "{}", method.name);
+        // Those that only add up gradients or answers: the map of a difference is the difference of the maps.
+        if ["input-x-gradient", "integrated-gradients", "occlusion", "kernel-shap"].contains(&method.name) {
+            let apart = of(method, Target::Class(best)) - of(method, Target::Class(second));
+            let error = (&contrast - &apart).iter().fold(0.0f32, |most, value| most.max(value.abs()));
+            let scale = apart.iter().fold(0.0f32, |most, value| most.max(value.abs()));
+            assert!(error <= 1e-3 * scale, "{}: {error} of {scale}", method.name);
+        }
+    }
+}
+
+#[test]
 fn every_method_gives_a_finite_map_of_the_inputs_size() {
     let (classifier, pass) = classifier();
     let subject = Subject::of(&classifier, &pass);

@@ -175,6 +175,10 @@ impl State {
         self.notice = Some(Notice::Failed("this model has no layer with spatial extent".to_owned()));
     }
 
+    pub(in crate::app) fn miss_layer_use(&mut self) {
+        self.notice = Some(Notice::Failed(format!("{} uses no layer", self.selection.method)));
+    }
+
     /// Writes the marked channel, and what stands beside it.
     fn export_channel(&self) -> Vec<Effect> {
         let export = self.shown_channels().and_then(|key| {

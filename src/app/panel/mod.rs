@@ -7,12 +7,16 @@ mod classes;
 mod confusions;
 mod filter;
 mod help;
+mod layers;
 mod methods;
 mod parameters;
+mod preview;
 mod segments;
 mod steps;
 
-use super::{Command, Effect, ImageId, Job, Mode, Picture, State};
+use super::{Command, Effect, ImageId, Job, Mode, Picture, Selection, State};
+pub use classes::Matches;
+pub(super) use preview::Preview;
 
 /// How a panel comes to be there.
 trait Open: Sized {
@@ -59,6 +63,16 @@ trait Behaviour {
 
     /// Changes what is typed.
     fn edit(&mut self, _change: &mut dyn FnMut(&mut String), _: &mut State) {}
+
+    /// Whether what is marked is selected as long as it is marked.
+    fn previews(&self) -> bool {
+        false
+    }
+
+    /// What is selected while a row is marked; none for what was selected before.
+    fn preview(&self, _: &State) -> Option<Selection> {
+        None
+    }
 
     /// What a command means here; none for what it means everywhere.
     fn press(&self, _: Command, _: &mut State) -> Option<Vec<Effect>> {
@@ -139,6 +153,7 @@ panels! {
     confusions::Confusions,
     filter::Filter,
     help::Help,
+    layers::Layers,
     methods::Methods,
     parameters::Parameters,
     segments::Segments,
@@ -153,7 +168,7 @@ impl State {
     /// Opens a panel, where there is something to show.
     pub(super) fn open(&mut self, panel: PanelKind) {
         if let Some(panel) = panel.open(self) {
-            self.panel = panel;
+            self.begin(panel);
         }
     }
 
@@ -179,7 +194,8 @@ impl State {
 
     /// Rows of a page of what moves.
     pub(super) fn page(&self) -> isize {
-        let rows = if self.mode() == Mode::Menu { self.terminal.menu } else { self.terminal.page };
+        let is_menu = self.mode() != Mode::Help && self.panel.asked().marked(self).is_some();
+        let rows = if is_menu { self.terminal.menu } else { self.terminal.page };
         rows.max(1) as isize
     }
 
@@ -191,6 +207,7 @@ impl State {
             panel.mark(row.min(last), self);
         }
         self.panel = panel;
+        self.look_at_mark();
     }
 
     /// A row of the open panel was clicked.
@@ -203,11 +220,13 @@ impl State {
 
     /// Takes what the open panel marks.
     pub(super) fn accept(&mut self) {
+        self.end_preview();
         std::mem::take(&mut self.panel).asked().accept(self);
     }
 
     /// Closes the open panel.
     pub(super) fn escape(&mut self) {
+        self.end_preview();
         self.panel.clone().asked().escape(self);
         self.panel = Panel::None;
     }
@@ -219,6 +238,7 @@ impl State {
             panel.edit(&mut change, self);
         }
         self.panel = panel;
+        self.look_at_mark();
     }
 
     /// What a command means in the open panel, where that is something of its own.
@@ -228,6 +248,9 @@ impl State {
 
     /// Brings the open panel up to date.
     pub(super) fn settle_panel(&mut self) {
+        if !self.panel.asked().previews() {
+            self.preview = None;
+        }
         self.panel.clone().asked().settle(self);
     }
 

@@ -10,7 +10,7 @@ const BEHIND: usize = 3;
 /// Images that are asked to be classified at a time: enough to keep workers busy until the next agenda.
 const BACKGROUND: usize = 32;
 /// Methods slower than this are not run for images that nobody may ever look at.
-const PREFETCH_LIMIT: Duration = Duration::from_millis(300);
+pub(in crate::app) const QUICK: Duration = Duration::from_millis(300);
 
 impl State {
     /// All work that is wanted now, best first.
@@ -74,7 +74,7 @@ impl State {
             return None;
         }
         // The first map of a method tells how long the others will take, and has all cores for itself.
-        let is_quick = self.pace.get(&(key.image.model, key.method)).is_some_and(|pace| *pace < PREFETCH_LIMIT);
+        let is_quick = self.pace.get(&(key.image.model, key.method)).is_some_and(|pace| *pace < QUICK);
         if priority == Priority::Now || is_quick { self.task(image, Job::Explain(key), priority) } else { None }
     }
 

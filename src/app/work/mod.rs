@@ -4,5 +4,6 @@ mod agenda;
 mod arrivals;
 mod jobs;
 
+pub(super) use agenda::QUICK;
 pub(super) use arrivals::{KEPT_PREDICTIONS, folder_of};
 pub use jobs::{Agenda, ChannelsKey, ImageId, ImageKey, Job, MapKey, Priority, Report, Task};

@@ -4,28 +4,28 @@ use ratatui::layout::Position;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use crate::app::{Action, State, panel};
+use crate::app::panel::{self, Matches};
+use crate::app::{Action, State};
 use crate::ui::Theme;
 use crate::ui::canvas::Canvas;
 use crate::ui::layout::Areas;
-use crate::ui::views::{View, Window};
-use crate::ui::words::{cut_start, pad, percent};
+use crate::ui::views::{View, Window, draw_query};
+use crate::ui::words::{cut, pad, percent};
 
 impl View for panel::Classes {
     fn draw(&self, canvas: &mut Canvas<'_>, areas: &Areas, state: &State, theme: Theme) {
         let Some(model) = state.model.as_deref() else { return };
         let area = areas.panel();
         let width = usize::from(area.width);
-        canvas.clear(areas.list_title);
-        canvas.line(
-            areas.list_title,
-            Line::from(vec![
-                Span::styled(" class ", theme.accent()),
-                Span::raw(cut_start(&self.query, width.saturating_sub(9))),
-                Span::styled("▏", theme.accent()),
-            ]),
-        );
-        let matches = self.matches(state);
+        let Matches { subject, classes: matches } = self.matches(state);
+        // What was typed is worth more than the end of a long name.
+        let subject = subject.map(|class| cut(model.short_label(class), width / 2));
+        match (&subject, self.subject) {
+            (Some(subject), Some(_)) => {
+                draw_query(canvas, areas.list_title, &format!("{subject} against"), &self.query, theme);
+            }
+            _ => draw_query(canvas, areas.list_title, "class", &self.query, theme),
+        }
         if matches.is_empty() {
             canvas.row(area, 0, Span::styled("   no class matches", theme.quiet()));
         }
@@ -34,14 +34,20 @@ impl View for panel::Classes {
         for row in window.rows() {
             let (class, is_marked) = (matches[row], row == self.marked);
             let style = if is_marked { theme.strong() } else { Style::new() };
-            let share = probabilities.and_then(|all| all.get(class)).map(|share| percent(*share)).unwrap_or_default();
-            let label = pad(model.label(class), width.saturating_sub(3 + 9));
+            // Two names leave no room for a number.
+            let (label, share) = match (&subject, self.subject) {
+                (Some(subject), None) => (format!("{subject} against {}", model.short_label(class)), None),
+                _ => (model.label(class).to_owned(), Some(probabilities.and_then(|all| all.get(class)))),
+            };
+            let share = share
+                .map_or_else(String::new, |share| format!(" {:8}", share.copied().map(percent).unwrap_or_default()));
+            let label = pad(&label, width.saturating_sub(3 + share.len()));
             canvas.line(
                 window.place(row),
                 Line::from(vec![
                     Span::styled(if is_marked { " ▸ " } else { "   " }, theme.accent()),
                     Span::styled(label, style),
-                    Span::styled(format!(" {share}"), if is_marked { style } else { theme.quiet() }),
+                    Span::styled(share, if is_marked { style } else { theme.quiet() }),
                 ]),
             );
         }
@@ -49,6 +55,6 @@ impl View for panel::Classes {
     }
 
     fn click(&self, areas: &Areas, state: &State, at: Position) -> Option<Action> {
-        Window::new(areas.panel(), self.marked, self.matches(state).len()).at(at).map(Action::Pick)
+        Window::new(areas.panel(), self.marked, self.matches(state).classes.len()).at(at).map(Action::Pick)
     }
 }

@@ -8,36 +8,38 @@ use crate::app::{Action, MethodRow, State, panel};
 use crate::ui::Theme;
 use crate::ui::canvas::Canvas;
 use crate::ui::layout::Areas;
-use crate::ui::views::{View, Window};
+use crate::ui::views::{View, Window, draw_query};
 use crate::ui::words::{pad, wrap};
 
 impl View for panel::Methods {
     fn draw(&self, canvas: &mut Canvas<'_>, areas: &Areas, state: &State, theme: Theme) {
         let Some(model) = state.model.as_deref() else { return };
         let (list, about) = areas.menu();
-        canvas.clear(areas.list_title);
-        canvas.line(areas.list_title, Span::styled(" method", theme.accent()));
-        let window = Window::new(list, self.marked, model.methods.len());
+        draw_query(canvas, areas.list_title, "method", &self.query, theme);
+        let matches = self.matches(state);
+        if matches.is_empty() {
+            canvas.row(list, 0, Span::styled("   no method matches", theme.quiet()));
+        }
+        let window = Window::new(list, self.marked, matches.len());
         for row in window.rows() {
-            canvas.line(
-                window.place(row),
-                line(&model.methods[row], row == self.marked, state, usize::from(list.width), theme),
-            );
+            let method = &model.methods[matches[row]];
+            let width = usize::from(list.width);
+            canvas.line(window.place(row), line(method, row == self.marked, state, width, theme));
         }
         window.draw_marks(canvas, theme);
-        if let Some(method) = model.methods.get(self.marked) {
+        if let Some(method) = self.method(state) {
             draw_about(canvas, about, method, theme);
         }
     }
 
     fn click(&self, areas: &Areas, state: &State, at: Position) -> Option<Action> {
         let (list, _) = areas.menu();
-        Window::new(list, self.marked, state.model.as_ref()?.methods.len()).at(at).map(Action::Pick)
+        Window::new(list, self.marked, self.matches(state).len()).at(at).map(Action::Pick)
     }
 }
 
 fn line<'a>(method: &MethodRow, is_marked: bool, state: &State, width: usize, theme: Theme) -> Line<'a> {
-    let is_selected = method.name == state.selection.method;
+    let is_selected = method.name == state.selection_before_menu().method;
     let name = if is_selected { format!("{} (now)", method.name) } else { method.name.to_owned() };
     let style = match (&method.obstacle, is_marked) {
         (Some(_), _) => theme.quiet(),

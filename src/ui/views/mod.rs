@@ -3,12 +3,13 @@
 use std::ops::Range;
 
 use ratatui::layout::{Position, Rect};
-use ratatui::text::Span;
+use ratatui::text::{Line, Span};
+use unicode_width::UnicodeWidthStr as _;
 
 use super::Theme;
 use super::canvas::Canvas;
 use super::layout::Areas;
-use super::words::Piece;
+use super::words::{Piece, cut_start};
 use crate::app::{Action, Panel, State};
 
 mod channels;
@@ -18,6 +19,7 @@ pub(super) mod empty;
 mod filter;
 pub(super) mod header;
 pub(super) mod help;
+mod layers;
 mod list;
 mod methods;
 mod parameters;
@@ -75,6 +77,7 @@ pub(super) fn of(panel: &Panel) -> &dyn View {
         Panel::None => &list::List,
         Panel::Filter(panel) => panel,
         Panel::Classes(panel) => panel,
+        Panel::Layers(panel) => panel,
         Panel::Methods(panel) => panel,
         Panel::Parameters(panel) => panel,
         Panel::Segments(panel) => panel,
@@ -82,6 +85,20 @@ pub(super) fn of(panel: &Panel) -> &dyn View {
         Panel::Confusions(panel) => panel,
         Panel::Help(panel) => panel,
     }
+}
+
+/// What is looked for in a menu, and what was typed: ` method lime▏`.
+fn draw_query(canvas: &mut Canvas<'_>, title: Rect, what: &str, query: &str, theme: Theme) {
+    let room = usize::from(title.width).saturating_sub(what.width() + 3);
+    canvas.clear(title);
+    canvas.line(
+        title,
+        Line::from(vec![
+            Span::styled(format!(" {what} "), theme.accent()),
+            Span::raw(cut_start(query, room)),
+            Span::styled("▏", theme.accent()),
+        ]),
+    );
 }
 
 /// Fewest lines of a list in which two are for saying that there is more.
