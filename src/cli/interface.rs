@@ -98,7 +98,7 @@ fn open(
         decoding: common.run_options(screen.tolerance).decoding,
         load: loader(model, second.is_some(), of_first, common, screen.tolerance, named.clone()),
         second: second.map(|model| second_loader(model, of_second, common, screen.tolerance, named.clone())),
-        graphics: screen.graphics,
+        graphics: screen.wishes(),
         journal: marks::journal(screen.marks.as_deref()),
         selection,
         threads: common.threads(),

@@ -50,7 +50,7 @@ enum Ending {
 
 /// Runs the program with the arguments of the process.
 pub fn run() -> ExitCode {
-    match dispatch(Cli::from_process()) {
+    match Cli::from_process().and_then(|cli| cli.map_or(Ok(Ending::Done), dispatch)) {
         Ok(Ending::Done) => ExitCode::SUCCESS,
         Ok(Ending::SomeFailed) => SOME_FAILED.into(),
         Ok(Ending::Below) => BELOW.into(),

@@ -32,6 +32,14 @@ pub(super) struct Output(io::BufWriter<io::Stdout>);
 #[error("the output was closed")]
 pub(super) struct ReaderGone;
 
+/// What became of bytes for standard output.
+pub(super) fn written(result: io::Result<()>) -> anyhow::Result<()> {
+    result.map_err(|error| match error.kind() {
+        io::ErrorKind::BrokenPipe => ReaderGone.into(),
+        _ => anyhow::Error::from(error).context("could not write to standard output"),
+    })
+}
+
 impl Output {
     pub(super) fn new() -> Output {
         Output(io::BufWriter::new(io::stdout()))
@@ -39,10 +47,7 @@ impl Output {
 
     /// Writes bytes as they are and sends them off.
     pub(super) fn bytes(&mut self, bytes: &[u8]) -> anyhow::Result<()> {
-        self.0.write_all(bytes).and_then(|()| self.0.flush()).map_err(|error| match error.kind() {
-            io::ErrorKind::BrokenPipe => ReaderGone.into(),
-            _ => anyhow::Error::from(error).context("could not write to standard output"),
-        })
+        written(self.0.write_all(bytes).and_then(|()| self.0.flush()))
     }
 
     /// Writes one line.

@@ -1,23 +1,26 @@
 //! Asks the terminal what it can do, and shows a test card for each way to draw pictures in it.
 
 use std::io::{self, Write as _};
+use std::time::Duration;
 
-use crossbeam_channel::{Receiver, after, never, select};
+use crossbeam_channel::{Receiver, at, never, select};
 use crossterm::event::{Event, KeyCode, KeyEventKind, KeyModifiers};
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 use ratatui::layout::Rect;
 
-use super::PROBE_LIMIT;
-use super::event_loop::ESCAPE;
+use super::answers::Answers;
 use super::signals::{self, Signal};
 use crate::raster::test_card;
 use crate::term::input::{Decoder, Input};
 use crate::term::{
-    Canvas, EncodeError, Environment, Facts, Graphics, Output, Part, Protocol, Quality, Session, SessionError, Wishes,
-    candidates, probe, read_input, stop_job,
+    Canvas, CellSize, EncodeError, Environment, Facts, Graphics, Output, Part, Probe, Protocol, Quality, Session,
+    SessionError, Wishes, candidates, probe, read_input, stop_job,
 };
 use crate::ui::{CardPage, Theme, draw_test_card};
+
+/// How long the terminal may take to answer: longer than for the interface, since nobody waits for a picture.
+const LIMIT: Duration = Duration::from_secs(3);
 
 /// What was found out.
 #[derive(Debug)]
@@ -26,6 +29,8 @@ pub struct Findings {
     pub facts: Facts,
     /// Ways to draw pictures, the best first.
     pub graphics: Vec<Graphics>,
+    /// The size of a cell that the user insists on.
+    pub cell: Option<CellSize>,
     /// Why the terminal was not asked, where it was not.
     pub unasked: Option<&'static str>,
 }
@@ -48,19 +53,25 @@ pub fn doctor(wishes: Wishes) -> anyhow::Result<Findings> {
     let (session, mut output) = match Session::enter() {
         Ok(entered) => entered,
         Err(why @ (SessionError::NotATerminal(_) | SessionError::Dumb)) => {
-            let environment = Environment::read(|name| std::env::var(name).ok());
-            let facts = Facts { environment, ..Facts::default() };
+            let facts = Facts { environment: Environment::current(), ..Facts::default() };
             let unasked = match why {
                 SessionError::Dumb => "TERM=dumb shows no full screen",
                 _ => "standard output is not a terminal",
             };
-            return Ok(Findings { graphics: candidates(&facts, wishes), facts, unasked: Some(unasked) });
+            return Ok(Findings {
+                graphics: candidates(&facts, wishes),
+                facts,
+                cell: wishes.cell,
+                unasked: Some(unasked),
+            });
         }
         Err(error) => return Err(error.into()),
     };
     let input = read_input()?;
     let mut decoder = Decoder::default();
-    let facts = probe(&mut output, &input, &mut decoder, PROBE_LIMIT)?.facts;
+    output.write_all(b" asking the terminal, which has 3 s to answer")?;
+    let Probe { facts, complete, .. } = probe(&mut output, &input, &mut decoder, LIMIT)?;
+    let mut answers = Answers::new(decoder, (!complete).then(|| facts.clone()), wishes);
     let graphics = candidates(&facts, wishes);
     let cards: Vec<&Graphics> = graphics.iter().filter(|graphics| graphics.protocol != Protocol::None).collect();
     let mut at = 0;
@@ -68,7 +79,7 @@ pub fn doctor(wishes: Wishes) -> anyhow::Result<Findings> {
         let mut canvas = Canvas::new(card);
         session.set_farewell(canvas.farewell(card));
         show(&mut output, &mut canvas, card, [at + 1, cards.len()])?;
-        let next = wait(&session, &input, &signals, &mut decoder)?;
+        let next = wait(&session, &input, &signals, &mut answers)?;
         output.write_all(canvas.farewell(card).as_bytes())?;
         match next {
             Next::Card => at += 1,
@@ -77,11 +88,12 @@ pub fn doctor(wishes: Wishes) -> anyhow::Result<Findings> {
             Next::Die(signal) => {
                 drop(session);
                 signal_hook::low_level::emulate_default_handler(signal)?;
-                break;
+                return Ok(Findings { facts, graphics, cell: wishes.cell, unasked: None });
             }
         }
     }
-    Ok(Findings { facts, graphics, unasked: None })
+    answers.drain(&input, |word| drop(write!(output, "\x1b[999;1H\x1b[K {word}").and_then(|()| output.flush())));
+    Ok(Findings { facts, graphics, cell: wishes.cell, unasked: None })
 }
 
 /// Clears the screen and draws a card's page.
@@ -110,8 +122,12 @@ fn show(
         let parts = parts.collect::<Result<Vec<_>, EncodeError>>()?;
         canvas.stage(buffer, area, &parts.iter().collect::<Vec<_>>());
     }
+    graphics.fit(buffer);
     output.write_all(canvas.before().as_bytes())?;
+    output.flush()?;
     terminal.flush()?;
+    let cells = graphics.fit_bytes(output.take());
+    output.write_all(&cells)?;
     output.write_all(canvas.after().as_bytes())?;
     output.flush()?;
     Ok(())
@@ -122,16 +138,16 @@ fn wait(
     session: &Session,
     input: &Receiver<Vec<u8>>,
     signals: &Receiver<Signal>,
-    decoder: &mut Decoder,
+    answers: &mut Answers,
 ) -> io::Result<Next> {
     loop {
-        let escape = if decoder.is_pending() { after(ESCAPE) } else { never() };
+        let escape = answers.deadline().map_or_else(never, at);
         let inputs = select! {
             recv(input) -> bytes => match bytes {
-                Ok(bytes) => decoder.feed(&bytes),
+                Ok(bytes) => answers.hear(&bytes),
                 Err(_) => return Ok(Next::Leave),
             },
-            recv(escape) -> _ => decoder.timeout(),
+            recv(escape) -> _ => answers.give_up(),
             recv(signals) -> signal => match signal {
                 Ok(Signal::End(number)) => return Ok(Next::Die(number)),
                 Ok(Signal::Stop) => {
@@ -144,6 +160,14 @@ fn wait(
                 Err(_) => return Ok(Next::Leave),
             },
         };
+        let inputs: Vec<Input> = inputs
+            .into_iter()
+            .filter(|input| {
+                let Input::Reply(reply) = input else { return true };
+                answers.take(reply.clone());
+                false
+            })
+            .collect();
         let key = inputs.into_iter().find_map(|input| match input {
             Input::Event(Event::Key(key)) if key.kind == KeyEventKind::Press => Some(key),
             _ => None,

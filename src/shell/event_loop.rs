@@ -11,6 +11,7 @@ use crossbeam_channel::{Receiver, Select, Sender, TryRecvError};
 use crossterm::event::{Event, KeyEventKind, MouseButton, MouseEventKind};
 use ratatui::layout::Position;
 
+use super::answers::{Answer, Answers};
 use super::crash::caught;
 use super::encoder::Finished;
 use super::engine::{Engine, SecondEngine};
@@ -20,22 +21,16 @@ use super::signals::Signal;
 use super::{News, summary};
 use crate::app::keymap::presses;
 use crate::app::{Action, Effect, ModelId, Notice, Report, Second, State, Terminal, update};
-use crate::term::input::{Decoder, Input};
-use crate::term::{CellSize, Facts, Protocol, Reply, Wishes, decide};
+use crate::term::input::Input;
+use crate::term::{Protocol, Reply, decide};
 use crate::text::escape;
 use crate::triage::{Journal, JournalError};
 use crate::ui;
 
 /// Screens of so many columns have room for the reason why pictures are drawn as they are.
 const WIDE: u16 = 120;
-/// How long the rest of an escape sequence may take after its ESC.
-pub(super) const ESCAPE: Duration = Duration::from_millis(40);
 /// How long the mark of a menu rests on a row before what takes its time is begun.
 const REST: Duration = Duration::from_millis(400);
-/// After so long, an answer does not come any more.
-const ANSWERS_LIMIT: Duration = Duration::from_secs(4);
-/// How long to wait, when leaving, for answers that the terminal still owes us.
-const LAST_ANSWERS: Duration = Duration::from_millis(500);
 
 /// Where things come from.
 pub(super) struct Sources {
@@ -63,19 +58,12 @@ pub(super) enum End {
     Signal(i32),
 }
 
-/// Answers that the terminal may still give.
-struct Owed {
-    facts: Facts,
-    wishes: Wishes,
-    until: Instant,
-}
-
 /// State, terminal and workers.
 pub(super) struct EventLoop {
     state: State,
     screen: Screen,
     sources: Sources,
-    decoder: Decoder,
+    answers: Answers,
     sinks: Sinks,
     /// The models that are loaded.
     engines: HashMap<ModelId, Arc<dyn Engine>>,
@@ -83,33 +71,22 @@ pub(super) struct EventLoop {
     news_is_over: bool,
     /// Something changed since the last frame.
     dirty: bool,
-    /// Where the terminal has not said all yet: what it said so far, and until when the rest may come.
-    owed: Option<Owed>,
     /// When the state is told that nothing has moved, and by which number.
     rest: Option<(Instant, u64)>,
     end: Option<End>,
 }
 
 impl EventLoop {
-    pub(super) fn new(
-        state: State,
-        screen: Screen,
-        sources: Sources,
-        decoder: Decoder,
-        sinks: Sinks,
-        owed: Option<(Facts, Wishes)>,
-    ) -> Self {
-        let owed = owed.map(|(facts, wishes)| Owed { facts, wishes, until: Instant::now() + ANSWERS_LIMIT });
+    pub(super) fn new(state: State, screen: Screen, sources: Sources, answers: Answers, sinks: Sinks) -> Self {
         EventLoop {
             state,
             screen,
             sources,
-            decoder,
+            answers,
             sinks,
             engines: HashMap::new(),
             news_is_over: false,
             dirty: true,
-            owed,
             rest: None,
             end: None,
         }
@@ -142,18 +119,10 @@ impl EventLoop {
 
     /// Leaves the terminal quiet: answers that are still under way are read here, rather than by the shell.
     pub(super) fn finish(self) {
-        let EventLoop { screen, sources, mut decoder, sinks, owed, .. } = self;
+        let EventLoop { mut screen, sources, answers, sinks, .. } = self;
         drop(sinks);
-        let now = Instant::now();
-        if let Some(Owed { until, .. }) = owed.filter(|owed| owed.until > now) {
-            let deadline = until.min(now + LAST_ANSWERS);
-            while let Ok(bytes) = sources.input.recv_deadline(deadline) {
-                let last = |input: &Input| matches!(input, Input::Reply(Reply::DeviceAttributes(_)));
-                if decoder.feed(&bytes).iter().any(last) {
-                    break;
-                }
-            }
-        }
+        // Where the terminal cannot be written to, nobody waits either.
+        answers.drain(&sources.input, |word| drop(screen.say(word)));
         drop(screen);
     }
 
@@ -168,9 +137,8 @@ impl EventLoop {
         if !self.news_is_over {
             select.recv(&self.sources.news);
         }
-        let escape = self.decoder.is_pending().then(|| Instant::now() + ESCAPE);
         let rest = self.rest.map(|(at, _)| at);
-        match [escape, rest, self.screen.deadline()].into_iter().flatten().min() {
+        match [self.answers.deadline(), rest, self.screen.deadline()].into_iter().flatten().min() {
             Some(deadline) => {
                 let _ = select.ready_deadline(deadline);
             }
@@ -182,12 +150,10 @@ impl EventLoop {
 
     /// Takes all that has happened.
     fn take_all(&mut self) -> io::Result<()> {
-        let mut quiet = true;
         loop {
             match self.sources.input.try_recv() {
                 Ok(bytes) => {
-                    quiet = false;
-                    for input in self.decoder.feed(&bytes) {
+                    for input in self.answers.hear(&bytes) {
                         self.input(input)?;
                     }
                 }
@@ -198,10 +164,8 @@ impl EventLoop {
                 }
             }
         }
-        if quiet && self.decoder.is_pending() {
-            for input in self.decoder.timeout() {
-                self.input(input)?;
-            }
+        for input in self.answers.give_up() {
+            self.input(input)?;
         }
         while let Ok(signal) = self.sources.signals.try_recv() {
             self.signal(signal)?;
@@ -305,19 +269,17 @@ impl EventLoop {
 
     /// An answer of the terminal: to the question for the size of a cell, or a late one to the probe.
     fn reply(&mut self, reply: Reply) -> io::Result<()> {
-        if let Some(mut owed) = self.owed.take() {
-            let last = matches!(reply, Reply::DeviceAttributes(_));
-            owed.facts.replies.push(reply);
-            if last {
-                let graphics = decide(&owed.facts, owed.wishes);
-                self.screen.set_graphics(graphics, &owed.facts)?;
+        match self.answers.take(reply) {
+            Some(Answer::Facts(facts)) => {
+                let graphics = decide(&facts, self.answers.wishes());
+                self.screen.set_graphics(graphics, &facts)?;
                 self.tell_terminal();
-            } else {
-                self.owed = Some(owed);
             }
-        } else if let Reply::CellPixels { width, height } = reply {
-            self.screen.set_cell(CellSize { width, height });
-            self.tell_terminal();
+            Some(Answer::Cell(cell)) => {
+                self.screen.set_cell(cell);
+                self.tell_terminal();
+            }
+            None => {}
         }
         Ok(())
     }
@@ -348,14 +310,18 @@ impl EventLoop {
 
     /// What the terminal can do, for the state.
     fn tell_terminal(&mut self) {
+        if self.screen.has_asked_for_cell() {
+            self.answers.asked_for_cell();
+        }
         let size = self.screen.size();
         let graphics = self.screen.graphics();
         let terminal = Terminal {
             size: (size.width, size.height),
             cell: (graphics.cell.width, graphics.cell.height),
-            dots: match graphics.protocol {
-                Protocol::Halfblocks | Protocol::None => (1, 2),
-                Protocol::Kitty | Protocol::Iterm2 | Protocol::Sixel => (graphics.cell.width, graphics.cell.height),
+            dots: match (graphics.protocol, graphics.protocol.blocks()) {
+                (_, Some(blocks)) => blocks.dots(),
+                (Protocol::None, None) => (1, 2),
+                (_, None) => (graphics.cell.width, graphics.cell.height),
             },
             graphics: if size.width >= WIDE {
                 format!("{}: {}", graphics.protocol, graphics.reason)

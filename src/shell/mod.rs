@@ -8,6 +8,7 @@
 //!
 //! Here are the threads and the clock. The loop sleeps until something happens, takes all that has happened, and draws once.
 
+mod answers;
 mod crash;
 mod doctor;
 mod encoder;
@@ -156,8 +157,9 @@ pub fn run(options: Options) -> anyhow::Result<()> {
     state.selection = selection;
     state.awaits_second = awaits_second;
     state.notice = trouble.map(Notice::Failed);
-    let owed = (!probe.complete).then_some((probe.facts, wishes));
-    let mut event_loop = event_loop::EventLoop::new(state, screen, sources, decoder, sinks, owed);
+    let owed = (!probe.complete).then_some(probe.facts);
+    let answers = answers::Answers::new(decoder, owed, wishes);
+    let mut event_loop = event_loop::EventLoop::new(state, screen, sources, answers, sinks);
     let end = event_loop.run(probe.typed);
     event_loop.finish();
     match end? {

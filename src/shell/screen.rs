@@ -46,6 +46,8 @@ pub(super) struct Screen {
     size: Size,
     /// The terminal answers when asked for the size of a cell.
     answers_cell_size: bool,
+    /// It was asked, and nobody knows yet.
+    has_asked_for_cell: bool,
     /// Sending twice is worth it: the line is not an SSH connection.
     is_local: bool,
     /// tmux drops what is to pass through it while it draws itself anew: pictures wait until then.
@@ -80,6 +82,7 @@ impl Screen {
             answers_cell_size: facts.replies.iter().any(|reply| matches!(reply, Reply::CellPixels { .. })),
             is_local: !facts.environment.ssh,
             graphics,
+            has_asked_for_cell: false,
             pass_at: None,
             sharpen_at: None,
         })
@@ -166,12 +169,13 @@ impl Screen {
             }
             self.encoder.commit();
         }
+        self.graphics.fit(buffer);
         let before = self.canvas.before();
         // Whatever was written since the last frame goes first.
         self.output.flush()?;
         self.terminal.flush()?;
         self.terminal.swap_buffers();
-        let cells = self.output.take();
+        let cells = self.graphics.fit_bytes(self.output.take());
         let after = self.canvas.after();
         // Some terminals wait for the screen's next refresh after an update that changes nothing, and stand still.
         if before.is_empty() && after.is_empty() && cells == NO_CHANGE {
@@ -201,6 +205,7 @@ impl Screen {
         self.size = Size::new(window.columns, window.rows);
         if self.answers_cell_size {
             self.write("\x1b[16t")?;
+            self.has_asked_for_cell = true;
         }
         self.shown.clear();
         self.pass_at = self.graphics.wrapped.then(|| Instant::now() + TMUX_REDRAW);
@@ -226,11 +231,24 @@ impl Screen {
 
     /// The terminal says how large a cell is.
     pub(super) fn set_cell(&mut self, cell: CellSize) {
-        if cell != self.graphics.cell && cell.width > 1 && cell.height > 1 {
+        if cell != self.graphics.cell && cell.is_plausible() {
             self.graphics = Arc::new(Graphics { cell, ..self.graphics.as_ref().clone() });
             self.encoder.reset(Arc::clone(&self.graphics));
             self.shown.clear();
         }
+    }
+
+    /// Whether the terminal was asked for the size of a cell since this was called last.
+    pub(super) fn has_asked_for_cell(&mut self) -> bool {
+        std::mem::take(&mut self.has_asked_for_cell)
+    }
+
+    /// Shows a word in the last row, over whatever is there.
+    ///
+    /// # Errors
+    /// When the terminal cannot be written to.
+    pub(super) fn say(&mut self, word: &str) -> io::Result<()> {
+        self.write(&format!("\x1b[{};1H\x1b[0m\x1b[K {word}", self.size.height))
     }
 
     /// Writes a sequence that draws nothing.

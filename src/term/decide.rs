@@ -2,8 +2,12 @@
 
 use std::fmt;
 
+use super::between::{Between, between};
+use super::charset::charset;
+use super::colour::colours;
 use super::probe::Facts;
 use super::reply::Reply;
+use super::{Blocks, CellSize, Charset, Colours, cell_size};
 
 /// How pictures get onto the screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -14,16 +18,30 @@ pub enum Protocol {
     Iterm2,
     /// DEC's sixels.
     Sixel,
+    /// Characters that divide a cell into two by three, in two colours.
+    Sextants,
+    /// The same with two by two.
+    Quadrants,
     /// Two coloured pixels a cell: works wherever there are colours.
     Halfblocks,
+    /// One a cell: works without UTF-8, too.
+    Ascii,
     /// No pictures.
     None,
 }
 
 impl Protocol {
     /// All, in the order of preference.
-    pub const ALL: [Protocol; 5] =
-        [Protocol::Kitty, Protocol::Iterm2, Protocol::Sixel, Protocol::Halfblocks, Protocol::None];
+    pub const ALL: [Protocol; 8] = [
+        Protocol::Kitty,
+        Protocol::Iterm2,
+        Protocol::Sixel,
+        Protocol::Sextants,
+        Protocol::Quadrants,
+        Protocol::Halfblocks,
+        Protocol::Ascii,
+        Protocol::None,
+    ];
 
     /// As given to `--graphics`, and shown in the status line.
     pub fn name(self) -> &'static str {
@@ -31,7 +49,10 @@ impl Protocol {
             Protocol::Kitty => "kitty",
             Protocol::Iterm2 => "iterm2",
             Protocol::Sixel => "sixel",
+            Protocol::Sextants => "sextants",
+            Protocol::Quadrants => "quadrants",
             Protocol::Halfblocks => "halfblocks",
+            Protocol::Ascii => "ascii",
             Protocol::None => "none",
         }
     }
@@ -42,8 +63,22 @@ impl Protocol {
             Protocol::Kitty => "kitty's protocol",
             Protocol::Iterm2 => "iTerm2's inline images",
             Protocol::Sixel => "Sixel",
+            Protocol::Sextants => "Sixths of cells in two colours: where the font has them",
+            Protocol::Quadrants => "Quarters of cells in two colours: where the font has them",
             Protocol::Halfblocks => "Coloured half-blocks: any terminal",
+            Protocol::Ascii => "Coloured cells: without UTF-8, too",
             Protocol::None => "No pictures",
+        }
+    }
+
+    /// How a cell is divided, where pictures are made of characters.
+    pub fn blocks(self) -> Option<Blocks> {
+        match self {
+            Protocol::Sextants => Some(Blocks::Sextants),
+            Protocol::Quadrants => Some(Blocks::Quadrants),
+            Protocol::Halfblocks => Some(Blocks::Halves),
+            Protocol::Ascii => Some(Blocks::Spaces),
+            Protocol::Kitty | Protocol::Iterm2 | Protocol::Sixel | Protocol::None => None,
         }
     }
 
@@ -57,20 +92,6 @@ impl fmt::Display for Protocol {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
-}
-
-/// Width and height of a cell in pixels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct CellSize {
-    /// Pixels across.
-    pub width: u16,
-    /// Pixels down.
-    pub height: u16,
-}
-
-impl CellSize {
-    /// What a common terminal font comes to, when nobody says.
-    pub const GUESS: CellSize = CellSize { width: 10, height: 20 };
 }
 
 /// What the user asked for on the command line.
@@ -91,6 +112,10 @@ pub struct Graphics {
     pub reason: String,
     /// Size of a cell.
     pub cell: CellSize,
+    /// How many colours there are for text, and for pictures out of characters.
+    pub colours: Colours,
+    /// Which characters may be written.
+    pub charset: Charset,
     /// Sequences for the terminal must be wrapped, to get through tmux.
     pub wrapped: bool,
     /// The terminal can place images relative to others (`P=`, `Q=`): kitty itself.
@@ -117,32 +142,58 @@ const KITTY_PLACEHOLDERS: (u32, u32) = (0, 28);
 /// The first kitty with relative placements.
 const KITTY_CHILDREN: (u32, u32) = (0, 31);
 
+/// Terminals that draw block elements themselves, so that they fit together whatever the font: as their names begin.
+const OWN_BLOCKS: [&str; 4] = ["kitty", "foot", "WezTerm", "ghostty"];
+
+/// Whether the terminal of this name draws block elements itself.
+pub fn draws_blocks(terminal: &str) -> bool {
+    OWN_BLOCKS.iter().any(|name| begins_with(terminal, name))
+}
+
 /// Decides.
 pub fn decide(facts: &Facts, wishes: Wishes) -> Graphics {
-    let cell = wishes.cell.or_else(|| cell_size(facts));
+    let cell = wishes.cell.or_else(|| cell_size(facts).cell());
     let terminal = terminal_name(facts);
+    let (charset, locale) = charset(facts);
     let (mut protocol, mut reason) = match wishes.protocol {
         Some(protocol) => (protocol, "as --graphics says".to_owned()),
         None => best(facts, &terminal),
     };
     if wishes.protocol.is_none() {
         if matches!(protocol, Protocol::Sixel | Protocol::Iterm2) && cell.is_none() {
-            reason = format!("the size of a cell in pixels is unknown, which {protocol} needs");
+            reason = format!("{protocol} needs the size of a cell in pixels, which is unknown; --cell gives it");
             protocol = Protocol::Halfblocks;
         }
-        if protocol == Protocol::Halfblocks && facts.environment.no_color {
+        if protocol == Protocol::Halfblocks && draws_blocks(&terminal) {
+            protocol = Protocol::Sextants;
+        }
+        if protocol.blocks().is_some() && facts.environment.no_color {
             reason = format!("NO_COLOR is set, and {reason}");
             protocol = Protocol::None;
         }
     }
+    if protocol.blocks().is_some_and(|blocks| blocks != Blocks::Spaces) && charset == Charset::Ascii {
+        reason = format!("{reason}; ASCII: {locale}");
+        protocol = Protocol::Ascii;
+    }
     // tmux draws sixels itself where it can; all else goes through it in a wrapper.
-    let wrapped = facts.tmux.as_ref().is_some_and(|tmux| {
-        matches!(protocol, Protocol::Kitty | Protocol::Iterm2) || !tmux.features.split(',').any(|f| f == "sixel")
-    });
+    let has_wrapper = matches!(protocol, Protocol::Kitty | Protocol::Iterm2);
+    let wrapped = match &facts.tmux {
+        Some(tmux) => has_wrapper || !tmux.features.split(',').any(|f| f == "sixel"),
+        None => has_wrapper && between(facts, &terminal) == Some(Between::TmuxElsewhere),
+    };
     let children = protocol == Protocol::Kitty && kitty_version(&terminal).is_some_and(|v| v >= KITTY_CHILDREN);
-    let no_color = facts.environment.no_color;
-    let hint = if wishes.protocol.is_none() { hint(facts, protocol) } else { None };
-    Graphics { protocol, reason, cell: cell.unwrap_or(CellSize::GUESS), wrapped, children, no_color, hint }
+    Graphics {
+        protocol,
+        reason,
+        cell: cell.unwrap_or(CellSize::GUESS),
+        colours: colours(facts),
+        charset,
+        wrapped,
+        children,
+        no_color: facts.environment.no_color,
+        hint: if wishes.protocol.is_none() { hint(facts, protocol) } else { None },
+    }
 }
 
 /// All ways to draw pictures that are worth a try here, the one decided on first, each with why: what the terminal says that
@@ -161,8 +212,8 @@ pub fn candidates(facts: &Facts, wishes: Wishes) -> Vec<Graphics> {
         (Protocol::Halfblocks, facts.environment.term != "dumb", "any terminal with colours draws them"),
     ];
     for (protocol, _, reason) in others.into_iter().filter(|(_, is_claimed, _)| *is_claimed) {
-        if all[0].protocol != protocol {
-            let forced = decide(facts, Wishes { protocol: Some(protocol), ..wishes });
+        let forced = decide(facts, Wishes { protocol: Some(protocol), ..wishes });
+        if all[0].protocol != forced.protocol {
             all.push(Graphics { reason: reason.to_owned(), ..forced });
         }
     }
@@ -171,8 +222,13 @@ pub fn candidates(facts: &Facts, wishes: Wishes) -> Vec<Graphics> {
 
 /// What the user could do for better pictures, where that is in their hands.
 fn hint(facts: &Facts, protocol: Protocol) -> Option<&'static str> {
+    protocol.blocks()?;
+    let terminal = terminal_name(facts);
+    if let Some(between) = between(facts, &terminal) {
+        return Some(between.hint());
+    }
     match &facts.tmux {
-        _ if protocol != Protocol::Halfblocks => None,
+        _ if is_old_kitty(&terminal) => Some("for real pictures: kitty 0.28 or newer"),
         Some(tmux) if !tmux.passthrough => Some("for real pictures: tmux set -g allow-passthrough on"),
         None if answers_kitty(facts) => Some("for real pictures, perhaps: --graphics kitty"),
         _ => None,
@@ -186,17 +242,19 @@ fn best(facts: &Facts, terminal: &str) -> (Protocol, String) {
     if environment.term == "dumb" {
         return (Protocol::None, "TERM=dumb".to_owned());
     }
+    if environment.tmux && facts.tmux.is_none() {
+        return halfblocks("tmux does not answer".to_owned());
+    }
+    let tmux_draws = facts.tmux.as_ref().is_some_and(|tmux| tmux.features.split(',').any(|f| f == "sixel"));
+    if tmux_draws && !is_trusted_kitty(terminal) && claims_sixel(facts) {
+        return (Protocol::Sixel, "tmux draws them".to_owned());
+    }
+    if let Some(between) = between(facts, terminal) {
+        return halfblocks(between.reason().to_owned());
+    }
     let via = match &facts.tmux {
-        _ if environment.tmux && facts.tmux.is_none() => return halfblocks("tmux does not answer".to_owned()),
-        Some(tmux) => {
-            if tmux.features.split(',').any(|f| f == "sixel") && !is_trusted_kitty(terminal) && claims_sixel(facts) {
-                return (Protocol::Sixel, "tmux draws them".to_owned());
-            }
-            if !tmux.passthrough {
-                return halfblocks("tmux lets no pictures through".to_owned());
-            }
-            " in tmux"
-        }
+        Some(tmux) if !tmux.passthrough => return halfblocks("tmux lets no pictures through".to_owned()),
+        Some(_) => " in tmux",
         None => "",
     };
     let shown = if terminal.is_empty() { "the terminal" } else { terminal };
@@ -242,7 +300,7 @@ pub fn terminal_name(facts: &Facts) -> String {
     }
 }
 
-fn begins_with(text: &str, start: &str) -> bool {
+pub(super) fn begins_with(text: &str, start: &str) -> bool {
     text.get(..start.len()).is_some_and(|head| head.eq_ignore_ascii_case(start))
 }
 
@@ -251,6 +309,10 @@ fn kitty_version(terminal: &str) -> Option<(u32, u32)> {
     let version = terminal.strip_prefix("kitty").map(|rest| rest.trim_matches(['(', ')', ' ']))?;
     let mut numbers = version.split('.').map(|n| n.parse().unwrap_or(0));
     Some((numbers.next()?, numbers.next().unwrap_or(0)))
+}
+
+fn is_old_kitty(terminal: &str) -> bool {
+    kitty_version(terminal).is_some_and(|version| version < KITTY_PLACEHOLDERS)
 }
 
 fn is_trusted_kitty(terminal: &str) -> bool {
@@ -263,25 +325,6 @@ fn answers_kitty(facts: &Facts) -> bool {
 }
 
 /// Whether the device attributes list sixel graphics.
-fn claims_sixel(facts: &Facts) -> bool {
+pub(super) fn claims_sixel(facts: &Facts) -> bool {
     facts.replies.iter().any(|reply| matches!(reply, Reply::DeviceAttributes(list) if list.contains(&4)))
-}
-
-/// The cell's size: as the terminal says, or from the window's, which Windows' OpenSSH invents as 640x480.
-pub fn cell_size(facts: &Facts) -> Option<CellSize> {
-    let [columns, rows, width, height] = facts.window;
-    let divide = |width: u16, height: u16| {
-        (columns > 0 && rows > 0).then(|| CellSize { width: width / columns, height: height / rows })
-    };
-    let said = facts.replies.iter().find_map(|reply| match reply {
-        Reply::CellPixels { width, height } => Some(CellSize { width: *width, height: *height }),
-        _ => None,
-    });
-    let window = facts.replies.iter().find_map(|reply| match reply {
-        Reply::TextAreaPixels { width, height } => divide(*width, *height),
-        _ => None,
-    });
-    let system = if (width, height) == (640, 480) { None } else { divide(width, height) };
-    let sane = |cell: &CellSize| (2..=200).contains(&cell.width) && (2..=400).contains(&cell.height);
-    said.filter(sane).or(window.filter(sane)).or(system.filter(sane))
 }

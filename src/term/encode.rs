@@ -8,7 +8,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Size;
 use thiserror::Error;
 
-use super::{CellSize, Graphics, Protocol, halfblocks, iterm2, kitty, sixel};
+use super::{CellSize, Graphics, Protocol, blocks, iterm2, kitty, sixel};
 use crate::raster::Composition;
 
 /// Base64 characters that a picture for kitty may take, so that the next picture is there at once over a slow line.
@@ -128,9 +128,11 @@ impl Graphics {
         let mut is_reduced = false;
         let form = match self.protocol {
             Protocol::None => return Err(EncodeError::Off),
-            Protocol::Halfblocks => {
-                let image = composition.render(u32::from(size.width), 2 * u32::from(size.height));
-                Form::Cells(halfblocks::encode(image, size)?)
+            Protocol::Sextants | Protocol::Quadrants | Protocol::Halfblocks | Protocol::Ascii => {
+                let blocks = self.protocol.blocks().ok_or(EncodeError::Off)?;
+                let (across, down) = blocks.dots();
+                let image = composition.render(u32::from(size.width * across), u32::from(size.height * down));
+                Form::Cells(blocks::encode(&image, size, blocks, self.colours.depth))
             }
             Protocol::Sixel => {
                 let rows = (pixels.1 / sixel::BAND * sixel::BAND).max(1);

@@ -3,7 +3,7 @@
 //! crossterm's own reader knows nothing of replies in string sequences: a late answer to a graphics query would come out
 //! of it as a row of key presses, `q` among them. So the bytes are read here, in one place for probe and event loop, and
 //! handed on as crossterm's event types. The decoder keeps what is incomplete until more bytes come; after a lone ESC
-//! the caller waits a moment and then calls [`Decoder::timeout`].
+//! the caller waits a moment, or longer while the terminal owes an answer, and then calls [`Decoder::timeout`].
 
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 
@@ -40,6 +40,20 @@ impl Decoder {
     pub fn feed(&mut self, bytes: &[u8]) -> Vec<Input> {
         self.buffer.extend_from_slice(bytes);
         self.drain(false)
+    }
+
+    /// The same for bytes that come so long after the last ones that an ESC among those was the Escape key, unless these go on
+    /// as an answer would.
+    pub fn feed_late(&mut self, bytes: &[u8]) -> Vec<Input> {
+        let goes_on = bytes.first().is_some_and(|first| b"[P_]".contains(first));
+        let mut inputs = if self.buffer == [0x1b] && !goes_on { self.timeout() } else { Vec::new() };
+        inputs.extend(self.feed(bytes));
+        inputs
+    }
+
+    /// Whether what waits is the beginning of a sequence that keys pressed one after another are not.
+    pub fn is_sequence(&self) -> bool {
+        matches!(self.buffer[..], [0x1b, b'[' | b'P' | b'_' | b']', _, ..])
     }
 
     /// Whether bytes wait for others that may never come.

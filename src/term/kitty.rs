@@ -20,7 +20,7 @@ use ratatui::style::Color;
 use super::EncodeError;
 
 /// The character that stands for a piece of a picture.
-const PLACEHOLDER: char = '\u{10eeee}';
+pub(super) const PLACEHOLDER: char = '\u{10eeee}';
 /// Base64 characters in one sequence, at most.
 const CHUNK: usize = 4096;
 /// How many images the terminal keeps for us, so that going back sends nothing.

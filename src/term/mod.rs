@@ -4,21 +4,31 @@
 //! [`decide`] concludes, the session is the guard. [`Graphics::encode`] makes pictures ready to send, [`Canvas`] knows which are on
 //! the screen; a protocol is a file of its own behind them.
 
+mod between;
+mod blocks;
 mod canvas;
+mod cell;
+mod charset;
+mod colour;
 mod decide;
 mod encode;
-mod halfblocks;
+mod fit;
 pub mod input;
 mod iterm2;
 mod kitty;
 mod probe;
 mod reply;
 mod session;
+mod shade;
 mod sixel;
 mod suspend;
 
+pub use blocks::Blocks;
 pub use canvas::Canvas;
-pub use decide::{CellSize, Graphics, Protocol, Wishes, candidates, cell_size, decide, terminal_name};
+pub use cell::{CellSize, CellSource, cell_size};
+pub use charset::{Charset, charset};
+pub use colour::{Colours, Depth};
+pub use decide::{Graphics, Protocol, Wishes, candidates, decide, draws_blocks, terminal_name};
 pub use encode::{EncodeError, Encoded, Part, Quality};
 pub use probe::{Environment, Facts, Probe, Tmux, probe};
 pub use reply::Reply;

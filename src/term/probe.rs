@@ -14,6 +14,7 @@ use crossterm::event::Event;
 
 use super::input::{Decoder, Input};
 use super::reply::Reply;
+use super::suspend::has_ancestor;
 
 /// The image id that the graphics question uses; never a picture of ours.
 const QUESTION: u32 = 31;
@@ -38,6 +39,12 @@ pub struct Environment {
     pub term: String,
     /// `TERM_PROGRAM`; lost over SSH.
     pub term_program: String,
+    /// `TERM_PROGRAM_VERSION`.
+    pub term_program_version: String,
+    /// `COLORTERM`; lost over SSH.
+    pub colorterm: String,
+    /// `WT_SESSION` is set: Windows Terminal.
+    pub windows_terminal: bool,
     /// `LC_TERMINAL`, which iTerm2 sets because SSH passes it on.
     pub lc_terminal: String,
     /// `NO_COLOR` is set and not empty.
@@ -46,6 +53,14 @@ pub struct Environment {
     pub tmux: bool,
     /// We are at the far end of an SSH connection.
     pub ssh: bool,
+    /// `STY` is set: GNU screen.
+    pub screen: bool,
+    /// `ZELLIJ` is set.
+    pub zellij: bool,
+    /// We are at the far end of a mosh connection.
+    pub mosh: bool,
+    /// The variable that names the locale's characters, with its value: `LANG=C.UTF-8`.
+    pub locale: String,
 }
 
 impl Environment {
@@ -53,14 +68,35 @@ impl Environment {
     pub fn read(variable: impl Fn(&str) -> Option<String>) -> Self {
         let text = |name: &str| variable(name).unwrap_or_default();
         let set = |name: &str| variable(name).is_some_and(|value| !value.is_empty());
+        let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find(|name| set(name));
         Environment {
             term: text("TERM"),
             term_program: text("TERM_PROGRAM"),
+            term_program_version: text("TERM_PROGRAM_VERSION"),
+            colorterm: text("COLORTERM"),
+            windows_terminal: set("WT_SESSION"),
             lc_terminal: text("LC_TERMINAL"),
             no_color: set("NO_COLOR"),
             tmux: set("TMUX"),
             ssh: set("SSH_CONNECTION") || set("SSH_TTY"),
+            screen: set("STY"),
+            zellij: set("ZELLIJ"),
+            mosh: false,
+            locale: locale.map(|name| format!("{name}={}", text(name))).unwrap_or_default(),
         }
+    }
+
+    /// The variables of this process, and whether mosh is among its ancestors.
+    pub fn current() -> Self {
+        let environment = Environment::read(|name| std::env::var(name).ok());
+        // A server of tmux goes on when the connection that it was started from is gone.
+        let mosh = !environment.tmux && has_ancestor("mosh-server");
+        Environment { mosh, ..environment }
+    }
+
+    /// GNU screen is between us and the terminal.
+    pub(super) fn in_screen(&self) -> bool {
+        !self.tmux && (self.screen || self.term.starts_with("screen"))
     }
 }
 
@@ -73,7 +109,17 @@ pub struct Tmux {
     pub outer: String,
     /// What tmux thinks that the terminal can do, separated by commas.
     pub features: String,
+    /// It is driven by a terminal in control mode (`tmux -CC`).
+    pub control: bool,
+    /// It shows no UTF-8.
+    pub no_utf8: bool,
+    /// The window that it is in: columns, rows, width and height of a cell in pixels; zero where unknown.
+    pub window: [u16; 4],
 }
+
+/// What tmux is asked for, in tmux's own words; it leaves empty what it does not know.
+const FORMAT: &str = "#{client_termtype}\t#{client_termfeatures}\t#{client_control_mode}\t#{client_utf8}\t\
+                      #{client_width}\t#{client_height}\t#{client_cell_width}\t#{client_cell_height}";
 
 impl Tmux {
     /// Asks tmux; `None` when it cannot be asked.
@@ -85,26 +131,34 @@ impl Tmux {
             output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
         };
         let target: &[&str] = if pane.is_empty() { &[] } else { &["-t", &pane] };
-        let format = "#{client_termtype}\t#{client_termfeatures}";
-        let said = tmux(&[&["display-message", "-p"], target, &[format]].concat())?;
-        let (outer, features) = said.split_once('\t').unwrap_or((&said, ""));
+        let said = tmux(&[&["display-message", "-p"], target, &[FORMAT]].concat())?;
+        let mut said = said.split('\t');
+        let mut next = || said.next().unwrap_or_default().to_owned();
+        let (outer, features, control, utf8) = (next(), next(), next(), next());
+        let window = std::array::from_fn(|_| next().parse().unwrap_or(0));
         // Older than 3.3 there is no such option, and everything passes.
         let passthrough = tmux(&[&["show-options", "-Apv"], target, &["allow-passthrough"]].concat());
         Some(Tmux {
             passthrough: passthrough.is_none_or(|value| matches!(&*value, "" | "on" | "all" | "1")),
-            outer: outer.to_owned(),
-            features: features.to_owned(),
+            outer,
+            features,
+            control: control == "1",
+            no_utf8: utf8 == "0",
+            window,
         })
     }
 }
 
-/// The questions, as bytes: a kitty graphics query, name and version, cell and window size in pixels, sixel colours, and
-/// last the device attributes.
+/// The questions, as bytes: a kitty graphics query, name and version, cell and window size in pixels, sixel colours, where the
+/// locale says nothing how far a character of two bytes moves the cursor, and last the device attributes.
 fn questions(environment: &Environment) -> String {
     let mut text = String::new();
-    // The Linux console prints such strings instead of ignoring them.
-    if environment.term != "linux" && !environment.tmux {
+    // The Linux console prints such strings instead of ignoring them, and GNU screen shows them to the user.
+    if environment.term != "linux" && !environment.tmux && !environment.in_screen() {
         let _ = write!(text, "\x1b_Gi={QUESTION},s=1,v=1,a=q,t=d,f=24;AAAA\x1b\\");
+    }
+    if environment.locale.is_empty() {
+        text += "\x1b[2;1H\u{e9}\x1b[6n";
     }
     text += "\x1b[>q\x1b[16t\x1b[14t\x1b[?1;1;0S\x1b[c";
     text
@@ -121,7 +175,7 @@ pub struct Probe {
     pub complete: bool,
 }
 
-/// Asks and waits for the last answer, at most `limit`. The terminal must be in raw mode.
+/// Asks and waits for the last answer, at most `limit`, and clears the screen. The terminal must be in raw mode.
 ///
 /// # Errors
 /// When the terminal cannot be written to.
@@ -131,7 +185,7 @@ pub fn probe(
     decoder: &mut Decoder,
     limit: Duration,
 ) -> io::Result<Probe> {
-    let environment = Environment::read(|name| std::env::var(name).ok());
+    let environment = Environment::current();
     output.write_all(questions(&environment).as_bytes())?;
     output.flush()?;
     let deadline = Instant::now() + limit;
@@ -151,5 +205,8 @@ pub fn probe(
             }
         }
     }
+    // Whatever the questions left on the screen goes: some terminals print those that they do not know.
+    output.write_all(b"\x1b[2J\x1b[H")?;
+    output.flush()?;
     Ok(probe)
 }

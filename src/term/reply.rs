@@ -33,6 +33,11 @@ pub enum Reply {
     },
     /// How many colours a sixel picture may have.
     SixelColours(u16),
+    /// Where the cursor is, in a row other than the first.
+    Cursor {
+        /// Its column, from 1.
+        column: u16,
+    },
     /// The terminal works: the answer to a device status report, which every terminal gives.
     Status,
     /// Anything else.
@@ -55,6 +60,11 @@ impl Reply {
                 [4, height, width] if height > 0 && width > 0 => Reply::TextAreaPixels { width, height },
                 _ => Reply::Unknown,
             }),
+            // In the first row it has the shape of F3 with a modifier.
+            (None, 'R') => match numbers(parameters)[..] {
+                [row, column] if row > 1 => Some(Reply::Cursor { column }),
+                _ => None,
+            },
             (None, 'n') => Some(if parameters == "0" { Reply::Status } else { Reply::Unknown }),
             _ => None,
         }

@@ -1,4 +1,4 @@
-//! `^Z`: stopping as the shell's job control expects it.
+//! The processes that we come from, and `^Z`: stopping as the shell's job control expects it.
 //!
 //! In raw mode the key does nothing by itself. Stopping only our own process would leave a parent in our job (`cargo run`)
 //! waiting, and the shell with it; and where nobody does job control (`xterm -e`, `ssh -t`) nobody could wake us up.
@@ -41,6 +41,19 @@ fn has_shell() -> bool {
             Some(kin) => return kin.session == own.session,
             None => return false,
         }
+    }
+    false
+}
+
+/// Whether a program of this name started one that started one and so on that started us.
+pub(super) fn has_ancestor(name: &str) -> bool {
+    let mut process = Kin::of(std::process::id()).map(|kin| kin.parent);
+    for _ in 0..64 {
+        let Some(id) = process.filter(|id| *id > 1) else { return false };
+        if fs::read_to_string(format!("/proc/{id}/comm")).is_ok_and(|comm| comm.trim_end() == name) {
+            return true;
+        }
+        process = Kin::of(id).map(|kin| kin.parent);
     }
     false
 }

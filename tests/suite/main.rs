@@ -1,6 +1,7 @@
 //! All integration tests, in one binary so that tract is linked once.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "these are tests, their helpers included")]
 
+mod answers;
 mod channels;
 mod cli;
 mod cli_refusals;
@@ -9,6 +10,7 @@ mod evaluate;
 mod exemplars;
 mod explanations;
 mod exports;
+mod fitting;
 mod gallery;
 mod gradients;
 mod gradients_conv;

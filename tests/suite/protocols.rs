@@ -128,12 +128,18 @@ fn terminal(version: &str, attributes: &[u16]) -> Facts {
     }
     replies.push(Reply::CellPixels { width: 9, height: 18 });
     replies.push(Reply::DeviceAttributes(attributes.to_vec()));
-    Facts { replies, ..Facts::default() }
+    Facts { replies, ..silent() }
+}
+
+/// A terminal that says nothing, in a usual locale.
+fn silent() -> Facts {
+    let environment = Environment { locale: "LANG=C.UTF-8".to_owned(), ..Environment::default() };
+    Facts { environment, ..Facts::default() }
 }
 
 fn in_tmux(mut facts: Facts, outer: &str, features: &str, passthrough: bool) -> Facts {
     facts.environment.tmux = true;
-    facts.tmux = Some(Tmux { passthrough, outer: outer.to_owned(), features: features.to_owned() });
+    facts.tmux = Some(Tmux { passthrough, outer: outer.to_owned(), features: features.to_owned(), ..Tmux::default() });
     facts
 }
 
@@ -153,7 +159,7 @@ fn the_protocol_fits_the_terminal() {
     let cases: Vec<(&str, Facts, Protocol)> = vec![
         ("kitty", with_kitty_answer(terminal("kitty(0.41.1)", &[62])), Protocol::Kitty),
         ("the first with placeholders", terminal("kitty(0.28.0)", &[62]), Protocol::Kitty),
-        ("Debian 12's kitty", with_kitty_answer(terminal("kitty(0.26.5)", &[62])), Protocol::Halfblocks),
+        ("Debian 12's kitty", with_kitty_answer(terminal("kitty(0.26.5)", &[62])), Protocol::Sextants),
         ("Ghostty", with_kitty_answer(terminal("ghostty 1.1.3", &[62, 22])), Protocol::Kitty),
         ("iTerm2", with_kitty_answer(terminal("iTerm2 3.5.11", &[64, 4])), Protocol::Iterm2),
         ("WezTerm", with_kitty_answer(terminal("WezTerm 20240203-110809", &[65, 4])), Protocol::Iterm2),
@@ -163,12 +169,12 @@ fn the_protocol_fits_the_terminal() {
         ("foot", terminal("foot(1.21.0)", &[62, 4, 22]), Protocol::Sixel),
         ("xterm.js answers OK and draws sixels", with_kitty_answer(terminal("", &[62, 4])), Protocol::Sixel),
         ("an unknown terminal that answers OK", with_kitty_answer(terminal("zellij", &[62])), Protocol::Halfblocks),
-        ("nobody answers", Facts::default(), Protocol::Halfblocks),
+        ("nobody answers", silent(), Protocol::Halfblocks),
         ("tmux in kitty claims sixel", in_tmux(tmux(), "kitty(0.41.1)", "256,RGB,sixel", true), Protocol::Kitty),
-        ("without passthrough", in_tmux(tmux(), "kitty(0.41.1)", "256,RGB", false), Protocol::Halfblocks),
+        ("without passthrough", in_tmux(tmux(), "kitty(0.41.1)", "256,RGB", false), Protocol::Sextants),
         ("tmux that draws sixels", in_tmux(tmux(), "XTerm(398)", "256,sixel", false), Protocol::Sixel),
         ("tmux in a plain xterm", in_tmux(tmux(), "XTerm(398)", "256", true), Protocol::Halfblocks),
-        ("tmux in an old kitty", in_tmux(tmux(), "kitty(0.26.5)", "256", true), Protocol::Halfblocks),
+        ("tmux in an old kitty", in_tmux(tmux(), "kitty(0.26.5)", "256", true), Protocol::Sextants),
         (
             "tmux gone",
             with_environment(terminal("tmux 3.5a", &[1, 4]), |environment| environment.tmux = true),
@@ -179,8 +185,8 @@ fn the_protocol_fits_the_terminal() {
             with_environment(terminal("", &[62]), |environment| environment.lc_terminal = "iTerm2".to_owned()),
             Protocol::Iterm2,
         ),
-        ("dumb", with_environment(Facts::default(), |e| e.term = "dumb".to_owned()), Protocol::None),
-        ("half-blocks are colours", with_environment(Facts::default(), |e| e.no_color = true), Protocol::None),
+        ("dumb", with_environment(silent(), |e| e.term = "dumb".to_owned()), Protocol::None),
+        ("half-blocks are colours", with_environment(silent(), |e| e.no_color = true), Protocol::None),
         (
             "pictures are not",
             with_environment(terminal("kitty(0.41.1)", &[62]), |e| e.no_color = true),
@@ -215,11 +221,7 @@ fn the_cell_size_is_the_terminals_own_before_the_systems() {
     assert_eq!(cell(&facts), size(10, 20));
     facts.replies.remove(1);
     let guess = decide(&facts, Wishes::default());
-    assert_eq!(
-        (guess.cell, guess.protocol),
-        (CellSize::GUESS, Protocol::Halfblocks),
-        "640x480 is what OpenSSH invents"
-    );
+    assert_eq!((guess.cell, guess.protocol), (CellSize::GUESS, Protocol::Sextants), "640x480 is what OpenSSH invents");
     facts.window = [80, 24, 720, 432];
     assert_eq!(cell(&facts), size(9, 18));
     let told = decide(&facts, Wishes { protocol: None, cell: Some(size(7, 13)) });
@@ -363,7 +365,8 @@ fn pixels_at_the_cursor_are_drawn_once_and_their_cells_left_alone() {
 
 #[test]
 fn half_blocks_are_the_pictures_colours() {
-    let graphics = decide(&Facts::default(), Wishes::default());
+    let facts = with_environment(silent(), |environment| environment.colorterm = "truecolor".to_owned());
+    let graphics = decide(&facts, Wishes::default());
     let picture = encoded(&graphics, &halves(false), Part::Whole);
     let (before, buffer, after) = frame(&mut Canvas::new(&graphics), &[&picture]);
     assert_eq!((before.as_str(), after.as_str()), ("", ""));

@@ -2,6 +2,7 @@
 
 mod common;
 
+use std::io::{self, Write as _};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
@@ -9,10 +10,10 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 
 pub(super) use self::common::CommonArgs;
-use super::output::wrapped;
+use super::output::{wrapped, written};
 use crate::explain::{METHODS, Param};
 use crate::metrics::MEASURES;
-use crate::term::{Protocol, Wishes};
+use crate::term::{CellSize, Protocol, Wishes};
 
 /// See why an image classifier said so, without leaving the terminal.
 #[derive(Debug, Parser)]
@@ -43,10 +44,17 @@ pub(super) struct Cli {
 }
 
 impl Cli {
-    /// The arguments of the process. What is wrong with them ends it, and so does help.
-    pub(super) fn from_process() -> Cli {
-        let matches = with_help_that_matters().get_matches();
-        Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    /// The arguments of the process. What is wrong with them ends it. None where help was asked for, and was printed.
+    ///
+    /// # Errors
+    /// When help cannot be printed.
+    pub(super) fn from_process() -> anyhow::Result<Option<Cli>> {
+        let read = with_help_that_matters().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
+        match read {
+            Ok(cli) => Ok(Some(cli)),
+            Err(error) if error.use_stderr() => error.exit(),
+            Err(help) => written(help.print().and_then(|()| io::stdout().flush())).map(|()| None),
+        }
     }
 }
 
@@ -122,8 +130,28 @@ pub(super) struct MarksArgs {
 pub(super) struct DoctorArgs {
     /// Try this graphics protocol alone
     #[arg(long, default_value = AUTO, value_parser = graphics())]
-    pub(super) graphics: Wishes,
+    graphics: Choice,
+    #[command(flatten)]
+    cell: CellArgs,
 }
+
+impl DoctorArgs {
+    /// How pictures are to be drawn.
+    pub(super) fn wishes(&self) -> Wishes {
+        Wishes { protocol: self.graphics.0, cell: self.cell.cell }
+    }
+}
+
+#[derive(Debug, Args)]
+struct CellArgs {
+    /// Width and height of a character in pixels, where the terminal does not know them
+    #[arg(long, value_name = "WxH")]
+    cell: Option<CellSize>,
+}
+
+/// The graphics protocol; none leaves it to what the terminal says.
+#[derive(Debug, Clone, Copy)]
+struct Choice(Option<Protocol>);
 
 #[derive(Debug, Args)]
 pub(super) struct ScreenArgs {
@@ -132,7 +160,9 @@ pub(super) struct ScreenArgs {
     pub(super) method: Option<String>,
     /// Graphics protocol
     #[arg(long, default_value = AUTO, value_parser = graphics())]
-    pub(super) graphics: Wishes,
+    graphics: Choice,
+    #[command(flatten)]
+    cell: CellArgs,
     /// Stop a sampling method once the map's standard error is below this share of its largest value, such as 0.05
     #[arg(long, value_name = "T", value_parser = share, allow_hyphen_values = true)]
     pub(super) tolerance: Option<f64>,
@@ -143,6 +173,13 @@ pub(super) struct ScreenArgs {
     /// from before
     #[arg(long)]
     pub(super) watch: bool,
+}
+
+impl ScreenArgs {
+    /// How pictures are to be drawn.
+    pub(super) fn wishes(&self) -> Wishes {
+        Wishes { protocol: self.graphics.0, cell: self.cell.cell }
+    }
 }
 
 /// How `classify` and `evaluate` print.
@@ -323,11 +360,11 @@ fn parameters() -> String {
 const AUTO: &str = "auto";
 
 /// Which terminal graphics protocol draws the pictures.
-fn graphics() -> impl TypedValueParser<Value = Wishes> {
+fn graphics() -> impl TypedValueParser<Value = Choice> {
     let auto = PossibleValue::new(AUTO).help("Ask the terminal and take the best that it draws");
     let named = |protocol: Protocol| PossibleValue::new(protocol.name()).help(protocol.help());
     PossibleValuesParser::new(std::iter::once(auto).chain(Protocol::ALL.map(named)))
-        .map(|name| Wishes { protocol: Protocol::from_name(&name), cell: None })
+        .map(|name| Choice(Protocol::from_name(&name)))
 }
 
 fn share(text: &str) -> Result<f64, String> {

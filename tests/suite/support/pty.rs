@@ -20,15 +20,54 @@ pub(crate) struct Answers {
     pub(crate) version: &'static str,
     /// Device attributes, for `CSI c`; where they are empty, nothing is answered at all.
     pub(crate) attributes: &'static str,
+    /// How long it thinks before it answers.
+    pub(crate) delay: Duration,
+    /// It answers in pieces of so many bytes, with so long a pause between them.
+    pub(crate) pieces: Option<(usize, Duration)>,
+    /// It does not know APC, and prints what is in it.
+    pub(crate) prints_apc: bool,
 }
 
 impl Answers {
     /// A terminal with colours and nothing more.
-    pub(crate) const PLAIN: Answers = Answers { version: "XTerm(379)", attributes: "64;1;2;22" };
+    pub(crate) const PLAIN: Answers = Answers {
+        version: "XTerm(379)",
+        attributes: "64;1;2;22",
+        delay: Duration::ZERO,
+        pieces: None,
+        prints_apc: false,
+    };
     /// A terminal with kitty's graphics.
-    pub(crate) const KITTY: Answers = Answers { version: "kitty(0.41.1)", attributes: "62" };
+    pub(crate) const KITTY: Answers = Answers { version: "kitty(0.41.1)", attributes: "62", ..Answers::PLAIN };
     /// A terminal that says nothing, such as at the far end of a mosh connection.
-    pub(crate) const SILENT: Answers = Answers { version: "", attributes: "" };
+    pub(crate) const SILENT: Answers = Answers { version: "", attributes: "", ..Answers::PLAIN };
+
+    /// Sends what it has to say.
+    fn send(self, answer: Vec<u8>, writer: &Arc<Mutex<Box<dyn Write + Send>>>) {
+        let writer = Arc::clone(writer);
+        thread::spawn(move || {
+            thread::sleep(self.delay);
+            let (size, pause) = self.pieces.unwrap_or((answer.len(), Duration::ZERO));
+            for piece in answer.chunks(size) {
+                if writer.lock().unwrap().write_all(piece).is_err() {
+                    return;
+                }
+                thread::sleep(pause);
+            }
+        });
+    }
+
+    /// What its screen makes of what was written.
+    fn shows(self, bytes: &[u8]) -> Vec<u8> {
+        if !self.prints_apc {
+            return bytes.to_vec();
+        }
+        let mut shown = bytes.to_vec();
+        while let Some(at) = shown.windows(3).position(|window| window == b"\x1b_G") {
+            shown.drain(at..at + 2);
+        }
+        shown
+    }
 
     fn to(self, asked: &[u8]) -> Vec<u8> {
         let contains = |question: &[u8]| asked.windows(question.len()).any(|window| window == question);
@@ -75,12 +114,19 @@ impl Pty {
             "SSH_TTY",
             "TERM_PROGRAM",
             "LC_TERMINAL",
+            "COLORTERM",
+            "STY",
+            "ZELLIJ",
+            "WT_SESSION",
+            "LC_ALL",
+            "LC_CTYPE",
             "SEEWHY_MODEL",
             "RUST_BACKTRACE",
         ] {
             command.env_remove(name);
         }
         command.env("TERM", "xterm-256color");
+        command.env("LANG", "C.UTF-8");
         // Nobody's marks but those of the test.
         command.env("XDG_STATE_HOME", folder.join("state"));
         let child = pair.slave.spawn_command(command).unwrap();
@@ -98,13 +144,13 @@ impl Pty {
             while let Ok(count @ 1..) = reader.read(&mut buffer) {
                 tail.extend_from_slice(&buffer[..count]);
                 let answer = answers.to(&tail);
-                if !answer.is_empty() {
-                    let _ = answerer.lock().unwrap().write_all(&answer);
-                }
                 let kept = if answer.is_empty() { tail.len().saturating_sub(64) } else { tail.len() };
+                if !answer.is_empty() {
+                    answers.send(answer, &answerer);
+                }
                 tail.drain(..kept);
                 let mut seen = shared.lock().unwrap();
-                seen.screen.process(&buffer[..count]);
+                seen.screen.process(&answers.shows(&buffer[..count]));
                 seen.bytes.extend_from_slice(&buffer[..count]);
             }
         });
