@@ -12,6 +12,8 @@ pub enum Command {
     Next,
     /// The previous image.
     Previous,
+    /// Hold the frame at the cursor, or let the newest come again; the next image, where none are live.
+    Hold,
     /// A page of images further.
     PageDown,
     /// A page of images back.
@@ -108,6 +110,13 @@ pub enum Action {
     MarkedBefore(Vec<Arc<Path>>),
     /// More images were found, in the order of the list.
     Found(Vec<Arc<Path>>),
+    /// A frame has come, or no more will, and why; with what is shown a second.
+    Frame {
+        /// The frame's file.
+        frame: Result<Arc<Path>, String>,
+        /// Frames a second.
+        rate: Option<f32>,
+    },
     /// There are no more images to be found; files or folders that could not be read, as messages.
     FoundAll(Vec<String>),
     /// The model is there.

@@ -128,7 +128,7 @@ const PAGES: &[(Key, Command)] = &[(PAGE_DOWN, PageDown), (PAGE_UP, PageUp)];
 pub const KEYMAP: &[Binding] = &[
     row(
         Section::Images,
-        &[(key('j'), Next), (DOWN, Next), (key('l'), Next), (RIGHT, Next), (key(' '), Next)],
+        &[(key('j'), Next), (DOWN, Next), (key('l'), Next), (RIGHT, Next), (key(' '), Hold)],
         "next image",
     ),
     row(

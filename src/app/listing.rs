@@ -90,6 +90,7 @@ impl State {
     pub(super) fn move_to(&mut self, row: usize) {
         let row = row.min(self.visible.len().saturating_sub(1));
         if row != self.cursor {
+            self.hold();
             self.forward = row > self.cursor;
             self.cursor = row;
         }

@@ -11,8 +11,8 @@ use super::exemplars::{Exemplars, THUMBNAIL_BUDGET};
 use super::leaps::Leaps;
 use super::panel::Preview;
 use super::{
-    Agenda, Cache, Channels, ChannelsKey, Compared, Decoded, Explained, ImageId, ImageKey, MapKey, MethodRow, ModelId,
-    ModelSummary, Pair, Panel, Predicted, Selection,
+    Agenda, Cache, Channels, ChannelsKey, Compared, Decoded, Explained, ImageId, ImageKey, Live, MapKey, MethodRow,
+    ModelId, ModelSummary, Pair, Panel, Predicted, Selection,
 };
 use crate::explain::{LayerChoice, Param, Value};
 use crate::gallery::Truths;
@@ -123,6 +123,8 @@ pub struct State {
     pub selection: Selection,
     /// The images yet to come that were marked before this session.
     pub(super) marked_before: HashSet<Arc<Path>>,
+    /// Where frames come from elsewhere.
+    pub live: Option<Live>,
     /// What is typed to narrow the list; empty for nothing.
     pub filter: String,
     /// The same, understood.
@@ -194,6 +196,7 @@ impl State {
             terminal: Terminal::default(),
             selection: Selection::default(),
             marked_before: HashSet::new(),
+            live: None,
             filter: String::new(),
             understood: Filter::default(),
             order: Order::default(),

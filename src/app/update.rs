@@ -62,6 +62,10 @@ pub fn update(state: &mut State, action: Action) -> Vec<Effect> {
             state.found(paths);
             Vec::new()
         }
+        Action::Frame { frame, rate } => {
+            state.frame(frame, rate);
+            Vec::new()
+        }
         Action::FoundAll(problems) => {
             state.complete = true;
             state.ask_truths();
@@ -111,7 +115,8 @@ impl State {
             return effects;
         }
         match command {
-            Command::Next => self.next(1),
+            Command::Hold if self.toggle_hold() => {}
+            Command::Next | Command::Hold => self.next(1),
             Command::Previous => self.next(-1),
             Command::PageDown => self.step(self.page()),
             Command::PageUp => self.step(-self.page()),
@@ -226,6 +231,7 @@ impl State {
         if self.pair.is_some() && self.order == Order::Broken && !self.is_touched {
             self.cursor = 0;
         }
+        self.settle_live();
         self.cursor = self.cursor.min(self.visible.len().saturating_sub(1));
         self.scroll();
         if let Some(image) = self.current() {

@@ -14,7 +14,7 @@ use crate::explain;
 use crate::gallery::{self, Arrivals, PathList};
 use crate::model::{JointLabels, ModelSource};
 use crate::session::{ModelId, Session, Watch};
-use crate::shell::{self, Arrive, Engine, Find, Load, LoadSecond, Options, Renew, SecondEngine, SessionEngine};
+use crate::shell::{self, Arrive, Engine, Find, Load, LoadSecond, Options, Renew, SecondEngine, SessionEngine, Source};
 use crate::text::escape;
 
 /// Paths are handed to the list in portions of this size.
@@ -40,7 +40,7 @@ pub(super) fn browse(paths: &[PathBuf], screen: &ScreenArgs, common: &CommonArgs
             return Err(error).with_context(|| format!("cannot open {}", path.display()));
         }
     }
-    open(root, base, named, screen, common)
+    open(root, base, named, None, screen, common)
 }
 
 /// What is said of a path that does not exist and looks like a command.
@@ -65,14 +65,20 @@ fn no_command(path: &Path) -> anyhow::Result<()> {
 /// Opens the interface on the pictures that come with the program.
 pub(super) fn demo(screen: &ScreenArgs, common: &CommonArgs) -> anyhow::Result<Ending> {
     let pictures = gallery::demo::unpack()?;
-    open("demo".to_owned(), Some(pictures.clone()), vec![pictures], screen, common)
+    open("demo".to_owned(), Some(pictures.clone()), vec![pictures], None, screen, common)
 }
 
-/// Opens the interface on files and folders that exist.
+/// Opens the interface on frames.
+pub(super) fn live(root: String, source: Source, screen: &ScreenArgs, common: &CommonArgs) -> anyhow::Result<Ending> {
+    open(root, None, vec![], Some(source), screen, common)
+}
+
+/// Opens the interface on files and folders that exist, or on frames.
 fn open(
     root: String,
     base: Option<PathBuf>,
     named: Vec<PathBuf>,
+    feed: Option<Source>,
     screen: &ScreenArgs,
     common: &CommonArgs,
 ) -> anyhow::Result<Ending> {
@@ -93,6 +99,7 @@ fn open(
     shell::run(Options {
         root,
         base,
+        feed,
         find: finder(named.clone(), screen.watch.then(|| Arc::clone(&arrivals))),
         watch: watched.zip(watch).map(renew).map(|renew| (renew, arriving(arrivals))),
         decoding: common.run_options(screen.tolerance).decoding,

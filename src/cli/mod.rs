@@ -9,6 +9,7 @@ mod evaluate;
 mod explain;
 mod inputs;
 mod interface;
+mod live;
 mod marks;
 mod model;
 mod output;
@@ -102,6 +103,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<Ending> {
             clap_mangen::Man::new(Cli::command()).render(&mut page).context("could not write the manual page")?;
             Output::new().bytes(&page).map(|()| Ending::Done)
         }
+        Some(Command::Live(args)) => live::run(&args, &common),
         Some(Command::Demo(args)) => interface::demo(&args.screen, &common),
         None => interface::browse(&paths, &screen, &common),
     }

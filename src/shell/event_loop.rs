@@ -1,6 +1,6 @@
 //! The one owner of the state: takes what has happened, updates, draws when something changed.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -32,6 +32,9 @@ const WIDE: u16 = 120;
 /// How long the mark of a menu rests on a row before what takes its time is begun.
 const REST: Duration = Duration::from_millis(400);
 
+/// Over how long frames are counted.
+const RATE_OVER: Duration = Duration::from_secs(2);
+
 /// Where things come from.
 pub(super) struct Sources {
     pub(super) input: Receiver<Vec<u8>>,
@@ -46,6 +49,8 @@ pub(super) struct Sinks {
     pub(super) reports: Sender<Report>,
     /// Where marks are kept, or why nowhere.
     pub(super) journal: Result<Journal, JournalError>,
+    /// Asks for the newest frame, where there are frames.
+    pub(super) ask: Option<Sender<()>>,
 }
 
 /// Why the loop ended.
@@ -73,6 +78,10 @@ pub(super) struct EventLoop {
     dirty: bool,
     /// When the state is told that nothing has moved, and by which number.
     rest: Option<(Instant, u64)>,
+    /// A frame was asked for and has not come.
+    is_asked: bool,
+    /// When the last frames came.
+    frames: VecDeque<Instant>,
     end: Option<End>,
 }
 
@@ -88,6 +97,8 @@ impl EventLoop {
             news_is_over: false,
             dirty: true,
             rest: None,
+            is_asked: false,
+            frames: VecDeque::new(),
             end: None,
         }
     }
@@ -112,6 +123,7 @@ impl EventLoop {
                 self.dirty = false;
                 self.screen.draw(&self.state)?;
             }
+            self.ask_for_frame();
             self.wait();
             self.take_all()?;
         }
@@ -194,6 +206,25 @@ impl EventLoop {
         Ok(())
     }
 
+    /// Asks for the newest frame once the one before is on screen.
+    fn ask_for_frame(&mut self) {
+        let Some(ask) = &self.sinks.ask else { return };
+        if !self.is_asked && self.state.wants_frame() && self.screen.shows_all() {
+            self.is_asked = ask.try_send(()).is_ok();
+        }
+    }
+
+    /// Frames a second, over the last two seconds.
+    fn rate(&mut self) -> Option<f32> {
+        let now = Instant::now();
+        self.frames.push_back(now);
+        while self.frames.front().is_some_and(|first| now - *first > RATE_OVER) {
+            self.frames.pop_front();
+        }
+        let span = now - *self.frames.front()?;
+        (!span.is_zero()).then(|| (self.frames.len() - 1) as f32 / span.as_secs_f32())
+    }
+
     fn finished(&mut self, finished: Finished) {
         self.dirty |= self.screen.take(finished);
     }
@@ -203,6 +234,11 @@ impl EventLoop {
             News::Found { paths, marked } => {
                 self.act(Action::MarkedBefore(marked))?;
                 self.act(Action::Found(paths))
+            }
+            News::Frame(frame) => {
+                self.is_asked = false;
+                let rate = frame.as_ref().ok().and_then(|_| self.rate());
+                self.act(Action::Frame { frame, rate })
             }
             News::FoundAll(problems) => self.act(Action::FoundAll(problems)),
             News::Model(Ok(engine)) => {

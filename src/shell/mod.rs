@@ -14,6 +14,7 @@ mod doctor;
 mod encoder;
 mod engine;
 mod event_loop;
+mod feed;
 mod pool;
 mod screen;
 mod session_engine;
@@ -26,6 +27,7 @@ use std::thread;
 use std::time::Duration;
 
 use crossbeam_channel::{Sender, unbounded};
+use tempfile::TempDir;
 
 use crate::app::{ModelId, ModelSummary, Notice, Selection, State};
 use crate::gallery::DecodeOptions;
@@ -34,6 +36,7 @@ use crate::triage::{Journal, JournalError, Marks, RealPaths};
 
 pub use doctor::{Findings, doctor};
 pub use engine::{Engine, EngineError, SecondEngine};
+pub use feed::Source;
 pub use session_engine::SessionEngine;
 
 /// How long the first frame waits for the terminal to say what it is. What it says later still counts.
@@ -62,6 +65,8 @@ pub struct Options {
     pub base: Option<PathBuf>,
     /// Finds the images.
     pub find: Find,
+    /// Where frames come from, in place of images that are found.
+    pub feed: Option<Source>,
     /// How files become pixels.
     pub decoding: DecodeOptions,
     /// Loads the model.
@@ -89,6 +94,8 @@ enum News {
         marked: Vec<Arc<Path>>,
     },
     FoundAll(Vec<String>),
+    /// A frame, or why no more come.
+    Frame(Result<Arc<Path>, String>),
     Model(anyhow::Result<Arc<dyn Engine>>),
     /// A second model, or another in its place.
     Second(anyhow::Result<SecondEngine>),
@@ -102,7 +109,8 @@ enum News {
 /// When there is no terminal, or the model cannot be loaded.
 pub fn run(options: Options) -> anyhow::Result<()> {
     let Options { root, base, find, decoding, load, second, watch, .. } = options;
-    let Options { graphics: wishes, journal, selection, threads, .. } = options;
+    let Options { graphics: wishes, journal, selection, threads, feed, .. } = options;
+    let is_live = feed.is_some();
     let awaits_second = second.is_some();
     let (renew, arrive) = watch.unzip();
     // The slow things begin first.
@@ -128,7 +136,15 @@ pub fn run(options: Options) -> anyhow::Result<()> {
     let signals = signals::listen()?;
     let input = read_input()?;
     let (session, mut output) = Session::enter()?;
+    // Frames are files as long as they are in the list; the folder goes when we leave.
+    let frames = feed.is_some().then(tempfile::tempdir).transpose()?;
+    let frames_of =
+        |(source, folder): (Source, &TempDir)| feed::start(source, folder.path().into(), news_sender.clone());
+    let ask = feed.zip(frames.as_ref()).map(frames_of).transpose()?;
     thread::Builder::new().name("find".to_owned()).spawn(move || {
+        if is_live {
+            return;
+        }
         let mut real_paths = RealPaths::default();
         let mut hand_over = |paths: Vec<Arc<Path>>| {
             let marked = paths.iter().filter(|path| marks.contains(path, &mut real_paths)).cloned().collect();
@@ -152,10 +168,14 @@ pub fn run(options: Options) -> anyhow::Result<()> {
 
     let screen = screen::Screen::new(session, output, graphics, &probe.facts)?;
     let sources = event_loop::Sources { input, signals, news, reports };
-    let sinks = event_loop::Sinks { pool: workers, reports: reports_sender, journal };
+    let sinks = event_loop::Sinks { pool: workers, reports: reports_sender, journal, ask };
+    let base = base.or_else(|| frames.as_ref().map(|folder| folder.path().to_path_buf()));
     let mut state = State::new(root, base);
     state.selection = selection;
     state.awaits_second = awaits_second;
+    if is_live {
+        state.go_live();
+    }
     state.notice = trouble.map(Notice::Failed);
     let owed = (!probe.complete).then_some(probe.facts);
     let answers = answers::Answers::new(decoder, owed, wishes);

@@ -54,6 +54,8 @@ pub(super) struct Screen {
     pass_at: Option<Instant>,
     /// When the picture on the screen will have been at rest for long enough to be sharpened.
     sharpen_at: Option<Instant>,
+    /// A picture on screen is an older one, since the one that belongs there is still being made.
+    lacks_pictures: bool,
 }
 
 impl Screen {
@@ -85,6 +87,7 @@ impl Screen {
             has_asked_for_cell: false,
             pass_at: None,
             sharpen_at: None,
+            lacks_pictures: false,
         })
     }
 
@@ -108,6 +111,11 @@ impl Screen {
         self.encoder.take(finished)
     }
 
+    /// Whether no picture that is wanted on screen is still being made.
+    pub(super) fn shows_all(&self) -> bool {
+        !self.lacks_pictures
+    }
+
     /// When a new frame is needed though nothing happens.
     pub(super) fn deadline(&self) -> Option<Instant> {
         [self.sharpen_at, self.pass_at].into_iter().flatten().min()
@@ -129,6 +137,7 @@ impl Screen {
             let same = placements.len() == self.shown.len()
                 && placements.iter().zip(&self.shown).all(|(new, old)| new.picture.key == old.key);
             let rested = same && self.sharpen_at.is_none_or(|at| now >= at);
+            self.lacks_pictures = false;
             let mut before = std::mem::take(&mut self.shown).into_iter();
             for placement in &placements {
                 let old = before.next();
@@ -148,6 +157,7 @@ impl Screen {
                     }
                     // The old one stays until the new one is there.
                     None => {
+                        self.lacks_pictures = true;
                         if let Some(old) = old.filter(|old| is_blank(buffer, old.area)) {
                             stage(&mut self.canvas, buffer, old.area, &old.parts);
                             self.shown.push(old);

@@ -79,7 +79,7 @@ const ROOMS: &[Room] = &[
             "ui", "app", "term", "session", "triage", "explain", "gallery", "model", "network", "cache", "raster",
             "text",
         ],
-        crates: &["base64", "crossbeam_channel", "crossterm", "image", "ratatui", "signal_hook"],
+        crates: &["base64", "crossbeam_channel", "crossterm", "image", "ratatui", "signal_hook", "tempfile"],
     },
     Room {
         name: "cli",

@@ -25,6 +25,7 @@ mod kernels;
 mod keys;
 mod layering;
 mod library;
+mod live;
 mod loading;
 mod mcunet;
 mod menus;

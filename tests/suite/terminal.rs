@@ -369,6 +369,7 @@ impl Engine for Panicking {
 fn open_with(engine: Panicking) {
     let paths = ["apple.png", "banana.png", "cherry.png"].map(|name| Arc::from(Path::new(name)));
     let options = Options {
+        feed: None,
         root: "broken".to_owned(),
         base: None,
         find: Box::new(move |hand_over| {

@@ -19,6 +19,8 @@ impl State {
         if self.model.is_none() {
             return tasks;
         }
+        let next_frame = self.live.as_ref().and_then(|live| live.next);
+        tasks.extend(next_frame.and_then(|image| self.next_step(image, Priority::Now)));
         if let Some(image) = self.current() {
             tasks.extend(self.panel_task(image));
             tasks.extend(self.next_step(image, Priority::Now));

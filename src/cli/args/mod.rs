@@ -79,6 +79,9 @@ fn with_help_that_matters() -> clap::Command {
 pub(super) enum Command {
     /// Open the interface on the bundled pictures and model
     Demo(DemoArgs),
+    /// Open the interface on frames as they come: images one after another on standard input, or an animated GIF or WebP
+    #[command(after_help = LIVE_EXAMPLE)]
+    Live(LiveArgs),
     /// Print predictions only, one JSON object per image and line
     Classify(ClassifyArgs),
     /// Hold two models against each other: what the second fixes and what it breaks
@@ -109,6 +112,18 @@ pub(super) enum Command {
 
 #[derive(Debug, Args)]
 pub(super) struct DemoArgs {
+    #[command(flatten)]
+    pub(super) screen: ScreenArgs,
+}
+
+/// How a film gets there.
+const LIVE_EXAMPLE: &str = "Example:\n  ffmpeg -i clip.mp4 -f image2pipe -c:v mjpeg - | seewhy live - --model net.onnx";
+
+#[derive(Debug, Args)]
+pub(super) struct LiveArgs {
+    /// `-` for JPEG and PNG images one after another on standard input, or an animated GIF or WebP
+    #[arg(value_name = "SOURCE")]
+    pub(super) source: PathBuf,
     #[command(flatten)]
     pub(super) screen: ScreenArgs,
 }

@@ -64,6 +64,15 @@ fn tally<'a>(state: &State, front: usize, theme: Theme) -> Vec<Piece<'a>> {
 /// `3 of 60`, and what the filter leaves.
 fn position(state: &State) -> String {
     let all = state.entries.len();
+    if let Some(live) = &state.live {
+        let frame = state.current().map_or(0, |image| image + 1);
+        return match (live.is_over, live.is_held, live.rate) {
+            (true, ..) => format!("frame {frame} of {all}, the end"),
+            (false, true, _) => format!("frame {frame} held"),
+            (false, false, Some(rate)) => format!("frame {frame}  {rate:.0} frames/s"),
+            (false, false, None) => format!("frame {frame}"),
+        };
+    }
     let more = if state.complete { "" } else { "+" };
     match (state.visible.len(), state.filter.is_empty()) {
         (0, true) => format!("{all}{more} images"),
