@@ -37,7 +37,7 @@
 //! session                   a model and an image -> decoded, predicted, explained, a record; what is kept of it
 //! metrics                   whether the maps are any good: one table, a file a measure
 //! term   triage   explain   terminal graphics | filters, marks | one trait, one registry, a file a method:
-//!                           cam, gradient, perturb
+//!                           cam, gradient, attention, perturb
 //! gallery   model           images on disk | files -> settings, labels, a typed graph, targets
 //! network                   plans, layers, gradients: runs the graph, and tract stays inside
 //! raster    autodiff        pixels in, pixels out | reverse mode over a tract graph

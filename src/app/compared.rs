@@ -33,9 +33,9 @@ impl Compared {
     }
 }
 
-/// What one of the map means, in raw values: class activation maps are divided by their maximum, each by its own.
+/// What one of the map means, in raw values: maps of layers and of attention are divided by their maximum, each by its own.
 fn unit(map: &Explained, family: Family) -> f32 {
-    let is_divided = family == Family::Cam && map.attribution.sign == Sign::Positive;
+    let is_divided = matches!(family, Family::Cam | Family::Attention) && map.attribution.sign == Sign::Positive;
     if is_divided { map.range.1.max(0.0) } else { 1.0 }
 }
 

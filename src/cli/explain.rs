@@ -221,7 +221,7 @@ impl Job<'_> {
         for side in self.sides {
             let network = side.session.classifier().network();
             for (method, _) in &self.methods {
-                if let Some(reason) = explain::obstacle(method, network, &side.layer) {
+                if let Some(reason) = explain::refusal(method, network, &side.layer) {
                     let model = side.word.as_deref().unwrap_or("this model");
                     bail!("{} cannot explain {model}: {reason}", method.name);
                 }

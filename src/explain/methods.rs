@@ -1,6 +1,7 @@
 //! The registry of methods. A new method is one file in its room and one line here; the command line, the interface,
 //! the help and the documentation all read this table.
 
+use super::attention::{relevance, rollout};
 use super::cam::{
     ablation_cam, eigen_cam, eigen_grad_cam, elementwise_grad_cam, grad_cam, grad_cam_plus_plus, hires_cam, layer_cam,
     score_cam, xgrad_cam,
@@ -31,6 +32,8 @@ pub static METHODS: &[&MethodInfo] = &[
     &smoothgrad::VARGRAD,
     &guided_backprop::GUIDED_BACKPROP,
     &guided_backprop::GUIDED_GRAD_CAM,
+    &rollout::ATTENTION_ROLLOUT,
+    &relevance::ATTENTION_RELEVANCE,
     &occlusion::OCCLUSION,
     &lime::LIME,
     &kernel_shap::KERNEL_SHAP,
@@ -70,4 +73,12 @@ pub fn obstacle(method: &MethodInfo, network: &Network, layer: &LayerChoice) -> 
         return None;
     }
     layers.iter().find_map(|&layer| stopped(&network.unsupported_from(layer)))
+}
+
+/// What keeps `method` from explaining `network`, and the methods that can; none where it can itself.
+pub fn refusal(method: &MethodInfo, network: &Network, layer: &LayerChoice) -> Option<String> {
+    let reason = obstacle(method, network, layer)?;
+    let can = |other: &&&MethodInfo| obstacle(other, network, layer).is_none();
+    let others: Vec<&str> = METHODS.iter().filter(can).map(|other| other.name).collect();
+    Some(if others.is_empty() { reason } else { format!("{reason}; these can: {}", others.join(", ")) })
 }

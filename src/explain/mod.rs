@@ -1,11 +1,13 @@
 //! Explanation methods: one trait, one registry, a file for each method, its arithmetic beside it.
 //!
-//! They live in three rooms: `cam` (class activation maps), `gradient` (gradients at the input, and rules on the way back)
-//! and `perturb` (the model is asked about changed inputs). What they share is here.
+//! They live in four rooms: `cam` (class activation maps), `gradient` (gradients at the input, and rules on the way back),
+//! `attention` (of transformers, from block to block) and `perturb` (the model is asked about changed inputs). What they
+//! share is here.
 //!
 //! A [`Method`] takes a [`Subject`] (a network and one forward pass) and a [`Request`] (target, layer, parameters) and
 //! returns an [`Attribution`]. It reports partial maps through its [`Monitor`] and stops within one model call when told.
 
+mod attention;
 pub mod cam;
 mod channels;
 mod frame;
@@ -34,7 +36,7 @@ pub use gradient::{
     Composite, Multipliers, Propagation, Statistic, multipliers, noisy_gradient, propagate_relevance,
     relevance_obstacles, rescale_exceptions,
 };
-pub use methods::{METHODS, default_method, find, obstacle};
+pub use methods::{METHODS, default_method, find, obstacle, refusal};
 pub use monitor::{Cancel, Monitor, Partial};
 pub use perturb::{Masks, SoftMask, Windows, constrained_values, lime_plane, rise_with_masks, shapley_values};
 pub use samples::SampleCache;
@@ -46,6 +48,8 @@ pub enum Family {
     Cam,
     /// Gradients with respect to the input.
     Gradient,
+    /// Where a transformer's attention goes.
+    Attention,
     /// The model is asked about changed inputs.
     Perturbation,
     /// A rule in words and pixels.
@@ -58,6 +62,7 @@ impl Family {
         match self {
             Family::Cam => "cam",
             Family::Gradient => "gradient",
+            Family::Attention => "attention",
             Family::Perturbation => "perturbation",
             Family::Rule => "rule",
         }
@@ -73,6 +78,13 @@ pub struct Needs {
     pub layer: bool,
     /// A division of the image into superpixels.
     pub superpixels: bool,
+    /// Attention among all patches of the image.
+    pub attention: bool,
+}
+
+impl Needs {
+    /// Scores alone.
+    pub const NOTHING: Needs = Needs { gradient: false, layer: false, superpixels: false, attention: false };
 }
 
 /// The type, range and default of a parameter.

@@ -108,7 +108,7 @@ pub(super) fn edges_that_matter(model: &TypedModel, order: &[usize], grids: &Gri
         let output = OutletId::new(id, 0);
         for (slot, input) in node.inputs.iter().enumerate() {
             let used = match grids.get(*input) {
-                Some(grid @ Grid::Tokens { .. }) if reads_prefix_only(model, node, grid) => false,
+                Some(grid @ Grid::Tokens { .. }) if prefix_read(model, node, grid).is_some() => false,
                 Some(Grid::Tokens { .. }) => {
                     let passed_on = through_one(model, node, slot, &grids.0[input]).as_ref().and_then(self::grid);
                     let token_by_token = passed_on.is_some() && passed_on == grids.get(output);
@@ -125,15 +125,16 @@ pub(super) fn edges_that_matter(model: &TypedModel, order: &[usize], grids: &Gri
     edges
 }
 
-/// Whether a node picks the class token (or another before the patches) and nothing else.
-fn reads_prefix_only(model: &TypedModel, node: &TypedNode, grid: Grid) -> bool {
-    let Grid::Tokens { axis, prefix, .. } = grid else { return false };
+/// The tokens before the patches that a node picks, where it picks nothing else: the class token, say.
+pub(super) fn prefix_read(model: &TypedModel, node: &TypedNode, grid: Grid) -> Option<Vec<usize>> {
+    let Grid::Tokens { axis, prefix, .. } = grid else { return None };
     if let Some(slice) = node.op_as::<Slice>() {
-        return slice.axis == axis && slice.end.to_usize().is_ok_and(|end| end <= prefix);
+        let (start, end) = (slice.start.to_usize().ok()?, slice.end.to_usize().ok()?);
+        return (slice.axis == axis && end <= prefix).then(|| (start..end).collect());
     }
-    let Some(gather) = node.op_as::<Gather>() else { return false };
-    let indices = constant(model, node.inputs[1]);
-    gather.axis == axis && indices.is_some_and(|indices| indices.iter().all(|i| (0..prefix as i64).contains(i)))
+    node.op_as::<Gather>().filter(|gather| gather.axis == axis)?;
+    let indices = constant(model, node.inputs[1])?;
+    indices.iter().map(|index| usize::try_from(*index).ok().filter(|index| *index < prefix)).collect()
 }
 
 /// Rows and columns of a tensor of this shape.

@@ -5,6 +5,7 @@
 //! values of the layers that every path goes through, so that other targets and other layers need no second forward run:
 //! a layer's gradient starts from the nearest kept value before it.
 
+mod attention;
 mod backward;
 mod dense;
 mod digits;
@@ -29,12 +30,13 @@ mod threads;
 
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use tract_onnx::prelude::*;
 
 use crate::autodiff;
 pub use crate::autodiff::Unsupported;
+pub use attention::{Attention, AttentionBlock, AttentionGradient, HeadMaps, NotFollowed, Patches, Readout};
 pub use backward::{Backward, BackwardKind};
 pub use error::NetworkError;
 pub(crate) use error::reason;
@@ -72,6 +74,7 @@ pub struct Network {
     classes: usize,
     scoring: Arc<Scoring>,
     layers: Layers,
+    attention: OnceLock<Attention>,
     unsupported: Vec<Unsupported>,
     unsupported_by: Mutex<HashMap<BackwardKind, Arc<[Unsupported]>>>,
     /// The way back to the layer that `auto` picks, where it is short.
@@ -138,6 +141,7 @@ impl Network {
             classes,
             scoring: Arc::default(),
             layers,
+            attention: OnceLock::new(),
             unsupported: vec![],
             unsupported_by: Mutex::default(),
             head,

@@ -126,6 +126,10 @@ pub(super) enum PlanKind {
     Gradient(usize),
     /// Logits, from a replaced value of the layer.
     Tail(usize),
+    /// The attention of every block, from the input.
+    Attention,
+    /// Logits, the attention of every block and its gradient, from the input and a cotangent.
+    AttentionGradient,
     /// Logits and what arrives at the input by a method's own rules, with these settings.
     Backward(BackwardKind, Vec<u64>),
 }

@@ -133,10 +133,10 @@ fn gradient_maps_equal_those_of_captum_and_zennit() {
 /// Whoever adds a method brings what it is held against. Anchors searches for a rule, by drawing: nothing of it can be
 /// injected, and its tests plant the rule to be found.
 #[test]
-fn every_method_but_anchors_has_a_golden_on_the_miniature_cnn() {
+fn every_method_but_anchors_has_a_golden_on_the_miniature_cnn_or_vit() {
     let manifest = Manifest::read();
-    let maps = manifest.network("cnn")["maps"].as_array().unwrap();
-    let held: Vec<&str> = maps.iter().filter_map(|map| ours(map["method"].as_str()?)).collect();
+    let maps = ["cnn", "vit"].into_iter().flat_map(|name| manifest.network(name)["maps"].as_array().unwrap());
+    let held: Vec<&str> = maps.filter_map(|map| ours(map["method"].as_str()?)).collect();
     let without: Vec<&str> = METHODS.iter().map(|method| method.name).filter(|name| !held.contains(name)).collect();
     assert_eq!(without, ["anchors"]);
 }

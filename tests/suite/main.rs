@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "these are tests, their helpers included")]
 
 mod answers;
+mod attention;
 mod channels;
 mod cli;
 mod cli_refusals;

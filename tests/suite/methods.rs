@@ -1,6 +1,7 @@
 //! Every method of the registry, whatever it is: documented, finite, repeatable, cancelled at once, and honest about models
 //! that it cannot explain.
 
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -9,24 +10,24 @@ use seewhy::explain::{
     Attribution, Cancel, ExplainError, Family, LayerChoice, METHODS, MethodInfo, Monitor, ParamKind, Request, Subject,
     Value, Values,
 };
-use seewhy::model::{Classifier, ModelSource, Overrides, Target};
+use seewhy::model::{Classifier, Target};
 use seewhy::network::{Layout, Network, NodeNames, Pass};
 use tract_onnx::prelude::*;
 use tract_onnx::tract_core::ops::einsum::EinSum;
 
 use crate::support::graphs::Graph;
-use crate::support::{Manifest, fixture, fixture_array};
+use crate::support::miniature_pass;
 
 fn classifier() -> (Classifier, Pass) {
-    let manifest = Manifest::read();
-    let network = manifest.network("cnn");
-    let source = ModelSource::Path(fixture(network["onnx"]["torchscript"].as_str().unwrap()));
-    let input = fixture_array(network["input"].as_str().unwrap());
-    let size = format!("{}x{}", input.shape()[3], input.shape()[2]);
-    let overrides = Overrides { input_size: size.parse().ok(), ..Overrides::default() };
-    let classifier = Classifier::load(&source, &overrides).unwrap_or_else(|error| panic!("{error}"));
-    let pass = classifier.network().forward(Arc::new(input)).unwrap();
-    (classifier, pass)
+    miniature_pass("cnn")
+}
+
+/// Every method with what it can explain: a transformer where it needs attention.
+fn cases() -> impl Iterator<Item = (&'static MethodInfo, Rc<(Classifier, Pass)>)> {
+    let (convolutions, transformer) = (Rc::new(classifier()), Rc::new(miniature_pass("vit")));
+    METHODS
+        .iter()
+        .map(move |method| (*method, Rc::clone(if method.needs.attention { &transformer } else { &convolutions })))
 }
 
 /// A request that asks for little work: few samples, few superpixels.
@@ -95,10 +96,9 @@ fn every_method_holds_a_class_against_another() {
 
 #[test]
 fn every_method_gives_a_finite_map_of_the_inputs_size() {
-    let (classifier, pass) = classifier();
-    let subject = Subject::of(&classifier, &pass);
-    let extent = classifier.network().input_extent();
-    for method in METHODS {
+    for (method, case) in cases() {
+        let (classifier, pass) = &*case;
+        let (subject, extent) = (Subject::of(classifier, pass), classifier.network().input_extent());
         let found =
             explain(method, subject, &Monitor::silent()).unwrap_or_else(|error| panic!("{}: {error}", method.name));
         assert_eq!(found.map.dim(), extent, "{}", method.name);
@@ -106,7 +106,7 @@ fn every_method_gives_a_finite_map_of_the_inputs_size() {
         let speaks = found.map.iter().any(|value| *value != 0.0) || found.statement.is_some();
         assert!(speaks, "{} says nothing", method.name);
         assert!(found.metrics.iter().all(|metric| metric.value.is_finite()), "{}", method.name);
-        if method.family == Family::Cam {
+        if matches!(method.family, Family::Cam | Family::Attention) {
             assert!(found.map.iter().all(|value| (0.0..=1.0).contains(value)), "{}", method.name);
         }
         if method.needs.superpixels {
@@ -118,9 +118,8 @@ fn every_method_gives_a_finite_map_of_the_inputs_size() {
 
 #[test]
 fn the_same_seed_gives_the_same_bits_on_any_number_of_threads() {
-    let (classifier, pass) = classifier();
-    let subject = Subject::of(&classifier, &pass);
-    for method in METHODS {
+    for (method, case) in cases() {
+        let subject = Subject::of(&case.0, &case.1);
         let with = |threads: usize| -> Vec<u32> {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             let found = pool.install(|| explain(method, subject, &Monitor::silent())).unwrap();
@@ -133,10 +132,9 @@ fn the_same_seed_gives_the_same_bits_on_any_number_of_threads() {
 
 #[test]
 fn every_method_stops_when_told() {
-    let (classifier, pass) = classifier();
-    let subject = Subject::of(&classifier, &pass);
     let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
-    for method in METHODS {
+    for (method, case) in cases() {
+        let subject = Subject::of(&case.0, &case.1);
         let cancelled = Cancel::default();
         cancelled.cancel();
         let found = explain(method, subject, &Monitor::new(cancelled, |_| {}));
@@ -178,10 +176,14 @@ fn a_model_without_layers_is_explained_or_refused_in_words() {
     let subject = Subject { network: &network, pass: &pass, settings: classifier.settings(), samples: None };
     for method in METHODS {
         match explain(method, subject, &Monitor::silent()) {
-            Ok(found) => assert!(!method.needs.layer && found.map.iter().all(|v| v.is_finite()), "{}", method.name),
+            Ok(found) => {
+                let needs_more = method.needs.layer || method.needs.attention;
+                assert!(!needs_more && found.map.iter().all(|v| v.is_finite()), "{}", method.name);
+            }
             Err(error) => {
-                assert!(method.needs.layer, "{}: {error}", method.name);
-                assert!(error.to_string().contains("layer"), "{}: {error}", method.name);
+                let missing = if method.needs.attention { "attention" } else { "layer" };
+                assert!(method.needs.layer || method.needs.attention, "{}: {error}", method.name);
+                assert!(error.to_string().contains(missing), "{}: {error}", method.name);
             }
         }
     }

@@ -5,7 +5,7 @@ use rand::Rng as _;
 
 use crate::cli::args::{CommonArgs, EvaluateArgs};
 use crate::cli::{explain, truth, warn};
-use crate::explain::{LayerChoice, obstacle};
+use crate::explain::{LayerChoice, obstacle, refusal};
 use crate::gallery::{Entry, Kind, Truths, masks};
 use crate::metrics::{self, BASELINES, Explainer, MEASURES, Mask, Measure, Trial};
 use crate::model::{Classifier, Target};
@@ -166,7 +166,10 @@ fn explainers(args: &EvaluateArgs, classifier: &Classifier, layer: &LayerChoice)
     for (method, values) in explain::methods(&names, &args.param)? {
         match obstacle(method, classifier.network(), layer) {
             None => explainers.push(Explainer::method(method, values, layer)),
-            Some(reason) if named => bail!("{} cannot explain this model: {reason}", method.name),
+            Some(reason) if named => {
+                let reason = refusal(method, classifier.network(), layer).unwrap_or(reason);
+                bail!("{} cannot explain this model: {reason}", method.name);
+            }
             Some(reason) => warn(&format!("{} left out: {reason}", method.name)),
         }
     }

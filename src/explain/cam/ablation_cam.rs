@@ -10,7 +10,7 @@ pub(in crate::explain) static ABLATION_CAM: MethodInfo = MethodInfo {
     family: Family::Cam,
     help: "a layer's channels, each weighted by the share of the score that is lost without it; no gradients",
     reference: "Ramaswamy et al., Ablation-CAM, WACV 2020",
-    needs: Needs { gradient: false, layer: true, superpixels: false },
+    needs: Needs { layer: true, ..Needs::NOTHING },
     own_params: &[],
     caution: None,
     method: &ChannelCam { change: "channel removed", ask, weigh, warn },

@@ -9,7 +9,7 @@ pub(in crate::explain) static EIGEN_CAM: MethodInfo = MethodInfo {
     family: Family::Cam,
     help: "the layer's first principal component, the same for every class",
     reference: "Muhammad and Yeasin, Eigen-CAM, IJCNN 2020",
-    needs: Needs { gradient: true, layer: true, superpixels: false },
+    needs: Needs { gradient: true, layer: true, ..Needs::NOTHING },
     own_params: &[AUG_SMOOTH],
     caution: Some("does not depend on the target: it shows what the layer sees, not why this class"),
     method: &GradientCam { contributions: |at| at.activation.clone(), channels: Channels::Project },

@@ -9,7 +9,7 @@ pub(in crate::explain) static EIGEN_GRAD_CAM: MethodInfo = MethodInfo {
     family: Family::Cam,
     help: "the first principal component of activation times gradient",
     reference: "pytorch-grad-cam, EigenGradCAM",
-    needs: Needs { gradient: true, layer: true, superpixels: false },
+    needs: Needs { gradient: true, layer: true, ..Needs::NOTHING },
     own_params: &[AUG_SMOOTH],
     caution: None,
     method: &GradientCam { contributions: |at| &at.gradient * &at.activation, channels: Channels::Project },

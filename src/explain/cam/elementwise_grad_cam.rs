@@ -9,7 +9,7 @@ pub(in crate::explain) static ELEMENTWISE_GRAD_CAM: MethodInfo = MethodInfo {
     family: Family::Cam,
     help: "activation times gradient, positive parts only",
     reference: "pytorch-grad-cam, GradCAMElementWise",
-    needs: Needs { gradient: true, layer: true, superpixels: false },
+    needs: Needs { gradient: true, layer: true, ..Needs::NOTHING },
     own_params: &[EIGEN_SMOOTH, AUG_SMOOTH],
     caution: None,
     method: &GradientCam {

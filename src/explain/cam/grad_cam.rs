@@ -9,7 +9,7 @@ pub(in crate::explain) static GRAD_CAM: MethodInfo = MethodInfo {
     family: Family::Cam,
     help: "a layer's channels, each weighted by its mean gradient",
     reference: "Selvaraju et al., Grad-CAM, ICCV 2017",
-    needs: Needs { gradient: true, layer: true, superpixels: false },
+    needs: Needs { gradient: true, layer: true, ..Needs::NOTHING },
     own_params: &[EIGEN_SMOOTH, AUG_SMOOTH],
     caution: None,
     method: &GradientCam {

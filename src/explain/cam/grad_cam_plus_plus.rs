@@ -21,7 +21,7 @@ pub(in crate::explain) static GRAD_CAM_PLUS_PLUS: MethodInfo = MethodInfo {
     family: Family::Cam,
     help: "like grad-cam, with weights that count every object of the class",
     reference: "Chattopadhay et al., Grad-CAM++, WACV 2018",
-    needs: Needs { gradient: true, layer: true, superpixels: false },
+    needs: Needs { gradient: true, layer: true, ..Needs::NOTHING },
     own_params: &[EIGEN_SMOOTH, AUG_SMOOTH],
     caution: None,
     method: &GradientCam { contributions, channels: Channels::Sum },

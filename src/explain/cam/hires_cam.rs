@@ -9,7 +9,7 @@ pub(in crate::explain) static HIRES_CAM: MethodInfo = MethodInfo {
     family: Family::Cam,
     help: "activation times gradient, place by place: exact for a linear head",
     reference: "Draelos and Carin, HiResCAM, 2020",
-    needs: Needs { gradient: true, layer: true, superpixels: false },
+    needs: Needs { gradient: true, layer: true, ..Needs::NOTHING },
     own_params: &[EIGEN_SMOOTH, AUG_SMOOTH],
     caution: None,
     method: &GradientCam { contributions: |at| &at.gradient * &at.activation, channels: Channels::Sum },

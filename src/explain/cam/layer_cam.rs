@@ -9,7 +9,7 @@ pub(in crate::explain) static LAYER_CAM: MethodInfo = MethodInfo {
     family: Family::Cam,
     help: "positive gradients weigh each place: sharp at early layers too",
     reference: "Jiang et al., LayerCAM, TIP 2021",
-    needs: Needs { gradient: true, layer: true, superpixels: false },
+    needs: Needs { gradient: true, layer: true, ..Needs::NOTHING },
     own_params: &[EIGEN_SMOOTH, AUG_SMOOTH],
     caution: None,
     method: &GradientCam {

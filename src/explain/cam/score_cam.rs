@@ -17,7 +17,7 @@ pub(in crate::explain) static SCORE_CAM: MethodInfo = MethodInfo {
     family: Family::Cam,
     help: "a layer's channels, each weighted by the score of the image seen through it; no gradients",
     reference: "Wang et al., Score-CAM, CVPR Workshops 2020",
-    needs: Needs { gradient: false, layer: true, superpixels: false },
+    needs: Needs { layer: true, ..Needs::NOTHING },
     own_params: &[],
     caution: None,
     method: &ChannelCam { change: "channel shown", ask, weigh, warn: |_| None },

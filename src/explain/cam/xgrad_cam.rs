@@ -9,7 +9,7 @@ pub(in crate::explain) static XGRAD_CAM: MethodInfo = MethodInfo {
     family: Family::Cam,
     help: "weights normalised by each channel's activation",
     reference: "Fu et al., XGrad-CAM, BMVC 2020",
-    needs: Needs { gradient: true, layer: true, superpixels: false },
+    needs: Needs { gradient: true, layer: true, ..Needs::NOTHING },
     own_params: &[EIGEN_SMOOTH, AUG_SMOOTH],
     caution: None,
     method: &GradientCam {

@@ -9,7 +9,7 @@ pub(in crate::explain) static INPUT_X_GRADIENT: MethodInfo = MethodInfo {
     family: Family::Gradient,
     help: "each pixel's value times its gradient: for and against",
     reference: "Shrikumar et al., Not just a black box, 2016",
-    needs: Needs { gradient: true, layer: false, superpixels: false },
+    needs: Needs { gradient: true, ..Needs::NOTHING },
     own_params: &[],
     caution: None,
     method: &InputXGradient,

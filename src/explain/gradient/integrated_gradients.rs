@@ -21,7 +21,7 @@ pub(in crate::explain) static INTEGRATED_GRADIENTS: MethodInfo = MethodInfo {
     family: Family::Gradient,
     help: "gradients along the way from a baseline: they add up to the score's difference",
     reference: "Sundararajan et al., Axiomatic attribution for deep networks, ICML 2017",
-    needs: Needs { gradient: true, layer: false, superpixels: false },
+    needs: Needs { gradient: true, ..Needs::NOTHING },
     own_params: &[STEPS, BASELINE],
     caution: None,
     method: &IntegratedGradients,

@@ -9,7 +9,7 @@ pub(in crate::explain) static SALIENCY: MethodInfo = MethodInfo {
     family: Family::Gradient,
     help: "how strongly each pixel moves the score: the absolute gradient",
     reference: "Simonyan et al., Deep inside convolutional networks, 2014",
-    needs: Needs { gradient: true, layer: false, superpixels: false },
+    needs: Needs { gradient: true, ..Needs::NOTHING },
     own_params: &[],
     caution: None,
     method: &Saliency,

@@ -44,7 +44,7 @@ const OF: Param = Param {
     help: "the gradient with its sign, or its magnitude as captum's saliency has it",
 };
 
-const NEEDS: Needs = Needs { gradient: true, layer: false, superpixels: false };
+const NEEDS: Needs = Needs { gradient: true, ..Needs::NOTHING };
 
 /// The mean gradient over noisy copies.
 pub(in crate::explain) static SMOOTHGRAD: MethodInfo = MethodInfo {

@@ -56,7 +56,7 @@ pub(in crate::explain) static ANCHORS: MethodInfo = MethodInfo {
     family: Family::Rule,
     help: "the fewest superpixels that keep the prediction as it is, whatever else is hidden",
     reference: "Ribeiro et al., Anchors: High-Precision Model-Agnostic Explanations, AAAI 2018",
-    needs: Needs { gradient: false, layer: false, superpixels: true },
+    needs: Needs { superpixels: true, ..Needs::NOTHING },
     own_params: &[SAMPLES, PRECISION, DELTA, TAU, BEAM],
     caution: None,
     method: &Anchors,

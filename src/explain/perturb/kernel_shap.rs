@@ -32,7 +32,7 @@ pub(in crate::explain) static KERNEL_SHAP: MethodInfo = MethodInfo {
     family: Family::Perturbation,
     help: "Shapley values of superpixels: shares that add up to the score's change when all are hidden",
     reference: "Lundberg and Lee, A Unified Approach to Interpreting Model Predictions, NeurIPS 2017",
-    needs: Needs { gradient: false, layer: false, superpixels: true },
+    needs: Needs { superpixels: true, ..Needs::NOTHING },
     own_params: &[SAMPLES],
     caution: None,
     method: &KernelShap,

@@ -57,7 +57,7 @@ pub(in crate::explain) static LIME: MethodInfo = MethodInfo {
     family: Family::Perturbation,
     help: "weights of superpixels in a linear model of the answers when some are hidden",
     reference: "Ribeiro et al., \"Why Should I Trust You?\", KDD 2016",
-    needs: Needs { gradient: false, layer: false, superpixels: true },
+    needs: Needs { superpixels: true, ..Needs::NOTHING },
     own_params: &[SAMPLES, KERNEL_WIDTH, ALPHA, SPREAD],
     caution: None,
     method: &Lime,

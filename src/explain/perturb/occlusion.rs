@@ -55,7 +55,7 @@ pub(in crate::explain) static OCCLUSION: MethodInfo = MethodInfo {
     family: Family::Perturbation,
     help: "how far the score falls when a sliding window hides a place",
     reference: "Zeiler and Fergus, Visualizing and Understanding Convolutional Networks, ECCV 2014",
-    needs: Needs { gradient: false, layer: false, superpixels: false },
+    needs: Needs::NOTHING,
     own_params: &[WINDOW, STRIDE, BASELINE],
     caution: None,
     method: &Occlusion,

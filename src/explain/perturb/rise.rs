@@ -47,7 +47,7 @@ pub(in crate::explain) static RISE: MethodInfo = MethodInfo {
     family: Family::Perturbation,
     help: "the mean of random soft masks, weighted by the probability that the model gives under each",
     reference: "Petsiuk et al., RISE: Randomized Input Sampling for Explanation, BMVC 2018",
-    needs: Needs { gradient: false, layer: false, superpixels: false },
+    needs: Needs::NOTHING,
     own_params: &[SAMPLES, CELLS, KEEP],
     caution: None,
     method: &Rise,

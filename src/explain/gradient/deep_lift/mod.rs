@@ -17,7 +17,7 @@ pub(in crate::explain) static DEEP_LIFT: MethodInfo = MethodInfo {
     family: Family::Gradient,
     help: "differences from a baseline, carried through the network by what each value contributes",
     reference: "Shrikumar et al., Learning important features through propagating activation differences, ICML 2017",
-    needs: Needs { gradient: true, layer: false, superpixels: false },
+    needs: Needs { gradient: true, ..Needs::NOTHING },
     own_params: &[BASELINE],
     caution: None,
     method: &DeepLift,

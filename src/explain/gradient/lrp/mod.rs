@@ -53,7 +53,7 @@ pub(in crate::explain) static LRP: MethodInfo = MethodInfo {
     family: Family::Gradient,
     help: "the score handed back layer by layer, to each input by its share",
     reference: "Bach et al., On pixel-wise explanations by layer-wise relevance propagation, PLoS ONE 2015",
-    needs: Needs { gradient: true, layer: false, superpixels: false },
+    needs: Needs { gradient: true, ..Needs::NOTHING },
     own_params: &[RULE, EPSILON, GAMMA],
     caution: None,
     method: &Lrp,
