@@ -7,7 +7,7 @@ use super::cam::{
     score_cam, xgrad_cam,
 };
 use super::gradient::{deep_lift, guided_backprop, input_x_gradient, integrated_gradients, lrp, saliency, smoothgrad};
-use super::perturb::{anchors, kernel_shap, lime, occlusion, rise};
+use super::perturb::{anchors, flip, kernel_shap, lime, occlusion, rise};
 use super::{LayerChoice, MethodInfo};
 use crate::network::{Network, Unsupported};
 
@@ -39,6 +39,7 @@ pub static METHODS: &[&MethodInfo] = &[
     &kernel_shap::KERNEL_SHAP,
     &rise::RISE,
     &anchors::ANCHORS,
+    &flip::FLIP,
 ];
 
 /// The method of that name.

@@ -25,7 +25,7 @@ use std::sync::Arc;
 use ndarray::{Array2, ArrayD};
 use thiserror::Error;
 
-use crate::model::{Classifier, Settings, Target, TargetError};
+use crate::model::{Classifier, Labels, Settings, Target, TargetError};
 use crate::network::{Network, NetworkError, Pass};
 use crate::raster::Map;
 pub use crate::raster::Sign;
@@ -203,6 +203,8 @@ pub struct Subject<'a> {
     pub pass: &'a Pass,
     /// How pixels become the network's input: for methods that look at colours, or write some.
     pub settings: &'a Settings,
+    /// What the classes are called: for methods that name some.
+    pub labels: &'a Labels,
     /// Where model calls are kept for other targets; nowhere, if the caller keeps none.
     pub samples: Option<&'a SampleCache>,
 }
@@ -210,7 +212,13 @@ pub struct Subject<'a> {
 impl<'a> Subject<'a> {
     /// One image's pass through a classifier; no model calls are kept.
     pub fn of(classifier: &'a Classifier, pass: &'a Pass) -> Self {
-        Subject { network: classifier.network(), pass, settings: classifier.settings(), samples: None }
+        Subject {
+            network: classifier.network(),
+            pass,
+            settings: classifier.settings(),
+            labels: classifier.labels(),
+            samples: None,
+        }
     }
 
     /// The same, with model calls kept in `samples`, which must serve this classifier alone.

@@ -184,6 +184,14 @@ pub(super) fn score(target: Target, logits: &Scores) -> f64 {
     target.score(logits).map_or(0.0, f64::from)
 }
 
+/// Whether the scores decide as the target says: its class is said, or the first of a contrast is before the second.
+pub(super) fn stays(target: Target, logits: &Scores) -> bool {
+    match target {
+        Target::Contrast(a, b) => logits[a] > logits[b],
+        other => other.class(logits).is_ok_and(|class| logits.said().contains(&class)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -10,7 +10,7 @@ use super::explanation::{Question, explain};
 use super::look::{Ground, Seen, see};
 use super::record::{ScoredClass, TargetRecord};
 use super::{InputError, Opened};
-use crate::explain::{Attribution, ExplainError, LayerChoice, METHODS, Monitor, SampleCache, Values, find, obstacle};
+use crate::explain::{Attribution, ExplainError, LayerChoice, METHODS, Monitor, SampleCache, Values, find, refusal};
 use crate::gallery::{DecodeOptions, Decoded};
 use crate::model::{Classifier, ModelError, ModelSource, Overrides, Target};
 use crate::network::with_threads;
@@ -130,7 +130,7 @@ impl Classifier {
     /// When the method cannot explain this network, or the network takes no such image.
     pub fn answer(&self, image: &DynamicImage, question: &Question) -> Result<Explained, AskError> {
         let method = question.method.name;
-        if let Some(reason) = obstacle(question.method, self.network(), &question.layer) {
+        if let Some(reason) = refusal(question.method, self.network(), &question.layer) {
             return Err(AskError::Obstacle { method, reason });
         }
         let Seen { pass, ground, warnings } = see(self, Opened::Picture(plain(image)), cores())?;

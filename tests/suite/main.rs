@@ -12,6 +12,7 @@ mod exemplars;
 mod explanations;
 mod exports;
 mod fitting;
+mod flip;
 mod gallery;
 mod gradients;
 mod gradients_conv;

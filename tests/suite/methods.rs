@@ -173,7 +173,7 @@ fn a_model_without_layers_is_explained_or_refused_in_words() {
     let (classifier, pass) = classifier();
     let network = linear(pass.input.shape(), 5);
     let pass = network.forward(Arc::clone(&pass.input)).unwrap();
-    let subject = Subject { network: &network, pass: &pass, settings: classifier.settings(), samples: None };
+    let subject = Subject { network: &network, ..Subject::of(&classifier, &pass) };
     for method in METHODS {
         match explain(method, subject, &Monitor::silent()) {
             Ok(found) => {
@@ -198,7 +198,7 @@ fn scores_that_are_not_numbers_are_refused_in_words() {
     // What is said of changed images may be no numbers although what is said of the image is.
     let pass = network.forward(Arc::clone(&pass.input)).unwrap();
     let network = linear_within(pass.input.shape(), 5, f64::NAN);
-    let subject = Subject { network: &network, pass: &pass, settings: classifier.settings(), samples: None };
+    let subject = Subject { network: &network, ..Subject::of(&classifier, &pass) };
     let asks = METHODS.iter().filter(|method| matches!(method.family, Family::Perturbation | Family::Rule));
     for method in asks {
         let error = explain(method, subject, &Monitor::silent()).expect_err(method.name).to_string();

@@ -109,7 +109,7 @@ fn deletion_of_a_linear_model_is_the_sum_of_what_is_left() {
     let network = linear(&weights);
     let (classifier, _) = cnn();
     let pass = network.forward(Arc::new(ArrayD::ones(IxDyn(&[1, 3, 4, 4])))).unwrap();
-    let subject = Subject { network: &network, pass: &pass, settings: classifier.settings(), samples: None };
+    let subject = Subject { network: &network, ..Subject::of(&classifier, &pass) };
     let case = Case { subject, class: 0, mask: None, original: None, seed: 0, monitor: &Monitor::silent() };
 
     let found = deletion::probabilities(&case, &Attribution::new(weights.clone(), Sign::Signed)).unwrap();
@@ -132,7 +132,7 @@ fn road_is_positive_for_what_matters_and_negative_for_the_reverse() {
     let (classifier, _) = cnn();
     let input = ArrayD::from_shape_fn(IxDyn(&[1, 3, 8, 8]), |at| bright[[at[2], at[3]]]);
     let pass = network.forward(Arc::new(input)).unwrap();
-    let subject = Subject { network: &network, pass: &pass, settings: classifier.settings(), samples: None };
+    let subject = Subject { network: &network, ..Subject::of(&classifier, &pass) };
     let case = Case { subject, class: 0, mask: None, original: None, seed: 0, monitor: &Monitor::silent() };
     let road = |map: Array2<f32>| score("road", &case, &Attribution::new(map, Sign::Signed));
     let (best, worst) = (road(bright.clone()), road(-&bright));
@@ -279,13 +279,13 @@ fn guided_backprop_stays_while_the_network_forgets_and_honest_maps_do_not() {
         let class = Target::Top(0).class(&pass.logits).unwrap();
         for (explainer, sums) in explainers.iter().zip(&mut sums) {
             let map = |network: &Network, pass: &Pass| {
-                let subject = Subject { network, pass, settings: classifier.settings(), samples: None };
+                let subject = Subject { network, ..Subject::of(&classifier, pass) };
                 explainer.explain(subject, class, 0, &Monitor::silent()).unwrap()
             };
             let original = seewhy::metrics::relevance(&map(network, &pass));
             for (other, sum) in others.iter().zip(sums) {
                 let pass = other.forward(Arc::clone(&input)).unwrap();
-                let subject = Subject { network: other, pass: &pass, settings: classifier.settings(), samples: None };
+                let subject = Subject { network: other, ..Subject::of(&classifier, &pass) };
                 let case = Case {
                     subject,
                     class,

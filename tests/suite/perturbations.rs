@@ -375,7 +375,7 @@ fn anchors_find_the_rule_that_a_model_follows() {
     let logits = graph.op(product, &[input, weights]);
     let network = Network::new(graph.finish(logits), logits, NodeNames::default(), Layout::Nchw).unwrap();
     let pass = network.forward(Arc::new(ArrayD::from_elem(shape, 1.0))).unwrap();
-    let subject = Subject { network: &network, pass: &pass, settings: classifier.settings(), samples: None };
+    let subject = Subject { network: &network, ..Subject::of(&classifier, &pass) };
     let settings = [("segments", "grid"), ("count", "6"), ("hide", "black"), ("samples", "2000")];
     let found = explain("anchors", subject, &request("anchors", Target::Top(0), &settings));
 

@@ -231,7 +231,7 @@ fn explained<R>(
 ) -> anyhow::Result<Vec<R>> {
     let (tensor, _) = design.session.tensor(&image.entry.path)?;
     let pass = forward(network, tensor, 1)?;
-    let subject = Subject { network, pass: &pass, settings: design.session.classifier().settings(), samples: None };
+    let subject = Subject { network, ..Subject::of(design.session.classifier(), &pass) };
     let explain = |explainer: usize| {
         let who = &design.explainers[explainer];
         each(explainer, subject, with_threads(1, || who.explain(subject, image.class, image.seed, monitor)))

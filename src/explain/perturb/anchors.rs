@@ -12,7 +12,7 @@ use rand::RngExt as _;
 use super::division::Division;
 use super::kl_bounds::{exploration, lower, upper};
 use crate::explain::samples::SampleKey;
-use crate::explain::sampling::{ask_all, random};
+use crate::explain::sampling::{ask_all, random, stays};
 use crate::explain::{
     Attribution, ExplainError, Family, Method, MethodInfo, Metric, Monitor, Needs, Param, ParamKind, Partial, Request,
     Sign, Subject,
@@ -70,9 +70,6 @@ const BATCH: usize = 24;
 const SLACK: f64 = 0.05;
 /// The share of all calls that one size of rules may use up.
 const SIZE_SHARE: usize = 6;
-/// The thirds of an image, down and across.
-const PLACES: [[&str; 3]; 3] =
-    [["top left", "top", "top right"], ["left", "centre", "right"], ["bottom left", "bottom", "bottom right"]];
 /// Keeps the calls drawn for rules apart from the first ones, in the numbering of random numbers.
 const FOR_RULES: usize = 1 << 40;
 
@@ -125,14 +122,6 @@ impl Method for Anchors {
             best: vec![],
         };
         search.run(request.count(&BEAM).max(1))
-    }
-}
-
-/// Whether the scores decide as the target says: its class is said, or the first of a contrast is before the second.
-fn stays(target: Target, logits: &Scores) -> bool {
-    match target {
-        Target::Contrast(a, b) => logits[a] > logits[b],
-        other => other.class(logits).is_ok_and(|class| logits.said().contains(&class)),
     }
 }
 
@@ -344,42 +333,12 @@ impl Search<'_> {
         if rule.is_empty() {
             return format!("whatever is hidden: {stays} superpixels hidden at random");
         }
-        let sizes = self.division.labels.sizes();
-        let total: usize = sizes.iter().sum();
-        let share = 100.0 * rule.iter().map(|segment| sizes[*segment]).sum::<usize>() as f64 / total.max(1) as f64;
-        let (places, count) = (self.places(rule), self.division.count());
+        let (places, count) = (self.division.places(rule), self.division.count());
+        let share = self.division.percent(rule);
         format!(
             "if the {places} can be seen ({} of {count} superpixels, {share:.0} % of the image), {stays} the rest hidden \
              at random",
             rule.len()
         )
-    }
-
-    /// Where superpixels lie: `top left, the centre (3) and the right`.
-    fn places(&self, rule: &[usize]) -> String {
-        let mut counts = [[0; 3]; 3];
-        for segment in rule {
-            let (down, across) = self.third(*segment);
-            counts[down][across] += 1;
-        }
-        let named = PLACES.iter().flatten().zip(counts.iter().flatten()).filter(|(_, count)| **count > 0);
-        let names: Vec<String> = named
-            .map(|(name, count)| if *count > 1 { format!("{name} ({count})") } else { (*name).to_owned() })
-            .collect();
-        match names.split_last() {
-            Some((last, [])) => last.clone(),
-            Some((last, others)) => format!("{} and the {last}", others.join(", the ")),
-            None => String::new(),
-        }
-    }
-
-    /// Which third of the image a superpixel's centre lies in, down and across.
-    fn third(&self, segment: usize) -> (usize, usize) {
-        let (height, width) = self.division.labels.pixels.dim();
-        let pixels = self.division.labels.pixels.indexed_iter().filter(|(_, label)| **label as usize == segment);
-        let (count, down, across) =
-            pixels.fold((0, 0, 0), |(count, down, across), ((y, x), _)| (count + 1, down + y, across + x));
-        let third = |sum: usize, side: usize| (3 * sum / (count * side).max(1)).min(2);
-        (third(down, height), third(across, width))
     }
 }

@@ -104,6 +104,9 @@ const HIDE: Param = Param {
 const KERNEL: f64 = 4.0;
 /// Smaller images get a kernel of this share of their shorter side, or only a handful of superpixels would be left.
 const KERNEL_SHARE: f64 = 1.0 / 32.0;
+/// The thirds of an image, down and across.
+const PLACES: [[&str; 3]; 3] =
+    [["top left", "top", "top right"], ["left", "centre", "right"], ["bottom left", "bottom", "bottom right"]];
 /// More superpixels than this can not be told apart with any sensible number of model calls.
 const MOST: usize = 500;
 
@@ -173,6 +176,41 @@ impl<'a> Division<'a> {
         let map: Array2<f32> = self.labels.pixels.map(|label| weights[*label as usize]);
         let segments = Some(Segments { labels: Arc::clone(&self.labels.pixels), weights });
         Attribution { segments, ..Attribution::new(map, Sign::Signed) }
+    }
+
+    /// How much of the image superpixels cover, in percent.
+    pub(super) fn percent(&self, segments: &[usize]) -> f64 {
+        let sizes = self.labels.sizes();
+        let total: usize = sizes.iter().sum();
+        100.0 * segments.iter().map(|segment| sizes[*segment]).sum::<usize>() as f64 / total.max(1) as f64
+    }
+
+    /// Where superpixels lie: `top left, the centre (3) and the right`.
+    pub(super) fn places(&self, segments: &[usize]) -> String {
+        let mut counts = [[0; 3]; 3];
+        for segment in segments {
+            let (down, across) = self.third(*segment);
+            counts[down][across] += 1;
+        }
+        let named = PLACES.iter().flatten().zip(counts.iter().flatten()).filter(|(_, count)| **count > 0);
+        let names: Vec<String> = named
+            .map(|(name, count)| if *count > 1 { format!("{name} ({count})") } else { (*name).to_owned() })
+            .collect();
+        match names.split_last() {
+            Some((last, [])) => last.clone(),
+            Some((last, others)) => format!("{} and the {last}", others.join(", the ")),
+            None => String::new(),
+        }
+    }
+
+    /// Which third of the image a superpixel's centre lies in, down and across.
+    fn third(&self, segment: usize) -> (usize, usize) {
+        let (height, width) = self.labels.pixels.dim();
+        let pixels = self.labels.pixels.indexed_iter().filter(|(_, label)| **label as usize == segment);
+        let (count, down, across) =
+            pixels.fold((0, 0, 0), |(count, down, across), ((y, x), _)| (count + 1, down + y, across + x));
+        let third = |sum: usize, side: usize| (3 * sum / (count * side).max(1)).min(2);
+        (third(down, height), third(across, width))
     }
 }
 

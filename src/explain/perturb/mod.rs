@@ -8,6 +8,7 @@ mod kl_bounds;
 mod linear;
 
 pub(super) mod anchors;
+pub(super) mod flip;
 pub(super) mod kernel_shap;
 pub(super) mod lime;
 pub(super) mod occlusion;

@@ -134,7 +134,7 @@ fn words(area: Rect, state: &State, map: Option<&MapKey>) -> Vec<(String, bool)>
     if method.is_some_and(|method| method.family == Family::Rule) {
         let statement = map.and_then(|map| map.attribution.statement.as_deref()).unwrap_or_default();
         let mut said = wrap(statement, width);
-        said.resize(STATEMENT.div_ceil(width.max(1)), String::new());
+        said.resize(STATEMENT.div_ceil(width.max(1)).max(said.len()), String::new());
         lines.extend(said.into_iter().map(|line| (format!(" {line}"), false)));
     }
     lines.extend(said.iter().flat_map(|said| &said.lines).map(|line| (format!(" {line}"), false)));
