@@ -30,6 +30,7 @@ use crate::network::{Network, NetworkError, Pass};
 use crate::raster::Map;
 pub use crate::raster::Sign;
 
+pub use attention::heads::{Asking, BlockHeads, attention_heads};
 pub use channels::{LayerChannels, layer_channels};
 pub use frame::Frame;
 pub use gradient::{

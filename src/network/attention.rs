@@ -5,6 +5,7 @@
 //! axes in whatever order; none of that matters here.
 
 use std::collections::HashSet;
+use std::sync::{Arc, OnceLock};
 
 use ndarray::{Array3, ArrayView3};
 use thiserror::Error;
@@ -19,6 +20,7 @@ use super::grid::{self, Grid};
 use super::kernels::Free;
 use super::pass::Pass;
 use super::plans::{Plan, PlanKind};
+use super::windows::{self, TokenPlaces};
 use super::{Network, NetworkError};
 use crate::autodiff;
 
@@ -69,6 +71,8 @@ pub struct Attention {
     pub readout: Readout,
     /// Where the softmax of each block is.
     outlets: Vec<OutletId>,
+    /// Where the tokens of each block are in the image, found when first asked for.
+    places: Vec<OnceLock<Option<Arc<TokenPlaces>>>>,
 }
 
 /// Why attention cannot be followed from the head to the image's patches.
@@ -134,7 +138,7 @@ impl Network {
     /// The attention in the network; found when first asked for.
     pub fn attention(&self) -> &Attention {
         self.attention.get_or_init(|| {
-            let nothing = || Attention { blocks: vec![], readout: Readout::Patches, outlets: vec![] };
+            let nothing = || Attention { blocks: vec![], readout: Readout::Patches, outlets: vec![], places: vec![] };
             self.find_attention().unwrap_or_else(|_| nothing())
         })
     }
@@ -176,6 +180,20 @@ impl Network {
             .collect()
     }
 
+    /// Where the tokens of a block are in the image; none where that cannot be told, or keys are other tokens than queries.
+    pub fn token_places(&self, block: usize) -> Option<Arc<TokenPlaces>> {
+        let attention = self.attention();
+        let (outlet, row) = (attention.outlets.get(block)?, &attention.blocks[block]);
+        let find = || {
+            if let Some(patches) = row.patches.filter(|_| row.tokens.0 == row.tokens.1) {
+                return Some(Arc::new(TokenPlaces::whole(patches, row.heads, row.tokens.0)));
+            }
+            let product = comes_from_product(&self.graph, self.graph.node(outlet.node))?;
+            windows::places(self, product).map(Arc::new)
+        };
+        attention.places.get(block)?.get_or_init(find).clone()
+    }
+
     fn find_attention(&self) -> TractResult<Attention> {
         let order = self.graph.eval_order()?;
         let needed = needed(&self.graph, &[self.input], &[self.logits]);
@@ -183,7 +201,7 @@ impl Network {
         let found: Vec<usize> = order.iter().filter(is_attention).copied().collect();
         let Some(&last) = found.last() else { anyhow::bail!("there is none") };
         let grids = grid::grids(&self.graph, self.input, &order)?;
-        let mut attention = Attention { blocks: vec![], readout: Readout::Patches, outlets: vec![] };
+        let mut attention = Attention { blocks: vec![], readout: Readout::Patches, outlets: vec![], places: vec![] };
         for id in found {
             let outlet = OutletId::new(id, 0);
             let shape = self.graph.outlet_fact(outlet)?.shape.as_concrete().map(TVec::from).unwrap_or_default();
@@ -203,6 +221,7 @@ impl Network {
                 patches,
             });
             attention.outlets.push(outlet);
+            attention.places.push(OnceLock::new());
         }
         let read = self.tokens_read_after(last, &order, &grids);
         if !read.is_empty() {
@@ -244,7 +263,7 @@ fn head_maps(tensor: &Tensor) -> Result<HeadMaps, NetworkError> {
 fn is_attention(graph: &TypedModel, node: &TypedNode) -> bool {
     let rank = node.outputs[0].fact.rank();
     let is_last = node.op_as::<Softmax>().is_some_and(|op| rank >= 3 && *op.axes == [rank - 1]);
-    is_last && comes_from_product(graph, node) && goes_to_product(graph, node)
+    is_last && comes_from_product(graph, node).is_some() && goes_to_product(graph, node).is_some()
 }
 
 /// Whether a node multiplies two values, neither of which is a constant.
@@ -258,29 +277,29 @@ fn mixes(node: &TypedNode) -> bool {
     node.op_is::<EinSum>() || node.op_is::<Conv>() || node.op_is::<Softmax>()
 }
 
-/// Whether a product is among what the softmax is taken of.
-fn comes_from_product(graph: &TypedModel, node: &TypedNode) -> bool {
+/// The product that the softmax is taken of.
+fn comes_from_product(graph: &TypedModel, node: &TypedNode) -> Option<usize> {
     reaches_product(graph, node, |node| node.inputs.iter().map(|input| input.node).collect())
 }
 
-/// Whether a product is among what reads the softmax.
-fn goes_to_product(graph: &TypedModel, node: &TypedNode) -> bool {
+/// The product that reads the softmax.
+fn goes_to_product(graph: &TypedModel, node: &TypedNode) -> Option<usize> {
     reaches_product(graph, node, |node| {
         node.outputs.iter().flat_map(|output| &output.successors).map(|reader| reader.node).collect()
     })
 }
 
-/// Whether steps from a node lead to a product, with nothing on the way that [`mixes`].
-fn reaches_product(graph: &TypedModel, from: &TypedNode, next: impl Fn(&TypedNode) -> Vec<usize>) -> bool {
+/// The first product that steps from a node lead to, with nothing on the way that [`mixes`].
+fn reaches_product(graph: &TypedModel, from: &TypedNode, next: impl Fn(&TypedNode) -> Vec<usize>) -> Option<usize> {
     let mut seen = HashSet::from([from.id]);
     let mut here = vec![from.id];
     for _ in 0..FURTHEST {
         let steps: Vec<usize> =
             here.iter().flat_map(|id| next(graph.node(*id))).filter(|id| seen.insert(*id)).collect();
-        if steps.iter().any(|id| is_product(graph, graph.node(*id))) {
-            return true;
+        if let Some(product) = steps.iter().find(|id| is_product(graph, graph.node(**id))) {
+            return Some(*product);
         }
         here = steps.into_iter().filter(|id| !mixes(graph.node(*id))).collect();
     }
-    false
+    None
 }

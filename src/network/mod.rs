@@ -27,6 +27,7 @@ mod scores;
 pub(crate) mod tail;
 mod tensors;
 mod threads;
+mod windows;
 
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
@@ -53,6 +54,7 @@ pub use pass::{Activation, LayerGradient, Pass};
 use plans::{Lazy, PlanCache};
 pub use scores::{OutputActivation, Prediction, Scores, Scoring, agree};
 pub use threads::with_threads;
+pub use windows::TokenPlaces;
 
 /// The longest layer whose value a pass keeps, in numbers: 4 MB. The gradient at a longer one costs nearly as much as that
 /// at the input, and the few steps to it do not count.

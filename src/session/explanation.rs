@@ -8,8 +8,8 @@ use image::RgbImage;
 
 use super::{Ground, RunOptions, Session};
 use crate::explain::{
-    Attribution, ExplainError, LayerChannels, LayerChoice, MethodInfo, Monitor, Request, SampleCache, Subject, Values,
-    layer_channels,
+    Attribution, BlockHeads, ExplainError, LayerChannels, LayerChoice, MethodInfo, Monitor, Request, SampleCache,
+    Subject, Values, attention_heads, layer_channels,
 };
 use crate::model::{Classifier, Target};
 use crate::network::{Pass, Scores};
@@ -98,6 +98,14 @@ impl Session {
         monitor: &Monitor<'_>,
     ) -> Result<LayerChannels, ExplainError> {
         layer_channels(Subject::of(&self.classifier, pass), layer, target, monitor)
+    }
+
+    /// Reads what every head of every block attends to, from the input to the logits.
+    ///
+    /// # Errors
+    /// [`ExplainError::Cancelled`], or what the network says; [`ExplainError::Unsuitable`] where it has no attention.
+    pub fn attention(&self, pass: &Pass, monitor: &Monitor<'_>) -> Result<Vec<BlockHeads>, ExplainError> {
+        attention_heads(Subject::of(&self.classifier, pass), monitor)
     }
 }
 

@@ -4,6 +4,7 @@
 //! of all of them, from the last block down, says how much the tokens that the head reads have of each patch. Only rows of
 //! it are needed, so that vectors are multiplied and no matrices.
 
+pub(super) mod heads;
 pub(super) mod relevance;
 pub(super) mod rollout;
 
