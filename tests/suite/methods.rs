@@ -73,15 +73,14 @@ fn every_method_is_documented() {
 
 #[test]
 fn every_method_holds_a_class_against_another() {
-    let (classifier, pass) = classifier();
-    let subject = Subject::of(&classifier, &pass);
-    let [best, second] = [0, 1].map(|rank| Target::Top(rank).class(&pass.logits).unwrap());
-    let of = |method: &MethodInfo, target: Target| {
-        let request = Request { target, ..quick(method) };
-        let found = method.method.explain(subject, &request, &Monitor::silent());
-        found.unwrap_or_else(|error| panic!("{} of {target}: {error}", method.name)).raw
-    };
-    for method in METHODS {
+    for (method, case) in cases() {
+        let (classifier, pass) = &*case;
+        let [best, second] = [0, 1].map(|rank| Target::Top(rank).class(&pass.logits).unwrap());
+        let of = |method: &MethodInfo, target: Target| {
+            let request = Request { target, ..quick(method) };
+            let found = method.method.explain(Subject::of(classifier, pass), &request, &Monitor::silent());
+            found.unwrap_or_else(|error| panic!("{} of {target}: {error}", method.name)).raw
+        };
         let contrast = of(method, Target::Contrast(best, second));
         assert!(contrast.iter().all(|value| value.is_finite()), "{}", method.name);
         // Those that only add up gradients or answers: the map of a difference is the difference of the maps.
