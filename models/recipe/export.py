@@ -1,6 +1,6 @@
 """Writes the trained network as ONNX, batch norm folded, and checks it against PyTorch.
 
-    python export.py WORK_DIR OUT.onnx [--which average|model] [--temperature T]
+    python export.py WORK_DIR OUT.onnx [--temperature T]
 
 The graph is put together node by node, so that layers have plain names. ReLU stands in front of the pools, where it was
 behind them in training: the two commute, and activations are then seen at full resolution. Filters are stored in half
@@ -64,9 +64,9 @@ def build(model, temperature):
     g = Graph()
     x = g.conv("whiten.conv", "input", model.whiten.weight.detach().numpy(), model.whiten.bias.detach().numpy())
     x = g.node("Relu", "whiten.relu", [x])
-    x = g.residual("res1", g.block("layer1", x, model.layer1), model.res1)
-    x = g.residual("res2", g.block("layer2", x, model.layer2), model.res2)
-    x = g.residual("res3", g.block("layer3", x, model.layer3), model.res3)
+    x = g.residual("res1", g.block("layer1", x, model.layer1), model.res1[0])
+    x = g.residual("res2", g.block("layer2", x, model.layer2), model.res2[0])
+    x = g.residual("res3", g.block("layer3", x, model.layer3), model.res3[0])
     x = g.node("GlobalAveragePool", "pool", [x])
     x = g.node("Flatten", "flatten", [x], axis=1)
     head = [g.half("head.weight", (model.head.weight / temperature).detach().numpy()),
@@ -90,13 +90,10 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("work_dir", type=Path)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--which", choices=["average", "model"], default="average")
     parser.add_argument("--temperature", type=float)
     arguments = parser.parse_args()
-    path = arguments.work_dir / "final.pt"
-    saved = torch.load(path if path.exists() else arguments.work_dir / "checkpoint.pt", weights_only=True)
     model = Network()
-    model.load_state_dict(saved[arguments.which])
+    model.load_state_dict(torch.load(arguments.work_dir / "network.pt", weights_only=True, map_location="cpu"))
     model.eval()
     held_out = np.load(arguments.work_dir / "held_out.npy")
     images = torch.from_numpy(np.load(arguments.work_dir / "images.npy", mmap_mode="r")[held_out])

@@ -14,6 +14,7 @@ CLASSES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "hors
 MEAN = (0.4914, 0.4822, 0.4465)
 STD = (0.2470, 0.2435, 0.2616)
 WIDTHS = (32, 96, 256, 384)
+TEACHER_WIDTHS = (48, 192, 512, 640)
 
 
 class Norm(nn.BatchNorm2d):
@@ -52,20 +53,24 @@ class Residual(nn.Module):
         return x + self.body(x)
 
 
-class Network(nn.Module):
-    """[N, 3, 32, 32], normalised, to [N, 10] logits."""
+def residuals(channels, depth):
+    return nn.Sequential(*(Residual(channels) for _ in range(depth)))
 
-    def __init__(self, widths=WIDTHS):
+
+class Network(nn.Module):
+    """[N, 3, 32, 32], normalised, to [N, 10] logits. `depth` residual convolutions in each of three stages."""
+
+    def __init__(self, widths=WIDTHS, depth=1):
         super().__init__()
         w0, w1, w2, w3 = widths
         self.whiten = nn.Conv2d(3, w0, 3, padding=1, bias=True)
         self.whiten.weight.requires_grad = False
         self.layer1 = Conv(w0, w1, pool=True)  # 32 -> 16
-        self.res1 = Residual(w1)
+        self.res1 = residuals(w1, depth)
         self.layer2 = Conv(w1, w2, pool=True)  # 16 -> 8
-        self.res2 = Residual(w2)
+        self.res2 = residuals(w2, depth)
         self.layer3 = Conv(w2, w3)  # 8
-        self.res3 = Residual(w3)
+        self.res3 = residuals(w3, depth)
         self.head = nn.Linear(w3, len(CLASSES))
 
     def init_whitening(self, images, eps=5e-4):
@@ -90,3 +95,8 @@ class Network(nn.Module):
 
     def forward(self, x):
         return self.head(self.features(x).mean((2, 3)))
+
+
+def teacher():
+    """The network that the bundled one learns from: the same blocks, wider, and two residual convolutions a stage."""
+    return Network(TEACHER_WIDTHS, depth=2)

@@ -1,15 +1,15 @@
 """Reads the training folder once and writes arrays for train.py.
 
-    python prepare.py TRAIN_DIR WORK_DIR [--variants 4]
+    python prepare.py TRAIN_DIR WORK_DIR [--variants 6]
 
 TRAIN_DIR holds `<class>/<n>.jpg`. WORK_DIR receives `images.npy` (uint8 [N, 32, 32, 3]), `labels.npy` (int64 [N]),
 `held_out.npy` (bool [N], the last 100 of each class: choices and calibration are made there) and `photo-<k>.npy`: every
-image again, degraded the way ordinary photographs differ from thumbnails. Each is usable as soon as it exists.
+image again, degraded the way ordinary photographs differ from thumbnails.
 """
 
 import argparse
 import io
-import os
+from multiprocessing import Pool
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,7 @@ from PIL import Image, ImageEnhance, ImageFilter
 from network import CLASSES
 
 HELD_OUT_PER_CLASS = 100
+PARTS = 64  # which the processor's cores work on side by side
 SIDE = 32
 
 
@@ -30,14 +31,6 @@ def load(root):
             labels.append(index)
             held_out.append(k >= len(paths) - HELD_OUT_PER_CLASS)
     return np.stack(images), np.array(labels), np.array(held_out)
-
-
-def save(path, array):
-    """Writes to a temporary name first: a trainer that is already running never sees half a file."""
-    temporary = path.with_suffix(".part")
-    with open(temporary, "wb") as file:
-        np.save(file, array)
-    os.replace(temporary, path)
 
 
 def photograph(pixels, rng):
@@ -83,21 +76,29 @@ def reframe(image, rng):
     return wide.resize((SIDE, SIDE), Image.BICUBIC, box=(low[0], low[1], high[0], high[1]))
 
 
+def photographs(images, seed):
+    """A degraded copy of each image."""
+    rng = np.random.default_rng(seed)
+    return np.stack([photograph(image, rng) for image in images])
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("train_dir", type=Path)
     parser.add_argument("work_dir", type=Path)
-    parser.add_argument("--variants", type=int, default=4)
+    parser.add_argument("--variants", type=int, default=6)
     arguments = parser.parse_args()
-    arguments.work_dir.mkdir(parents=True, exist_ok=True)
+    work = arguments.work_dir
+    work.mkdir(parents=True, exist_ok=True)
     images, labels, held_out = load(arguments.train_dir)
-    save(arguments.work_dir / "labels.npy", labels)
-    save(arguments.work_dir / "held_out.npy", held_out)
-    save(arguments.work_dir / "images.npy", images)
-    for k in range(arguments.variants):
-        rng = np.random.default_rng(k)
-        save(arguments.work_dir / f"photo-{k}.npy", np.stack([photograph(image, rng) for image in images]))
-        print("variant", k, flush=True)
+    np.save(work / "labels.npy", labels)
+    np.save(work / "held_out.npy", held_out)
+    np.save(work / "images.npy", images)
+    parts = np.array_split(images, PARTS)
+    with Pool() as pool:
+        for k in range(arguments.variants):
+            copies = pool.starmap(photographs, [(part, (k, p)) for p, part in enumerate(parts)])
+            np.save(work / f"photo-{k}.npy", np.concatenate(copies))
 
 
 if __name__ == "__main__":
