@@ -1,7 +1,7 @@
 //! The bits of a JPEG's scans, and the Huffman codes in them.
 
 /// Bits of the longest Huffman code.
-const LONGEST: u32 = 16;
+pub(super) const LONGEST: u32 = 16;
 /// Codes of so many bits or fewer, nearly all, are looked up at once, in a table that the processor keeps near.
 const QUICK: u32 = 10;
 
@@ -38,7 +38,7 @@ impl Table {
     }
 
     /// The symbol of the code that 16 bits begin with, and its length; 0 where there is none.
-    fn find(&self, bits: u16) -> (u8, u8) {
+    pub(super) fn find(&self, bits: u16) -> (u8, u8) {
         let (symbol, length) = self.quick[usize::from(bits >> (LONGEST - QUICK))];
         if length > 0 {
             return (symbol, length);
@@ -67,40 +67,41 @@ pub(super) enum Broken {
     Damaged,
 }
 
-/// Reads bits up to the next marker.
-pub(super) struct Reader<'a> {
-    bytes: &'a [u8],
+/// Bits that were taken from bytes, up to the next marker.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Held {
+    /// The byte after those that were taken.
     at: usize,
-    /// Bits that were taken from the bytes, the next one highest.
-    held: u64,
-    count: u32,
-    /// Where the bits that are read are written again.
-    pub(super) copy: Option<Writer>,
+    /// The next bit is the highest; beyond the last there are zeros.
+    pub(super) bits: u64,
+    pub(super) count: u32,
 }
 
-impl<'a> Reader<'a> {
-    pub(super) fn new(bytes: &'a [u8], at: usize) -> Reader<'a> {
-        Reader { bytes, at, held: 0, count: 0, copy: None }
-    }
-
-    /// Takes bytes until there are enough bits for a code or a value, or a marker is next.
-    fn fill(&mut self) {
-        if let Some(next) = self.bytes.get(self.at..self.at + 8)
+impl Held {
+    /// Takes bytes until there are enough bits for a code and its value, or a marker is next.
+    #[inline]
+    pub(super) fn fill(&mut self, bytes: &[u8]) {
+        if let Some(next) = bytes.get(self.at..).and_then(|bytes| bytes.first_chunk())
             && self.count <= 56
         {
-            let next = next.iter().fold(0, |word, byte| word << 8 | u64::from(*byte));
+            let next = u64::from_be_bytes(*next);
             // No byte of it is 0xff: none of the others is 0.
             let others = !next;
             if others.wrapping_sub(0x0101_0101_0101_0101) & next & 0x8080_8080_8080_8080 == 0 {
                 let bits = (64 - self.count) / 8 * 8;
-                self.held |= next >> (64 - bits) << (64 - bits) >> self.count;
+                self.bits |= next >> (64 - bits) << (64 - bits) >> self.count;
                 self.at += bits as usize / 8;
                 self.count += bits;
                 return;
             }
         }
+        *self = self.fill_by_bytes(bytes);
+    }
+
+    #[inline(never)]
+    fn fill_by_bytes(mut self, bytes: &[u8]) -> Held {
         while self.count <= 56 {
-            let byte = match self.bytes.get(self.at..) {
+            let byte = match bytes.get(self.at..) {
                 Some([0xff, 0, ..]) => {
                     self.at += 2;
                     0xff
@@ -109,51 +110,72 @@ impl<'a> Reader<'a> {
                     self.at += 1;
                     *byte
                 }
-                _ => return,
+                _ => break,
             };
-            self.held |= u64::from(byte) << (56 - self.count);
+            self.bits |= u64::from(byte) << (56 - self.count);
             self.count += 8;
         }
+        self
     }
 
-    /// Passes over bits.
+    /// Passes over bits, fewer than 64, that are there.
+    #[inline]
+    pub(super) fn pass(&mut self, bits: u32) {
+        self.bits <<= bits;
+        self.count -= bits;
+    }
+}
+
+/// Reads bits up to the next marker.
+pub(super) struct Reader<'a> {
+    pub(super) bytes: &'a [u8],
+    pub(super) held: Held,
+    /// Where the bits that are read are written again.
+    pub(super) copy: Option<Writer>,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(bytes: &'a [u8], at: usize) -> Reader<'a> {
+        Reader { bytes, held: Held { at, ..Held::default() }, copy: None }
+    }
+
+    /// Passes over bits; 16 at most.
     fn skip(&mut self, bits: u32) -> Result<(), Broken> {
-        if self.count < bits {
-            self.fill();
-            if self.count < bits {
+        if self.held.count < bits {
+            self.held.fill(self.bytes);
+            if self.held.count < bits {
                 // A file may end within a marker, or be ended by who cut it.
-                let ended = self.bytes.get(self.at + 1).is_none_or(|marker| *marker == 0xd9);
+                let ended = self.bytes.get(self.held.at + 1).is_none_or(|marker| *marker == 0xd9);
                 return Err(if ended { Broken::Ended } else { Broken::Damaged });
             }
         }
-        if bits > 0 {
-            if let Some(copy) = &mut self.copy {
-                copy.write((self.held >> (64 - bits)) as u16, bits as u8);
-            }
-            self.held <<= bits;
-            self.count -= bits;
+        if bits > 0
+            && let Some(copy) = &mut self.copy
+        {
+            copy.write((self.held.bits >> (64 - bits)) as u16, bits as u8);
         }
+        self.held.pass(bits);
         Ok(())
     }
 
     /// The next bits as a number; 16 at most.
     pub(super) fn bits(&mut self, bits: u32) -> Result<u32, Broken> {
-        if self.count < bits {
-            self.fill();
+        if self.held.count < bits {
+            self.held.fill(self.bytes);
         }
-        let value = if bits == 0 { 0 } else { self.held >> (64 - bits) };
+        let value = if bits == 0 { 0 } else { self.held.bits >> (64 - bits) };
         self.skip(bits)?;
         Ok(value as u32)
     }
 
     /// The next symbol.
     pub(super) fn symbol(&mut self, table: &Table) -> Result<u8, Broken> {
-        if self.count < LONGEST {
-            self.fill();
+        if self.held.count < LONGEST {
+            self.held.fill(self.bytes);
         }
-        match table.find((self.held >> (64 - LONGEST)) as u16) {
+        match table.find((self.held.bits >> (64 - LONGEST)) as u16) {
             // Beyond the end there are zeros.
-            (_, 0) if self.count < LONGEST => {
+            (_, 0) if self.held.count < LONGEST => {
                 self.skip(LONGEST)?;
                 Err(Broken::Damaged)
             }
@@ -167,24 +189,25 @@ impl<'a> Reader<'a> {
 
     /// Forgets what is left of the last byte; whether a marker is next, or nothing but padding before it.
     pub(super) fn finish(&mut self) -> bool {
-        self.fill();
-        let whole = self.count / 8;
-        let rest = if whole == 0 { 0 } else { self.held << (self.count % 8) };
+        self.held.fill(self.bytes);
+        let Held { at, bits, count } = self.held;
+        let whole = count / 8;
+        let rest = if whole == 0 { 0 } else { bits << (count % 8) };
         let padded = (0..whole).all(|k| matches!((rest >> (56 - 8 * k)) as u8, 0 | 0xff));
-        (self.held, self.count) = (0, 0);
-        let left = &self.bytes[self.at..];
+        self.go_to(at);
+        let left = &self.bytes[at..];
         let next = left.iter().position(|byte| *byte == 0xff).unwrap_or(left.len());
         padded && left[..next].iter().all(|byte| *byte == 0)
     }
 
     /// The byte after those that were taken.
     pub(super) fn position(&self) -> usize {
-        self.at
+        self.held.at
     }
 
     /// Goes on elsewhere.
     pub(super) fn go_to(&mut self, at: usize) {
-        (self.at, self.held, self.count) = (at, 0, 0);
+        self.held = Held { at, ..Held::default() };
     }
 }
 

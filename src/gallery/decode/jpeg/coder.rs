@@ -1,14 +1,26 @@
 //! The blocks of a scan: which bits belong to which.
 
+use std::rc::Rc;
+
 use super::bits::{Broken, Reader, Table};
 use super::frame::{Frame, Scan, Tables};
+use super::steps::{BLOCK, Steps};
+
+/// A component of a scan.
+struct Part<'a> {
+    dc: Option<&'a Table>,
+    ac: Option<&'a Table>,
+    /// What passes over blocks with these tables; in sequential scans only.
+    steps: Option<Rc<Steps>>,
+    /// Blocks in an MCU.
+    blocks: usize,
+}
 
 /// Reads the blocks of a scan and forgets them (ITU T.81, annexes F and G).
 pub(super) struct Coder<'a> {
     is_sequential: bool,
     scan: &'a Scan,
-    /// Tables and blocks in an MCU of each component.
-    parts: Vec<(Option<&'a Table>, Option<&'a Table>, usize)>,
+    parts: Vec<Part<'a>>,
     /// Which coefficients of each block are not zero so far, in a scan of one component.
     set: &'a mut [u64],
     /// Blocks to come that hold nothing new.
@@ -19,10 +31,10 @@ impl<'a> Coder<'a> {
     /// Of the scan that comes next; none where it has no tables.
     pub(super) fn new(tables: &'a Tables, frame: &'a mut Frame, scan: &'a Scan) -> Option<Coder<'a>> {
         let is_sequential = frame.process.is_sequential();
-        let mut parts = vec![];
-        for (component, dc, ac) in &scan.parts {
+        let mut parts: Vec<Part<'a>> = vec![];
+        for (place, (component, dc_at, ac_at)) in scan.parts.iter().enumerate() {
             let (across, down) = frame.components[*component].sampling;
-            let (dc, ac) = (tables.dc[*dc].as_ref(), tables.ac[*ac].as_ref());
+            let (dc, ac) = (tables.dc[*dc_at].as_ref(), tables.ac[*ac_at].as_ref());
             let is_sound = if is_sequential {
                 dc.is_some() && ac.is_some()
             } else if scan.band.0 == 0 {
@@ -30,7 +42,12 @@ impl<'a> Coder<'a> {
             } else {
                 ac.is_some()
             };
-            parts.push((is_sound.then_some((dc, ac))?.0, ac, if scan.parts.len() == 1 { 1 } else { across * down }));
+            let steps = dc.zip(ac).filter(|_| is_sequential).map(|(dc, ac)| {
+                let same = scan.parts[..place].iter().position(|(_, dc, ac)| (dc, ac) == (dc_at, ac_at));
+                same.and_then(|place| parts[place].steps.clone()).unwrap_or_else(|| Rc::new(Steps::new(dc, ac)))
+            });
+            let blocks = if scan.parts.len() == 1 { 1 } else { across * down };
+            parts.push(is_sound.then_some(Part { dc, ac, steps, blocks })?);
         }
         let component = &mut frame.components[scan.parts[0].0];
         if !is_sequential && scan.band.0 > 0 && component.set.is_empty() {
@@ -47,20 +64,17 @@ impl<'a> Coder<'a> {
     /// Reads an MCU.
     pub(super) fn unit(&mut self, reader: &mut Reader<'_>, unit: usize) -> Result<(), Broken> {
         if !self.is_sequential && self.scan.band.0 > 0 {
-            let Some(table) = self.parts[0].1 else { return Err(Broken::Damaged) };
+            let Some(table) = self.parts[0].ac else { return Err(Broken::Damaged) };
             return if self.scan.refines { self.refine(reader, table, unit) } else { self.begin(reader, table, unit) };
         }
-        for (dc, ac, blocks) in &self.parts {
-            for _ in 0..*blocks {
-                match (dc, ac) {
+        for part in &self.parts {
+            for _ in 0..part.blocks {
+                match (part.dc, part.ac) {
                     _ if !self.is_sequential && self.scan.refines => {
                         reader.bits(1)?;
                     }
                     (Some(dc), _) if !self.is_sequential => mean(reader, dc)?,
-                    (Some(dc), Some(ac)) => {
-                        mean(reader, dc)?;
-                        rest(reader, ac)?;
-                    }
+                    (Some(dc), Some(ac)) => part.block(reader, dc, ac)?,
                     _ => return Err(Broken::Damaged),
                 }
             }
@@ -137,6 +151,23 @@ impl<'a> Coder<'a> {
     }
 }
 
+impl Part<'_> {
+    /// Reads a block of a sequential scan.
+    fn block(&self, reader: &mut Reader<'_>, dc: &Table, ac: &Table) -> Result<(), Broken> {
+        let mut passed = 0;
+        loop {
+            // What is written again is read code by code.
+            if let (Some(steps), None) = (&self.steps, &reader.copy) {
+                passed = steps.pass(reader, passed);
+            }
+            if passed >= BLOCK {
+                return Ok(());
+            }
+            passed = if passed == 0 { mean(reader, dc).map(|()| 1)? } else { next(reader, ac, passed)? };
+        }
+    }
+}
+
 /// Reads the difference of a mean.
 fn mean(reader: &mut Reader<'_>, table: &Table) -> Result<(), Broken> {
     match reader.symbol(table)? {
@@ -145,23 +176,13 @@ fn mean(reader: &mut Reader<'_>, table: &Table) -> Result<(), Broken> {
     }
 }
 
-/// Reads all other coefficients of a block.
-fn rest(reader: &mut Reader<'_>, table: &Table) -> Result<(), Broken> {
-    let mut k = 1;
-    while k < 64 {
-        let symbol = reader.symbol(table)?;
-        let (zeros, size) = (symbol >> 4, symbol & 15);
-        match (zeros, size) {
-            (15, 0) => k += 16,
-            (_, 0) => return Ok(()),
-            _ => {
-                k += zeros + 1;
-                if k > 64 {
-                    return Err(Broken::Damaged);
-                }
-                reader.bits(size.into())?;
-            }
-        }
+/// Reads the coefficients that a code stands for, after `passed` of a block, and says how many are passed then.
+fn next(reader: &mut Reader<'_>, table: &Table, passed: u8) -> Result<u8, Broken> {
+    let symbol = reader.symbol(table)?;
+    match (symbol >> 4, symbol & 15) {
+        (15, 0) => Ok(passed + 16),
+        (_, 0) => Ok(BLOCK),
+        (zeros, _) if passed + zeros >= BLOCK => Err(Broken::Damaged),
+        (zeros, size) => reader.bits(size.into()).map(|_| passed + zeros + 1),
     }
-    Ok(())
 }

@@ -248,3 +248,50 @@ fn fill(
     }
     Some(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use rand::RngExt as _;
+
+    use super::*;
+    use crate::random::random;
+
+    /// What is written again is read code by code, everything else several codes at a time.
+    #[test]
+    fn several_codes_at_a_time_find_the_same_trouble_at_the_same_place() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/images/jpeg");
+        let mut random = random(0, 0);
+        let (mut sound, mut troubled) = (0, 0);
+        for file in fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()) {
+            if file.extension().is_none_or(|extension| extension != "jpg") {
+                continue;
+            }
+            let whole = fs::read(&file).unwrap();
+            for case in 0..40 {
+                let mut bytes = whole.clone();
+                let place = random.random_range(bytes.len() / 3..bytes.len());
+                match case % 4 {
+                    0 => bytes.truncate(place),
+                    1 => bytes[place] ^= 1 << random.random_range(0..8),
+                    2 => drop(bytes.remove(place)),
+                    _ => bytes.insert(place, random.random()),
+                }
+                let followed = [false, true].map(|mend| follow(&bytes, mend));
+                // What cannot be mended is given up.
+                if followed[1].as_ref().is_none_or(|followed| followed.mended.is_none()) {
+                    continue;
+                }
+                let found = followed.map(|followed| followed.map(|followed| (followed.trouble, followed.sound)));
+                assert_eq!(found[0], found[1], "{} {case} at {place}", file.display());
+                match found[0] {
+                    Some((Some(_), _)) => troubled += 1,
+                    _ => sound += 1,
+                }
+            }
+        }
+        assert!(troubled > 500 && sound > 20, "{troubled} {sound}");
+    }
+}

@@ -4,6 +4,7 @@ mod bits;
 mod coder;
 mod follow;
 mod frame;
+mod steps;
 
 use std::io::Cursor;
 
