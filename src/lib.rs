@@ -44,7 +44,7 @@
 //! text   random   guard     strangers' text, made safe to show | random numbers, the same on any number of threads |
 //!                           strangers' code, whose panics are answers
 //! cache                     what is kept for coming back, bounded in bytes
-//! kernels                   convolutions, dense layers, attention and pools on slices
+//! kernels                   convolutions, dense layers, attention, pools and sums of bytes on slices
 //! ```
 
 #[doc(hidden)]

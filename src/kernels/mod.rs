@@ -1,4 +1,4 @@
-//! Convolutions and pools on slices; dense layers, normalisation and attention for transformers.
+//! Convolutions and pools on slices; dense layers, normalisation and attention for transformers; sums of bytes for resizing.
 //!
 //! **Layout.** An image is a slice of [height, width, channels], channels next to each other and not padded: NHWC with one
 //! image. Channels are the lanes of vectors, so kernels run at full width at any height and width, a concatenation of
@@ -23,6 +23,7 @@
 
 mod aligned;
 mod attention;
+mod bytes;
 mod channels;
 mod conv;
 mod dense;
@@ -41,6 +42,7 @@ mod transforms;
 mod winograd;
 
 pub use attention::{Head, Rows, attend};
+pub use bytes::{Taps, WEIGHT_BITS, blend_pixels, blend_rows};
 pub use channels::scale_channels;
 pub use conv::{Algorithm, PackedConv, Scratch};
 pub use dense::{dot_products, sum_of_rows};

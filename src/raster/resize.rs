@@ -2,11 +2,12 @@
 //!
 //! A classifier's accuracy depends on how its input was resized in training, which was almost always Pillow (torchvision,
 //! timm, transformers). [`resize`] repeats Pillow's arithmetic step by step: a convolution with the filter stretched to the
-//! reduction, coefficients in fixed point with 22 bits, one pass across and one down with an 8-bit image in between.
+//! reduction, weights in fixed point with 22 bits, one pass across and one down with an 8-bit image in between.
 
 use image::{GrayImage, ImageBuffer, Luma, Pixel, Rgb, RgbImage};
 
 use super::Map;
+use crate::kernels::{Taps, WEIGHT_BITS, blend_pixels, blend_rows};
 
 /// The kernel of a resize.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -47,15 +48,6 @@ impl Filter {
     }
 }
 
-/// Bits after the point of a coefficient: 8 are the pixel's, 2 are headroom.
-const PRECISION: u32 = 32 - 8 - 2;
-
-/// The source pixels that make one target pixel: the first, and a coefficient for it and each of its followers.
-struct Taps {
-    first: usize,
-    coefficients: Vec<i32>,
-}
-
 /// The taps of the target pixels `window` of a row of `from` pixels that becomes `to` pixels.
 fn taps(filter: Filter, from: usize, to: usize, window: std::ops::Range<usize>) -> Vec<Taps> {
     let scale = from as f64 / to as f64;
@@ -64,7 +56,7 @@ fn taps(filter: Filter, from: usize, to: usize, window: std::ops::Range<usize>) 
     if filter == Filter::Nearest {
         // Pillow adds up step by step, which counts where a centre falls between two pixels.
         let centres = std::iter::successors(Some(0.5 * scale), |centre| Some(centre + scale));
-        let tap = |centre: f64| Taps { first: (centre as usize).min(from - 1), coefficients: vec![1 << PRECISION] };
+        let tap = |centre: f64| Taps { first: (centre as usize).min(from - 1), weights: vec![1 << WEIGHT_BITS] };
         return centres.skip(window.start).take(window.len()).map(tap).collect();
     }
     window
@@ -74,19 +66,11 @@ fn taps(filter: Filter, from: usize, to: usize, window: std::ops::Range<usize>) 
             let end = ((centre + support + 0.5) as usize).min(from);
             let weights: Vec<f64> = (first..end).map(|x| filter.weight((x as f64 - centre + 0.5) / stretch)).collect();
             let sum: f64 = weights.iter().sum();
-            let fixed = |weight: f64| (weight / sum * f64::from(1 << PRECISION)).round() as i32;
-            Taps { first, coefficients: weights.into_iter().map(fixed).collect() }
+            let fixed = |weight: f64| (weight / sum * f64::from(1 << WEIGHT_BITS)).round() as i32;
+            Taps { first, weights: weights.into_iter().map(fixed).collect() }
         })
         .collect()
 }
-
-/// A fixed-point sum as a pixel value.
-fn settle(sum: i32) -> u8 {
-    (sum >> PRECISION).clamp(0, 255) as u8
-}
-
-/// Where rounding to nearest starts from.
-const HALF: i32 = 1 << (PRECISION - 1);
 
 /// A part of the target grid: the pixel at its top left, and its size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -130,38 +114,19 @@ where
     let across = taps(filter, image.width() as usize, width as usize, x as usize..(x + columns) as usize);
     let down = taps(filter, image.height() as usize, height as usize, y as usize..(y + rows) as usize);
     let needed_from = down.iter().map(|taps| taps.first).min().unwrap_or(0);
-    let needed_to = down.iter().map(|taps| taps.first + taps.coefficients.len()).max().unwrap_or(0);
+    let needed_to = down.iter().map(|taps| taps.first + taps.weights.len()).max().unwrap_or(0);
     let source = image.as_raw();
     let source_row = image.width() as usize * N;
     let row = columns as usize * N;
 
     let mut between = vec![0_u8; (needed_to - needed_from) * row];
     for (target, line) in between.chunks_exact_mut(row).zip(needed_from..) {
-        let source = &source[line * source_row..(line + 1) * source_row];
-        for (pixel, Taps { first, coefficients }) in target.as_chunks_mut::<N>().0.iter_mut().zip(&across) {
-            let mut sums = [HALF; N];
-            for (value, coefficient) in source[first * N..].as_chunks::<N>().0.iter().zip(coefficients) {
-                for (sum, value) in sums.iter_mut().zip(value) {
-                    *sum += i32::from(*value) * coefficient;
-                }
-            }
-            *pixel = sums.map(settle);
-        }
+        blend_pixels::<N>(&source[line * source_row..], &across, target);
     }
-
     let mut target = vec![0_u8; rows as usize * row];
-    let mut sums = vec![HALF; row];
-    for (target, Taps { first, coefficients }) in target.chunks_exact_mut(row).zip(&down) {
-        sums.fill(HALF);
-        let lines = between[(first - needed_from) * row..].chunks_exact(row);
-        for (line, coefficient) in lines.zip(coefficients) {
-            for (sum, value) in sums.iter_mut().zip(line) {
-                *sum += i32::from(*value) * coefficient;
-            }
-        }
-        for (value, sum) in target.iter_mut().zip(&sums) {
-            *value = settle(*sum);
-        }
+    for (target, Taps { first, weights }) in target.chunks_exact_mut(row).zip(&down) {
+        let first = (first - needed_from) * row;
+        blend_rows(&between[first..first + weights.len() * row], weights, target);
     }
     ImageBuffer::from_raw(columns, rows, target).unwrap_or_else(|| ImageBuffer::new(columns, rows))
 }

@@ -1,8 +1,8 @@
 //! Kernels against sums in f64, on every instruction set of this machine.
 
 use seewhy::kernels::{
-    Activation, Algorithm, Count, Geometry, InstructionSet, PackedConv, Scratch, Tail, Window, average_pool,
-    global_average, max_pool, to_lanes, to_planes,
+    Activation, Algorithm, Count, Geometry, InstructionSet, PackedConv, Scratch, Tail, Taps, WEIGHT_BITS, Window,
+    average_pool, blend_pixels, blend_rows, global_average, max_pool, to_lanes, to_planes,
 };
 
 /// What rounding may cost, of the sum of all magnitudes that go into an output.
@@ -371,5 +371,42 @@ fn the_mean_over_all_pixels() {
             let want = input.iter().skip(c).step_by(channels).sum::<f32>() / 49.0;
             assert!((got - want).abs() < 1e-6, "{got}, not {want}");
         }
+    }
+}
+
+/// The sum of bytes times weights, to the nearest, within 0 to 255.
+fn blended(terms: impl Iterator<Item = (u8, i32)>) -> u8 {
+    let sum: i64 = terms.map(|(value, weight)| i64::from(value) * i64::from(weight)).sum();
+    ((sum + (1 << (WEIGHT_BITS - 1))) >> WEIGHT_BITS).clamp(0, 255) as u8
+}
+
+#[test]
+fn bytes_are_blended_to_the_nearest_at_every_width() {
+    let one = f64::from(1 << WEIGHT_BITS);
+    let weights: Vec<i32> = [-0.25, 0.7, 0.65, -0.1].map(|weight| (weight * one) as i32).to_vec();
+    for width in [1, 3, 63, 64, 65, 130] {
+        let rows: Vec<u8> = (0..4 * width).map(|i| (i * 7919 % 256) as u8).collect();
+        let mut found = vec![0; width];
+        blend_rows(&rows, &weights, &mut found);
+        for (column, found) in found.iter().enumerate() {
+            let terms = weights.iter().enumerate().map(|(row, weight)| (rows[row * width + column], *weight));
+            assert_eq!(*found, blended(terms), "{width} {column}");
+        }
+    }
+    blend_all_pixels::<1>(&weights);
+    blend_all_pixels::<3>(&weights);
+    blend_all_pixels::<4>(&weights);
+}
+
+/// Up to the last pixel of a row, which has nothing behind it.
+fn blend_all_pixels<const N: usize>(weights: &[i32]) {
+    let row: Vec<u8> = (0..20 * N).map(|i| (i * 7919 % 256) as u8).collect();
+    let taps: Vec<Taps> = (0..=20 - weights.len()).map(|first| Taps { first, weights: weights.to_vec() }).collect();
+    let mut found = vec![0; taps.len() * N];
+    blend_pixels::<N>(&row, &taps, &mut found);
+    for (at, found) in found.iter().enumerate() {
+        let (pixel, channel) = (at / N, at % N);
+        let terms = weights.iter().enumerate().map(|(tap, weight)| (row[(pixel + tap) * N + channel], *weight));
+        assert_eq!(*found, blended(terms), "{N} channels, pixel {pixel}");
     }
 }

@@ -23,7 +23,7 @@ const ROOMS: &[Room] = &[
     Room { name: "guard", rooms: &[], crates: &[] },
     Room { name: "cache", rooms: &[], crates: &["lru"] },
     Room { name: "kernels", rooms: &[], crates: &["fearless_simd"] },
-    Room { name: "raster", rooms: &["text"], crates: &["colorous", "font8x8", "image"] },
+    Room { name: "raster", rooms: &["kernels", "text"], crates: &["colorous", "font8x8", "image"] },
     Room { name: "autodiff", rooms: &[], crates: &["tract_onnx"] },
     Room {
         name: "gallery",
