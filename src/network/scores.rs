@@ -168,28 +168,42 @@ impl Scores {
     /// The `count` best classes, best first; ties by index, NaN last.
     pub fn top(&self, count: usize) -> Vec<Prediction> {
         let probabilities = self.probabilities();
-        let best = self.ranking_by(&probabilities).into_iter().take(count);
+        let best = self.best_by(&probabilities, count).into_iter();
         best.map(|index| Prediction { index, logit: self[index], probability: probabilities[index] }).collect()
     }
 
     /// Class indices from the best to the worst.
     pub(crate) fn ranking(&self) -> Vec<usize> {
-        // The activation keeps the order; what the graph does to its result may not.
-        if self.scoring.rescaled.is_none() { self.ranking_by(self) } else { self.ranking_by(&self.probabilities()) }
+        self.best(self.classes)
     }
 
-    fn ranking_by(&self, probabilities: &[f32]) -> Vec<usize> {
+    /// The indices of the `count` best classes, best first.
+    fn best(&self, count: usize) -> Vec<usize> {
+        // The activation keeps the order; what the graph does to its result may not.
+        if self.scoring.rescaled.is_none() {
+            self.best_by(self, count)
+        } else {
+            self.best_by(&self.probabilities(), count)
+        }
+    }
+
+    fn best_by(&self, probabilities: &[f32], count: usize) -> Vec<usize> {
         let by = if self.scoring.rescaled.is_none() { &**self } else { probabilities };
         let key = |index: &usize| if by[*index].is_nan() { f32::NEG_INFINITY } else { by[*index] };
+        let compare = |a: &usize, b: &usize| key(b).total_cmp(&key(a)).then(a.cmp(b));
         let mut order: Vec<usize> = (0..self.classes).collect();
-        order.sort_by(|a, b| key(b).total_cmp(&key(a)));
+        if count < order.len() {
+            order.select_nth_unstable_by(count, compare);
+            order.truncate(count);
+        }
+        order.sort_unstable_by(compare);
         order
     }
 
     /// The classes that the model says are there: the best, or all whose probability reaches the threshold.
     pub fn said(&self) -> Vec<usize> {
         if self.scoring.exclusive {
-            return self.ranking().into_iter().take(1).collect();
+            return self.best(1);
         }
         let probabilities = self.probabilities();
         (0..self.classes).filter(|class| probabilities[*class] >= self.scoring.threshold).collect()
