@@ -116,8 +116,8 @@ impl<'a> Frame<'a> {
                 values = Vec::with_capacity(from.len());
                 let side = replaced.len().max(1);
                 for (plane, other) in from.chunks_exact(side).zip(to.chunks_exact(side)) {
-                    let pixels = plane.iter().zip(other).zip(&replaced);
-                    values.extend(pixels.map(|((value, other), replaced)| if *replaced { *other } else { *value }));
+                    let pixels = plane.iter().copied().zip(other.iter().copied()).zip(&replaced);
+                    values.extend(pixels.map(|((value, other), replaced)| if *replaced { other } else { value }));
                 }
             }
             Layout::Nhwc => {
