@@ -82,7 +82,9 @@ fn best(dots: &[[u8; 3]], blocks: Blocks, depth: Depth) -> (String, [Color; 2]) 
         [upper, lower] => (2, [upper, lower]),
         _ => two_colours(dots),
     };
-    if depth != Depth::True {
+    // In a letter's grain, the difference between two neighbours of the palette would be lost.
+    let mixes = depth == Depth::Sixteen || depth == Depth::Palette && blocks != Blocks::Spaces;
+    if mixes {
         let shown = |at: usize| depth.colour(depth.number(colours[chosen >> at & 1])).map(f32::from);
         let error: f32 = dots.iter().enumerate().map(|(at, dot)| distance(shown(at), dot.map(f32::from))).sum();
         let mixture = mixture(depth, mean(dots), blocks);

@@ -16,7 +16,7 @@ pub enum Charset {
 /// for a character of two bytes.
 pub fn charset(facts: &Facts) -> (Charset, String) {
     if facts.tmux.as_ref().is_some_and(|tmux| tmux.no_utf8) {
-        return (Charset::Ascii, "tmux does without UTF-8 (`tmux -u` would not)".to_owned());
+        return (Charset::Ascii, "tmux runs without it (`tmux -u` with it)".to_owned());
     }
     let locale = &facts.environment.locale;
     let value = locale.to_ascii_lowercase();

@@ -67,17 +67,18 @@ pub(super) fn colours(facts: &Facts) -> Colours {
     };
     let name = terminal_name(facts);
     let known = |name: &str| TERMINALS.iter().find(|(start, _)| begins_with(name, start)).map(|(_, depth)| *depth);
-    if let Some(tmux) = facts.tmux.as_ref().filter(|tmux| !tmux.features.is_empty()) {
+    if let Some(tmux) = &facts.tmux {
         let has = |feature| tmux.features.split(',').any(|known| known == feature);
-        return if has("RGB") {
-            because(Depth::True, "tmux says that the terminal has them".to_owned())
-        } else if known(&name) == Some(Depth::True) {
-            because(Depth::True, format!("{name} in tmux"))
-        } else if has("256") {
-            because(Depth::Palette, "tmux says that the terminal has no more".to_owned())
-        } else {
-            because(Depth::Sixteen, "tmux says that the terminal has no more".to_owned())
-        };
+        if has("RGB") {
+            return because(Depth::True, "tmux says that the terminal has them".to_owned());
+        }
+        for name in [&name, &tmux.term] {
+            if let Some(depth) = known(name).filter(|depth| *depth >= of_term(&tmux.term)) {
+                return because(depth, format!("{name} in tmux"));
+            }
+        }
+        let depth = if has("256") { Depth::Palette.max(of_term(&tmux.term)) } else { of_term(&tmux.term) };
+        return because(depth, format!("TERM={} around tmux", tmux.term));
     }
     if begins_with(term, "linux") || term.contains("16color") || term.contains("8color") || environment.in_screen() {
         return by_term();

@@ -206,8 +206,10 @@ pub fn candidates(facts: &Facts, wishes: Wishes) -> Vec<Graphics> {
     }
     // In tmux, the terminal's own answers do not reach us.
     let direct = facts.tmux.is_none() && !facts.environment.tmux;
+    let terminal = terminal_name(facts);
+    let in_vain = is_old_kitty(&terminal) || between(facts, &terminal).is_some();
     let others = [
-        (Protocol::Kitty, direct && answers_kitty(facts), "the terminal says that it draws them"),
+        (Protocol::Kitty, direct && answers_kitty(facts) && !in_vain, "the terminal says that it draws them"),
         (Protocol::Sixel, direct && claims_sixel(facts), "the terminal says that it draws them"),
         (Protocol::Halfblocks, facts.environment.term != "dumb", "any terminal with colours draws them"),
     ];
@@ -254,6 +256,10 @@ fn best(facts: &Facts, terminal: &str) -> (Protocol, String) {
     }
     let via = match &facts.tmux {
         Some(tmux) if !tmux.passthrough => return halfblocks("tmux lets no pictures through".to_owned()),
+        // Its placeholders would come out as underscores.
+        Some(tmux) if tmux.no_utf8 && is_trusted_kitty(terminal) => {
+            return halfblocks("tmux runs without UTF-8, which pictures need".to_owned());
+        }
         Some(_) => " in tmux",
         None => "",
     };

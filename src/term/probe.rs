@@ -107,7 +107,9 @@ pub struct Tmux {
     pub passthrough: bool,
     /// The terminal's own name and version, as tmux learnt them: `kitty(0.41.1)`.
     pub outer: String,
-    /// What tmux thinks that the terminal can do, separated by commas.
+    /// `TERM` as tmux has it from the terminal.
+    pub term: String,
+    /// What tmux thinks that the terminal can do beyond that, separated by commas.
     pub features: String,
     /// It is driven by a terminal in control mode (`tmux -CC`).
     pub control: bool,
@@ -118,7 +120,7 @@ pub struct Tmux {
 }
 
 /// What tmux is asked for, in tmux's own words; it leaves empty what it does not know.
-const FORMAT: &str = "#{client_termtype}\t#{client_termfeatures}\t#{client_control_mode}\t#{client_utf8}\t\
+const FORMAT: &str = "#{client_termtype}\t#{client_termname}\t#{client_termfeatures}\t#{client_control_mode}\t#{client_utf8}\t\
                       #{client_width}\t#{client_height}\t#{client_cell_width}\t#{client_cell_height}";
 
 impl Tmux {
@@ -134,13 +136,14 @@ impl Tmux {
         let said = tmux(&[&["display-message", "-p"], target, &[FORMAT]].concat())?;
         let mut said = said.split('\t');
         let mut next = || said.next().unwrap_or_default().to_owned();
-        let (outer, features, control, utf8) = (next(), next(), next(), next());
+        let (outer, term, features, control, utf8) = (next(), next(), next(), next(), next());
         let window = std::array::from_fn(|_| next().parse().unwrap_or(0));
         // Older than 3.3 there is no such option, and everything passes.
         let passthrough = tmux(&[&["show-options", "-Apv"], target, &["allow-passthrough"]].concat());
         Some(Tmux {
             passthrough: passthrough.is_none_or(|value| matches!(&*value, "" | "on" | "all" | "1")),
             outer,
+            term,
             features,
             control: control == "1",
             no_utf8: utf8 == "0",

@@ -5,15 +5,18 @@
 
 use super::{Blocks, Depth};
 
-/// A character, and the share of its cell that is in the foreground.
-type Shade = (&'static str, f32);
+/// Characters that mix two colours.
+struct Shades {
+    /// Each with the share of its cell that is in the foreground.
+    symbols: [(&'static str, f32); 2],
+    /// How much a mixture's grain counts against it, as a share of its variance.
+    grain: f32,
+}
 
 /// Light and medium shade. The dark one is the light one with the colours exchanged.
-const SHADES: [Shade; 2] = [("░", 0.25), ("▒", 0.5)];
-/// What ASCII has; the shares are those of a common font.
-const ASCII: [Shade; 2] = [(":", 0.12), ("#", 0.4)];
-/// How much the grain of a mixture counts against it, as a share of its variance.
-const GRAIN: f32 = 0.04;
+const SHADES: Shades = Shades { symbols: [("░", 0.25), ("▒", 0.5)], grain: 0.04 };
+/// What ASCII has: the shares are those of a common font, and the grain is coarse.
+const ASCII: Shades = Shades { symbols: [(":", 0.1), ("#", 0.3)], grain: 0.1 };
 
 /// Two colours, by number, in one cell.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -49,11 +52,11 @@ pub(super) fn mixture(depth: Depth, colour: [u8; 3], blocks: Blocks) -> Mixture 
     let candidates: Vec<Mixture> = depth.around(colour).into_iter().map(pure).collect();
     for ground in &candidates {
         for figure in candidates.iter().filter(|figure| figure.ground != ground.ground) {
-            for (symbol, share) in shades {
+            for (symbol, share) in shades.symbols {
                 // Light adds up, of which the values are roughly the roots.
                 let mixed = [0, 1, 2]
                     .map(|at| (share * figure.colour[at].powi(2) + (1.0 - share) * ground.colour[at].powi(2)).sqrt());
-                let grain = GRAIN * share * (1.0 - share) * distance(ground.colour, figure.colour);
+                let grain = shades.grain * share * (1.0 - share) * distance(ground.colour, figure.colour);
                 let error = distance(mixed, wanted) + grain;
                 if error < least {
                     least = error;

@@ -103,6 +103,11 @@ fn what_lets_no_pictures_through_is_named() {
         assert!(protocol.blocks().is_some(), "{what}: {protocol}");
         assert!(reason.contains(named) && hint.contains(advice), "{what}: {reason} / {hint}");
     }
+    let (protocol, reason, _) = decided("tmux 3.5a", |facts| {
+        tmux(facts, "kitty(0.41.1)", false);
+        facts.tmux = facts.tmux.take().map(|tmux| Tmux { no_utf8: true, ..tmux });
+    });
+    assert_eq!(protocol, Protocol::Ascii, "{reason}");
     // What is forced may get through.
     let facts = Facts { replies: vec![Reply::Version("tmux 3.5a".to_owned())], ..Facts::default() };
     assert!(decide(&facts, Wishes { protocol: Some(Protocol::Kitty), cell: None }).wrapped);

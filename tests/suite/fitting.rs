@@ -33,9 +33,13 @@ fn a_terminal_gets_the_colours_that_it_has() {
         })
     };
     let named = |version: &str| facts(version, |environment| environment.term = "xterm-256color".to_owned());
-    let tmux = |features: &str| {
-        let mut facts = facts("tmux 3.5a", |environment| environment.tmux = true);
-        facts.tmux = Some(Tmux { features: features.to_owned(), passthrough: true, ..Tmux::default() });
+    let tmux = |outer: &str, term: &str, features: &str| {
+        let mut facts = facts("tmux 3.5a", |environment| {
+            environment.tmux = true;
+            environment.term = "tmux-256color".to_owned();
+        });
+        let [outer, term, features] = [outer, term, features].map(ToOwned::to_owned);
+        facts.tmux = Some(Tmux { outer, term, features, passthrough: true, ..Tmux::default() });
         facts
     };
     for (facts, expected) in [
@@ -64,9 +68,12 @@ fn a_terminal_gets_the_colours_that_it_has() {
         (named("XTerm(379)"), Depth::Palette),
         (facts("XTerm(379)", |environment| environment.term = "xterm".to_owned()), Depth::Palette),
         (facts("XTerm(379)", |environment| environment.term = "xterm-16color".to_owned()), Depth::Sixteen),
-        (tmux("256,RGB,title"), Depth::True),
-        (tmux("256,title"), Depth::Palette),
-        (tmux("title"), Depth::Sixteen),
+        (tmux("", "xterm-256color", "256,RGB,title"), Depth::True),
+        (tmux("kitty(0.41.1)", "xterm-kitty", "title"), Depth::True),
+        (tmux("", "alacritty", "title"), Depth::True),
+        (tmux("", "xterm-256color", "title"), Depth::Palette),
+        (tmux("", "screen", "256,title"), Depth::Palette),
+        (tmux("", "linux", "title"), Depth::Sixteen),
     ] {
         let colours = decide(&facts, Wishes::default()).colours;
         assert_eq!(colours.depth, expected, "{}: {:?}", colours.reason, facts.environment);
