@@ -4,15 +4,13 @@
 //! first hundred speak for all, and goes on later where it stopped. After Zeiler and Fergus, Visualizing and Understanding
 //! Convolutional Networks, ECCV 2014.
 
-use std::cmp::Ordering;
 use std::sync::Arc;
 
 use image::RgbImage;
 
 use super::leaps::Leaps;
-use super::results::Peak;
 use super::{ImageId, ImageKey, Job, ModelId, Notice, Outcome, Peaks, Priority, State, Task};
-use crate::raster::Map;
+use crate::session::{Exemplar, Strongest};
 
 /// Images kept of each channel: a sheet of three by three.
 const KEPT: usize = 9;
@@ -23,33 +21,20 @@ const AT_A_TIME: usize = 32;
 /// Memory for small pictures, in bytes.
 pub(super) const THUMBNAIL_BUDGET: usize = 32 << 20;
 
-/// An image that excites a channel.
-#[derive(Debug, Clone)]
-pub struct Exemplar {
-    /// The image.
-    pub image: ImageId,
-    /// The channel's largest value in it.
-    pub value: f32,
-    /// Its lowest value, or zero.
-    pub lowest: f32,
-    /// The channel's values.
-    pub map: Arc<Map>,
-}
-
 /// The images that excite each channel of a layer most, among those that were asked so far.
 #[derive(Debug)]
 pub struct Exemplars {
     model: ModelId,
     layer: usize,
-    /// For each channel, the strongest first.
-    best: Vec<Vec<Exemplar>>,
+    strongest: Strongest,
     unasked: Leaps,
     asked: usize,
 }
 
 impl Exemplars {
     fn new((model, layer): (ModelId, usize), channels: usize, images: usize) -> Exemplars {
-        Exemplars { model, layer, best: vec![Vec::new(); channels], unasked: (0..images).collect(), asked: 0 }
+        let strongest = Strongest::new(channels, KEPT);
+        Exemplars { model, layer, strongest, unasked: (0..images).collect(), asked: 0 }
     }
 
     fn are_of(&self, model: ModelId, layer: usize) -> bool {
@@ -58,30 +43,12 @@ impl Exemplars {
 
     /// The images of a channel, the strongest first.
     pub fn of(&self, channel: usize) -> &[Exemplar] {
-        self.best.get(channel).map_or(&[], Vec::as_slice)
+        self.strongest.of(channel)
     }
 
     /// How many images were asked.
     pub fn asked(&self) -> usize {
         self.asked
-    }
-
-    fn take(&mut self, image: ImageId, peaks: &Peaks) {
-        for (best, Peak { value, lowest, map }) in self.best.iter_mut().zip(&peaks.channels) {
-            // What leaves a channel at zero or below does not excite it.
-            if *value <= 0.0 {
-                continue;
-            }
-            // The same images, whoever answers first.
-            let is_before =
-                |other: &Exemplar| other.value.total_cmp(value).then(image.cmp(&other.image)) == Ordering::Greater;
-            let place = best.partition_point(is_before);
-            if place < KEPT {
-                let (value, lowest, map) = (*value, *lowest, Arc::clone(map));
-                best.insert(place, Exemplar { image, value, lowest, map });
-                best.truncate(KEPT);
-            }
-        }
     }
 }
 
@@ -156,7 +123,7 @@ impl State {
         {
             exemplars.asked += 1;
             if let Ok(peaks) = peaks {
-                exemplars.take(image.id, &peaks);
+                exemplars.strongest.take(image.id, &peaks.channels);
                 self.keep_if_shown(image, &peaks.small);
             }
         }
@@ -196,35 +163,5 @@ impl State {
         let next = exemplars.unasked.iter().take(AT_A_TIME);
         let job = |id| Job::Survey(ImageKey { model: exemplars.model, id }, exemplars.layer);
         next.filter_map(|image| self.task(image, job(image), Priority::Background)).collect()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use ndarray::array;
-
-    use super::*;
-
-    fn kept(answers: &[(ImageId, f32)]) -> Vec<(ImageId, f32)> {
-        let mut exemplars = Exemplars::new((ModelId::default(), 0), 1, 100);
-        for (image, value) in answers {
-            exemplars.take(*image, &Peaks::new(&array![[[-1.0, *value]]], Arc::default()));
-        }
-        exemplars.of(0).iter().map(|exemplar| (exemplar.image, exemplar.value)).collect()
-    }
-
-    #[test]
-    fn the_strongest_are_kept_whoever_answers_first() {
-        let mut answers: Vec<(ImageId, f32)> = (0..30).map(|image| (image, (image * 7 % 10) as f32)).collect();
-        let expected: Vec<(ImageId, f32)> =
-            vec![(7, 9.0), (17, 9.0), (27, 9.0), (4, 8.0), (14, 8.0), (24, 8.0), (1, 7.0), (11, 7.0), (21, 7.0)];
-        assert_eq!(kept(&answers), expected);
-        answers.reverse();
-        assert_eq!(kept(&answers), expected);
-    }
-
-    #[test]
-    fn what_is_not_a_number_or_not_above_zero_excites_nothing() {
-        assert_eq!(kept(&[(0, f32::NAN), (1, f32::INFINITY), (2, 0.5), (3, 0.0), (4, -0.5)]), [(2, 0.5)]);
     }
 }

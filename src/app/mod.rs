@@ -44,7 +44,7 @@ use crate::cache::Cache;
 pub use action::{Action, Command};
 pub use compared::Compared;
 pub use effect::{ChannelExport, Effect, Export, MapExport};
-pub use exemplars::{Exemplar, Exemplars};
+pub use exemplars::Exemplars;
 pub use live::{FRAMES_KEPT, Live};
 pub use pair::{Pair, Second, Tally};
 pub use panel::{Panel, PanelKind};
@@ -60,5 +60,5 @@ pub use work::{Agenda, ChannelsKey, ImageId, ImageKey, Job, MapKey, Priority, Re
 // What is drawn is all in the state; these are the types of below that it holds.
 pub use crate::explain::{Family, Param, Sign, Value};
 pub use crate::model::Target;
-pub use crate::session::ModelId;
+pub use crate::session::{Exemplar, ModelId};
 pub use crate::triage::{Answer, CONDITIONS, Change, Confusion, Entry, Order, Outcome, PAIR_CONDITIONS};

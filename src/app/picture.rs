@@ -143,7 +143,7 @@ impl State {
                 lines: lines.flatten(),
                 sheet: None,
             },
-            recipe: Recipe::Image(Composition { base, show_base, heat, superpixels }),
+            recipe: Recipe::Image(Composition { base, show_base, heat, superpixels, boxes: vec![] }),
         })
     }
 

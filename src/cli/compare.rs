@@ -107,7 +107,7 @@ pub(super) fn run(args: &CompareArgs, common: &CommonArgs) -> anyhow::Result<End
     let lines = Lines { pair: &pair, sources: &sources, model_ids, truths: &truths };
     let by_default = if io::stdout().is_terminal() { TableFormat::Table } else { TableFormat::Jsonl };
     let format = args.format.unwrap_or(by_default);
-    let mut printer = Printer::new(format, args.summary, &header(common.top as usize))?;
+    let mut printer = Printer::new(format, args.summary, &header(common.top()))?;
     let mut comparison = Comparison::new(pair.joint().labels().len());
     let (mut failed, mut done, begun) = (0, 0, Instant::now());
     in_order(

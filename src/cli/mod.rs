@@ -1,5 +1,6 @@
 //! The command line: arguments, the commands that need no screen, and the way into the interface.
 
+mod activations;
 mod args;
 mod batch;
 mod classify;
@@ -16,7 +17,9 @@ mod output;
 mod printer;
 mod summary;
 mod truth;
+mod units;
 mod wanted;
+mod weights;
 
 use std::fs::{self, File};
 use std::io::Write as _;
@@ -47,6 +50,17 @@ enum Ending {
     /// The model is worse than it was asked to be.
     Below,
     Interrupted,
+}
+
+impl Ending {
+    /// After all images, or before the last of them where somebody asked to stop.
+    fn of_images(is_interrupted: bool, some_failed: bool) -> Ending {
+        match (is_interrupted, some_failed) {
+            (true, _) => Ending::Interrupted,
+            (false, false) => Ending::Done,
+            (false, true) => Ending::SomeFailed,
+        }
+    }
 }
 
 /// Runs the program with the arguments of the process.
@@ -83,6 +97,9 @@ fn dispatch(cli: Cli) -> anyhow::Result<Ending> {
         Some(Command::Classify(args)) => classify::run(&args, &common),
         Some(Command::Compare(args)) => compare::run(&args, &common),
         Some(Command::Explain(args)) => explain::run(&args, &common),
+        Some(Command::Activations(args)) => activations::run(&args, &common),
+        Some(Command::Weights(args)) => weights::run(&args, &common),
+        Some(Command::Units(args)) => units::run(&args, &common),
         Some(Command::Evaluate(args)) => evaluate::run(&args, &common),
         Some(Command::Model(args)) => model::run(&args, &common),
         Some(Command::Doctor(args)) => doctor::run(&args),

@@ -10,6 +10,7 @@
 mod attention;
 pub mod cam;
 mod channels;
+mod decision;
 mod frame;
 mod gradient;
 mod methods;
@@ -32,6 +33,7 @@ pub use crate::raster::Sign;
 
 pub use attention::heads::{Asking, BlockHeads, attention_heads};
 pub use channels::{LayerChannels, layer_channels};
+pub use decision::{DecisionSum, Term, decision_sum};
 pub use frame::Frame;
 pub use gradient::{
     Composite, Multipliers, Propagation, Statistic, multipliers, noisy_gradient, propagate_relevance,

@@ -2,15 +2,15 @@
 
 use std::sync::{Arc, PoisonError};
 
-use ndarray::{ArrayD, ArrayViewD};
+use ndarray::{Array2, ArrayD, ArrayViewD, Axis};
 use tract_onnx::prelude::*;
 
 use super::error::tract;
-use super::extract::{extract, without_weights};
-use super::pass::{LayerGradient, Pass};
+use super::extract::{concrete, extract, without_weights};
+use super::pass::{Activation, LayerGradient, Pass};
 use super::plans::{Plan, PlanKind};
 use super::scores::Scores;
-use super::{Network, NetworkError};
+use super::{Layout, Network, NetworkError, tensors};
 use crate::autodiff::{self, Rules, Unsupported};
 
 /// Whose rules a backward pass follows.
@@ -85,6 +85,57 @@ impl Network {
         let outputs = plan.run(tvec![base_value, self.cotangent(cotangent)?])?;
         let gradient = &outputs[outputs.len() - 1];
         Ok(LayerGradient { activation: self.read_layer(layer, &value)?, gradient: self.read_layer(layer, gradient)? })
+    }
+
+    /// The gradient of one number of a layer, at `[channel, row, column]`, with respect to the input, of the input's shape.
+    ///
+    /// # Errors
+    /// When there is no such number, an operator before the layer has no gradient, the input has another shape than the
+    /// network's, or tract fails.
+    #[allow(clippy::needless_pass_by_value, reason = "a view is a reference already")]
+    pub fn unit_gradient(
+        &self,
+        input: ArrayViewD<'_, f32>,
+        layer: usize,
+        at: [usize; 3],
+    ) -> Result<ArrayD<f32>, NetworkError> {
+        let (outlet, description) = (self.layers.outlets[layer], &self.layers.list[layer]);
+        let purpose = || format!("compute the gradient of {:?} at the input", description.name);
+        let plan = self.plans.get(PlanKind::Unit(layer), || {
+            let attempt = || format!("could not prepare to {}", purpose());
+            let part = extract(&self.graph, &[self.input], &[outlet]).map_err(tract(attempt()))?;
+            let mut graph = autodiff::vjp(&part.graph, part.places[&outlet], &[part.places[&self.input]])?;
+            let gradient = graph.outputs[graph.outputs.len() - 1];
+            graph.select_output_outlets(&[gradient]).map_err(tract(attempt()))?;
+            Plan::build(purpose(), graph)
+        })?;
+        let mut unit = Activation::zeros(description.shape);
+        let Some(one) = unit.get_mut(at) else {
+            let (found, expected) = (at.to_vec(), description.shape.to_vec());
+            return Err(NetworkError::Shape { what: "the place of a unit", found, expected });
+        };
+        *one = 1.0;
+        let cotangent = || {
+            let nothing = Tensor::zero::<f32>(&concrete(&self.graph, outlet)?)?;
+            tensors::from_activation(description, &unit, &nothing)
+        };
+        let cotangent = cotangent().map_err(tract(format!("could not {}", purpose())))?;
+        let gradient = plan.run(tvec![self.input_tensor(&input)?, cotangent.into_tvalue()])?.remove(0);
+        let gradient = gradient.into_tensor().into_plain_array::<f32>();
+        gradient.map_err(tract("could not read the gradient at the input"))
+    }
+
+    /// The energy of a gradient at the input: for each pixel the sum of its squares over the channels, `[H, W]`.
+    pub fn energy_of_pixels(&self, gradient: &ArrayD<f32>) -> Array2<f32> {
+        let channels = match self.layout {
+            Layout::Nchw => 1,
+            Layout::Nhwc => 3,
+        };
+        let (height, width) = self.input_extent();
+        let squares = gradient.mapv(|value| value * value);
+        let sums = if squares.ndim() == 4 { squares.sum_axis(Axis(channels)) } else { squares };
+        let sums = sums.into_iter().collect();
+        Array2::from_shape_vec((height, width), sums).unwrap_or_else(|_| Array2::zeros((height, width)))
     }
 
     /// The logits, and the gradient of `<cotangent, logits>` with respect to the input, of the input's shape.

@@ -31,8 +31,24 @@ pub enum NetworkError {
     #[error(transparent)]
     Gradient(#[from] autodiff::Error),
     /// The layer named does not exist or has no spatial extent.
-    #[error("no layer {0:?}; `seewhy model` lists those that a class activation map can use")]
-    NoSuchLayer(String),
+    #[error("no layer {name:?}; {}`seewhy model -v` lists all", did_you_mean(nearest.as_deref()))]
+    NoSuchLayer {
+        /// The name asked for.
+        name: String,
+        /// A layer that was meant perhaps.
+        nearest: Option<String>,
+    },
+    /// No layer at all.
+    #[error("no layer between input and logits has spatial extent")]
+    NoLayers,
+    /// No node of that name has weights.
+    #[error("no weights at {name:?}; {}without --layer, `seewhy weights` lists all", did_you_mean(nearest.as_deref()))]
+    NoSuchWeights {
+        /// The name asked for.
+        name: String,
+        /// A node that was meant perhaps.
+        nearest: Option<String>,
+    },
     /// The input has another shape than the network's.
     #[error("the input has shape {found:?}, the network expects {expected:?}")]
     InputShape {
@@ -51,6 +67,10 @@ pub enum NetworkError {
         /// The shape of what it stands for.
         expected: Vec<usize>,
     },
+}
+
+fn did_you_mean(nearest: Option<&str>) -> String {
+    nearest.map_or_else(String::new, |nearest| format!("did you mean {nearest:?}? "))
 }
 
 /// For `map_err`: what was attempted.

@@ -5,6 +5,7 @@
 //! values of the layers that every path goes through, so that other targets and other layers need no second forward run:
 //! a layer's gradient starts from the nearest kept value before it.
 
+mod affine;
 mod attention;
 mod backward;
 mod dense;
@@ -27,6 +28,8 @@ mod scores;
 pub(crate) mod tail;
 mod tensors;
 mod threads;
+mod values;
+mod weights;
 mod windows;
 
 use std::collections::HashMap;
@@ -45,7 +48,7 @@ use error::tract;
 use extract::{concrete, without_weights};
 use head::Head;
 use incremental::RegionalPlans;
-pub use incremental::{ChangedRegion, RegionalRuns};
+pub use incremental::{ChangedRegion, ReceptiveField, ReceptiveFields, RegionalRuns};
 use layers::Layers;
 pub use layers::{Layer, LayerLayout};
 pub use layout::Layout;
@@ -54,6 +57,8 @@ pub use pass::{Activation, LayerGradient, Pass};
 use plans::{Lazy, PlanCache};
 pub use scores::{OutputActivation, Prediction, Scores, Scoring, agree};
 pub use threads::with_threads;
+pub use values::NodeValue;
+pub use weights::{WeightKind, Weights};
 pub use windows::TokenPlaces;
 
 /// The longest layer whose value a pass keeps, in numbers: 4 MB. The gradient at a longer one costs nearly as much as that
@@ -226,7 +231,11 @@ impl Network {
     pub fn find_layer(&self, name: &str) -> Result<usize, NetworkError> {
         let places = self.names.find(name);
         let found = places.iter().rev().find_map(|place| self.layers.outlets.iter().position(|outlet| outlet == place));
-        found.ok_or_else(|| NetworkError::NoSuchLayer(name.to_string()))
+        found.ok_or_else(|| {
+            let names = self.layers.list.iter().map(|layer| layer.name.as_str());
+            let paths = self.layers.list.iter().filter_map(|layer| layer.path.as_deref());
+            self.no_such_layer(name, names.chain(paths).collect())
+        })
     }
 
     /// The operators that stop the gradient on its way to the input; empty when every gradient method works.

@@ -130,6 +130,10 @@ pub(super) enum PlanKind {
     Attention,
     /// Logits, the attention of every block and its gradient, from the input and a cotangent.
     AttentionGradient,
+    /// The values at these outlets, from the input.
+    Values(Vec<OutletId>),
+    /// The gradient of one number of the layer at the input.
+    Unit(usize),
     /// Logits and what arrives at the input by a method's own rules, with these settings.
     Backward(BackwardKind, Vec<u64>),
 }
@@ -181,7 +185,8 @@ mod tests {
             plans.get(PlanKind::Tail(layer), || panic!("it is there already")).unwrap();
             assert!(plans.count() <= 2);
         }
-        let failed = plans.get(PlanKind::Tail(9), || Err(NetworkError::NoSuchLayer("9".into())));
+        let failed =
+            plans.get(PlanKind::Tail(9), || Err(NetworkError::NoSuchLayer { name: "9".into(), nearest: None }));
         assert!(failed.is_err() && plans.get(PlanKind::Tail(9), identity).is_ok());
     }
 }

@@ -13,8 +13,8 @@ use super::{Network, NetworkError};
 use crate::random::{normal, random};
 
 /// A node with weights.
-struct Weighted {
-    node: usize,
+pub(super) struct Weighted {
+    pub(super) node: usize,
     /// The constants that it reads: its weights and, where the node adds it, its bias.
     constants: BTreeSet<usize>,
 }
@@ -54,7 +54,7 @@ impl Network {
     }
 
     /// Every node with weights, in the order of evaluation.
-    fn find_weighted(&self) -> Result<Vec<Weighted>, NetworkError> {
+    pub(super) fn find_weighted(&self) -> Result<Vec<Weighted>, NetworkError> {
         let order = self.graph.eval_order().map_err(tract("could not order the network's nodes"))?;
         let mut depends = HashSet::from([self.input.node]);
         let mut found = vec![];

@@ -53,6 +53,20 @@ pub fn caption(picture: &RgbImage, lines: &[String], bar: Option<&Bar<'_>>) -> R
     page
 }
 
+/// Pages below each other.
+pub fn stack(pages: &[RgbImage]) -> RgbImage {
+    let width = pages.iter().map(RgbImage::width).max().unwrap_or(1);
+    let gaps = 2 * GAP * pages.len().saturating_sub(1) as u32;
+    let height = (pages.iter().map(RgbImage::height).sum::<u32>() + gaps).max(1);
+    let mut all = RgbImage::from_pixel(width, height, PAPER);
+    let mut y = 0;
+    for page in pages {
+        image::imageops::replace(&mut all, page, 0, i64::from(y));
+        y += page.height() + 2 * GAP;
+    }
+    all
+}
+
 /// The text in lines of `width` characters at most, longer words aside.
 fn broken(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];

@@ -24,6 +24,9 @@ const STEPS: f32 = 100.0;
 /// Signed heat below this fades to black, the colour of what the model did not see. Terminals that enlarge a picture mix
 /// colours without regard to how clear they are; a pale colour that nobody sees would leave a rim beside it.
 const FAINT: f32 = 0.05;
+/// What frames a place, and what is around that.
+const FRAME: Rgba<u8> = Rgba([255, 255, 255, 255]);
+const FRAME_EDGE: Rgba<u8> = Rgba([0, 0, 0, 255]);
 /// Where a map has no value: dark, and not the colour of the lowest heat.
 const NOTHING: Rgba<u8> = Rgba([38, 38, 42, 255]);
 /// Pictures are written with at least so many pixels along their shorter side.
@@ -71,6 +74,8 @@ pub struct Composition {
     pub heat: Option<Heat>,
     /// What the heat is made of, where it is the same all over each superpixel: then it ends where they do.
     pub superpixels: Option<Superpixels>,
+    /// Places that are framed, in pixels of the base picture.
+    pub boxes: Vec<Region>,
 }
 
 impl Composition {
@@ -89,12 +94,13 @@ impl Composition {
 
     /// Whether anything lies over the picture.
     pub fn has_overlay(&self) -> bool {
-        self.heat.is_some() || self.superpixels.as_ref().is_some_and(Superpixels::has_lines)
+        let has_lines = self.superpixels.as_ref().is_some_and(Superpixels::has_lines);
+        self.heat.is_some() || has_lines || !self.boxes.is_empty()
     }
 
     /// Whether what lies over the picture has sharp edges, and loses by being made small and enlarged again.
     pub fn has_edges(&self) -> bool {
-        self.superpixels.is_some()
+        self.superpixels.is_some() || !self.boxes.is_empty()
     }
 
     /// Pixels along the longer side of an overlay that has a pixel for each value of a fine-grained map, such as one of
@@ -154,6 +160,7 @@ impl Composition {
                 outlines.mark(&mut over, marked);
             }
         }
+        self.boxes.iter().for_each(|place| frame(&mut over, place.scaled(scale.0, scale.1)));
         over
     }
 
@@ -210,6 +217,25 @@ impl Composition {
             pixels.get((step + most) as usize).copied().unwrap_or_else(|| pixel(step))
         })
     }
+}
+
+/// Draws a light frame around a place, with a dark one around it, so that it shows on any picture.
+fn frame(over: &mut RgbaImage, place: Region) {
+    let (width, height) = (i64::from(over.width()), i64::from(over.height()));
+    let (left, top) = (place.x.round() as i64, place.y.round() as i64);
+    let (right, bottom) = ((place.x + place.width).round() as i64 - 1, (place.y + place.height).round() as i64 - 1);
+    let mut ring = |grown: i64, colour: Rgba<u8>| {
+        let (left, top) = ((left - grown).max(0), (top - grown).max(0));
+        let (right, bottom) = ((right + grown).min(width - 1), (bottom + grown).min(height - 1));
+        let sides = (left..=right).flat_map(|x| [(x, top), (x, bottom)]);
+        for (x, y) in sides.chain((top..=bottom).flat_map(|y| [(left, y), (right, y)])) {
+            if (0..width).contains(&x) && (0..height).contains(&y) {
+                over.put_pixel(x as u32, y as u32, colour);
+            }
+        }
+    };
+    ring(1, FRAME_EDGE);
+    ring(0, FRAME);
 }
 
 impl Superpixels {
@@ -284,7 +310,8 @@ mod tests {
         let base = Arc::new(RgbImage::from_pixel(2, 1, Rgb([255; 3])));
         let region = Region::whole(2, 1);
         let heat = Heat { map: map.into(), sign, region, colormap: Colormap::default(), opacity: 0.6 };
-        let picture = Composition { base, show_base: true, heat: Some(heat), superpixels: None }.render(2, 1);
+        let picture =
+            Composition { base, show_base: true, heat: Some(heat), superpixels: None, boxes: vec![] }.render(2, 1);
         [0, 1].map(|x| picture.get_pixel(x, 0).0)
     }
 
@@ -301,7 +328,8 @@ mod tests {
         let map = array![[-0.25, 0.0, 0.25]].into();
         let heat =
             Heat { map, sign: Sign::Signed, region: Region::whole(3, 1), colormap: Colormap::default(), opacity: 1.0 };
-        let over = Composition { base, show_base: true, heat: Some(heat), superpixels: None }.overlay(3, 1);
+        let over =
+            Composition { base, show_base: true, heat: Some(heat), superpixels: None, boxes: vec![] }.overlay(3, 1);
         let [against, none, for_it] = [0, 1, 2].map(|x| over.get_pixel(x, 0).0);
         assert!(against[2] > against[0] + 60 && for_it[0] > for_it[2] + 60, "{against:?} {for_it:?}");
         assert_eq!([against[3], for_it[3]], [64, 64]);
@@ -315,7 +343,7 @@ mod tests {
             let region = Region { x: 62.5, y: 0.0, width: 375.0, height: 375.0 };
             let heat =
                 Heat { map: map.into(), sign: Sign::Positive, region, colormap: Colormap::default(), opacity: 0.6 };
-            Composition { base, show_base: true, heat: Some(heat), superpixels: None }.grain()
+            Composition { base, show_base: true, heat: Some(heat), superpixels: None, boxes: vec![] }.grain()
         };
         assert_eq!(grain(Map::from_shape_fn((150, 150), |(y, x)| (x + y) as f32 / 300.0)), None);
         assert_eq!(grain(Map::from_shape_fn((150, 150), |(y, x)| ((7 * x + 5 * y) % 11) as f32 / 10.0)), Some(200));

@@ -56,7 +56,7 @@ impl Contrast {
             }
         };
         let heat = Some(Heat { map: Arc::new(map), sign, region, colormap, opacity });
-        Composition { base: Arc::clone(&self.base), show_base: true, heat, superpixels: None }
+        Composition { base: Arc::clone(&self.base), show_base: true, heat, superpixels: None, boxes: vec![] }
     }
 }
 

@@ -10,9 +10,11 @@ mod colormap;
 mod composite;
 mod contrast;
 mod heat;
+mod layer;
 mod recipe;
 mod region;
 mod sheet;
+mod smallest_box;
 mod test_card;
 mod tiles;
 
@@ -20,9 +22,11 @@ pub use colormap::Colormap;
 pub use composite::{Composition, Heat, Superpixels};
 pub use contrast::{Contrast, Placed};
 pub use heat::{Sign, display_map, display_scale, is_flat, layer_scale, percentile};
+pub use layer::{LayerHeat, cells, layer_sign, mosaic};
 pub use recipe::{Colouring, Recipe};
 pub use region::Region;
 pub use sheet::Sheet;
+pub use smallest_box::smallest_box;
 pub use test_card::test_card;
 pub use tiles::{Tiles, reduced};
 

@@ -32,6 +32,15 @@ impl Region {
         }
     }
 
+    /// What of it lies within an image of that size.
+    #[must_use]
+    pub fn clipped(self, (width, height): (u32, u32)) -> Region {
+        let (x, y) = (self.x.clamp(0.0, width as f32), self.y.clamp(0.0, height as f32));
+        let right = (self.x + self.width).clamp(x, width as f32);
+        let bottom = (self.y + self.height).clamp(y, height as f32);
+        Region { x, y, width: right - x, height: bottom - y }
+    }
+
     /// The same rectangle after the image was resized by these factors.
     #[must_use]
     pub fn scaled(self, horizontally: f32, vertically: f32) -> Region {

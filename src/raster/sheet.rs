@@ -23,6 +23,9 @@ pub struct Sheet {
     pub show_base: bool,
     /// What lies over each of them, `[h, w]`.
     pub maps: Vec<Arc<Map>>,
+    /// The place in each of them that is framed, in shares of its width and height; none where nothing is. As many as
+    /// pictures, or fewer.
+    pub boxes: Vec<Option<Region>>,
     /// The value that the strongest colour stands for, in all of them.
     pub scale: f32,
     /// How values become colours.
@@ -45,7 +48,7 @@ impl Sheet {
 
     /// Whether anything lies over the pictures.
     pub fn has_overlay(&self) -> bool {
-        !self.maps.is_empty()
+        !self.maps.is_empty() || self.boxes.iter().any(Option::is_some)
     }
 
     /// Lays them out.
@@ -56,9 +59,10 @@ impl Sheet {
         let heat = || Heat { map: Arc::new(self.lay_out_maps()), sign, region, colormap, opacity };
         Composition {
             show_base: self.show_base,
-            heat: self.has_overlay().then(heat),
+            heat: (!self.maps.is_empty()).then(heat),
             base: Arc::new(base),
             superpixels: None,
+            boxes: self.lay_out_boxes(),
         }
     }
 
@@ -82,6 +86,18 @@ impl Sheet {
             }
         }
         sheet
+    }
+
+    /// The boxes in the places of the pictures, in pixels.
+    fn lay_out_boxes(&self) -> Vec<Region> {
+        let columns = Sheet::columns(self.pictures.len());
+        let (width, height) = (self.size.0 as f32, self.size.1 as f32);
+        let place = |(number, share): (usize, &Option<Region>)| {
+            let (left, top) = ((number % columns) as f32 * width, (number / columns) as f32 * height);
+            let share = share.filter(|_| number < self.pictures.len())?.scaled(width, height);
+            Some(Region { x: left + share.x, y: top + share.y, ..share })
+        };
+        self.boxes.iter().enumerate().filter_map(place).collect()
     }
 
     /// The maps in the places of the pictures, each stretched over its own; NaN where there is none.
@@ -115,6 +131,7 @@ mod tests {
             size: (8, 6),
             show_base: true,
             maps: maps.into_iter().map(Arc::new).collect(),
+            boxes: vec![],
             scale: 2.0,
             colouring: Colouring { sign: Sign::Positive, colormap: Colormap::default(), opacity: 0.6 },
         }
@@ -144,6 +161,25 @@ mod tests {
             (pixels.dimensions(), pixels.get_pixel(1, 1).0, pixels.get_pixel(6, 1).0),
             ((8, 6), [0; 3], [200; 3])
         );
+    }
+
+    #[test]
+    fn a_box_is_framed_in_its_picture_and_its_inside_left_alone() {
+        let plain = || Some(RgbImage::from_pixel(60, 60, Rgb([90; 3])));
+        let mut sheet = Sheet { size: (60, 60), ..sheet(vec![plain(), plain(), plain(), plain()], vec![]) };
+        sheet.boxes = vec![None, Some(Region { x: 0.25, y: 0.5, width: 0.5, height: 0.25 })];
+        assert!(sheet.has_overlay());
+        let pixels = sheet.compose().render(120, 120);
+        let changed: Vec<(u32, u32)> = pixels
+            .enumerate_pixels()
+            .filter(|(.., pixel)| ![90, 0].contains(&pixel[0]))
+            .map(|(x, y, _)| (x, y))
+            .collect();
+        let (left, right) = changed.iter().fold((u32::MAX, 0), |(low, high), (x, _)| (low.min(*x), high.max(*x)));
+        let (top, bottom) = changed.iter().fold((u32::MAX, 0), |(low, high), (_, y)| (low.min(*y), high.max(*y)));
+        assert!((72..=75).contains(&left) && (104..=107).contains(&right), "{left} {right}");
+        assert!((27..=30).contains(&top) && (44..=47).contains(&bottom), "{top} {bottom}");
+        assert_eq!(pixels.get_pixel(90, 37), &Rgb([90; 3]));
     }
 
     #[test]

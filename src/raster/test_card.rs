@@ -28,7 +28,7 @@ pub fn test_card() -> Composition {
         colormap: Colormap::default(),
         opacity: 0.8,
     };
-    Composition { base: Arc::new(base), show_base: true, heat: Some(heat), superpixels: None }
+    Composition { base: Arc::new(base), show_base: true, heat: Some(heat), superpixels: None, boxes: vec![] }
 }
 
 fn colour(x: u32, y: u32) -> [u8; 3] {

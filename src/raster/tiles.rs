@@ -74,6 +74,7 @@ impl Tiles {
             show_base: false,
             heat: Some(Heat { map: Arc::new(map), sign, region, colormap, opacity }),
             superpixels: Some(Superpixels { labels: Arc::new(labels), region, outlined: false, marked: self.marked }),
+            boxes: vec![],
         }
     }
 

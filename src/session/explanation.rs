@@ -8,8 +8,8 @@ use image::RgbImage;
 
 use super::{Ground, RunOptions, Session};
 use crate::explain::{
-    Attribution, BlockHeads, ExplainError, LayerChannels, LayerChoice, MethodInfo, Monitor, Request, SampleCache,
-    Subject, Values, attention_heads, layer_channels,
+    Attribution, BlockHeads, DecisionSum, ExplainError, LayerChannels, LayerChoice, MethodInfo, Monitor, Request,
+    SampleCache, Subject, Values, attention_heads, decision_sum, layer_channels,
 };
 use crate::model::{Classifier, Target};
 use crate::network::{Pass, Scores};
@@ -107,6 +107,19 @@ impl Session {
     pub fn attention(&self, pass: &Pass, monitor: &Monitor<'_>) -> Result<Vec<BlockHeads>, ExplainError> {
         attention_heads(Subject::of(&self.classifier, pass), monitor)
     }
+
+    /// Takes a score apart: what each channel of the last layer with spatial extent adds to it.
+    ///
+    /// # Errors
+    /// [`ExplainError::Cancelled`], or what the network says.
+    pub fn decision_sum(
+        &self,
+        pass: &Pass,
+        target: Target,
+        monitor: &Monitor<'_>,
+    ) -> Result<DecisionSum, ExplainError> {
+        decision_sum(Subject::of(&self.classifier, pass), target, monitor)
+    }
 }
 
 impl Ground {
@@ -128,6 +141,7 @@ impl Ground {
                 outlined: false,
                 marked: None,
             }),
+            boxes: vec![],
         };
         let (width, height) = composition.written_size();
         composition.render(width, height)

@@ -8,6 +8,7 @@ use image::RgbImage;
 use thiserror::Error;
 
 use super::identity::Identity;
+pub use super::naming::layer_word;
 use super::naming::{Name, Names, Owner, owner, png, word};
 use super::record::{Files, Record, SegmentRecord, WholeRecord};
 use crate::explain::{Attribution, Sign};
@@ -51,6 +52,12 @@ pub struct ExportError {
     pub path: PathBuf,
     /// Why.
     problem: io::Error,
+}
+
+impl ExportError {
+    pub(super) fn new(path: &Path, problem: io::Error) -> ExportError {
+        ExportError { path: path.into(), problem }
+    }
 }
 
 /// Makes a folder for files where it is missing, and sees whether files can be written there.
@@ -141,14 +148,14 @@ pub fn refuse_existing(to: &Destination, method: &str) -> Result<(), ExportError
     Ok(())
 }
 
-fn exists(path: PathBuf) -> ExportError {
+pub(super) fn exists(path: PathBuf) -> ExportError {
     let problem = io::Error::new(io::ErrorKind::AlreadyExists, "it is there already, and --no-clobber keeps it");
     ExportError { path, problem }
 }
 
 /// Finds the name that a request's files may have and has them written: `write` gets the path for a suffix, and whether a
 /// file that is there may be replaced.
-fn place(
+pub(super) fn place(
     folder: &Path,
     name: Name,
     request: &Identity,
@@ -178,7 +185,7 @@ fn place(
     }
 }
 
-fn write_png(path: &Path, replace: bool, page: &RgbImage, request: &Identity) -> Result<(), ExportError> {
+pub(super) fn write_png(path: &Path, replace: bool, page: &RgbImage, request: &Identity) -> Result<(), ExportError> {
     write_whole(path, replace, |file| file.write_all(&png(page, request).map_err(io::Error::other)?))
 }
 
@@ -205,7 +212,7 @@ fn annotate(overlay: &RgbImage, sign: Sign, colormap: Colormap, record: &Record)
 
 /// Writes to a temporary name in the same folder and renames when all is there. Only with `replace` may that be another file's
 /// name.
-fn write_whole(
+pub(super) fn write_whole(
     path: &Path,
     replace: bool,
     write: impl FnOnce(&mut fs::File) -> io::Result<()>,

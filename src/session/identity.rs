@@ -34,6 +34,15 @@ impl Identity {
         Identity::new(what.image, classifier.source(), &target.to_string(), layer, &rest.join("\n"))
     }
 
+    /// The identity of what a model without an image, or with one, holds in a layer: `what` says what of it.
+    pub(super) fn of_layer(session: &Session, image: &Path, layer: &str, what: &str) -> Identity {
+        let classifier = session.classifier();
+        let settings = classifier.settings().rows().into_iter().map(|(name, value, _)| format!("{name}={value}"));
+        let rest: Vec<String> =
+            [format!("{what} {}", session.options().decoding)].into_iter().chain(settings).collect();
+        Identity::new(image, classifier.source(), "", layer, &rest.join("\n"))
+    }
+
     /// The identity of a picture of an image that shows `what` of a layer.
     pub fn of_picture(image: &Path, classifier: &Classifier, layer: &str, what: &str) -> Identity {
         Identity::new(image, classifier.source(), "", layer, what)

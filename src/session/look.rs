@@ -130,7 +130,7 @@ impl Session {
 }
 
 /// Where the network's input lies in the image.
-fn region(crop: &CropGeometry) -> Region {
+pub(super) fn region(crop: &CropGeometry) -> Region {
     Region { x: crop.x as f32, y: crop.y as f32, width: crop.width as f32, height: crop.height as f32 }
 }
 

@@ -7,6 +7,8 @@
 //! [`open`] needs no model, so that pixels can be shown before one is loaded. [`Session`] is a model with what holds for all
 //! that it is asked; [`Kept`] remembers passes for whoever comes back to an image; [`Watch`] looks out for its next version.
 
+mod activations;
+mod arrays;
 mod explanation;
 pub mod export;
 mod identity;
@@ -19,13 +21,18 @@ mod model_id;
 mod naming;
 mod pair;
 mod record;
+mod unit_sheet;
+mod units;
 mod watch;
+mod weights;
 
 use std::path::PathBuf;
 
 use crate::gallery::DecodeOptions;
 use crate::model::{Classifier, ModelError, ModelSource, Overrides};
 
+pub use activations::{ActivationRecord, LayerReading};
+pub use arrays::SheetFolder;
 pub use explanation::{Explanation, Question};
 pub use identity::Identity;
 pub use image::{InputError, Opened, open};
@@ -36,7 +43,10 @@ pub use mask::MaskError;
 pub use model_id::ModelId;
 pub use pair::{Both, Pair};
 pub use record::{Files, Record, SCHEMA, ScoredClass, TargetRecord};
+pub use unit_sheet::{ExemplarRecord, PlacedExemplar, UnitRecord, UnitSheet};
+pub use units::{Exemplar, Peak, Strongest, UnitPlace};
 pub use watch::Watch;
+pub use weights::WeightRecord;
 
 /// What holds for all predictions and maps of a run.
 #[derive(Debug, Clone, Copy)]

@@ -13,6 +13,8 @@ const CHUNK: &str = "seewhy";
 const LONGEST: u64 = 1 << 26;
 /// The longest word in a name, in characters.
 const LONGEST_WORD: usize = 40;
+/// The longest name of a layer in one.
+const LONGEST_LAYER: usize = 96;
 /// More files than that are not called the same.
 const MOST: usize = 100_000;
 
@@ -46,15 +48,11 @@ impl Name {
     pub(super) fn of(stem: &str, end: &str, image: &str, model: &str) -> Name {
         let last = |path: Option<&Path>| path?.file_name().map(|name| name.to_string_lossy().into_owned());
         let image = std::path::absolute(image).unwrap_or_else(|_| PathBuf::from(image));
-        let model = Path::new(model);
-        let stem_of_model = model.file_stem().map(|stem| stem.to_string_lossy().into_owned());
-        // `resnet50/model.onnx` is called by its folder.
-        let model = stem_of_model.filter(|stem| stem != "model").or_else(|| last(model.parent()));
         Name {
             stem: stem.to_owned(),
             end: end.to_owned(),
             folder: last(image.parent()).unwrap_or_default(),
-            model: model.unwrap_or_default(),
+            model: model_name(model),
             ..Name::default()
         }
     }
@@ -75,6 +73,27 @@ pub(super) fn word(text: &str) -> String {
     let plain = text.trim_matches('/').chars().take(LONGEST_WORD);
     let plain: String = plain.map(|c| if c.is_alphanumeric() || c == '_' { c } else { '-' }).collect();
     plain.split('-').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("-")
+}
+
+/// What a model is called in names of files: by its file, and `resnet50/model.onnx` by its folder.
+fn model_name(model: &str) -> String {
+    let model = Path::new(model);
+    let stem = model.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+    let folder = || Some(model.parent()?.file_name()?.to_string_lossy().into_owned());
+    stem.filter(|stem| stem != "model").or_else(folder).unwrap_or_default()
+}
+
+/// The same as the beginning of a name.
+pub(super) fn model_word(model: &str) -> String {
+    Some(layer_word(&model_name(model))).filter(|word| !word.is_empty()).unwrap_or_else(|| "model".to_owned())
+}
+
+/// The name of a layer as a part of a file's name. The end of a long one tells it from others.
+pub fn layer_word(name: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_');
+    let too_many = name.chars().count().saturating_sub(LONGEST_LAYER);
+    let word: String = name.chars().skip(too_many).map(|c| if is_plain(c) { c } else { '-' }).collect();
+    word.trim_matches(['-', '.']).to_owned()
 }
 
 /// Names to try, one after the other, each longer than the last.

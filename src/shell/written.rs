@@ -6,7 +6,7 @@ use super::engine::EngineError;
 use super::session_engine::question;
 use crate::app::{ChannelExport, Export, MapExport};
 use crate::raster::Colormap;
-use crate::session::export::{self, Destination, unique_stems};
+use crate::session::export::{self, Destination, layer_word, unique_stems};
 use crate::session::{Explanation, Files, Identity, ModelId, Question, Session};
 
 /// Digits of a fingerprint in names.
@@ -73,9 +73,8 @@ fn write_channel(session: &Session, what: &ChannelExport) -> Result<Vec<PathBuf>
     if let Some(model) = of_model(session, what.model) {
         stem = format!("{stem}.{model}");
     }
-    let is_plain = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_');
     let (folder, model) = (export_folder()?, session.classifier().source().to_string());
-    let layer = what.layer.trim_start_matches('/').replace(|c| !is_plain(c), "-");
+    let layer = layer_word(&what.layer);
     let written = what.pictures.iter().map(|(kind, picture, said)| {
         let name = format!("{layer}.channel-{}.{kind}", what.channel);
         let composition = picture.recipe.compose();

@@ -60,7 +60,7 @@ fn what_is_on_screen_is_said_by_what_workers_handed_over() {
         let seen = &state.prediction(image).unwrap().small;
         assert_eq!(picture.as_ref().unwrap().as_raw(), seen.as_raw(), "the picture that the worker made small");
     }
-    assert!(sheet.maps.iter().zip(state.marked_exemplars()).all(|(map, found)| Arc::ptr_eq(map, &found.map)));
+    assert!(sheet.maps.iter().zip(state.marked_exemplars()).all(|(map, found)| Arc::ptr_eq(map, &found.peak.map)));
 }
 
 #[test]

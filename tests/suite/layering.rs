@@ -33,7 +33,7 @@ const ROOMS: &[Room] = &[
     Room {
         name: "network",
         rooms: &["autodiff", "kernels", "text", "random", "guard"],
-        crates: &["lru", "tract_linalg", "tract_onnx"],
+        crates: &["lru", "strsim", "tract_linalg", "tract_onnx"],
     },
     Room {
         name: "model",

@@ -1,6 +1,7 @@
 //! All integration tests, in one binary so that tract is linked once.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "these are tests, their helpers included")]
 
+mod activations;
 mod answers;
 mod attention;
 mod channels;
@@ -52,7 +53,9 @@ mod support;
 mod terminal;
 mod triage;
 mod two_models;
+mod units;
 mod watch;
+mod weights;
 mod written;
 
 /// Every file beside this one is declared above: a test that is not compiled proves nothing.

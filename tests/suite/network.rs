@@ -73,7 +73,7 @@ fn a_layer_is_found_by_node_tensor_and_module_path() {
     for name in [&description.name, &description.tensor, description.path.as_ref().unwrap()] {
         assert_eq!(network.find_layer(name).unwrap(), layer, "{name}");
     }
-    assert!(matches!(network.find_layer("layer99"), Err(NetworkError::NoSuchLayer(name)) if name == "layer99"));
+    assert!(matches!(network.find_layer("layer99"), Err(NetworkError::NoSuchLayer { name, .. }) if name == "layer99"));
 }
 
 #[test]

@@ -238,7 +238,7 @@ fn halves(heat: bool) -> Composition {
         colormap: Colormap::default(),
         opacity: 0.5,
     });
-    Composition { base: Arc::new(base), show_base: true, heat, superpixels: None }
+    Composition { base: Arc::new(base), show_base: true, heat, superpixels: None, boxes: vec![] }
 }
 
 /// Draws one frame with the picture in it: what goes before the cells, the cells, and what goes after.
@@ -321,7 +321,13 @@ fn no_pixel_of_a_gradient_map_is_lost_on_the_way_to_kitty() {
         colormap: Colormap::default(),
         opacity: 1.0,
     });
-    let composition = Composition { base: Arc::new(RgbImage::new(448, 336)), show_base: true, heat, superpixels: None };
+    let composition = Composition {
+        base: Arc::new(RgbImage::new(448, 336)),
+        show_base: true,
+        heat,
+        superpixels: None,
+        boxes: vec![],
+    };
     let over = graphics.encode(&composition, Part::Over, Size::new(80, 30), Quality::Quick).unwrap();
     assert!(over.bytes() < 100_000, "{} bytes", over.bytes());
     let image =

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use super::{Behaviour, Open, Panel};
 use crate::app::picture::Ground;
-use crate::app::results::{sign_of, thumbnail_size};
+use crate::app::results::thumbnail_size;
 use crate::app::{
     self, ChannelExport, ChannelsKey, Command, Effect, Export, ImageId, Job, LinesKey, Notice, Origin, Picture,
     PictureKey, State, View,
 };
-use crate::raster::{Composition, Recipe, Sheet};
+use crate::raster::{Composition, Recipe, Sheet, layer_sign};
 
 /// The channels of the selected layer.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -208,7 +208,7 @@ impl State {
         let (heat_key, heat) = heat.unzip();
         Some(Picture {
             key: PictureKey { image: key.image, seen, base: show_base, heat: heat_key, lines: None, sheet: None },
-            recipe: Recipe::Image(Composition { base, show_base, heat, superpixels: None }),
+            recipe: Recipe::Image(Composition { base, show_base, heat, superpixels: None, boxes: vec![] }),
         })
     }
 
@@ -236,8 +236,8 @@ impl State {
         let exemplars = self.marked_exemplars();
         let pictures: Vec<_> = exemplars.iter().map(|exemplar| self.thumbnail(exemplar.image)).collect();
         let model = self.model.as_deref().map_or((1, 1), |model| model.input);
-        let scale = exemplars.first().map_or(0.0, |strongest| strongest.value);
-        let lowest = exemplars.iter().map(|exemplar| exemplar.lowest).fold(0.0, f32::min);
+        let scale = exemplars.first().map_or(0.0, |strongest| strongest.peak.value);
+        let lowest = exemplars.iter().map(|exemplar| exemplar.peak.lowest).fold(0.0, f32::min);
         let images = || exemplars.iter().map(|exemplar| exemplar.image);
         let heat = || self.heat_key(Origin::Exemplars(key.layer, channel, images().collect()), None);
         let heat = (!exemplars.is_empty()).then(heat);
@@ -249,9 +249,10 @@ impl State {
                 pictures,
                 size: thumbnail_size((model.0 as u32, model.1 as u32)),
                 show_base,
-                maps: exemplars.iter().map(|exemplar| Arc::clone(&exemplar.map)).collect(),
+                maps: exemplars.iter().map(|exemplar| Arc::clone(&exemplar.peak.map)).collect(),
+                boxes: vec![],
                 scale,
-                colouring: self.colouring(sign_of(lowest, scale)),
+                colouring: self.colouring(layer_sign(lowest, scale)),
             }),
         }
     }

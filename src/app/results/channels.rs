@@ -6,13 +6,9 @@ use std::time::Duration;
 use ndarray::{ArrayView2, Axis};
 
 use crate::app::tiles::{LONGEST, TileLayout};
-use crate::explain::{LayerChannels, Sign};
-use crate::raster::{Colouring, Map, Tiles, layer_scale, reduced};
+use crate::explain::LayerChannels;
+use crate::raster::{Colouring, LayerHeat, Map, Sign, Tiles, reduced};
 use crate::text::escape;
-
-/// A layer whose lowest value is further below zero than this share of its scale has a sign that matters. Smooth
-/// activations go a little below zero and do not mean it.
-const NEGATIVE: f32 = 0.2;
 
 /// The channels of a layer for an image.
 #[derive(Debug, Clone)]
@@ -37,11 +33,6 @@ pub struct Channels {
     thumbnails: Vec<Arc<Map>>,
 }
 
-/// Whether values below zero mean something, by the lowest of them.
-pub(in crate::app) fn sign_of(lowest: f32, scale: f32) -> Sign {
-    if lowest < -NEGATIVE * scale { Sign::Signed } else { Sign::Positive }
-}
-
 /// Smallest and largest of the values that are finite.
 fn range(channel: ArrayView2<'_, f32>) -> (f32, f32) {
     let finite = channel.iter().copied().filter(|value| value.is_finite());
@@ -57,14 +48,9 @@ impl Channels {
     /// Colours and orders what a layer holds.
     pub fn new(layer: LayerChannels, elapsed: Duration) -> Channels {
         let LayerChannels { activation, contributions } = layer;
-        let scale = layer_scale(activation.iter());
+        let LayerHeat { maps, sign, scale } = LayerHeat::of(activation.view());
         let contributions = contributions.map_err(|reason| escape(&reason).into_owned());
         let ranges: Vec<(f32, f32)> = activation.axis_iter(Axis(0)).map(range).collect();
-        let lowest = ranges.iter().map(|(low, _)| *low).fold(0.0, f32::min);
-        let sign = sign_of(lowest, scale);
-        let low = if sign == Sign::Signed { -1.0 } else { 0.0 };
-        let shown = |value: &f32| if value.is_finite() && scale > 0.0 { (value / scale).clamp(low, 1.0) } else { 0.0 };
-        let maps: Vec<Arc<Map>> = activation.axis_iter(Axis(0)).map(|map| Arc::new(map.map(shown))).collect();
         let peaks: Vec<f32> = ranges.iter().map(|(low, high)| low.abs().max(high.abs())).collect();
         let strengths = match &contributions {
             Ok(contributions) => contributions.iter().map(|value| strength(*value)).collect(),

@@ -6,9 +6,7 @@ mod image;
 mod peaks;
 
 pub use channels::Channels;
-pub(super) use channels::sign_of;
 pub use explained::Explained;
 pub(super) use image::thumbnail_size;
 pub use image::{Decoded, Predicted, small_picture};
-pub(super) use peaks::Peak;
 pub use peaks::Peaks;

@@ -11,6 +11,9 @@ use crate::network::{Layout, OutputActivation};
 use crate::raster::resize::Filter;
 use crate::session::RunOptions;
 
+/// How many classes are reported where nobody says how many.
+const TOP: u32 = 5;
+
 /// Options that every command takes.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct CommonArgs {
@@ -20,9 +23,9 @@ pub(in crate::cli) struct CommonArgs {
     /// Number of threads [default: all cores]
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
-    /// How many of the best classes to report
-    #[arg(long, global = true, default_value_t = 5, value_name = "K", value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    pub(in crate::cli) top: u32,
+    /// How many of the best classes to report [default: 5]; of a channel, how many images (`units`) [default: 9]
+    #[arg(long, global = true, value_name = "K", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(in crate::cli) top: Option<u32>,
     /// Say more: every layer (`model`), the summary as well (`classify`)
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(in crate::cli) verbose: u8,
@@ -186,7 +189,12 @@ impl CommonArgs {
     pub(in crate::cli) fn run_options(&self, tolerance: Option<f64>) -> RunOptions {
         let PictureArgs { alpha, depth, exif } = self.pictures;
         let decoding = DecodeOptions { alpha, depth, exif: exif.unwrap_or_default() };
-        RunOptions { decoding, seed: self.seed, tolerance, top: self.top as usize }
+        RunOptions { decoding, seed: self.seed, tolerance, top: self.top() }
+    }
+
+    /// How many of the best classes are reported.
+    pub(in crate::cli) fn top(&self) -> usize {
+        self.top.unwrap_or(TOP) as usize
     }
 
     /// The file that says the classes of images.

@@ -6,6 +6,7 @@ use std::io::{self, Write as _};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
+use anyhow::Context as _;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 
@@ -13,6 +14,7 @@ pub(super) use self::common::CommonArgs;
 use super::output::{wrapped, written};
 use crate::explain::{METHODS, Param};
 use crate::metrics::MEASURES;
+use crate::session::{SheetFolder, export};
 use crate::term::{CellSize, Protocol, Wishes};
 
 /// See why an image classifier said so, without leaving the terminal.
@@ -89,6 +91,30 @@ pub(super) enum Command {
     /// Write explanation maps, one JSON line per image and method
     #[command(after_long_help = parameters())]
     Explain(ExplainArgs),
+    /// Write what layers hold for images: the values, a sheet of all channels, one JSON line per image and layer
+    #[command(after_help = "\
+Examples:
+  seewhy activations cat.jpg --out acts/                          the layer before the head
+  seewhy activations val/ --layer layer2.0,layer4.1 --out acts/   <image>.<layer>.npy, float32 [C, h, w], and .png
+  seewhy activations cat.jpg --layer all | jq -c '[.layer, .shape, .sparsity]'")]
+    Activations(ActivationArgs),
+    /// Write what the model has learnt: its weights and a sheet of them, one JSON line per layer
+    #[command(after_help = "\
+Examples:
+  seewhy weights --model net.onnx                                 what there is
+  seewhy weights --model net.onnx --out weights/                  <model>.<layer>.npy, float32, and .png
+  seewhy weights --model net.onnx --layer conv1,fc --out weights/")]
+    Weights(WeightArgs),
+    /// Find the images that excite each channel of a layer most, and the place in each that does it; one JSON line per channel
+    #[command(after_help = "\
+Examples:
+  seewhy units val/ --layer layer3 > units.jsonl                  nine images of every channel
+  seewhy units val/ --layer layer4.1 --channel 7,42 --out units/  and a sheet of each
+  seewhy units val/ --channel 7 | jq -r '.images[] | [.image, .value, .box[]] | @tsv'
+
+A box is [x, y, width, height] in pixels of the file's upright image (of a tensor, of the model's input): the smallest
+that holds 90 % of the gradient energy of the channel's largest value. It never exceeds what the layer can see.")]
+    Units(UnitArgs),
     /// Measure how faithful the maps of some methods are, beside baselines that know nothing of the model
     Evaluate(EvaluateArgs),
     /// Say what a model file holds: inputs, preprocessing, layers, what stops a method
@@ -301,6 +327,68 @@ pub(super) struct ExplainArgs {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct ActivationArgs {
+    /// Directories, images, .npy tensors, or - for a list on standard input
+    #[arg(required = true, value_name = "PATH")]
+    pub(super) paths: Vec<PathBuf>,
+    /// Layers by the names of their nodes or output tensors, as `seewhy model -v` prints them, separated by commas; `auto` is the
+    /// last with spatial extent before the head, `all` are all that have any
+    #[arg(long, value_delimiter = ',', default_value = "auto", value_name = "NODE|auto|all")]
+    pub(super) layer: Vec<String>,
+    #[command(flatten)]
+    pub(super) out: OutArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct WeightArgs {
+    /// Layers by the names of their nodes, tensors or modules, separated by commas [default: all that have weights]
+    #[arg(long, value_delimiter = ',', value_name = "NODE")]
+    pub(super) layer: Vec<String>,
+    #[command(flatten)]
+    pub(super) out: OutArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct UnitArgs {
+    /// Directories, images, .npy tensors, or - for a list on standard input
+    #[arg(required = true, value_name = "PATH")]
+    pub(super) paths: Vec<PathBuf>,
+    /// Layer by the name of its node or output tensor, as `seewhy model -v` prints it; `auto` is the last with spatial extent
+    /// before the head
+    #[arg(long, default_value = "auto", value_name = "NODE|auto")]
+    pub(super) layer: String,
+    /// Channels, numbered from 0, separated by commas [default: all]
+    #[arg(long, value_delimiter = ',', value_name = "K")]
+    pub(super) channel: Vec<usize>,
+    #[command(flatten)]
+    pub(super) out: OutArgs,
+}
+
+/// Where files go.
+#[derive(Debug, Args)]
+pub(super) struct OutArgs {
+    /// Folder for the files, made where it is missing; without it, only the lines are printed
+    #[arg(long, value_name = "DIR")]
+    pub(super) out: Option<PathBuf>,
+    /// Fail where a file is there already; without this, files of the same request are replaced, and others stay: the new
+    /// ones get longer names
+    #[arg(long, requires = "out")]
+    pub(super) no_clobber: bool,
+}
+
+impl OutArgs {
+    /// The folder, ready to be written to.
+    ///
+    /// # Errors
+    /// When it cannot be written or made.
+    pub(super) fn folder(&self) -> anyhow::Result<Option<SheetFolder>> {
+        let Some(folder) = &self.out else { return Ok(None) };
+        export::prepare(folder).context("--out must be a folder that can be written, or made")?;
+        Ok(Some(SheetFolder { folder: folder.clone(), clobber: !self.no_clobber }))
+    }
+}
+
+#[derive(Debug, Args)]
 pub(super) struct EvaluateArgs {
     /// Directories, images, .npy tensors, or - for a list on standard input
     #[arg(required = true, value_name = "PATH")]
@@ -429,7 +517,7 @@ mod tests {
         assert!(cli.command.is_none() && cli.paths == [PathBuf::from("val/")]);
         for order in [["--top", "3", "classify", "a.png"], ["classify", "a.png", "--top", "3"]] {
             let cli = Cli::try_parse_from(["seewhy"].into_iter().chain(order)).unwrap();
-            assert!(matches!(cli.command, Some(Command::Classify(_))) && cli.common.top == 3);
+            assert!(matches!(cli.command, Some(Command::Classify(_))) && cli.common.top == Some(3));
         }
     }
 

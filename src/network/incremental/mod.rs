@@ -1,11 +1,14 @@
 //! Runs on inputs that differ from a known one in a small region: only what the region can reach is computed anew, layer by
 //! layer, with the same result as a full run (Nakandala et al., SIGMOD 2019).
 //!
+//! The other way round, [`ReceptiveFields`] says what part of the image a place of a layer depends on.
+//!
 //! `reach` says which positions of each layer a region can change, `rules` how an operator computes a part of its output,
 //! `tile` is the operator that puts new values among old ones, and `rewrite` makes a graph of it. All regions share one
 //! graph: a tile has the same size for each of them, and where it lies is an input.
 
 mod reach;
+mod receptive;
 mod rewrite;
 mod rules;
 mod tile;
@@ -27,6 +30,7 @@ use super::plans::{Lazy, Plan};
 use super::scores::Scores;
 use super::{Network, NetworkError, Pass, with_threads};
 use reach::Reach;
+pub use receptive::{ReceptiveField, ReceptiveFields};
 
 /// The most memory that the values of the unchanged image may take, in bytes. A VGG-16 needs a quarter of it at 224 x 224
 /// pixels; networks that need more run in full.

@@ -20,6 +20,13 @@ impl Slide {
         (self.kernel - 1) * self.dilation + 1
     }
 
+    /// What of `length` positions the outputs of a span are computed from, without the padding.
+    pub(super) fn covers(&self, span: &Range<usize>, length: usize) -> Range<usize> {
+        let (first, last) = (span.start * self.stride, (span.end - 1) * self.stride + self.field());
+        let end = last.saturating_sub(self.before).min(length);
+        first.saturating_sub(self.before).min(end)..end
+    }
+
     /// What the outputs at `place` are computed from; it may lie outside the grid, in the padding.
     pub(super) fn reads(&self, place: &Place) -> Place {
         Place {

@@ -140,13 +140,13 @@ fn strongest_in(state: &State, exemplars: &Exemplars) -> String {
     let progress = if asked < all { format!("{asked} of {all} images asked; ") } else { String::new() };
     let named = |exemplar: &Exemplar| {
         let name = state.entries.get(exemplar.image).map_or("?", |entry| entry.name.as_str());
-        format!("{name} {}", number(exemplar.value))
+        format!("{name} {}", number(exemplar.peak.value))
     };
     let strongest = state.marked_exemplars();
     let names: Vec<String> = strongest.iter().map(named).collect();
     match strongest.first() {
         // Its scale is not the one of the image beside it.
-        Some(first) => format!("{progress}coloured up to {}: {}", number(first.value), names.join(", ")),
+        Some(first) => format!("{progress}coloured up to {}: {}", number(first.peak.value), names.join(", ")),
         None if asked < all => format!("{progress}no image so far excites this channel"),
         None => "no image excites this channel".to_owned(),
     }
