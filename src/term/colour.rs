@@ -147,12 +147,22 @@ impl Depth {
         }
     }
 
-    /// The nearest colour for text, bars and the like.
+    /// The nearest colour for a dot of a picture.
     pub(super) fn nearest(self, colour: [u8; 3]) -> Color {
         match self {
             Depth::True => Color::Rgb(colour[0], colour[1], colour[2]),
             Depth::Sixteen | Depth::Palette => Color::Indexed(self.number(colour)),
         }
+    }
+
+    /// The colour for text, bars and the like, which have one because it means something: among sixteen, a muted blue is
+    /// rather blue than grey.
+    pub(super) fn telling(self, colour: [u8; 3]) -> Color {
+        if self != Depth::Sixteen {
+            return self.nearest(colour);
+        }
+        let grey = mean(colour.map(i32::from));
+        self.nearest(colour.map(|value| (grey + 2 * (i32::from(value) - grey)).clamp(0, 255) as u8))
     }
 
     /// The number of the nearest colour. The first sixteen of the palette are whatever the user likes, so it does without.
@@ -223,6 +233,15 @@ mod tests {
         }
         for number in 0..16 {
             assert_eq!(Depth::Sixteen.number(Depth::Sixteen.colour(number)), number);
+        }
+    }
+
+    #[test]
+    fn among_sixteen_what_has_a_hue_keeps_it() {
+        for (colour, expected) in
+            [([33, 102, 172], 12), ([178, 24, 43], 9), ([120, 120, 120], 8), ([250, 250, 250], 15)]
+        {
+            assert_eq!(Depth::Sixteen.telling(colour), Color::Indexed(expected), "{colour:?}");
         }
     }
 

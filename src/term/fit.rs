@@ -20,7 +20,7 @@ impl Graphics {
             }
             for colour in [&mut cell.fg, &mut cell.bg, &mut cell.underline_color] {
                 if let Color::Rgb(r, g, b) = *colour {
-                    *colour = depth.nearest([r, g, b]);
+                    *colour = depth.telling([r, g, b]);
                 }
             }
             if let Some(form) = charset::ascii(cell.symbol()).filter(|_| is_ascii) {
