@@ -93,6 +93,8 @@ pub enum Action {
     Pick(usize),
     /// A superpixel was clicked.
     Segment(u32),
+    /// A patch of the picture was clicked, which is to ask for attention.
+    Ask(usize),
     /// A change of a mark could not be kept.
     MarkLost {
         /// The image.
@@ -143,6 +145,7 @@ impl Action {
                 | Action::Select(_)
                 | Action::Pick(_)
                 | Action::Segment(_)
+                | Action::Ask(_)
                 | Action::GoTo(_)
                 | Action::Scroll(_)
         )

@@ -10,7 +10,7 @@ use super::{Agenda, Explained, ImageId, MapKey, ModelId, Picture, Predicted};
 pub enum Export {
     /// A map.
     Map(Box<MapExport>),
-    /// A channel.
+    /// A channel, or a head.
     Channel(ChannelExport),
 }
 
@@ -24,7 +24,7 @@ impl Export {
     }
 }
 
-/// A channel to be written, as it is shown.
+/// A channel, or a head, to be written as it is shown.
 #[derive(Debug, Clone)]
 pub struct ChannelExport {
     /// The model.
@@ -33,8 +33,10 @@ pub struct ChannelExport {
     pub path: Arc<Path>,
     /// The layer, as users know it.
     pub layer: String,
-    /// The channel.
-    pub channel: usize,
+    /// Which of the two it is, in a word.
+    pub kind: &'static str,
+    /// Its number in the layer.
+    pub number: usize,
     /// The pictures on screen, each with what sets its file's name apart and what it shows in words.
     pub pictures: Vec<(&'static str, Picture, String)>,
 }

@@ -152,6 +152,7 @@ pub const KEYMAP: &[Binding] = &[
         &[(key('['), LayerBack), (key(']'), LayerOn), (key('L'), Open(Layers)), (key('a'), Open(Channels))],
         "layers, their channels",
     ),
+    row(Section::Why, &[(key('A'), Open(Heads))], "attention, head by head"),
     row(Section::Why, &[(key('m'), Open(Methods)), (key('p'), Open(Parameters))], "method, its parameters"),
     row(Section::Why, &[(key('s'), Open(Segments)), (key('b'), ToggleOutlines)], "superpixel list, lines"),
     row(Section::Looks, &[(key('o'), CycleView), (TAB, SwapModels)], "next view, other model"),

@@ -49,16 +49,16 @@ pub use live::{FRAMES_KEPT, Live};
 pub use pair::{Pair, Second, Tally};
 pub use panel::{Panel, PanelKind};
 pub use picture::{HeatKey, LinesKey, Origin, Picture, PictureKey};
-pub use results::{Channels, Decoded, Explained, Peaks, Predicted, small_picture};
+pub use results::{Channels, Decoded, Explained, HeadRow, Heads, Peaks, Predicted, small_picture};
 pub use selection::{Selection, View};
 pub use state::{Mode, Notice, State, Terminal};
 pub use summary::{LayerRow, MethodRow, ModelSummary};
 pub use tiles::TileLayout;
 pub use update::update;
-pub use work::{Agenda, ChannelsKey, ImageId, ImageKey, Job, MapKey, Priority, Report, Task};
+pub use work::{Agenda, ChannelsKey, HeadsKey, ImageId, ImageKey, Job, MapKey, Priority, Report, Task};
 
 // What is drawn is all in the state; these are the types of below that it holds.
-pub use crate::explain::{Family, Param, Sign, Value};
+pub use crate::explain::{Asking, Family, Param, Sign, Value};
 pub use crate::model::Target;
 pub use crate::session::{Exemplar, ModelId};
 pub use crate::triage::{Answer, CONDITIONS, Change, Confusion, Entry, Order, Outcome, PAIR_CONDITIONS};

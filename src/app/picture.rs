@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use image::RgbImage;
 
-use super::{ChannelsKey, ImageId, ImageKey, MapKey, Selection, State, TileLayout, View};
+use super::{ChannelsKey, HeadsKey, ImageId, ImageKey, MapKey, Selection, State, TileLayout, View};
 use crate::explain::Sign;
 use crate::raster::{Colormap, Colouring, Composition, Heat, Map, Recipe, Region, Superpixels};
 
@@ -55,6 +55,10 @@ pub enum Origin {
     Exemplars(usize, usize, Vec<ImageId>),
     /// A page of the channels of a layer, as tiles: its number, counted from 0.
     Tiles(ChannelsKey, TileLayout, usize),
+    /// A head of a block.
+    Head(HeadsKey, usize),
+    /// A page of the heads of a block, as tiles.
+    HeadTiles(HeadsKey, TileLayout, usize),
 }
 
 /// Which superpixels, or tiles, are drawn as lines.

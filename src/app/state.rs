@@ -11,8 +11,8 @@ use super::exemplars::{Exemplars, THUMBNAIL_BUDGET};
 use super::leaps::Leaps;
 use super::panel::Preview;
 use super::{
-    Agenda, Cache, Channels, ChannelsKey, Compared, Decoded, Explained, ImageId, ImageKey, Live, MapKey, MethodRow,
-    ModelId, ModelSummary, Pair, Panel, Predicted, Selection,
+    Agenda, Cache, Channels, ChannelsKey, Compared, Decoded, Explained, Heads, HeadsKey, ImageId, ImageKey, Live,
+    MapKey, MethodRow, ModelId, ModelSummary, Pair, Panel, Predicted, Selection,
 };
 use crate::explain::{LayerChoice, Param, Value};
 use crate::gallery::Truths;
@@ -28,6 +28,8 @@ const PREDICTION_BUDGET: usize = 64 << 20;
 
 /// Memory for the channels of layers, in bytes.
 const CHANNELS_BUDGET: usize = 96 << 20;
+/// Memory for the heads of blocks, in bytes.
+const HEADS_BUDGET: usize = 32 << 20;
 
 /// What the terminal can do.
 #[derive(Debug, Clone, PartialEq)]
@@ -159,6 +161,8 @@ pub struct State {
     pub maps: Cache<MapKey, Arc<Explained>>,
     /// Channels of layers, or why there are none.
     pub channels: Cache<ChannelsKey, Result<Arc<Channels>, String>>,
+    /// Heads of blocks, or why there are none.
+    pub heads: Cache<HeadsKey, Result<Arc<Heads>, String>>,
     /// The images that excite the channels of some layers, the layer looked at last first.
     pub(super) exemplars: Vec<Exemplars>,
     /// What the model saw of them.
@@ -214,6 +218,7 @@ impl State {
             predictions: Cache::new(PREDICTION_BUDGET),
             maps: Cache::new(MAP_BUDGET),
             channels: Cache::new(CHANNELS_BUDGET),
+            heads: Cache::new(HEADS_BUDGET),
             exemplars: Vec::new(),
             thumbnails: Cache::new(THUMBNAIL_BUDGET),
             refusals: HashMap::new(),

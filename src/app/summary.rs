@@ -53,6 +53,8 @@ pub struct ModelSummary {
     pub layers: Vec<LayerRow>,
     /// Position in `layers` of the one that `auto` means.
     pub auto: Option<usize>,
+    /// The blocks with attention, from input to logits, as users know them; safe to print.
+    pub attention: Vec<String>,
     /// The registry's methods.
     pub methods: Vec<MethodRow>,
     /// What was guessed or is doubtful, a sentence each, safe to print; to be shown.

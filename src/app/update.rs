@@ -41,6 +41,10 @@ pub fn update(state: &mut State, action: Action) -> Vec<Effect> {
             state.mark_segment(segment);
             Vec::new()
         }
+        Action::Ask(patch) => {
+            state.ask_patch(patch);
+            Vec::new()
+        }
         Action::MarkLost { image, marked, reason } => {
             state.set_mark(image, !marked);
             state.notice = Some(Notice::Failed(escape(&reason).into_owned()));

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{InputError, Looked, Opened, Session};
 use crate::cache::Cache;
-use crate::explain::SampleCache;
-use crate::network::Pass;
+use crate::explain::{BlockHeads, ExplainError, Monitor, SampleCache};
+use crate::network::{Pass, with_threads};
 
 /// Memory for forward passes, in bytes. The passes of a large network take some 100 MB each.
 const BUDGET: usize = 256 << 20;
@@ -18,11 +18,13 @@ const SAMPLES: usize = 128 << 20;
 pub struct Kept {
     passes: Mutex<Cache<PathBuf, Arc<Pass>>>,
     samples: SampleCache,
+    /// The attention of the image that it was asked for last; that of a large network takes some 100 MB.
+    attention: Mutex<Option<(PathBuf, Arc<[BlockHeads]>)>>,
 }
 
 impl Default for Kept {
     fn default() -> Self {
-        Kept { passes: Mutex::new(Cache::new(BUDGET)), samples: SampleCache::new(SAMPLES) }
+        Kept { passes: Mutex::new(Cache::new(BUDGET)), samples: SampleCache::new(SAMPLES), attention: Mutex::default() }
     }
 }
 
@@ -53,6 +55,26 @@ impl Kept {
         let pass = Arc::new(session.pass(path, threads)?.0);
         self.keep(path, &pass);
         Ok(pass)
+    }
+
+    /// What every head attends to in an image.
+    ///
+    /// # Errors
+    /// As [`Session::attention`].
+    pub fn attention(
+        &self,
+        session: &Session,
+        (path, pass): (&Path, &Pass),
+        threads: usize,
+        monitor: &Monitor<'_>,
+    ) -> Result<Arc<[BlockHeads]>, ExplainError> {
+        let mut kept = self.attention.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, blocks)) = kept.as_ref().filter(|(of, _)| of == path) {
+            return Ok(Arc::clone(blocks));
+        }
+        let blocks: Arc<[BlockHeads]> = with_threads(threads, || session.attention(pass, monitor))?.into();
+        *kept = Some((path.to_owned(), Arc::clone(&blocks)));
+        Ok(blocks)
     }
 
     fn kept(&self, path: &Path) -> Option<Arc<Pass>> {

@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::app::{ChannelsKey, Export, MapKey, ModelSummary, Predicted};
+use ndarray::Array3;
+
+use crate::app::{ChannelsKey, Export, HeadsKey, MapKey, ModelSummary, Predicted};
 use crate::explain::{Attribution, ExplainError, LayerChannels, Monitor};
 use crate::gallery::Truths;
 use crate::model::{JointLabels, Labels, TargetError};
@@ -37,6 +39,12 @@ pub trait Engine: Send + Sync {
     /// # Errors
     /// [`ExplainError::Cancelled`], or what the network says.
     fn channels(&self, path: &Path, key: &ChannelsKey, monitor: &Monitor<'_>) -> Result<LayerChannels, EngineError>;
+
+    /// Reads what the heads of a block attend to, `[heads, rows, columns]`.
+    ///
+    /// # Errors
+    /// [`ExplainError::Cancelled`], or what the network says.
+    fn heads(&self, path: &Path, key: &HeadsKey, monitor: &Monitor<'_>) -> Result<Array3<f32>, EngineError>;
 
     /// Predicts, and reads the output of a layer, `[C, h, w]`, for an image that nobody looks at: on one thread.
     ///

@@ -14,7 +14,9 @@ use image::imageops::FilterType;
 
 use super::crash::caught;
 use super::engine::{Engine, EngineError};
-use crate::app::{Agenda, Channels, Decoded, Explained, ImageKey, Job, MapKey, ModelId, Peaks, Priority, Report, Task};
+use crate::app::{
+    Agenda, Channels, Decoded, Explained, Heads, ImageKey, Job, MapKey, ModelId, Peaks, Priority, Report, Task,
+};
 use crate::explain::{Cancel, ExplainError, Monitor};
 use crate::gallery::{DecodeOptions, Decoded as DecodedFile};
 use crate::session::{InputError, Opened, open};
@@ -122,6 +124,9 @@ impl Pool {
             }
             Report::Channels(key, _) => {
                 queue.unseen.remove(&Job::Channels(key.clone()));
+            }
+            Report::Attended(key, _) => {
+                queue.unseen.remove(&Job::Attend(key.clone()));
             }
             Report::Surveyed(image, layer, _) => {
                 queue.unseen.remove(&Job::Survey(*image, *layer));
@@ -248,6 +253,16 @@ impl Shared {
                 };
                 Some(Report::Channels(key.clone(), channels))
             }
+            Job::Attend(key) => {
+                let begun = Instant::now();
+                let monitor = Monitor::new(cancel.clone(), |_| {});
+                let heads = match engine()?.heads(&task.path, key, &monitor) {
+                    Err(EngineError::Explain(ExplainError::Cancelled)) => return None,
+                    Ok(shares) => Ok(Arc::new(Heads::new(&shares, begun.elapsed()))),
+                    Err(error) => Err(error.to_string()),
+                };
+                Some(Report::Attended(key.clone(), heads))
+            }
             Job::Survey(image, layer) => {
                 let engine = engine()?;
                 let opened = open(&task.path, self.decoding).map_err(|error| InputError::from(error).into());
@@ -312,6 +327,7 @@ fn failed(job: &Job, reason: String) -> Report {
         Job::Open(id) | Job::Classify(id) => Report::Predicted(*id, Err(reason)),
         Job::Explain(key) => Report::Explained(key.clone(), Err(reason)),
         Job::Channels(key) => Report::Channels(key.clone(), Err(reason)),
+        Job::Attend(key) => Report::Attended(key.clone(), Err(reason)),
         Job::Survey(image, layer) => Report::Surveyed(*image, *layer, Err(reason)),
     }
 }

@@ -4,10 +4,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
+use ndarray::Array3;
+
 use super::engine::{Engine, EngineError};
 use super::written;
-use crate::app::{ChannelsKey, Export, LayerRow, MapKey, MethodRow, ModelSummary, Predicted, small_picture};
-use crate::explain::{Attribution, LayerChannels, LayerChoice, METHODS, Monitor, find, obstacle};
+use crate::app::{ChannelsKey, Export, HeadsKey, LayerRow, MapKey, MethodRow, ModelSummary, Predicted, small_picture};
+use crate::explain::{Attribution, ExplainError, LayerChannels, LayerChoice, METHODS, Monitor, find, obstacle};
 use crate::gallery::Truths;
 use crate::model::Labels;
 use crate::network::Activation;
@@ -75,6 +77,12 @@ impl Engine for SessionEngine {
             truths: Arc::clone(&self.truths),
             auto: network.auto_layer().and_then(|auto| strip.iter().position(|index| *index == auto)),
             layers: strip.iter().map(row).collect(),
+            attention: network
+                .attention()
+                .blocks
+                .iter()
+                .map(|block| escape(block.path.as_deref().unwrap_or(&block.name)).into_owned())
+                .collect(),
             methods: METHODS
                 .iter()
                 .map(|method| MethodRow {
@@ -111,6 +119,14 @@ impl Engine for SessionEngine {
     fn channels(&self, path: &Path, key: &ChannelsKey, monitor: &Monitor<'_>) -> Result<LayerChannels, EngineError> {
         let pass = self.kept.pass(&self.session, path, self.threads)?;
         Ok(self.session.channels(&pass, key.layer, key.target, monitor)?)
+    }
+
+    fn heads(&self, path: &Path, key: &HeadsKey, monitor: &Monitor<'_>) -> Result<Array3<f32>, EngineError> {
+        let pass = self.kept.pass(&self.session, path, self.threads)?;
+        let blocks = self.kept.attention(&self.session, (path, &pass), self.threads, monitor)?;
+        let maps = blocks.get(key.block).and_then(|block| block.maps(key.asking));
+        let reason = "it cannot be told where its tokens are in the image";
+        Ok(maps.ok_or_else(|| ExplainError::Unsuitable(reason.into()))?)
     }
 
     fn survey(&self, opened: &Opened, layer: usize) -> Result<(Predicted, Activation), EngineError> {

@@ -67,7 +67,7 @@ fn write_map(session: &Session, what: &MapExport) -> Result<Vec<PathBuf>, Engine
     Ok([png, npy, json].into_iter().flatten().collect())
 }
 
-/// Writes the pictures of a channel that are on screen.
+/// Writes the pictures of a channel or a head that are on screen.
 fn write_channel(session: &Session, what: &ChannelExport) -> Result<Vec<PathBuf>, EngineError> {
     let mut stem = unique_stems(&[what.path.to_path_buf()]).remove(0);
     if let Some(model) = of_model(session, what.model) {
@@ -75,8 +75,8 @@ fn write_channel(session: &Session, what: &ChannelExport) -> Result<Vec<PathBuf>
     }
     let (folder, model) = (export_folder()?, session.classifier().source().to_string());
     let layer = layer_word(&what.layer);
-    let written = what.pictures.iter().map(|(kind, picture, said)| {
-        let name = format!("{layer}.channel-{}.{kind}", what.channel);
+    let written = what.pictures.iter().map(|(shows, picture, said)| {
+        let name = format!("{layer}.{}-{}.{shows}", what.kind, what.number);
         let composition = picture.recipe.compose();
         let (width, height) = composition.written_size();
         let page = composition.render(width, height);

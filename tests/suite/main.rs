@@ -20,6 +20,7 @@ mod gradients_conv;
 mod gradients_graphs;
 mod gradients_kinks;
 mod gradients_torch;
+mod heads;
 mod incremental;
 mod inputs;
 mod interface;

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use image::{Rgb, RgbImage};
-use seewhy::app::{ChannelsKey, Export, MapKey, ModelSummary, Predicted, Selection};
+use ndarray::Array3;
+use seewhy::app::{ChannelsKey, Export, HeadsKey, MapKey, ModelSummary, Predicted, Selection};
 use seewhy::explain::{Attribution, LayerChannels, Monitor};
 use seewhy::gallery::DecodeOptions;
 use seewhy::model::Labels;
@@ -354,6 +355,10 @@ impl Engine for Panicking {
 
     fn channels(&self, _: &Path, _: &ChannelsKey, _: &Monitor<'_>) -> Result<LayerChannels, EngineError> {
         panic!("channels are broken on purpose")
+    }
+
+    fn heads(&self, _: &Path, _: &HeadsKey, _: &Monitor<'_>) -> Result<Array3<f32>, EngineError> {
+        panic!("heads are broken on purpose")
     }
 
     fn survey(&self, _: &Opened, _: usize) -> Result<(Predicted, Activation), EngineError> {

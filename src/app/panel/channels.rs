@@ -194,7 +194,8 @@ impl State {
             let pictures = self.scene().into_iter().zip(said).map(|(picture, (what, said))| (what, picture, said));
             let path = self.entries.get(key.image.id)?.path.clone();
             let model = key.image.model;
-            Some(Export::Channel(ChannelExport { model, path, layer, channel, pictures: pictures.collect() }))
+            let (kind, number, pictures) = ("channel", channel, pictures.collect());
+            Some(Export::Channel(ChannelExport { model, path, layer, kind, number, pictures }))
         });
         export.into_iter().map(Effect::Export).collect()
     }

@@ -6,6 +6,7 @@ mod channels;
 mod classes;
 mod confusions;
 mod filter;
+mod heads;
 mod help;
 mod layers;
 mod methods;
@@ -152,6 +153,7 @@ panels! {
     classes::Classes,
     confusions::Confusions,
     filter::Filter,
+    heads::Heads,
     help::Help,
     layers::Layers,
     methods::Methods,

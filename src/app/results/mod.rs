@@ -2,11 +2,13 @@
 
 mod channels;
 mod explained;
+mod heads;
 mod image;
 mod peaks;
 
 pub use channels::Channels;
 pub use explained::Explained;
+pub use heads::{HeadRow, Heads};
 pub(super) use image::thumbnail_size;
 pub use image::{Decoded, Predicted, small_picture};
 pub use peaks::Peaks;

@@ -84,6 +84,10 @@ impl State {
                 let bytes = result.as_ref().map_or(0, |channels| channels.bytes());
                 self.channels.insert(key, result.map_err(|reason| escape(&reason).into_owned()), bytes);
             }
+            Report::Attended(key, result) => {
+                let bytes = result.as_ref().map_or(0, |heads| heads.bytes());
+                self.heads.insert(key, result.map_err(|reason| escape(&reason).into_owned()), bytes);
+            }
             Report::Surveyed(image, layer, peaks) => self.surveyed(image, layer, peaks),
             Report::Exported(Ok(files)) => {
                 self.notice = files.first().map(|first| {

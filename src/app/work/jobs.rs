@@ -4,8 +4,8 @@ use std::hash::{Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::app::{Channels, Decoded, Explained, Peaks, Predicted};
-use crate::explain::{LayerChoice, Values};
+use crate::app::{Channels, Decoded, Explained, Heads, Peaks, Predicted};
+use crate::explain::{Asking, LayerChoice, Values};
 use crate::model::Target;
 use crate::session::ModelId;
 
@@ -55,6 +55,17 @@ pub struct ChannelsKey {
     pub target: Target,
 }
 
+/// Which heads: those of a block, asked by a token.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct HeadsKey {
+    /// The image, and whose heads.
+    pub image: ImageKey,
+    /// The block, as a position in [`ModelSummary::attention`](crate::app::ModelSummary::attention).
+    pub block: usize,
+    /// Who asks.
+    pub asking: Asking,
+}
+
 /// A piece of work for one image.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Job {
@@ -66,6 +77,8 @@ pub enum Job {
     Explain(MapKey),
     /// Read the channels of a layer: [`Report::Channels`].
     Channels(ChannelsKey),
+    /// Read what the heads of a block attend to: [`Report::Attended`].
+    Attend(HeadsKey),
     /// Find out how strongly the image excites the channels of a layer (an index into
     /// [`Network::layers`](crate::network::Network::layers)): [`Report::Predicted`], then [`Report::Surveyed`].
     Survey(ImageKey, usize),
@@ -78,6 +91,7 @@ impl Job {
             Job::Open(image) | Job::Classify(image) | Job::Survey(image, _) => image.model,
             Job::Explain(key) => key.image.model,
             Job::Channels(key) => key.image.model,
+            Job::Attend(key) => key.image.model,
         }
     }
 }
@@ -127,6 +141,8 @@ pub enum Report {
     Explained(MapKey, Result<Arc<Explained>, String>),
     /// The channels of a layer.
     Channels(ChannelsKey, Result<Arc<Channels>, String>),
+    /// The heads of a block.
+    Attended(HeadsKey, Result<Arc<Heads>, String>),
     /// How strongly an image excites the channels of a layer.
     Surveyed(ImageKey, usize, Result<Arc<Peaks>, String>),
     /// Files were written.

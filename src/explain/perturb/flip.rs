@@ -29,7 +29,7 @@ pub(in crate::explain) static FLIP: MethodInfo = MethodInfo {
     reference: "Vermeire et al., Explainable image classification with evidence counterfactual, 2022",
     needs: Needs { superpixels: true, ..Needs::NOTHING },
     own_params: &[SAMPLES],
-    caution: Some("what takes the superpixels' place may change the prediction by itself: compare mean, blur and grey"),
+    caution: None,
     method: &Flip,
 };
 

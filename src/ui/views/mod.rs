@@ -18,6 +18,7 @@ mod confusions;
 pub(super) mod empty;
 mod filter;
 pub(super) mod header;
+mod heads;
 pub(super) mod help;
 mod layers;
 mod list;
@@ -65,6 +66,11 @@ pub(super) trait View {
         None
     }
 
+    /// What `[` and `]` step through while it is open, where that is not the layers: what they are, and the one that is used.
+    fn steps(&self, _: &State) -> Option<(&'static str, Vec<String>, usize)> {
+        None
+    }
+
     /// The status line about them, in a line of `width` cells.
     fn status<'a>(&self, _: &State, _width: usize, _: Theme) -> Option<Vec<Piece<'a>>> {
         None
@@ -83,6 +89,7 @@ pub(super) fn of(panel: &Panel) -> &dyn View {
         Panel::Segments(panel) => panel,
         Panel::Channels(panel) => panel,
         Panel::Confusions(panel) => panel,
+        Panel::Heads(panel) => panel,
         Panel::Help(panel) => panel,
     }
 }

@@ -99,7 +99,12 @@ pub(in crate::ui) fn ahead(areas: &Areas, state: &State) -> Vec<Placement> {
     for scene in state.scenes_ahead() {
         let map = scene.first().and_then(|picture| match &picture.key.heat.as_ref()?.of {
             Origin::Map(key) => Some(key),
-            Origin::Compared(..) | Origin::Channel(..) | Origin::Exemplars(..) | Origin::Tiles(..) => None,
+            Origin::Compared(..)
+            | Origin::Channel(..)
+            | Origin::Exemplars(..)
+            | Origin::Tiles(..)
+            | Origin::Head(..)
+            | Origin::HeadTiles(..) => None,
         });
         let lines = words(areas.picture, state, map).len();
         placements.extend(place(scene, below(areas.picture, lines), state.terminal.cell));

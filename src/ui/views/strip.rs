@@ -9,6 +9,7 @@ use unicode_width::UnicodeWidthStr;
 use crate::app::{LayerRow, MethodRow, State};
 use crate::ui::Theme;
 use crate::ui::canvas::Canvas;
+use crate::ui::views;
 use crate::ui::words::{Piece, cut_start, number, piece, spread};
 
 /// Longest name shown, in cells.
@@ -16,14 +17,17 @@ const LONGEST: usize = 28;
 
 pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, area: Rect, state: &State, theme: Theme) {
     let Some((model, method)) = state.model.as_deref().zip(state.method()) else { return };
-    let Some(current) = state.layer_at().filter(|_| state.uses_layer()) else {
+    let layers = || {
+        let current = state.layer_at().filter(|_| state.uses_layer())?;
+        Some(("layers", model.layers.iter().map(name).collect(), current))
+    };
+    let Some((what, names, current)) = views::of(&state.panel).steps(state).or_else(layers) else {
         canvas.line(area, measured(state, method, usize::from(area.width), theme));
         return;
     };
-    let names: Vec<String> = model.layers.iter().map(name).collect();
-    let width = usize::from(area.width).saturating_sub(" layers ".len() + 4);
-    let (first, last) = window(&names, current, width);
-    let mut spans = vec![Span::styled(" layers ", theme.quiet())];
+    let heading = format!(" {what} ");
+    let (first, last) = window(&names, current, usize::from(area.width).saturating_sub(heading.len() + 4));
+    let mut spans = vec![Span::styled(heading, theme.quiet())];
     spans.push(Span::styled(if first > 0 { "‹ " } else { "  " }, theme.quiet()));
     for (index, name) in names.iter().enumerate().take(last + 1).skip(first) {
         let (text, style): (String, Style) =

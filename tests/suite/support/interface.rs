@@ -10,10 +10,10 @@ use ratatui::Terminal as Screen;
 use ratatui::backend::TestBackend;
 use ratatui::style::Color;
 use seewhy::app::{
-    Action, Agenda, Channels, Command, Decoded, Effect, Explained, ImageId, ImageKey, Job, LayerRow, MapKey, MethodRow,
-    ModelId, ModelSummary, Peaks, Predicted, Report, Second, State, Terminal, small_picture, update,
+    Action, Agenda, Channels, Command, Decoded, Effect, Explained, Heads, ImageId, ImageKey, Job, LayerRow, MapKey,
+    MethodRow, ModelId, ModelSummary, Peaks, Predicted, Report, Second, State, Terminal, small_picture, update,
 };
-use seewhy::explain::{Attribution, Family, LayerChannels, Param, ParamKind, Segments, Sign};
+use seewhy::explain::{Asking, Attribution, Family, LayerChannels, Param, ParamKind, Segments, Sign};
 use seewhy::gallery::Truths;
 use seewhy::model::{JointLabels, Labels, Target};
 use seewhy::network::Scores;
@@ -75,6 +75,9 @@ pub(crate) fn model() -> Arc<ModelSummary> {
             layer(9, "/layer4/layer4.2/relu_2/Relu", 7),
         ],
         auto: Some(2),
+        attention: ["/encoder/layers.10/attention/Softmax", "/encoder/layers.11/attention/Softmax"]
+            .map(String::from)
+            .into(),
         methods: vec![
             method("grad-cam", Family::Cam, true, None, None),
             method("guided-backprop", Family::Gradient, false, Some("fails the model-randomisation check"), None),
@@ -163,6 +166,7 @@ pub(crate) fn reports(job: &Job) -> Vec<Report> {
             let contributions = (0..CHANNELS).map(|channel| contribution(key.image.id, class, channel)).collect();
             vec![Report::Channels(key.clone(), Ok(Arc::new(channels(key.image.id, key.layer, Ok(contributions)))))]
         }
+        Job::Attend(key) => vec![Report::Attended(key.clone(), Ok(Arc::new(heads(key.block, key.asking))))],
         Job::Survey(image, layer) => {
             let predicted = predicted(image.id);
             let peaks = Peaks::new(&activation(image.id, *layer), Arc::clone(&predicted.small));
@@ -289,6 +293,19 @@ pub(crate) fn superpixels() -> Explained {
 /// The channels of a layer: a spot in each that moves from one to the next; every tenth is silent.
 pub(crate) fn channels(image: ImageId, layer: usize, contributions: Result<Vec<f32>, String>) -> Channels {
     Channels::new(LayerChannels { activation: activation(image, layer), contributions }, Duration::from_millis(3))
+}
+
+/// Twelve heads on 7 x 7 patches: the patch that asks, or the middle, has most, the rest falls off faster in each head.
+pub(crate) fn heads(block: usize, asking: Asking) -> Heads {
+    let asks = if let Asking::Patch(patch) = asking { (patch / 7, patch % 7) } else { (3, 3) };
+    let mut shares = Array3::from_shape_fn((12, 7, 7), |(head, y, x)| {
+        let distance = y.abs_diff(asks.0) + x.abs_diff(asks.1);
+        (-(distance as f32) * (head + 1 + block) as f32 / 4.0).exp()
+    });
+    for (head, mut map) in shares.outer_iter_mut().enumerate() {
+        map *= (1.0 - 0.05 * head as f32) / map.sum();
+    }
+    Heads::new(&shares, Duration::from_millis(7))
 }
 
 /// The output of a layer: in each channel a spot that moves from one to the next.
