@@ -227,22 +227,24 @@ impl Search<'_> {
     /// What was found, in words.
     fn statement(&self, hidden: &Set, exhausted: bool) -> String {
         let (count, calls, percent) = (self.division.count(), self.calls, self.division.percent(hidden));
+        let answer = &self.known[hidden];
+        if self.found.is_none() {
+            let search = if exhausted { "all sets were tried" } else { "not all sets were tried" };
+            let [before, after] = [self.known[&vec![]].probability, answer.probability].map(|value| 100.0 * value);
+            return format!(
+                "nothing flips after {calls} model calls: {search}; hiding {} of {count} superpixels comes closest, from \
+                 {before:.1} % to {after:.1} %",
+                hidden.len()
+            );
+        }
         let hiding = format!(
             "hiding the {} ({} of {count} superpixels, {percent:.0} % of the image)",
             self.division.places(hidden),
             hidden.len()
         );
-        let answer = &self.known[hidden];
-        if self.found.is_some() {
-            let search = if exhausted { "no smaller set does" } else { "smaller sets were not all tried" };
-            let needed = if hidden.len() > 1 { "; none of them can be left out" } else { "" };
-            return format!("{hiding} {}{needed}; {calls} model calls: {search}", self.change(answer));
-        }
-        let search = if exhausted { "all sets were tried" } else { "not all sets were tried" };
-        let [before, after] = [self.known[&vec![]].probability, answer.probability].map(|value| 100.0 * value);
-        format!(
-            "nothing flips after {calls} model calls: {search}; {hiding} comes closest, from {before:.1} % to {after:.1} %"
-        )
+        let search = if exhausted { "no smaller set does" } else { "smaller sets were not all tried" };
+        let needed = if hidden.len() > 1 { "; none of them can be left out" } else { "" };
+        format!("{hiding} {}{needed}; {calls} model calls: {search}", self.change(answer))
     }
 
     /// What the model says then.
