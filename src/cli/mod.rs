@@ -6,6 +6,7 @@ mod batch;
 mod classify;
 mod compare;
 mod doctor;
+mod dream;
 mod evaluate;
 mod explain;
 mod inputs;
@@ -98,6 +99,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<Ending> {
         Some(Command::Compare(args)) => compare::run(&args, &common),
         Some(Command::Explain(args)) => explain::run(&args, &common),
         Some(Command::Activations(args)) => activations::run(&args, &common),
+        Some(Command::Dream(args)) => dream::run(&args, &common),
         Some(Command::Weights(args)) => weights::run(&args, &common),
         Some(Command::Units(args)) => units::run(&args, &common),
         Some(Command::Evaluate(args)) => evaluate::run(&args, &common),

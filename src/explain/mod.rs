@@ -11,6 +11,7 @@ mod attention;
 pub mod cam;
 mod channels;
 mod decision;
+mod dream;
 mod frame;
 mod gradient;
 mod methods;
@@ -34,6 +35,7 @@ pub use crate::raster::Sign;
 pub use attention::heads::{Asking, BlockHeads, attention_heads};
 pub use channels::{LayerChannels, layer_channels};
 pub use decision::{DecisionSum, Term, decision_sum};
+pub use dream::{Aim, Dream, DreamOptions, OverNoise, dream, over_noise, value_of};
 pub use frame::Frame;
 pub use gradient::{
     Composite, Multipliers, Propagation, Statistic, multipliers, noisy_gradient, propagate_relevance,
@@ -329,6 +331,16 @@ pub enum ExplainError {
     /// The method cannot explain this model: why, and what to do.
     #[error("this method cannot explain this model: {0}")]
     Unsuitable(String),
+    /// No such channel.
+    #[error("{layer} has {channels} channels, numbered from 0: none is {channel}")]
+    NoChannel {
+        /// The layer, by the name of its node.
+        layer: String,
+        /// How many it has.
+        channels: usize,
+        /// The channel asked for.
+        channel: usize,
+    },
     /// A parameter that does not exist or is out of range.
     #[error("{0}")]
     Parameter(String),

@@ -90,14 +90,34 @@ impl Network {
     /// The gradient of one number of a layer, at `[channel, row, column]`, with respect to the input, of the input's shape.
     ///
     /// # Errors
-    /// When there is no such number, an operator before the layer has no gradient, the input has another shape than the
-    /// network's, or tract fails.
-    #[allow(clippy::needless_pass_by_value, reason = "a view is a reference already")]
+    /// When there is no such number, and as [`Network::activation_gradient`].
     pub fn unit_gradient(
         &self,
         input: ArrayViewD<'_, f32>,
         layer: usize,
         at: [usize; 3],
+    ) -> Result<ArrayD<f32>, NetworkError> {
+        let shape = self.layers.list[layer].shape;
+        let mut unit = Activation::zeros(shape);
+        let Some(one) = unit.get_mut(at) else {
+            let (found, expected) = (at.to_vec(), shape.to_vec());
+            return Err(NetworkError::Shape { what: "the place of a unit", found, expected });
+        };
+        *one = 1.0;
+        self.activation_gradient(input, layer, &unit)
+    }
+
+    /// The gradient of `<weights, layer>` with respect to the input, of the input's shape; `weights` are `[C, h, w]` as the
+    /// layer is.
+    ///
+    /// # Errors
+    /// When an operator before the layer has no gradient, the input has another shape than the network's, or tract fails.
+    #[allow(clippy::needless_pass_by_value, reason = "a view is a reference already")]
+    pub fn activation_gradient(
+        &self,
+        input: ArrayViewD<'_, f32>,
+        layer: usize,
+        weights: &Activation,
     ) -> Result<ArrayD<f32>, NetworkError> {
         let (outlet, description) = (self.layers.outlets[layer], &self.layers.list[layer]);
         let purpose = || format!("compute the gradient of {:?} at the input", description.name);
@@ -109,15 +129,9 @@ impl Network {
             graph.select_output_outlets(&[gradient]).map_err(tract(attempt()))?;
             Plan::build(purpose(), graph)
         })?;
-        let mut unit = Activation::zeros(description.shape);
-        let Some(one) = unit.get_mut(at) else {
-            let (found, expected) = (at.to_vec(), description.shape.to_vec());
-            return Err(NetworkError::Shape { what: "the place of a unit", found, expected });
-        };
-        *one = 1.0;
         let cotangent = || {
             let nothing = Tensor::zero::<f32>(&concrete(&self.graph, outlet)?)?;
-            tensors::from_activation(description, &unit, &nothing)
+            tensors::from_activation(description, weights, &nothing)
         };
         let cotangent = cotangent().map_err(tract(format!("could not {}", purpose())))?;
         let gradient = plan.run(tvec![self.input_tensor(&input)?, cotangent.into_tvalue()])?.remove(0);

@@ -17,6 +17,7 @@ mod sheet;
 mod smallest_box;
 mod test_card;
 mod tiles;
+mod warp;
 
 pub use colormap::Colormap;
 pub use composite::{Composition, Heat, Superpixels};
@@ -29,6 +30,7 @@ pub use sheet::Sheet;
 pub use smallest_box::smallest_box;
 pub use test_card::test_card;
 pub use tiles::{Tiles, reduced};
+pub use warp::Warp;
 
 /// A scalar field over an image, row-major `[height, width]`.
 pub type Map = ndarray::Array2<f32>;

@@ -9,6 +9,7 @@
 
 mod activations;
 mod arrays;
+mod dreams;
 mod explanation;
 pub mod export;
 mod identity;
@@ -33,6 +34,7 @@ use crate::model::{Classifier, ModelError, ModelSource, Overrides};
 
 pub use activations::{ActivationRecord, LayerReading};
 pub use arrays::SheetFolder;
+pub use dreams::DreamRecord;
 pub use explanation::{Explanation, Question};
 pub use identity::Identity;
 pub use image::{InputError, Opened, open};

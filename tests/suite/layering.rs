@@ -40,7 +40,7 @@ const ROOMS: &[Room] = &[
         rooms: &["network", "autodiff", "raster", "text", "guard"],
         crates: &["image", "rapidhash", "strsim", "toml", "tract_onnx"],
     },
-    Room { name: "explain", rooms: &["model", "network", "cache", "raster", "random"], crates: &["image"] },
+    Room { name: "explain", rooms: &["model", "network", "cache", "raster", "random"], crates: &["image", "rustfft"] },
     Room {
         name: "explain/gradient",
         rooms: &["model", "network", "autodiff", "raster", "random"],

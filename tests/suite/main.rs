@@ -8,6 +8,7 @@ mod channels;
 mod cli;
 mod cli_refusals;
 mod demo;
+mod dreams;
 mod evaluate;
 mod exemplars;
 mod explanations;

@@ -105,6 +105,9 @@ Examples:
   seewhy weights --model net.onnx --out weights/                  <model>.<layer>.npy, float32, and .png
   seewhy weights --model net.onnx --layer conv1,fc --out weights/")]
     Weights(WeightArgs),
+    /// Make pictures of what channels and classes want to see
+    #[command(after_help = DREAM_EXAMPLES)]
+    Dream(DreamArgs),
     /// Find the images that excite each channel of a layer most, and the place in each that does it; one JSON line per channel
     #[command(after_help = "\
 Examples:
@@ -284,6 +287,38 @@ pub(super) enum FileFormat {
     Npy,
     /// The JSON line, as a file
     Json,
+}
+
+/// Both ways to say what is wanted.
+const DREAM_EXAMPLES: &str = "Examples:\n  seewhy dream --target frog --out dreams/\n  seewhy dream --layer auto --channel 17,23 \
+                              --out dreams/ --model net.onnx";
+
+#[derive(Debug, Args)]
+pub(super) struct DreamArgs {
+    /// Layer by the name of its node or output tensor, as `seewhy model -v` prints it; `auto` is the last with spatial extent
+    /// before the head
+    #[arg(long, value_name = "NODE", requires = "channel")]
+    pub(super) layer: Option<String>,
+    /// Channels of it, from 0, separated by commas: what each wants to see, averaged over its places
+    #[arg(long, value_delimiter = ',', value_name = "K", requires = "layer")]
+    pub(super) channel: Vec<usize>,
+    /// Classes by name or index, separated by commas, in place of channels
+    #[arg(
+        long,
+        value_delimiter = ',',
+        value_name = "CLASS",
+        conflicts_with = "layer",
+        required_unless_present = "layer"
+    )]
+    pub(super) target: Vec<String>,
+    /// Begin with this picture rather than near grey
+    #[arg(long, value_name = "IMAGE")]
+    pub(super) start: Option<PathBuf>,
+    /// Steps of ascent, each a forward and a backward pass
+    #[arg(long, default_value_t = 256, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(super) steps: u32,
+    #[command(flatten)]
+    pub(super) out: OutArgs,
 }
 
 #[derive(Debug, Args)]
