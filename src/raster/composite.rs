@@ -9,7 +9,7 @@ use std::sync::Arc;
 use image::{Rgb, RgbImage, Rgba, RgbaImage};
 use ndarray::{Array2, ArrayView1};
 
-use super::resize::{Filter, resize};
+use super::resize::{Filter, Window, resize, resize_window};
 use super::superpixels::Outlines;
 use super::{Colormap, Map, Region, Sign};
 
@@ -113,6 +113,30 @@ impl Composition {
         Some((across.max(down) * width.max(height) as f32).ceil() as u32)
     }
 
+    /// The part `window` of the composition at `width` x `height`, as one of its own. The window must lie inside.
+    #[must_use]
+    pub fn window(&self, (width, height): (u32, u32), window: Window) -> Composition {
+        let (full_width, full_height) = self.size();
+        let moved = |region: Region| {
+            let region = region.scaled(width as f32 / full_width as f32, height as f32 / full_height as f32);
+            Region { x: region.x - window.x as f32, y: region.y - window.y as f32, ..region }
+        };
+        let filter = self.filter(width, height);
+        Composition {
+            base: Arc::new(resize_window(&self.base, width, height, window, filter)),
+            show_base: self.show_base,
+            heat: self.heat.clone().map(|heat| Heat { region: moved(heat.region), ..heat }),
+            superpixels: self.superpixels.clone().map(|lines| Superpixels { region: moved(lines.region), ..lines }),
+            boxes: self.boxes.iter().map(|place| moved(*place)).collect(),
+        }
+    }
+
+    /// Enlarging interpolates, reducing averages.
+    fn filter(&self, width: u32, height: u32) -> Filter {
+        let (full_width, full_height) = self.size();
+        if width <= full_width && height <= full_height { Filter::Bilinear } else { Filter::Bicubic }
+    }
+
     /// The pixels at `width` x `height`. Enlarging interpolates, reducing averages.
     pub fn render(&self, width: u32, height: u32) -> RgbImage {
         let (width, height) = (width.max(1), height.max(1));
@@ -130,13 +154,10 @@ impl Composition {
         if !self.show_base {
             return RgbImage::new(width, height);
         }
-        let (w, h) = self.size();
-        if (w, h) == (width, height) {
+        if self.size() == (width, height) {
             self.base.as_ref().clone()
-        } else if width <= w && height <= h {
-            resize(self.base.as_ref(), width, height, Filter::Bilinear)
         } else {
-            resize(self.base.as_ref(), width, height, Filter::Bicubic)
+            resize(self.base.as_ref(), width, height, self.filter(width, height))
         }
     }
 

@@ -38,6 +38,16 @@ impl Recipe {
         }
     }
 
+    /// Whether the picture itself is to be seen.
+    pub fn has_base(&self) -> bool {
+        match self {
+            Recipe::Image(composition) => composition.show_base,
+            Recipe::Contrast(_) => true,
+            Recipe::Tiles(_) => false,
+            Recipe::Sheet(sheet) => sheet.show_base,
+        }
+    }
+
     /// Whether anything lies over the picture.
     pub fn has_overlay(&self) -> bool {
         match self {

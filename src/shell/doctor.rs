@@ -1,6 +1,7 @@
 //! Asks the terminal what it can do, and shows a test card for each way to draw pictures in it.
 
 use std::io::{self, Write as _};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, at, never, select};
@@ -117,10 +118,13 @@ fn show(
         count,
     };
     if let Some(area) = draw_test_card(buffer, page, Theme { colour: !graphics.no_color }) {
-        let parts = graphics.parts(card.has_overlay()).iter();
-        let parts = parts.map(|part: &Part| graphics.encode(&card, *part, area.as_size(), Quality::Sharp));
+        let parts = graphics.parts(card.show_base, card.has_overlay()).iter();
+        let parts =
+            parts.map(|part: &Part| graphics.encode(&card, *part, area.as_size(), Quality::Sharp).map(Arc::new));
         let parts = parts.collect::<Result<Vec<_>, EncodeError>>()?;
-        canvas.stage(buffer, area, &parts.iter().collect::<Vec<_>>());
+        parts.iter().for_each(|part| canvas.want(area, part));
+        output.write_all(canvas.all_pieces().as_bytes())?;
+        canvas.stage(buffer, area, &parts);
     }
     graphics.fit(buffer);
     output.write_all(canvas.before().as_bytes())?;
@@ -129,6 +133,7 @@ fn show(
     let cells = graphics.fit_bytes(output.take());
     output.write_all(&cells)?;
     output.write_all(canvas.after().as_bytes())?;
+    output.write_all(canvas.all_pieces().as_bytes())?;
     output.flush()?;
     Ok(())
 }

@@ -125,41 +125,35 @@ impl Encoder {
         queue.graphics = Some(graphics);
     }
 
-    /// The parts of a picture, if all are there, of an unfinished map perhaps as it was before; what is missing is noted as
-    /// wanted. Wanted first is encoded first.
-    pub(super) fn want(&mut self, picture: &Picture, size: Size, quality: Quality) -> Option<Vec<Arc<Encoded>>> {
-        self.parts(picture, size, quality, true)
-    }
-
-    /// The parts of a picture, if all are there already.
-    pub(super) fn have(&mut self, picture: &Picture, size: Size, quality: Quality) -> Option<Vec<Arc<Encoded>>> {
-        self.parts(picture, size, quality, false)
-    }
-
-    fn parts(&mut self, picture: &Picture, size: Size, quality: Quality, want: bool) -> Option<Vec<Arc<Encoded>>> {
-        let parts = self.graphics.parts(picture.recipe.has_overlay());
-        let mut found = Vec::with_capacity(parts.len());
-        for part in parts {
-            let key = if *part == Part::Base { picture.key.base() } else { picture.key.clone() };
-            let quality = if *part == Part::Over || !self.graphics.has_quick() { Quality::Sharp } else { quality };
-            let key = PartKey { picture: key, part: *part, size: (size.width, size.height), quality };
-            match self.cache.get(&key) {
-                Some(Ok(encoded)) => {
-                    found.push(Arc::clone(encoded));
-                    self.cache.touch(&key);
-                }
-                Some(Err(_)) => {}
-                None if want => {
-                    let before = self.partial.iter().rev().find(|old| old.with_calls(None) == key.with_calls(None));
-                    if let Some(Ok(encoded)) = before.and_then(|old| self.cache.get(old)) {
-                        found.push(Arc::clone(encoded));
-                    }
-                    self.wanted.push(Wanted { key, recipe: picture.recipe.clone() });
-                }
-                None => {}
+    /// A part of a picture, of an unfinished map perhaps as it was before; what is missing is noted as wanted. Wanted first is
+    /// encoded first.
+    pub(super) fn want(&mut self, picture: &Picture, part: Part, size: Size, quality: Quality) -> Option<Arc<Encoded>> {
+        let key = self.key(picture, part, size, quality);
+        match self.cache.get(&key) {
+            Some(encoded) => {
+                let encoded = encoded.as_ref().ok().cloned();
+                self.cache.touch(&key);
+                encoded
+            }
+            None => {
+                let before = self.partial.iter().rev().find(|old| old.with_calls(None) == key.with_calls(None));
+                let before = before.and_then(|old| self.cache.get(old)?.as_ref().ok().cloned());
+                self.wanted.push(Wanted { key, recipe: picture.recipe.clone() });
+                before
             }
         }
-        (found.len() == parts.len()).then_some(found)
+    }
+
+    /// A part of a picture, if it is there already.
+    pub(super) fn have(&self, picture: &Picture, part: Part, size: Size, quality: Quality) -> Option<Arc<Encoded>> {
+        self.cache.get(&self.key(picture, part, size, quality))?.as_ref().ok().cloned()
+    }
+
+    fn key(&self, picture: &Picture, part: Part, size: Size, quality: Quality) -> PartKey {
+        let picture = if part == Part::Base { picture.key.base() } else { picture.key.clone() };
+        let quality = if self.graphics.has_qualities(part) { quality } else { Quality::Sharp };
+        let size = if self.graphics.is_stretched(part) { Size::ZERO } else { size };
+        PartKey { picture, part, size: (size.width, size.height), quality }
     }
 
     /// Hands what was noted as wanted since the last call to the threads, in place of what they have not begun.

@@ -29,6 +29,8 @@ use crate::ui;
 
 /// Screens of so many columns have room for the reason why pictures are drawn as they are.
 const WIDE: u16 = 120;
+/// How long to wait, when leaving, for the terminal's word that it has drawn what it was sent.
+const LAST_ANSWERS: Duration = Duration::from_secs(1);
 /// How long the mark of a menu rests on a row before what takes its time is begun.
 const REST: Duration = Duration::from_millis(400);
 
@@ -119,23 +121,37 @@ impl EventLoop {
             if let Some(end) = self.end.take() {
                 return Ok(end);
             }
-            if self.dirty {
+            if self.dirty && self.screen.may_draw() {
                 self.dirty = false;
                 self.screen.draw(&self.state)?;
+            } else if self.screen.may_send() {
+                self.dirty |= self.screen.send()?;
+            } else {
+                self.ask_for_frame();
+                self.wait();
             }
-            self.ask_for_frame();
-            self.wait();
             self.take_all()?;
         }
     }
 
     /// Leaves the terminal quiet: answers that are still under way are read here, rather than by the shell.
     pub(super) fn finish(self) {
-        let EventLoop { mut screen, sources, answers, sinks, .. } = self;
+        let EventLoop { mut screen, sources, mut answers, sinks, .. } = self;
         drop(sinks);
+        let deadline = Instant::now() + LAST_ANSWERS;
+        while screen.is_owed() {
+            let Ok(bytes) = sources.input.recv_deadline(deadline) else { break };
+            for input in answers.hear(&bytes) {
+                match input {
+                    Input::Reply(Reply::Status) => screen.answered(),
+                    Input::Reply(reply) => drop(answers.take(reply)),
+                    Input::Event(_) => {}
+                }
+            }
+        }
         // Where the terminal cannot be written to, nobody waits either.
         answers.drain(&sources.input, |word| drop(screen.say(word)));
-        drop(screen);
+        screen.finish();
     }
 
     /// Sleeps until something happens.
@@ -145,12 +161,14 @@ impl EventLoop {
         select.recv(&self.sources.signals);
         select.recv(&self.sources.reports);
         select.recv(self.screen.finished());
+        select.recv(self.screen.written());
         // These senders may go away when their work is done; a closed channel is always ready.
         if !self.news_is_over {
             select.recv(&self.sources.news);
         }
         let rest = self.rest.map(|(at, _)| at);
-        match [self.answers.deadline(), rest, self.screen.deadline()].into_iter().flatten().min() {
+        let deadlines = [self.answers.deadline(), rest, self.screen.deadline(), self.screen.patience()];
+        match deadlines.into_iter().flatten().min() {
             Some(deadline) => {
                 let _ = select.ready_deadline(deadline);
             }
@@ -162,6 +180,8 @@ impl EventLoop {
 
     /// Takes all that has happened.
     fn take_all(&mut self) -> io::Result<()> {
+        let _ = self.screen.written().try_recv();
+        self.screen.lose_patience();
         loop {
             match self.sources.input.try_recv() {
                 Ok(bytes) => {
@@ -298,13 +318,21 @@ impl EventLoop {
 
     fn input(&mut self, input: Input) -> io::Result<()> {
         match input {
-            Input::Event(event) => self.event(&event),
+            Input::Event(event) => {
+                self.event(&event)?;
+                // What a key has changed does not wait for the end of a picture.
+                if self.dirty { self.screen.make_way() } else { Ok(()) }
+            }
             Input::Reply(reply) => self.reply(reply),
         }
     }
 
     /// An answer of the terminal: to the question for the size of a cell, or a late one to the probe.
     fn reply(&mut self, reply: Reply) -> io::Result<()> {
+        if reply == Reply::Status {
+            self.screen.answered();
+            return Ok(());
+        }
         match self.answers.take(reply) {
             Some(Answer::Facts(facts)) => {
                 let graphics = decide(&facts, self.answers.wishes());

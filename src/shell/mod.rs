@@ -6,7 +6,8 @@
 //! workers --Report------+    (owns the state and the terminal)+--------> files, clipboard, job control
 //! ```
 //!
-//! Here are the threads and the clock. The loop sleeps until something happens, takes all that has happened, and draws once.
+//! Here are the threads and the clock. The loop sleeps until something happens, takes all that has happened, and draws once, when
+//! the line to the terminal has room; pictures follow in pieces, and keys are read in between.
 
 mod answers;
 mod crash;
@@ -15,6 +16,7 @@ mod encoder;
 mod engine;
 mod event_loop;
 mod feed;
+mod pace;
 mod pool;
 mod screen;
 mod session_engine;

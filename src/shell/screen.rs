@@ -11,17 +11,26 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Rect, Size};
 
 use super::encoder::{Encoder, Finished};
-use crate::app::{PictureKey, State};
-use crate::term::{Canvas, CellSize, Encoded, Facts, Graphics, Output, Protocol, Quality, Reply, Session, stop_job};
-use crate::ui::{self, Theme};
+use super::pace::{Pace, QUESTION};
+use crate::app::{Picture, PictureKey, State};
+use crate::term::{
+    Canvas, CellSize, Encoded, Facts, Graphics, Output, Part, Protocol, Quality, Reply, Session, stop_job,
+};
+use crate::ui::{self, Placement, Theme};
 
 /// DEC private mode 2026: the terminal shows nothing of what comes between the two until the second.
 const BEGIN: &[u8] = b"\x1b[?2026h";
 const END: &[u8] = b"\x1b[?2026l";
 /// What ratatui writes when no cell has changed.
 const NO_CHANGE: &[u8] = b"\x1b[39m\x1b[49m\x1b[59m\x1b[0m";
-/// After so long without a change, a picture is sent again as sharp as it gets.
-const REST: Duration = Duration::from_millis(300);
+/// After so long without a change, a picture is sent again as sharp as it gets, if the line is fast.
+const REST: Duration = Duration::from_secs(1);
+/// So long a picture that is sent together with its heat waits for it.
+const BARE: Duration = Duration::from_millis(600);
+/// So long a better picture waits for the heat where it is sent alone.
+const HEAT_FIRST: Duration = Duration::from_secs(3);
+/// How long the last bytes may take.
+const LAST_BYTES: Duration = Duration::from_secs(1);
 /// Within this time tmux has drawn itself in its new size.
 const TMUX_REDRAW: Duration = Duration::from_millis(250);
 
@@ -48,7 +57,8 @@ pub(super) struct Screen {
     answers_cell_size: bool,
     /// It was asked, and nobody knows yet.
     has_asked_for_cell: bool,
-    /// Sending twice is worth it: the line is not an SSH connection.
+    pace: Pace,
+    /// The line is not an SSH connection.
     is_local: bool,
     /// tmux drops what is to pass through it while it draws itself anew: pictures wait until then.
     pass_at: Option<Instant>,
@@ -56,6 +66,8 @@ pub(super) struct Screen {
     sharpen_at: Option<Instant>,
     /// A picture on screen is an older one, since the one that belongs there is still being made.
     lacks_pictures: bool,
+    /// The picture that waits for its heat, and until when; none once it has waited for long enough.
+    bare: Option<(PictureKey, Option<Instant>)>,
 }
 
 impl Screen {
@@ -85,9 +97,11 @@ impl Screen {
             is_local: !facts.environment.ssh,
             graphics,
             has_asked_for_cell: false,
+            pace: Pace::default(),
             pass_at: None,
             sharpen_at: None,
             lacks_pictures: false,
+            bare: None,
         })
     }
 
@@ -113,12 +127,81 @@ impl Screen {
 
     /// Whether no picture that is wanted on screen is still being made.
     pub(super) fn shows_all(&self) -> bool {
-        !self.lacks_pictures
+        !(self.lacks_pictures || self.graphics.is_stream() && self.canvas.has_pieces())
     }
 
     /// When a new frame is needed though nothing happens.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        [self.sharpen_at, self.pass_at].into_iter().flatten().min()
+        let bare = self.bare.as_ref().and_then(|(_, until)| *until);
+        [self.sharpen_at, self.pass_at, bare].into_iter().flatten().min()
+    }
+
+    /// When the terminal is not waited for any longer.
+    pub(super) fn patience(&self) -> Option<Instant> {
+        self.pace.deadline()
+    }
+
+    /// Something comes here when all has gone out.
+    pub(super) fn written(&self) -> &crossbeam_channel::Receiver<()> {
+        self.output.written()
+    }
+
+    /// Answers that do not come are not waited for.
+    pub(super) fn lose_patience(&mut self) {
+        self.pace.look(Instant::now());
+    }
+
+    /// The terminal has drawn what was written before the oldest of our questions.
+    pub(super) fn answered(&mut self) {
+        self.pace.answered(Instant::now());
+    }
+
+    /// Whether the terminal still owes answers, or bytes are on their way to it.
+    pub(super) fn is_owed(&self) -> bool {
+        self.pace.is_owed() || !self.output.is_written()
+    }
+
+    /// Whether the line has room.
+    fn is_open(&self) -> bool {
+        self.output.is_written() && self.pace.is_open()
+    }
+
+    /// Whether a frame can be drawn now: none comes into the middle of a picture that is drawn at the cursor.
+    pub(super) fn may_draw(&self) -> bool {
+        self.is_open() && !self.canvas.is_drawing()
+    }
+
+    /// Whether a piece of a picture can be sent now.
+    pub(super) fn may_send(&self) -> bool {
+        self.is_open() && self.pass_at.is_none() && self.canvas.has_pieces()
+    }
+
+    /// Sends a piece of a picture; true when a new frame is needed.
+    ///
+    /// # Errors
+    /// When the terminal cannot be written to.
+    pub(super) fn send(&mut self) -> io::Result<bool> {
+        let Some(piece) = self.canvas.piece() else { return Ok(false) };
+        self.output.write_all(piece.bytes.as_bytes())?;
+        self.pace.wrote(piece.bytes.len());
+        if piece.is_closed {
+            self.ask()?;
+        }
+        self.output.flush()?;
+        Ok(piece.arrived)
+    }
+
+    /// A key was pressed: what it changes does not wait for the end of a picture that is drawn at the cursor.
+    ///
+    /// # Errors
+    /// When the terminal cannot be written to.
+    pub(super) fn make_way(&mut self) -> io::Result<()> {
+        if self.canvas.is_drawing() {
+            let end = self.canvas.give_up();
+            self.output.write_all(end.as_bytes())?;
+            self.output.flush()?;
+        }
+        Ok(())
     }
 
     /// Draws the state.
@@ -126,56 +209,55 @@ impl Screen {
     /// # Errors
     /// When the terminal cannot be written to.
     pub(super) fn draw(&mut self, state: &State) -> io::Result<()> {
-        let sharpens = self.is_local && self.graphics.has_quick();
         let mut frame = self.terminal.get_frame();
         let area = frame.area();
         let placements = ui::draw(&mut frame, state, Theme { colour: !self.graphics.no_color });
         let buffer = frame.buffer_mut();
         let now = Instant::now();
         self.pass_at = self.pass_at.filter(|at| now < *at);
+        self.canvas.begin_wanting();
         if self.graphics.protocol != Protocol::None && self.pass_at.is_none() {
+            let mut pictures =
+                Pictures { graphics: &self.graphics, canvas: &mut self.canvas, encoder: &mut self.encoder };
             let same = placements.len() == self.shown.len()
                 && placements.iter().zip(&self.shown).all(|(new, old)| new.picture.key == old.key);
-            let rested = same && self.sharpen_at.is_none_or(|at| now >= at);
+            if !same {
+                self.sharpen_at = Some(now + REST);
+            }
+            let rested = self.sharpen_at.is_none_or(|at| now >= at);
+            self.sharpen_at = self.sharpen_at.filter(|at| now < *at);
+            let sharpens = rested && self.pace.is_fast().unwrap_or(self.is_local);
+            let first = placements.first().map(|placement| &placement.picture);
+            let is_stream = self.graphics.is_stream();
+            let patience = if is_stream { BARE } else { HEAT_FIRST };
+            let before = self.bare.take();
+            self.bare = first.filter(|picture| is_bare(picture, state)).map(|picture| {
+                let until =
+                    before.filter(|(key, _)| *key == picture.key).map_or(Some(now + patience), |(_, until)| until);
+                (picture.key.clone(), until.filter(|until| now < *until))
+            });
+            let waits = self.bare.as_ref().is_some_and(|(_, until)| until.is_some());
             self.lacks_pictures = false;
             let mut before = std::mem::take(&mut self.shown).into_iter();
             for placement in &placements {
                 let old = before.next();
-                let size = placement.area.as_size();
-                let picture = &placement.picture;
-                let is_reduced = old.as_ref().is_none_or(|old| old.parts.iter().any(|part| part.is_reduced()));
-                let sharp = if rested && is_reduced && sharpens {
-                    self.encoder.want(picture, size, Quality::Sharp)
-                } else {
-                    self.encoder.have(picture, size, Quality::Sharp)
-                };
-                match sharp.or_else(|| self.encoder.want(picture, size, Quality::Quick)) {
-                    Some(parts) => {
-                        let (area, key) = (placement.area, placement.picture.key.clone());
-                        stage(&mut self.canvas, buffer, area, &parts);
-                        self.shown.push(Shown { area, key, parts });
-                    }
-                    // The old one stays until the new one is there.
-                    None => {
-                        self.lacks_pictures = true;
-                        if let Some(old) = old.filter(|old| is_blank(buffer, old.area)) {
-                            stage(&mut self.canvas, buffer, old.area, &old.parts);
-                            self.shown.push(old);
-                        }
-                    }
+                // Where the two are one, sending the picture alone would be for nothing.
+                let ready = if waits && is_stream { None } else { pictures.ready(placement, old.as_ref()) };
+                self.lacks_pictures |= ready.is_none();
+                // The old one stays until the new one is there.
+                let kept = || old.filter(|old| is_blank(buffer, old.area) && pictures.holds(old.area, &old.parts));
+                if let Some(shown) = ready.or_else(kept) {
+                    pictures.canvas.stage(buffer, shown.area, &shown.parts);
+                    self.shown.push(shown);
                 }
             }
-            self.sharpen_at = match self.sharpen_at {
-                _ if !same => (sharpens && !self.shown.is_empty()).then(|| now + REST),
-                Some(at) if now < at => Some(at),
-                _ => None,
-            };
+            // Heat comes before a better picture.
+            if !waits && placements.iter().all(|placement| pictures.is_whole(placement)) {
+                placements.iter().for_each(|placement| pictures.improve(placement, sharpens));
+            }
             // What is likely to be looked at next is encoded after what is looked at now.
             for placement in ui::ahead(state, area) {
-                let size = placement.area.as_size();
-                if self.encoder.have(&placement.picture, size, Quality::Sharp).is_none() {
-                    self.encoder.want(&placement.picture, size, Quality::Quick);
-                }
+                pictures.prepare(&placement);
             }
             self.encoder.commit();
         }
@@ -191,10 +273,21 @@ impl Screen {
         if before.is_empty() && after.is_empty() && cells == NO_CHANGE {
             return Ok(());
         }
-        for bytes in [BEGIN, before.as_bytes(), &cells, after.as_bytes(), END] {
-            self.output.write_all(bytes)?;
-        }
+        let frame = [BEGIN, before.as_bytes(), &cells, after.as_bytes(), END].concat();
+        self.output.write_all(&frame)?;
+        self.pace.wrote(frame.len());
+        self.ask()?;
         self.output.flush()
+    }
+
+    /// Asks the terminal whether it has got so far, if enough was written.
+    fn ask(&mut self) -> io::Result<()> {
+        if self.pace.asks(Instant::now()) { self.output.write_all(QUESTION.as_bytes()) } else { Ok(()) }
+    }
+
+    /// Writes what was flushed before the terminal is given back.
+    pub(super) fn finish(self) {
+        self.output.wait(LAST_BYTES);
     }
 
     /// Draws everything anew from the next frame on. With `everything`, the terminal has forgotten our pictures too.
@@ -202,6 +295,7 @@ impl Screen {
     /// # Errors
     /// When the terminal cannot be written to.
     pub(super) fn redraw(&mut self, everything: bool) -> io::Result<()> {
+        self.make_way()?;
         self.canvas.forget(everything);
         self.terminal.resize(Rect::from(((0, 0).into(), self.size)))
     }
@@ -231,6 +325,8 @@ impl Screen {
         if graphics == *self.graphics {
             return Ok(());
         }
+        let end = self.canvas.give_up();
+        self.write(&end)?;
         self.graphics = Arc::new(graphics);
         self.canvas = Canvas::new(&self.graphics);
         self.session.set_farewell(self.canvas.farewell(&self.graphics));
@@ -266,6 +362,7 @@ impl Screen {
     /// # Errors
     /// When the terminal cannot be written to.
     pub(super) fn write(&mut self, sequence: &str) -> io::Result<()> {
+        self.make_way()?;
         self.output.write_all(sequence.as_bytes())?;
         self.output.flush()
     }
@@ -293,9 +390,87 @@ impl Screen {
     }
 }
 
-fn stage(canvas: &mut Canvas, buffer: &mut Buffer, area: Rect, parts: &[Arc<Encoded>]) {
-    let parts: Vec<&Encoded> = parts.iter().map(Arc::as_ref).collect();
-    canvas.stage(buffer, area, &parts);
+/// What pictures are chosen with.
+struct Pictures<'a> {
+    graphics: &'a Graphics,
+    canvas: &'a mut Canvas,
+    encoder: &'a mut Encoder,
+}
+
+impl Pictures<'_> {
+    /// What can be shown of a picture in place of `old`; what it lacks is noted as wanted.
+    fn ready(&mut self, placement: &Placement, old: Option<&Shown>) -> Option<Shown> {
+        let Placement { area, picture } = placement;
+        let size = area.as_size();
+        let mut parts = Vec::new();
+        let wanted = self.graphics.parts(picture.recipe.has_base(), picture.recipe.has_overlay());
+        for part in wanted {
+            let best = self.best(placement, *part).map(|(_, encoded)| encoded);
+            if best.is_some() {
+                parts.extend(best);
+            } else if let Some(encoded) = self.encoder.want(picture, *part, size, Quality::Coarse) {
+                self.canvas.want(*area, &encoded);
+                // What was there before of an unfinished map will do.
+                parts.extend(self.canvas.holds(*area, &encoded).then_some(encoded));
+            }
+        }
+        let key = picture.key.clone();
+        let is_whole = parts.len() == wanted.len();
+        // Another picture is seen before its heat is there; under the same one, the old heat stays as long.
+        let is_new = || old.is_none_or(|old| old.key.base() != key.base() || old.area != *area);
+        let shows = is_whole || wanted.first() == Some(&Part::Base) && parts.len() == 1 && is_new();
+        (shows && !parts.is_empty()).then(|| Shown { area: *area, key, parts })
+    }
+
+    /// The best that the terminal has of a part.
+    fn best(&mut self, Placement { area, picture }: &Placement, part: Part) -> Option<(Quality, Arc<Encoded>)> {
+        Quality::ALL.into_iter().find_map(|quality| {
+            let encoded = self.encoder.have(picture, part, area.as_size(), quality)?;
+            self.canvas.holds(*area, &encoded).then_some((quality, encoded))
+        })
+    }
+
+    /// Whether the terminal has all parts of a picture.
+    fn is_whole(&mut self, placement: &Placement) -> bool {
+        let recipe = &placement.picture.recipe;
+        let mut parts = self.graphics.parts(recipe.has_base(), recipe.has_overlay()).iter();
+        parts.all(|part| self.best(placement, *part).is_some())
+    }
+
+    /// Notes as wanted what would show more of a picture than the terminal has; the most only where the line `carries` it.
+    fn improve(&mut self, placement: &Placement, carries: bool) {
+        let Placement { area, picture } = placement;
+        let parts = self.graphics.parts(picture.recipe.has_base(), picture.recipe.has_overlay());
+        for part in parts {
+            let Some((quality, best)) = self.best(placement, *part) else { continue };
+            let better = match quality {
+                _ if !best.is_reduced() => continue,
+                Quality::Coarse => Quality::Fair,
+                _ if carries => Quality::Sharp,
+                _ => continue,
+            };
+            if let Some(encoded) = self.encoder.want(picture, *part, area.as_size(), better) {
+                self.canvas.want(*area, &encoded);
+            }
+        }
+    }
+
+    /// Has a picture encoded for the time when it will be wanted.
+    fn prepare(&mut self, Placement { area, picture }: &Placement) {
+        for part in self.graphics.parts(picture.recipe.has_base(), picture.recipe.has_overlay()) {
+            self.encoder.want(picture, *part, area.as_size(), Quality::Coarse);
+        }
+    }
+
+    /// Whether a picture of before can stay.
+    fn holds(&self, area: Rect, parts: &[Arc<Encoded>]) -> bool {
+        parts.iter().all(|part| self.canvas.holds(area, part))
+    }
+}
+
+/// Whether a picture is likely to get its heat soon.
+fn is_bare(picture: &Picture, state: &State) -> bool {
+    !picture.recipe.has_overlay() && state.is_working()
 }
 
 /// Whether nothing was drawn there.

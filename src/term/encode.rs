@@ -2,23 +2,13 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use image::ImageError;
-use image::imageops::{self, FilterType};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Size;
 use thiserror::Error;
 
-use super::{CellSize, Graphics, Protocol, blocks, iterm2, kitty, sixel};
+use super::layers::{self, Layer};
+use super::{CellSize, Graphics, Protocol, blocks, iterm2, sixel};
 use crate::raster::Composition;
-
-/// Base64 characters that a picture for kitty may take, so that the next picture is there at once over a slow line.
-const BUDGET: usize = 84_000;
-/// Pixels along the longer side of heat that the terminal lays over the picture and enlarges.
-const HEAT_SIDE: u32 = 96;
-/// The most for a fine-grained map, which would be thinned out.
-const GRAIN_SIDE: u32 = 384;
-/// The same where it has edges: plain colours between them are small to send.
-const EDGES_SIDE: u32 = 1024;
 
 static SERIAL: AtomicU64 = AtomicU64::new(1);
 
@@ -36,10 +26,17 @@ pub enum Part {
 /// How sharp.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Quality {
-    /// Small enough to be sent at once.
-    Quick,
+    /// There within a second over a slow line.
+    Coarse,
+    /// A good picture, within two seconds more.
+    Fair,
     /// As sharp as the file and the screen allow.
     Sharp,
+}
+
+impl Quality {
+    /// All, the best first.
+    pub const ALL: [Quality; 3] = [Quality::Sharp, Quality::Fair, Quality::Coarse];
 }
 
 /// A part of a picture, ready to be sent.
@@ -47,9 +44,9 @@ pub enum Quality {
 pub struct Encoded {
     /// Tells this one from all others of this run.
     pub(super) serial: u64,
-    /// The cells that it fills.
+    /// The cells that it fills; nothing for what is stretched to any size.
     pub(super) size: Size,
-    /// Whether it has fewer pixels than it could.
+    /// Whether it has fewer pixels or colours than it could.
     is_reduced: bool,
     pub(super) form: Form,
 }
@@ -61,12 +58,14 @@ pub(super) enum Form {
     Cells(Buffer),
     /// A sequence that draws at the cursor.
     Stream(String),
-    /// An image for the terminal's memory.
+    /// An image for the terminal's memory, and for cells of placeholders.
     Stored(String),
+    /// Images for the terminal's memory, to be placed.
+    Layers(Vec<Layer>),
 }
 
 impl Encoded {
-    /// Whether [`Quality::Sharp`] would show more.
+    /// Whether another quality would show more.
     pub fn is_reduced(&self) -> bool {
         self.is_reduced
     }
@@ -76,6 +75,7 @@ impl Encoded {
         match &self.form {
             Form::Cells(cells) => cells.content.len() * size_of::<ratatui::buffer::Cell>(),
             Form::Stream(text) | Form::Stored(text) => text.len(),
+            Form::Layers(layers) => layers.iter().map(|layer| layer.payload.len()).sum(),
         }
     }
 }
@@ -85,10 +85,7 @@ impl Encoded {
 pub enum EncodeError {
     /// PNG.
     #[error("cannot encode the picture")]
-    Image(#[from] ImageError),
-    /// PNG with a palette.
-    #[error("cannot encode the picture")]
-    Palette(#[from] png::EncodingError),
+    Png(#[from] png::EncodingError),
     /// The other protocols.
     #[error("cannot encode the picture")]
     Protocol(#[from] ratatui_image::errors::Errors),
@@ -98,18 +95,29 @@ pub enum EncodeError {
 }
 
 impl Graphics {
-    /// The parts that a composition is sent in, bottom first.
-    pub fn parts(&self, has_overlay: bool) -> &'static [Part] {
-        match (self.children, has_overlay) {
-            (false, _) => &[Part::Whole],
-            (true, false) => &[Part::Base],
-            (true, true) => &[Part::Base, Part::Over],
+    /// The parts that a composition is sent in, bottom first: the picture, if it is to be seen, and what lies over it.
+    pub fn parts(&self, has_base: bool, has_overlay: bool) -> &'static [Part] {
+        match (self.children, has_base, has_overlay) {
+            (false, _, _) => &[Part::Whole],
+            (true, true, true) => &[Part::Base, Part::Over],
+            (true, false, true) => &[Part::Over],
+            (true, _, false) => &[Part::Base],
         }
     }
 
-    /// Whether there is anything to be gained by [`Quality::Sharp`].
-    pub fn has_quick(&self) -> bool {
-        self.protocol == Protocol::Kitty
+    /// Whether a part comes in several [qualities](Quality).
+    pub fn has_qualities(&self, part: Part) -> bool {
+        self.protocol == Protocol::Kitty && part != Part::Over
+    }
+
+    /// Whether a part is the same for all areas, because the terminal stretches it.
+    pub fn is_stretched(&self, part: Part) -> bool {
+        self.children && part == Part::Base
+    }
+
+    /// Whether pictures are drawn at the cursor, in bytes that no text may come between.
+    pub fn is_stream(&self) -> bool {
+        matches!(self.protocol, Protocol::Sixel | Protocol::Iterm2)
     }
 
     /// Encodes a part of a composition for an area of `size` cells.
@@ -140,66 +148,21 @@ impl Graphics {
             }
             Protocol::Iterm2 => Form::Stream(iterm2::encode(composition.render(pixels.0, pixels.1))?),
             Protocol::Kitty => {
-                let (payload, reduced) = stored(composition, part, pixels, quality)?;
+                let (form, reduced) = match part {
+                    Part::Whole => {
+                        let (payload, reduced) = layers::whole(composition, pixels, quality)?;
+                        (Form::Stored(payload), reduced)
+                    }
+                    Part::Base => {
+                        let (layer, reduced) = layers::base(composition, quality)?;
+                        (Form::Layers(vec![layer]), reduced)
+                    }
+                    Part::Over => (Form::Layers(layers::over(composition, pixels, self.cell)?), false),
+                };
                 is_reduced = reduced;
-                Form::Stored(payload)
+                form
             }
         };
         Ok(Encoded { serial: SERIAL.fetch_add(1, Ordering::Relaxed), size, is_reduced, form })
     }
-}
-
-/// An image for kitty, which scales it: no more pixels than the file has, the screen shows and the line carries. The second
-/// value says whether the line was what limited it.
-fn stored(
-    composition: &Composition,
-    part: Part,
-    (width, height): (u32, u32),
-    quality: Quality,
-) -> Result<(String, bool), EncodeError> {
-    if part == Part::Over {
-        let side = match composition.grain() {
-            _ if composition.has_edges() => EDGES_SIDE,
-            Some(side) => side.clamp(HEAT_SIDE, GRAIN_SIDE),
-            None => HEAT_SIDE,
-        };
-        let (w, h) = within((width, height), f64::from(side) / f64::from(width.max(height).max(1)));
-        return Ok((kitty::overlay_payload(&composition.overlay(w, h))?, false));
-    }
-    let (full_width, full_height) = composition.size();
-    // Heat baked in is smooth: it needs no more than the picture, but not less than a fair map. Lines need all there is.
-    let (full_width, full_height) = match part {
-        Part::Whole if composition.has_edges() => (full_width.max(width), full_height.max(height)),
-        Part::Whole if composition.has_overlay() => (full_width.max(224), full_height.max(224)),
-        _ => (full_width, full_height),
-    };
-    let native =
-        (f64::from(full_width) / f64::from(width.max(1))).max(f64::from(full_height) / f64::from(height.max(1)));
-    let (w, h) = within((width, height), native);
-    let render = |w, h| if part == Part::Base { composition.base_at(w, h) } else { composition.render(w, h) };
-    let image = render(w, h);
-    if quality == Quality::Sharp {
-        return Ok((kitty::payload(&image.into())?, false));
-    }
-    // A photograph takes about two bytes a pixel; guess, then correct once by what it took.
-    let mut scale = (BUDGET as f64 / 4.0 * 3.0 / 1.7 / (f64::from(w) * f64::from(h))).sqrt();
-    let mut text = String::new();
-    let mut is_reduced = false;
-    for _ in 0..3 {
-        let (w, h) = within((w, h), scale);
-        is_reduced = (w, h) != image.dimensions();
-        let small = if is_reduced { imageops::resize(&image, w, h, FilterType::Triangle) } else { image.clone() };
-        text = kitty::payload(&small.into())?;
-        if text.len() <= BUDGET {
-            break;
-        }
-        scale = scale.min(1.0) * (BUDGET as f64 / text.len() as f64).sqrt() * 0.96;
-    }
-    Ok((text, is_reduced))
-}
-
-/// A size reduced by `scale`, never enlarged.
-fn within((width, height): (u32, u32), scale: f64) -> (u32, u32) {
-    let side = |length: u32| ((f64::from(length) * scale.min(1.0)).round() as u32).max(1);
-    (side(width), side(height))
 }

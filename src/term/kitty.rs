@@ -1,30 +1,32 @@
 //! The kitty graphics protocol: pictures are sent once, kept by the terminal under an id, and placed by text.
 //!
-//! The cells of a picture hold a placeholder character whose colour is the id, so the terminal and tmux move, cover and
-//! scroll the picture like text. Heat is a second image, laid over the first by a relative placement: showing and hiding it
-//! takes some forty bytes. Source: <https://sw.kovidgoyal.net/kitty/graphics-protocol/>.
+//! A cell can hold a placeholder character whose colour is an image's id, so the terminal and tmux move, cover and scroll the
+//! picture like text. Where images can be placed relative to others, one such cell is enough: an anchor that nobody sees, and
+//! all pictures and their heat are placed from there. Showing another takes some sixty bytes, and the cells stay as they are.
+//! Elsewhere each cell of a picture has its placeholder. Source: <https://sw.kovidgoyal.net/kitty/graphics-protocol/>.
 
-use std::collections::HashMap;
 use std::fmt::Write as _;
-use std::io::Cursor;
 use std::num::NonZeroU16;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use image::codecs::png::{CompressionType, FilterType, PngEncoder};
-use image::{DynamicImage, ImageError, RgbaImage};
 use ratatui::buffer::{Buffer, CellDiffOption};
-use ratatui::layout::Rect;
+use ratatui::layout::{Position, Rect};
 use ratatui::style::Color;
 
-use super::EncodeError;
+use super::CellSize;
+use super::layers::{Layer, Place};
 
 /// The character that stands for a piece of a picture.
 pub(super) const PLACEHOLDER: char = '\u{10eeee}';
 /// Base64 characters in one sequence, at most.
 const CHUNK: usize = 4096;
 /// How many images the terminal keeps for us, so that going back sends nothing.
-const SLOTS: usize = 24;
+const SLOTS: usize = 48;
+/// The slot of the image that the others are placed from: a pixel that is not seen.
+const ANCHOR: u32 = SLOTS as u32;
+/// A transparent PNG file of one pixel, in base64.
+const NOTHING: &str = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNgYAAAAAMAASsJTYQAAAAASUVORK5CYII=";
+/// How pictures lie over each other: all below text, heat over them.
+const DEPTHS: [i8; 2] = [-2, -1];
 
 /// Combining characters that number a placeholder's row: the first of kitty's list (`rowcolumn-diacritics.txt`), which are
 /// all of canonical class 230 without decomposition.
@@ -52,40 +54,6 @@ const ROWS: [u16; 240] = [
     0x2def, 0x2df0, 0x2df1, 0x2df2, 0x2df3, 0x2df4, 0x2df5, 0x2df6, 0x2df7, 0x2df8, 0x2df9, 0x2dfa,
 ];
 
-/// An image as it is sent: a PNG file in base64, without the command around it.
-pub(super) fn payload(image: &DynamicImage) -> Result<String, ImageError> {
-    let mut png = Cursor::new(Vec::new());
-    image.write_with_encoder(PngEncoder::new_with_quality(&mut png, CompressionType::Default, FilterType::Adaptive))?;
-    Ok(STANDARD.encode(png.into_inner()))
-}
-
-/// What lies over a picture, as it is sent: with a palette where its colours fit into one, which halves it.
-pub(super) fn overlay_payload(image: &RgbaImage) -> Result<String, EncodeError> {
-    let mut numbers = HashMap::new();
-    let indices: Vec<usize> = image
-        .pixels()
-        .map(|pixel| {
-            let next = numbers.len();
-            *numbers.entry(pixel.0).or_insert(next)
-        })
-        .collect();
-    if numbers.len() > 256 {
-        return Ok(payload(&image.clone().into())?);
-    }
-    let mut colours = vec![[0; 4]; numbers.len()];
-    for (colour, number) in numbers {
-        colours[number] = colour;
-    }
-    let mut file = Vec::new();
-    let mut encoder = png::Encoder::new(&mut file, image.width(), image.height());
-    encoder.set_color(png::ColorType::Indexed);
-    encoder.set_palette(colours.iter().flat_map(|[r, g, b, _]| [*r, *g, *b]).collect::<Vec<u8>>());
-    encoder.set_trns(colours.iter().map(|[.., alpha]| *alpha).collect::<Vec<u8>>());
-    encoder.set_filter(png::Filter::NoFilter);
-    encoder.write_header()?.write_image_data(&indices.iter().map(|index| *index as u8).collect::<Vec<u8>>())?;
-    Ok(STANDARD.encode(file))
-}
-
 /// Wraps one sequence for the way through tmux.
 pub(super) fn wrap(sequence: &str, wrapped: bool) -> String {
     if !wrapped {
@@ -94,139 +62,240 @@ pub(super) fn wrap(sequence: &str, wrapped: bool) -> String {
     format!("\x1bPtmux;{}\x1b\\", sequence.replace('\x1b', "\x1b\x1b"))
 }
 
-/// Frees an image and all that shows it.
-fn delete(id: u32, wrapped: bool) -> String {
-    wrap(&format!("\x1b_Ga=d,d=I,q=2,i={id}\x1b\\"), wrapped)
+/// What an image in the terminal's memory is: the part it belongs to, which of its layers, and over how many cells it is
+/// stretched, where that is said when it is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Content {
+    serial: u64,
+    layer: usize,
+    stretched: (u16, u16),
 }
 
-/// An image on the screen in this frame.
+/// An image placed from the anchor, on the screen in this frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Placed {
     id: u32,
+    /// Which picture it belongs to, from 1: the same image may be in several.
+    number: usize,
+    /// The picture's cells, from the anchor on.
     area: Rect,
-    /// The image below, for heat.
-    parent: Option<u32>,
+    place: Place,
+    depth: i8,
 }
 
 /// An image in the terminal's memory.
 #[derive(Debug)]
 struct Slot {
-    /// Which part, and its how-manieth appearance in one frame.
-    content: (u64, usize),
+    content: Content,
     /// The frame in which it was last used.
     used: u64,
+    /// It has arrived.
+    is_whole: bool,
+}
+
+/// An image on its way.
+#[derive(Debug)]
+struct Upload {
+    slot: usize,
+    /// The sequences that are still to be written, last first.
+    chunks: Vec<String>,
 }
 
 /// What the terminal holds for us, and the bytes that the frame in the making needs.
 #[derive(Debug)]
 pub(super) struct Store {
     wrapped: bool,
+    cell: CellSize,
     first_id: u32,
     slots: Vec<Option<Slot>>,
     frame: u64,
+    has_anchor: bool,
+    anchor: Option<Position>,
     staged: Vec<Placed>,
     shown: Vec<Placed>,
+    upload: Option<Upload>,
     before: String,
 }
 
 impl Store {
-    pub(super) fn new(wrapped: bool) -> Self {
+    pub(super) fn new(wrapped: bool, cell: CellSize) -> Self {
         // Through tmux, programs in several panes share the terminal's ids; 24 bits, because the id is a colour.
         let first_id = ((std::process::id() & 0xffff) << 8) | 0x20;
         Store {
             wrapped,
+            cell,
             first_id,
             slots: (0..SLOTS).map(|_| None).collect(),
             frame: 0,
+            has_anchor: false,
+            anchor: None,
             staged: Vec::new(),
             shown: Vec::new(),
+            upload: None,
             before: String::new(),
         }
     }
 
-    /// The deletion of all images that we may have sent.
+    /// The deletion of all images that we may have sent; it also ends a transfer that was cut short.
     pub(super) fn farewell(&self) -> String {
-        (0..SLOTS as u32).map(|slot| delete(self.first_id + slot, self.wrapped)).collect()
+        (0..=ANCHOR).map(|slot| self.deletion(slot as usize)).collect()
+    }
+
+    /// Frees an image and all that shows it.
+    fn deletion(&self, slot: usize) -> String {
+        wrap(&format!("\x1b_Ga=d,d=I,q=2,i={}\x1b\\", self.id(slot)), self.wrapped)
+    }
+
+    fn id(&self, slot: usize) -> u32 {
+        self.first_id + slot as u32
     }
 
     /// The terminal has lost everything (we left the screen), or only the images laid over others (it was cleared).
     pub(super) fn forget(&mut self, everything: bool) {
+        let end = self.give_up();
+        self.before += &end;
         self.shown.clear();
-        for (at, slot) in self.slots.iter_mut().enumerate() {
-            if slot.take().is_some() && !everything {
-                self.before += &delete(self.first_id + at as u32, self.wrapped);
+        self.has_anchor = false;
+        for slot in 0..SLOTS {
+            if self.slots[slot].take().is_some() && !everything {
+                self.before += &self.deletion(slot);
             }
         }
     }
 
-    /// The id of a part, which is sent if the terminal does not hold it.
-    fn id(&mut self, content: (u64, usize), command: &str, payload: &str) -> u32 {
-        if let Some(at) = self.slots.iter().position(|slot| slot.as_ref().is_some_and(|slot| slot.content == content)) {
-            self.slots[at] = Some(Slot { content, used: self.frame });
-            return self.first_id + at as u32;
+    /// The slot of an image that has arrived.
+    fn held(&self, content: Content) -> Option<usize> {
+        let is_it = |slot: &Slot| slot.is_whole && slot.content == content;
+        self.slots.iter().position(|slot| slot.as_ref().is_some_and(is_it))
+    }
+
+    /// Whether the terminal has an image.
+    pub(super) fn holds(&self, content: Content) -> bool {
+        self.held(content).is_some()
+    }
+
+    /// Marks an image as used in this frame; its id, if the terminal has it.
+    fn take(&mut self, content: Content) -> Option<u32> {
+        let slot = self.held(content)?;
+        if let Some(held) = &mut self.slots[slot] {
+            held.used = self.frame;
         }
-        // An empty slot, or the one used longest ago.
+        Some(self.id(slot))
+    }
+
+    /// What is on its way.
+    pub(super) fn sending(&self) -> Option<Content> {
+        let upload = self.upload.as_ref()?;
+        self.slots[upload.slot].as_ref().map(|slot| slot.content)
+    }
+
+    /// Whether something is on its way.
+    pub(super) fn is_sending(&self) -> bool {
+        self.upload.is_some()
+    }
+
+    /// Begins to send an image, in the place of the one that was used longest ago.
+    pub(super) fn begin(&mut self, content: Content, payload: &str) {
         let oldest = (0..SLOTS).min_by_key(|at| self.slots[*at].as_ref().map(|slot| slot.used)).unwrap_or(0);
-        let id = self.first_id + oldest as u32;
-        if self.slots[oldest].replace(Slot { content, used: self.frame }).is_some() {
-            self.before += &delete(id, self.wrapped);
+        let mut chunks = Vec::new();
+        if self.slots[oldest].is_some() {
+            chunks.push(self.deletion(oldest));
         }
-        let mut chunks = payload.as_bytes().chunks(CHUNK).peekable();
-        let mut keys = format!("{command},i={id},");
-        while let Some(chunk) = chunks.next() {
-            let more = u8::from(chunks.peek().is_some());
-            let chunk = String::from_utf8_lossy(chunk);
-            self.before += &wrap(&format!("\x1b_G{keys}q=2,m={more};{chunk}\x1b\\"), self.wrapped);
+        self.slots[oldest] = Some(Slot { content, used: self.frame, is_whole: false });
+        let (columns, rows) = content.stretched;
+        let command = if columns == 0 { "a=t".to_owned() } else { format!("a=T,U=1,p=1,c={columns},r={rows}") };
+        let mut keys = format!("{command},f=100,i={},", self.id(oldest));
+        let mut pieces = payload.as_bytes().chunks(CHUNK).peekable();
+        while let Some(piece) = pieces.next() {
+            let more = u8::from(pieces.peek().is_some());
+            let piece = String::from_utf8_lossy(piece);
+            chunks.push(wrap(&format!("\x1b_G{keys}q=2,m={more};{piece}\x1b\\"), self.wrapped));
             keys.clear();
         }
-        id
+        chunks.reverse();
+        self.upload = Some(Upload { slot: oldest, chunks });
     }
 
-    /// Puts a picture into the frame: placeholders in its cells.
-    pub(super) fn stage(&mut self, buffer: &mut Buffer, area: Rect, serial: u64, payload: &str) {
-        let twin = self.staged.iter().filter(|placed| placed.parent.is_none()).count();
-        // The virtual placement says over how many cells the image is stretched, so it is part of what is sent.
-        let (columns, rows) = (area.width, area.height);
-        let command = format!("a=T,U=1,f=100,p=1,c={columns},r={rows}");
-        let id = self.id((serial ^ u64::from(columns) << 48 ^ u64::from(rows) << 32, twin), &command, payload);
-        self.staged.push(Placed { id, area, parent: None });
-        let [_, r, g, b] = id.to_be_bytes();
+    /// The next piece of what is on its way, and whether it was the last.
+    pub(super) fn piece(&mut self) -> Option<(String, bool)> {
+        let upload = self.upload.as_mut()?;
+        let chunk = upload.chunks.pop().unwrap_or_default();
+        let is_last = upload.chunks.is_empty();
+        if is_last {
+            if let Some(slot) = &mut self.slots[upload.slot] {
+                (slot.is_whole, slot.used) = (true, self.frame);
+            }
+            self.upload = None;
+        }
+        Some((chunk, is_last))
+    }
+
+    /// Gives up what is on its way: the end that the terminal waits for, and then it is forgotten.
+    pub(super) fn give_up(&mut self) -> String {
+        let Some(upload) = self.upload.take() else { return String::new() };
+        self.slots[upload.slot] = None;
+        wrap("\x1b_Gq=2,m=0;\x1b\\", self.wrapped) + &self.deletion(upload.slot)
+    }
+
+    /// Puts a picture into the frame, a placeholder in each of its cells, if the terminal has it.
+    pub(super) fn stage_cells(&mut self, buffer: &mut Buffer, area: Rect, content: Content) {
+        let Some(id) = self.take(content) else { return };
         for (row, diacritic) in (0..area.height).zip(ROWS) {
             for column in 0..area.width {
-                let Some(cell) = buffer.cell_mut((area.x + column, area.y + row)) else { continue };
-                let mut symbol = String::from(PLACEHOLDER);
-                if column == 0 {
-                    symbol.extend(char::from_u32(diacritic.into()));
-                    symbol.extend(char::from_u32(ROWS[0].into()));
-                }
-                cell.reset();
-                cell.set_symbol(&symbol).set_fg(Color::Rgb(r, g, b));
-                cell.set_diff_option(CellDiffOption::ForcedWidth(NonZeroU16::MIN));
+                let numbers = (column == 0).then_some((diacritic, ROWS[0]));
+                put(buffer, Position::new(area.x + column, area.y + row), id, numbers);
             }
         }
     }
 
-    /// Lays heat over the picture that was staged last.
-    pub(super) fn stage_over(&mut self, serial: u64, payload: &str) {
-        let Some(base) = self.staged.iter().rev().find(|placed| placed.parent.is_none()).copied() else { return };
-        let twin = self.staged.iter().filter(|placed| placed.parent.is_some()).count();
-        let id = self.id((serial, twin), "a=t,f=100", payload);
-        self.staged.push(Placed { id, area: base.area, parent: Some(base.id) });
+    /// Puts a layer into the frame, from the anchor on, if the terminal has it.
+    pub(super) fn stage_layer(
+        &mut self,
+        buffer: &mut Buffer,
+        area: Rect,
+        content: Content,
+        layer: &Layer,
+        depth: usize,
+    ) {
+        let Some(id) = self.take(content) else { return };
+        let anchor = match self.anchor {
+            Some(anchor) => anchor,
+            None => {
+                let anchor = area.as_position();
+                self.put_anchor(buffer, anchor);
+                anchor
+            }
+        };
+        // Wrapping, so that what lies left of or above the anchor is equal to itself.
+        let area = Rect { x: area.x.wrapping_sub(anchor.x), y: area.y.wrapping_sub(anchor.y), ..area };
+        let number = 1 + self.staged.iter().filter(|placed| placed.id == id).count();
+        self.staged.push(Placed { id, number, area, place: layer.place, depth: DEPTHS[depth.min(1)] });
     }
 
-    /// What is to be written before the cells: images that the terminal does not hold yet.
+    fn put_anchor(&mut self, buffer: &mut Buffer, anchor: Position) {
+        let id = self.id(ANCHOR as usize);
+        if !self.has_anchor {
+            let send = format!("\x1b_Ga=T,U=1,f=100,i={id},p=1,c=1,r=1,q=2;{NOTHING}\x1b\\");
+            self.before += &wrap(&send, self.wrapped);
+            self.has_anchor = true;
+        }
+        put(buffer, anchor, id, Some((ROWS[0], ROWS[0])));
+        self.anchor = Some(anchor);
+    }
+
+    /// What is to be written before the cells.
     pub(super) fn before(&mut self) -> String {
-        std::mem::take(&mut self.before)
+        let before = std::mem::take(&mut self.before);
+        // A terminal that is sent an image expects no other command before the end of it.
+        if before.is_empty() { before } else { self.give_up() + &before }
     }
 
-    /// What is to be written after the cells: heat that appears, and heat that goes.
+    /// What is to be written after the cells: images that appear or move, and then those that go.
     pub(super) fn after(&mut self) -> String {
         let mut text = String::new();
         let staged = std::mem::take(&mut self.staged);
-        for placed in staged.iter().filter(|placed| placed.parent.is_some() && !self.shown.contains(placed)) {
-            let (id, parent) = (placed.id, placed.parent.unwrap_or_default());
-            let (columns, rows) = (placed.area.width, placed.area.height);
-            let show = format!("\x1b_Ga=p,q=2,i={id},p=1,P={parent},Q=1,c={columns},r={rows},z=1,C=1\x1b\\");
+        for placed in staged.iter().filter(|placed| !self.shown.contains(placed)) {
+            let show = self.placement(placed);
             if self.wrapped {
                 // kitty anchors it where the cursor is when it arrives; the last row is tmux's own or the status line.
                 let _ = write!(text, "\x1b7\x1b[999H{}\x1b8", wrap(&show, true));
@@ -234,14 +303,66 @@ impl Store {
                 text += &show;
             }
         }
-        for gone in self.shown.iter().filter(|placed| placed.parent.is_some()) {
-            // Placing it again, over another picture or elsewhere, has moved it.
-            if !staged.iter().any(|placed| placed.id == gone.id) {
-                text += &wrap(&format!("\x1b_Ga=d,d=i,q=2,i={},p=1\x1b\\", gone.id), self.wrapped);
+        for gone in &self.shown {
+            // Placing it again elsewhere has moved it.
+            if !staged.iter().any(|placed| (placed.id, placed.number) == (gone.id, gone.number)) {
+                let hide = format!("\x1b_Ga=d,d=i,q=2,i={},p={}\x1b\\", gone.id, gone.number);
+                text += &wrap(&hide, self.wrapped);
             }
         }
         self.shown = staged;
+        self.anchor = None;
         self.frame += 1;
         text
     }
+
+    /// The command that shows an image.
+    fn placement(&self, placed: &Placed) -> String {
+        let Placed { id, number, area, place, depth } = *placed;
+        let parent = self.id(ANCHOR as usize);
+        // What lies left of the anchor or above it has wrapped around.
+        let (mut column, mut row) = (area.x as i16, area.y as i16);
+        let how = match place {
+            Place::Whole(width, height) => {
+                format!("x=1,y=1,w={width},h={height},c={},r={}", area.width, area.height)
+            }
+            Place::Part(window, width, height) => {
+                let (across, down) = (u32::from(self.cell.width.max(1)), u32::from(self.cell.height.max(1)));
+                let (left, top) = (window.x / across, window.y / down);
+                let (right, bottom) =
+                    ((window.x + window.width).div_ceil(across), (window.y + window.height).div_ceil(down));
+                (column, row) = (column + left as i16, row + top as i16);
+                let (x, y) = (window.x % across, window.y % down);
+                let (columns, rows) = (right - left, bottom - top);
+                format!("x=1,y=1,w={width},h={height},X={x},Y={y},c={columns},r={rows}")
+            }
+            Place::Pixels => String::from("X=0"),
+        };
+        format!("\x1b_Ga=p,q=2,i={id},p={number},P={parent},Q=1,H={column},V={row},{how},z={depth},C=1\x1b\\")
+    }
+}
+
+impl Content {
+    /// A layer of a part, to be placed later.
+    pub(super) fn layer(serial: u64, layer: usize) -> Content {
+        Content { serial, layer, stretched: (0, 0) }
+    }
+
+    /// A picture that is stretched over the cells of an area, each of which has a placeholder.
+    pub(super) fn cells(serial: u64, area: Rect) -> Content {
+        Content { serial, layer: 0, stretched: (area.width, area.height) }
+    }
+}
+
+/// Puts a placeholder into a cell, with the numbers of its row and column or as the one after its neighbour.
+fn put(buffer: &mut Buffer, at: Position, id: u32, numbers: Option<(u16, u16)>) {
+    let Some(cell) = buffer.cell_mut(at) else { return };
+    let mut symbol = String::from(PLACEHOLDER);
+    if let Some((row, column)) = numbers {
+        symbol.extend([row, column].into_iter().filter_map(|number| char::from_u32(number.into())));
+    }
+    let [_, r, g, b] = id.to_be_bytes();
+    cell.reset();
+    cell.set_symbol(&symbol).set_fg(Color::Rgb(r, g, b));
+    cell.set_diff_option(CellDiffOption::ForcedWidth(NonZeroU16::MIN));
 }

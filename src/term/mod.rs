@@ -2,7 +2,7 @@
 //!
 //! Bytes from the terminal go through one decoder ([`input`]), whether they are keys or answers (`reply`). [`probe`] asks,
 //! [`decide`] concludes, the session is the guard. [`Graphics::encode`] makes pictures ready to send, [`Canvas`] knows which are on
-//! the screen; a protocol is a file of its own behind them.
+//! the screen and in the terminal's memory, and hands out the rest in pieces; a protocol is a file of its own behind them.
 
 mod between;
 mod blocks;
@@ -16,6 +16,10 @@ mod fit;
 pub mod input;
 mod iterm2;
 mod kitty;
+mod layers;
+mod light;
+mod output;
+mod png;
 mod probe;
 mod reply;
 mod session;
@@ -30,7 +34,8 @@ pub use charset::{Charset, charset};
 pub use colour::{Colours, Depth};
 pub use decide::{Graphics, Protocol, Wishes, candidates, decide, draws_blocks, terminal_name};
 pub use encode::{EncodeError, Encoded, Part, Quality};
+pub use output::Output;
 pub use probe::{Environment, Facts, Probe, Tmux, probe};
 pub use reply::Reply;
-pub use session::{Output, Session, SessionError, last_panic, read_input};
+pub use session::{Session, SessionError, last_panic, read_input};
 pub use suspend::stop_job;

@@ -9,7 +9,6 @@ use std::fs::File;
 use std::io::{self, IsTerminal, Read, Write};
 use std::os::fd::AsFd;
 use std::panic;
-use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, Once, PoisonError};
 use std::thread;
@@ -18,6 +17,7 @@ use crossbeam_channel::{Receiver, Sender};
 use crossterm::terminal;
 use thiserror::Error;
 
+use super::output::{self, Output};
 use crate::guard;
 
 /// Alternate screen, cursor hidden, clicks and wheel reported with decimal coordinates, pastes bracketed.
@@ -64,42 +64,6 @@ pub enum SessionError {
     },
 }
 
-/// The terminal's output, a handle. Bytes are kept until flushed, and those of a frame that was never finished are dropped,
-/// not written, so that nothing lands on the main screen after a panic.
-#[derive(Debug, Clone)]
-pub struct Output(Rc<RefCell<Pending>>);
-
-#[derive(Debug)]
-struct Pending {
-    file: File,
-    buffer: Vec<u8>,
-}
-
-impl Output {
-    fn new(file: File) -> Self {
-        Output(Rc::new(RefCell::new(Pending { file, buffer: Vec::new() })))
-    }
-
-    /// Takes back what was written and not flushed.
-    pub fn take(&self) -> Vec<u8> {
-        std::mem::take(&mut self.0.borrow_mut().buffer)
-    }
-}
-
-impl Write for Output {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.borrow_mut().buffer.extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        let Pending { file, buffer } = &mut *self.0.borrow_mut();
-        let written = file.write_all(buffer);
-        buffer.clear();
-        written
-    }
-}
-
 /// The guard: while it lives, the terminal is in raw mode and shows the alternate screen.
 #[derive(Debug)]
 pub struct Session(());
@@ -118,10 +82,11 @@ impl Session {
         }
         let attempt = |attempt| move |problem| SessionError::System { attempt, problem };
         let file = io::stdout().as_fd().try_clone_to_owned().map(File::from).map_err(attempt("open"))?;
+        let output = Output::start(file).map_err(attempt("write to"))?;
         HOOK.call_once(install_panic_hook);
         let session = Session(());
         take().map_err(attempt("take over"))?;
-        Ok((session, Output::new(file)))
+        Ok((session, output))
     }
 
     /// What to write before leaving, such as the deletion of pictures from the terminal's memory.
@@ -169,10 +134,11 @@ fn leave() {
     if !ACTIVE.swap(false, Ordering::SeqCst) {
         return;
     }
+    output::drop_unwritten();
     let farewell = FAREWELL.try_lock().map(|text| text.clone()).unwrap_or_default();
-    let mut output = io::stdout();
-    let _ = output.write_all([LEAVE, &farewell, MAIN_SCREEN].concat().as_bytes());
-    let _ = output.flush();
+    let mut stdout = io::stdout();
+    let _ = stdout.write_all([LEAVE, &farewell, MAIN_SCREEN].concat().as_bytes());
+    let _ = stdout.flush();
     let _ = terminal::disable_raw_mode();
 }
 

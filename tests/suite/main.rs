@@ -58,6 +58,7 @@ mod two_models;
 mod units;
 mod watch;
 mod weights;
+mod wire;
 mod written;
 
 /// Every file beside this one is declared above: a test that is not compiled proves nothing.

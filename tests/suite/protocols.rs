@@ -15,6 +15,8 @@ use seewhy::term::{
     Canvas, CellSize, Encoded, Environment, Facts, Graphics, Part, Protocol, Quality, Reply, Tmux, Wishes, decide,
 };
 
+use crate::support::kitty::Kitty;
+
 fn key(code: KeyCode, modifiers: KeyModifiers) -> Input {
     Input::Event(Event::Key(KeyEvent::new(code, modifiers)))
 }
@@ -242,14 +244,20 @@ fn halves(heat: bool) -> Composition {
 }
 
 /// Draws one frame with the picture in it: what goes before the cells, the cells, and what goes after.
-fn frame(canvas: &mut Canvas, parts: &[&Encoded]) -> (String, Buffer, String) {
+fn frame(canvas: &mut Canvas, parts: &[Arc<Encoded>]) -> (String, Buffer, String) {
     let mut buffer = Buffer::empty(Rect::new(0, 0, 20, 10));
-    canvas.stage(&mut buffer, Rect::new(2, 1, 8, 4), parts);
-    (canvas.before(), buffer, canvas.after())
+    let area = Rect::new(2, 1, 8, 4);
+    canvas.begin_wanting();
+    parts.iter().for_each(|part| canvas.want(area, part));
+    let sent = canvas.all_pieces();
+    canvas.stage(&mut buffer, area, parts);
+    let before = sent + &canvas.before();
+    let after = canvas.after() + &canvas.all_pieces();
+    (before, buffer, after)
 }
 
-fn encoded(graphics: &Graphics, composition: &Composition, part: Part) -> Encoded {
-    graphics.encode(composition, part, Size::new(8, 4), Quality::Sharp).unwrap()
+fn encoded(graphics: &Graphics, composition: &Composition, part: Part) -> Arc<Encoded> {
+    Arc::new(graphics.encode(composition, part, Size::new(8, 4), Quality::Sharp).unwrap())
 }
 
 /// The last image that is sent to kitty in `text`.
@@ -276,7 +284,39 @@ fn kitty_gets_a_picture_once_and_heat_is_shown_and_hidden_in_a_few_bytes() {
     let heat = encoded(&graphics, &composition, Part::Over);
     let mut canvas = Canvas::new(&graphics);
 
-    let (before, buffer, after) = frame(&mut canvas, &[&base]);
+    let (before, buffer, shown) = frame(&mut canvas, &[Arc::clone(&base)]);
+    let mut memory = Kitty::default();
+    memory.take(&before);
+    let (anchor, image) = memory.images.last_key_value().zip(memory.images.first_key_value()).unwrap();
+    assert_halves(&image.1.clone().into());
+    assert!(shown.contains(&format!("a=p,q=2,i={},", image.0)), "it is placed: {shown:?}");
+    let [_, r, g, b] = anchor.0.to_be_bytes();
+    assert!(buffer[(2, 1)].symbol().starts_with('\u{10eeee}'), "from a cell in its corner");
+    assert_eq!(buffer[(2, 1)].fg, Color::Rgb(r, g, b), "whose colour is the id of an image that is not seen");
+    assert!(anchor.1.pixels().all(|pixel| pixel[3] == 0));
+    assert_eq!([buffer[(1, 1)].symbol(), buffer[(9, 4)].symbol()], [" ", " "], "no other cell is touched");
+
+    let (sent, _, shown) = frame(&mut canvas, &[Arc::clone(&base), Arc::clone(&heat)]);
+    assert!(sent.contains("a=t,f=100") && shown.contains("a=p,"), "heat is sent and laid over the picture");
+    let (nothing, _, hidden) = frame(&mut canvas, &[Arc::clone(&base)]);
+    assert!(nothing.is_empty() && hidden.contains("a=d,d=i,"), "{hidden:?}");
+    let (nothing, _, shown) = frame(&mut canvas, &[Arc::clone(&base), heat]);
+    assert!(nothing.is_empty() && shown.contains("a=p,") && shown.len() < 100, "{shown:?}");
+    let id = image.0;
+    assert!(canvas.farewell(&graphics).contains(&format!("a=d,d=I,q=2,i={id}\x1b")), "it is deleted at the end");
+
+    canvas.forget(true);
+    let (again, _, _) = frame(&mut canvas, &[base]);
+    assert!(again.contains("a=t,f=100"), "what the terminal has forgotten is sent again");
+}
+
+#[test]
+fn where_images_cannot_be_placed_by_others_each_cell_has_its_placeholder() {
+    let graphics = decide(&terminal("ghostty 1.1.3", &[62]), Wishes::default());
+    assert!(!graphics.children);
+    let picture = encoded(&graphics, &halves(false), Part::Whole);
+    let mut canvas = Canvas::new(&graphics);
+    let (before, buffer, after) = frame(&mut canvas, &[Arc::clone(&picture)]);
     assert_halves(&kittys_image(&before));
     let id: u32 = before.split("i=").nth(1).unwrap().split(',').next().unwrap().parse().unwrap();
     let [_, r, g, b] = id.to_be_bytes();
@@ -284,20 +324,8 @@ fn kitty_gets_a_picture_once_and_heat_is_shown_and_hidden_in_a_few_bytes() {
         assert!(buffer[(x, y)].symbol().starts_with('\u{10eeee}'), "the picture's corners are its own");
         assert_eq!(buffer[(x, y)].fg, Color::Rgb(r, g, b), "the colour is the id");
     }
-    assert_eq!(buffer[(1, 1)].symbol(), " ");
-    assert_eq!(after, "");
-
-    let (sent, _, shown) = frame(&mut canvas, &[&base, &heat]);
-    assert!(sent.contains("a=t,f=100") && shown.contains("a=p,"), "heat is sent and laid over the picture");
-    let (nothing, _, hidden) = frame(&mut canvas, &[&base]);
-    assert!(nothing.is_empty() && hidden.contains("a=d,d=i,"), "{hidden:?}");
-    let (nothing, _, shown) = frame(&mut canvas, &[&base, &heat]);
-    assert!(nothing.is_empty() && shown.contains("a=p,") && shown.len() < 100, "{shown:?}");
-    assert!(canvas.farewell(&graphics).contains(&format!("a=d,d=I,q=2,i={id}\x1b")), "it is deleted at the end");
-
-    canvas.forget(true);
-    let (again, _, _) = frame(&mut canvas, &[&base]);
-    assert!(again.contains("a=T,U=1"), "what the terminal has forgotten is sent again");
+    assert!(before.contains("a=T,U=1,p=1,c=8,r=4") && after.is_empty());
+    assert_eq!(frame(&mut canvas, &[picture]).0, "", "it is there");
 }
 
 #[test]
@@ -328,14 +356,15 @@ fn no_pixel_of_a_gradient_map_is_lost_on_the_way_to_kitty() {
         superpixels: None,
         boxes: vec![],
     };
-    let over = graphics.encode(&composition, Part::Over, Size::new(80, 30), Quality::Quick).unwrap();
+    let over = Arc::new(graphics.encode(&composition, Part::Over, Size::new(80, 30), Quality::Coarse).unwrap());
     assert!(over.bytes() < 100_000, "{} bytes", over.bytes());
-    let image =
-        kittys_image(&frame(&mut Canvas::new(&graphics), &[&encoded(&graphics, &composition, Part::Base), &over]).0)
-            .to_rgba8();
+    let mut canvas = Canvas::new(&graphics);
+    canvas.want(Rect::new(0, 0, 80, 30), &over);
+    let mut memory = Kitty::default();
+    memory.take(&canvas.all_pieces());
     let points = |colour: usize, other: usize| {
         let is_point = |pixel: &&Rgba<u8>| pixel.0[3] == 255 && pixel.0[colour] > pixel.0[other].saturating_add(60);
-        image.pixels().filter(is_point).count()
+        memory.images.first_key_value().unwrap().1.pixels().filter(is_point).count()
     };
     assert_eq!((points(0, 2), points(2, 0)), (242, 242));
 }
@@ -346,12 +375,12 @@ fn pixels_at_the_cursor_are_drawn_once_and_their_cells_left_alone() {
         let graphics = decide(&terminal("foot(1.21.0)", &[4]), Wishes { protocol: Some(protocol), cell: None });
         let picture = encoded(&graphics, &halves(false), Part::Whole);
         let mut canvas = Canvas::new(&graphics);
-        let (before, _, after) = frame(&mut canvas, &[&picture]);
+        let (before, _, after) = frame(&mut canvas, &[Arc::clone(&picture)]);
         assert_eq!(before, "");
         assert!(after.contains("\x1b[2;3H"), "it is drawn at its place");
-        let (_, _, again) = frame(&mut canvas, &[&picture]);
+        let (_, _, again) = frame(&mut canvas, &[picture]);
         assert_eq!(again, "", "{protocol}: it is there already");
-        let (_, _, refined) = frame(&mut canvas, &[&encoded(&graphics, &halves(true), Part::Whole)]);
+        let (_, _, refined) = frame(&mut canvas, &[encoded(&graphics, &halves(true), Part::Whole)]);
         let is_erased = |text: &str| text.contains("\x1b[8X");
         assert!(
             is_erased(&after) && !is_erased(&refined),
@@ -374,7 +403,7 @@ fn half_blocks_are_the_pictures_colours() {
     let facts = with_environment(silent(), |environment| environment.colorterm = "truecolor".to_owned());
     let graphics = decide(&facts, Wishes::default());
     let picture = encoded(&graphics, &halves(false), Part::Whole);
-    let (before, buffer, after) = frame(&mut Canvas::new(&graphics), &[&picture]);
+    let (before, buffer, after) = frame(&mut Canvas::new(&graphics), &[picture]);
     assert_eq!((before.as_str(), after.as_str()), ("", ""));
     assert_eq!(buffer[(2, 1)].bg, Color::Rgb(200, 0, 0));
     assert_eq!(buffer[(9, 4)].bg, Color::Rgb(0, 0, 200));

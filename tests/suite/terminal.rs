@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use image::{Rgb, RgbImage};
 use ndarray::Array3;
@@ -164,20 +165,99 @@ fn pictures_go_to_kitty_and_are_deleted_at_the_end() {
     pty.wait_until("kitty in the status line", |screen| status(screen).contains("kitty"));
     let count =
         |bytes: &[u8], text: &str| bytes.windows(text.len()).filter(|window| *window == text.as_bytes()).count();
-    pty.wait_until("placeholders", |_| count(&pty.bytes(), "\u{10eeee}") > 100);
-    pty.wait_until("heat laid over the picture", |_| count(&pty.bytes(), "a=p,q=2,i=") > 0);
+    pty.wait_until("the place of a picture", |_| count(&pty.bytes(), "\u{10eeee}") > 0);
+    pty.wait_until("a picture and heat laid over it", |_| count(&pty.bytes(), "a=p,q=2,i=") > 1);
 
-    let sent = count(&pty.bytes(), "a=T,U=1");
+    let sent = count(&pty.bytes(), "a=t,f=100");
     pty.keys("j");
     pty.wait_for("2 of 3");
-    pty.wait_until("another picture", |_| count(&pty.bytes(), "a=T,U=1") > sent);
+    pty.wait_until("another picture", |_| count(&pty.bytes(), "a=t,f=100") > sent);
 
     pty.keys("q");
     assert!(pty.wait().success());
     pty.assert_restored();
     let bytes = pty.bytes();
-    let last_sent = bytes.windows(7).rposition(|window| window == b"a=T,U=1").unwrap();
+    let last_sent = bytes.windows(9).rposition(|window| window == b"a=t,f=100").unwrap();
     assert!(count(&bytes[last_sent..], "a=d,d=I") > 0, "the terminal's memory is ours no longer");
+}
+
+/// Photographs whose every pixel is grain: the largest files that there are.
+fn grain() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (number, name) in ["apple", "banana", "cherry"].iter().enumerate() {
+        let mut noise = number as u32;
+        let picture = RgbImage::from_fn(500, 375, |_, _| {
+            noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            Rgb([(noise >> 24) as u8, (noise >> 16) as u8, (noise >> 20) as u8])
+        });
+        picture.save(folder.path().join(format!("{name}.png"))).unwrap();
+    }
+    folder
+}
+
+/// Where a text ends for the n-th time, from 1, after a place.
+fn end_of(bytes: &[u8], from: usize, text: &str, nth: usize) -> Option<usize> {
+    let text = text.as_bytes();
+    let starts = bytes[from..].windows(text.len()).enumerate().filter(|(_, window)| *window == text);
+    starts.map(|(start, _)| from + start + text.len()).nth(nth - 1)
+}
+
+#[test]
+fn each_key_has_its_budget_of_bytes_in_kitty() {
+    let folder = grain();
+    let mut pty = Pty::run_over(SEEWHY, &["."], folder.path(), Answers::KITTY, (120, 36), None);
+    // Picture and better picture, heat and the frame around it: each is placed when it has arrived.
+    let placed = |from: usize, count: usize| {
+        pty.wait_until("pictures in their places", |_| end_of(&pty.bytes(), from, "a=p,q=2,", count).is_some());
+        end_of(&pty.bytes(), from, "a=p,q=2,", count).unwrap() - from
+    };
+    let press = |keys: &str| {
+        let from = pty.bytes().len();
+        pty.keys(keys);
+        from
+    };
+    placed(0, 2);
+    let from = press("j");
+    pty.wait_for("banana.png");
+    let with_heat = placed(from, 2);
+    let all = placed(from, 4);
+    assert!(with_heat <= 35_000 && all <= 100_000, "{with_heat} bytes to a picture with its heat, {all} to a good one");
+    let from = press("o");
+    let heat = placed(from, 1);
+    assert!(heat <= 5_000, "{heat} bytes to heat alone");
+    let from = press("o");
+    let both = placed(from, 4);
+    assert!(both <= 150_000, "{both} bytes to the two side by side");
+    pty.keys("q");
+    assert!(pty.wait().success());
+}
+
+#[test]
+fn a_key_does_not_wait_for_a_picture_on_a_slow_line() {
+    let folder = grain();
+    let line = (1 << 10, Duration::from_millis(25));
+    let mut pty = Pty::run_over(SEEWHY, &["."], folder.path(), Answers::KITTY, (120, 36), Some(line));
+    // The better picture is on its way: one with many pieces, after the first was placed.
+    let is_on_its_way = |bytes: &[u8]| {
+        let last = bytes.windows(9).rposition(|window| window == b"a=t,f=100").unwrap_or(0);
+        end_of(bytes, last, "q=2,m=1;", 4).is_some() && end_of(&bytes[..last], 0, "a=p,q=2,", 1).is_some()
+    };
+    pty.wait_until("a long transfer", |_| is_on_its_way(&pty.bytes()));
+    let from = pty.bytes().len();
+    pty.keys("j");
+    pty.wait_for("2 of 3");
+    let shown = pty.bytes().len() - from;
+    assert!(shown < 24_000, "{shown} bytes before the key shows");
+    pty.wait_until("the end of the transfer", |_| end_of(&pty.bytes(), from, "\x1b_Gq=2,m=0;\x1b\\", 1).is_some());
+    let bytes = pty.bytes();
+    let given_up = end_of(&bytes, from, "\x1b_Gq=2,m=0;\x1b\\", 1).unwrap();
+    assert!(
+        given_up - from < 24_000 && bytes[given_up..].starts_with(b"\x1b_Ga=d,d=I,"),
+        "nobody waits for it any more"
+    );
+    pty.keys("q");
+    assert!(pty.wait().success(), "{}", pty.text());
+    pty.assert_restored();
 }
 
 #[test]

@@ -4,6 +4,7 @@
 pub(crate) mod goldens;
 pub(crate) mod graphs;
 pub(crate) mod interface;
+pub(crate) mod kitty;
 pub(crate) mod pty;
 
 use std::path::PathBuf;

@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 
 use portable_pty::{Child, CommandBuilder, ExitStatus, MasterPty, PtySize, native_pty_system};
 
+/// Asks the terminal whether it is well.
+const WELL: &[u8] = b"\x1b[5n";
 /// Far longer than anything takes; a test that waits for so long has failed.
 const PATIENCE: Duration = Duration::from_mins(2);
 
@@ -42,10 +44,11 @@ impl Answers {
     /// A terminal that says nothing, such as at the far end of a mosh connection.
     pub(crate) const SILENT: Answers = Answers { version: "", attributes: "", ..Answers::PLAIN };
 
-    /// Sends what it has to say.
-    fn send(self, answer: Vec<u8>, writer: &Arc<Mutex<Box<dyn Write + Send>>>) {
-        let writer = Arc::clone(writer);
+    /// Sends what it has to say, one answer after another.
+    fn send(self, answer: Vec<u8>, writer: &Arc<Mutex<Box<dyn Write + Send>>>, speaking: &Arc<Mutex<()>>) {
+        let (writer, speaking) = (Arc::clone(writer), Arc::clone(speaking));
         thread::spawn(move || {
+            let _speaks = speaking.lock().unwrap();
             thread::sleep(self.delay);
             let (size, pause) = self.pieces.unwrap_or((answer.len(), Duration::ZERO));
             for piece in answer.chunks(size) {
@@ -78,6 +81,7 @@ impl Answers {
             (contains(b"\x1b[>q"), format!("\x1bP>|{}\x1b\\", self.version)),
             (contains(b"\x1b[16t"), "\x1b[6;20;10t".to_owned()),
             (contains(b"\x1b[c"), format!("\x1b[?{}c", self.attributes)),
+            (contains(WELL), "\x1b[0n".repeat(asked.windows(WELL.len()).filter(|window| *window == WELL).count())),
         ];
         answers.into_iter().filter_map(|(asked, answer)| asked.then_some(answer)).collect::<String>().into_bytes()
     }
@@ -101,7 +105,20 @@ pub(crate) struct Pty {
 impl Pty {
     /// Runs a program with these arguments in `folder`.
     pub(crate) fn run<S: AsRef<OsStr>>(program: &str, arguments: &[S], folder: &Path, answers: Answers) -> Pty {
-        let size = PtySize { rows: 30, cols: 100, pixel_width: 1000, pixel_height: 600 };
+        Pty::run_over(program, arguments, folder, answers, (100, 30), None)
+    }
+
+    /// Runs a program on a screen of so many columns and rows, at the other end of a line that carries so many bytes in each
+    /// such time.
+    pub(crate) fn run_over<S: AsRef<OsStr>>(
+        program: &str,
+        arguments: &[S],
+        folder: &Path,
+        answers: Answers,
+        (cols, rows): (u16, u16),
+        line: Option<(usize, Duration)>,
+    ) -> Pty {
+        let size = PtySize { rows, cols, pixel_width: 10 * cols, pixel_height: 20 * rows };
         let pair = native_pty_system().openpty(size).unwrap();
         let modes = format!("{:?}", pair.master.get_termios());
         let mut command = CommandBuilder::new(program);
@@ -138,20 +155,27 @@ impl Pty {
         let writer = Arc::new(Mutex::new(pair.master.take_writer().unwrap()));
         let (shared, answerer) = (Arc::clone(&seen), Arc::clone(&writer));
         thread::spawn(move || {
-            let mut buffer = vec![0; 1 << 16];
+            let (length, pause) = line.unwrap_or((1 << 16, Duration::ZERO));
+            let mut buffer = vec![0; length];
             // Questions may be torn across reads: the tail of what was read is kept.
             let mut tail = Vec::new();
+            let speaking = Arc::default();
             while let Ok(count @ 1..) = reader.read(&mut buffer) {
                 tail.extend_from_slice(&buffer[..count]);
                 let answer = answers.to(&tail);
-                let kept = if answer.is_empty() { tail.len().saturating_sub(64) } else { tail.len() };
+                let is_end = |end: &usize| [WELL, b"\x1b[c"].iter().any(|question| tail[..*end].ends_with(question));
+                let answered =
+                    if answer.is_empty() { 0 } else { (0..=tail.len()).rev().find(is_end).unwrap_or(tail.len()) };
+                let rest = answered.max(tail.len().saturating_sub(64));
+                tail.drain(..rest);
                 if !answer.is_empty() {
-                    answers.send(answer, &answerer);
+                    answers.send(answer, &answerer, &speaking);
                 }
-                tail.drain(..kept);
                 let mut seen = shared.lock().unwrap();
                 seen.screen.process(&answers.shows(&buffer[..count]));
                 seen.bytes.extend_from_slice(&buffer[..count]);
+                drop(seen);
+                thread::sleep(pause);
             }
         });
         Pty { master: pair.master, writer, child, seen, modes }
