@@ -26,6 +26,8 @@ pub enum Command {
     Open(PanelKind),
     /// Hold the class that is explained against another.
     Against,
+    /// Have the method stay beside the others, or not.
+    Pin,
     /// The next order of the list.
     Sort,
     /// Mark the image, or take its mark away.

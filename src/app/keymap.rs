@@ -4,9 +4,9 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 #[allow(clippy::enum_glob_use, reason = "a table of commands, where their type goes without saying")]
 use super::Command::{self, *};
-use super::Mode;
 #[allow(clippy::enum_glob_use, reason = "the same of panels")]
 use super::PanelKind::*;
+use super::{Keymap, Mode};
 
 /// A part of the help.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,7 +65,7 @@ impl Section {
 
 /// A key with its modifiers. Shift is part of the character, as terminals report it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Key(KeyCode, KeyModifiers);
+pub struct Key(pub(super) KeyCode, pub(super) KeyModifiers);
 
 /// A line of the help, and what its keys do.
 #[derive(Debug)]
@@ -153,7 +153,11 @@ pub const KEYMAP: &[Binding] = &[
         "layers, their channels",
     ),
     row(Section::Why, &[(key('A'), Open(Heads))], "attention, head by head"),
-    row(Section::Why, &[(key('m'), Open(Methods)), (key('p'), Open(Parameters))], "method, its parameters"),
+    row(
+        Section::Why,
+        &[(key('m'), Open(Methods)), (key('p'), Open(Parameters)), (key('P'), Pin)],
+        "method, settings, pin",
+    ),
     row(Section::Why, &[(key('s'), Open(Segments)), (key('b'), ToggleOutlines)], "superpixel list, lines"),
     row(Section::Looks, &[(key('o'), CycleView), (TAB, SwapModels)], "next view, other model"),
     row(
@@ -215,29 +219,21 @@ pub fn presses(event: KeyEvent) -> impl Iterator<Item = KeyEvent> {
     escape.into_iter().chain([key])
 }
 
-/// What a key means in a mode. While typing, plain characters that mean nothing here are text.
+/// What a key means in a mode, by the table. While typing, plain characters that mean nothing here are text.
 pub fn lookup(mode: Mode, event: KeyEvent) -> Option<Command> {
-    // Shift is already in the character, and must not hide the binding of `G` or `?`.
-    let pressed = Key(event.code, event.modifiers.difference(KeyModifiers::SHIFT));
-    let command_in = |mode: Mode| {
-        let mut keys = KEYMAP.iter().filter(|binding| binding.section.mode() == mode).flat_map(|binding| binding.keys);
-        keys.find(|(key, _)| *key == pressed).map(|(_, command)| *command)
-    };
-    let is_control = pressed.1.contains(KeyModifiers::CONTROL);
-    command_in(mode).or_else(|| command_in(Mode::Browse).filter(|_| is_control))
+    Keymap::default().lookup(mode, event)
 }
 
-/// How a binding's keys are written: `j ↓ Space`, `1..9`.
-pub fn label(binding: &Binding) -> String {
-    let names: Vec<String> = binding.keys.iter().map(|(key, _)| name(*key)).collect();
-    let digits = names.iter().all(|name| name.parse::<u8>().is_ok());
-    match (names.first(), names.last()) {
-        (Some(first), Some(last)) if digits && names.len() > 2 => format!("{first}..{last}"),
-        _ => names.join(" "),
+impl Key {
+    /// The key of an event.
+    pub fn of(event: KeyEvent) -> Key {
+        // Shift is already in the character, and must not hide the binding of `G` or `?`.
+        Key(event.code, event.modifiers.difference(KeyModifiers::SHIFT))
     }
 }
 
-fn name(Key(code, modifiers): Key) -> String {
+/// How a key is written: `j`, `↓`, `^f`.
+pub fn name(Key(code, modifiers): Key) -> String {
     let name = match code {
         KeyCode::Char(' ') => "Space".to_owned(),
         KeyCode::Char(character) => character.to_string(),
@@ -248,6 +244,7 @@ fn name(Key(code, modifiers): Key) -> String {
         KeyCode::PageUp => "PgUp".to_owned(),
         KeyCode::PageDown => "PgDn".to_owned(),
         KeyCode::Backspace => "⌫".to_owned(),
+        KeyCode::F(number) => format!("F{number}"),
         other => format!("{other:?}"),
     };
     if modifiers.contains(KeyModifiers::CONTROL) { format!("^{name}") } else { name }

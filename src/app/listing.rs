@@ -125,7 +125,7 @@ impl State {
     }
 
     /// Whether it is certain that no image's class is known.
-    pub(super) fn lacks_truth(&self) -> bool {
+    pub fn lacks_truth(&self) -> bool {
         self.model.is_some() && self.complete && self.entries.iter().all(|entry| entry.truth.is_none())
     }
 

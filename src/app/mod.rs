@@ -12,9 +12,9 @@
 //! | | |
 //! | --- | --- |
 //! | `state`, `selection`, `summary` | what is known: of images and terminal, of what is explained and how, of the model |
-//! | `action`, `keymap`, `effect` | what can happen, which key asks for it, what is to be done outside |
+//! | `action`, `keymap`, `bindings`, `effect` | what can happen, which key asks for it, what is to be done outside |
 //! | `update`, `listing`, `exemplars` | the changes: of everything, of the list, of the images that excite channels |
-//! | `pair`, `compared` | two models side by side, and their maps |
+//! | `pair`, `compared`, `pin` | two models side by side, and their maps; two methods |
 //! | `panel/` | what takes the keys beside the list, a file each |
 //! | `leaps` | images in an order in which the first speak for all |
 //! | `work/` | what is wanted, best first, and what becomes of its results |
@@ -22,6 +22,7 @@
 //! | `picture`, `tiles` | what is on screen, as recipes |
 
 mod action;
+mod bindings;
 mod compared;
 mod effect;
 mod exemplars;
@@ -32,6 +33,7 @@ mod live;
 mod pair;
 pub mod panel;
 mod picture;
+mod pin;
 mod results;
 mod selection;
 mod state;
@@ -42,6 +44,7 @@ mod work;
 
 use crate::cache::Cache;
 pub use action::{Action, Command};
+pub use bindings::{KeyError, Keymap, Row, command_name, label};
 pub use compared::Compared;
 pub use effect::{ChannelExport, Effect, Export, MapExport};
 pub use exemplars::Exemplars;
@@ -49,6 +52,7 @@ pub use live::{FRAMES_KEPT, Live};
 pub use pair::{Pair, Second, Tally};
 pub use panel::{Panel, PanelKind};
 pub use picture::{HeatKey, LinesKey, Origin, Picture, PictureKey};
+pub use pin::Pin;
 pub use results::{Channels, Decoded, Explained, HeadRow, Heads, Peaks, Predicted, small_picture};
 pub use selection::{Selection, View};
 pub use state::{Mode, Notice, State, Terminal};

@@ -268,6 +268,9 @@ impl State {
         // A class that was pinned stays, in the words of the model that is asked now.
         self.selection.target = pair.partner_target(self.selection.target, from).unwrap_or(Target::Top(0));
         self.selection.layer = self.selection.layer.and_then(|at| pair.partner_layer(at, from));
+        if let Some(pin) = &mut self.pin {
+            pin.layer = pin.layer.and_then(|at| pair.partner_layer(at, from));
+        }
         self.progress = None;
         self.model = Some(Arc::clone(&pair.models[which]));
     }

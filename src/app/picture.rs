@@ -109,6 +109,9 @@ impl State {
     }
 
     fn scene_of(&self, image: ImageId, map: Option<&MapKey>) -> Vec<Picture> {
+        if let Some(scene) = self.pinned_scene(image, map) {
+            return scene;
+        }
         let views: &[View] = match self.selection.view {
             View::SideBySide if map.is_some() => &[View::Image, View::Overlay],
             View::SideBySide | View::Image => &[View::Image],

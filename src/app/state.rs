@@ -11,8 +11,8 @@ use super::exemplars::{Exemplars, THUMBNAIL_BUDGET};
 use super::leaps::Leaps;
 use super::panel::Preview;
 use super::{
-    Agenda, Cache, Channels, ChannelsKey, Compared, Decoded, Explained, Heads, HeadsKey, ImageId, ImageKey, Live,
-    MapKey, MethodRow, ModelId, ModelSummary, Pair, Panel, Predicted, Selection,
+    Agenda, Cache, Channels, ChannelsKey, Compared, Decoded, Explained, Heads, HeadsKey, ImageId, ImageKey, Keymap,
+    Live, MapKey, MethodRow, ModelId, ModelSummary, Pair, Panel, Pin, Predicted, Selection,
 };
 use crate::explain::{LayerChoice, Param, Value};
 use crate::gallery::Truths;
@@ -93,6 +93,8 @@ pub enum Notice {
         folder: String,
         /// Their names.
         names: String,
+        /// What can be done next, or nothing.
+        then: String,
     },
     /// Something did not.
     Failed(String),
@@ -147,6 +149,14 @@ pub struct State {
     pub(super) is_touched: bool,
     /// First row of the list on screen.
     pub offset: usize,
+    /// The keys in force.
+    pub keymap: Keymap,
+    /// The method that stays beside the others.
+    pub(super) pin: Option<Pin>,
+    /// The layer that is wanted once the model is there, by name.
+    pub wanted_layer: Option<String>,
+    /// The file written last, and of which image it is.
+    pub(super) written: Option<(ImageId, PathBuf)>,
     /// What takes the keys.
     pub panel: Panel,
     /// What the menu that is open shows before it is taken.
@@ -211,6 +221,10 @@ impl State {
             forward: true,
             is_touched: false,
             offset: 0,
+            keymap: Keymap::default(),
+            pin: None,
+            wanted_layer: None,
+            written: None,
             panel: Panel::None,
             preview: None,
             notice: None,

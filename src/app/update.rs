@@ -129,6 +129,7 @@ impl State {
             Command::Open(PanelKind::Help) => self.open(PanelKind::Help),
             Command::Open(_)
             | Command::Against
+            | Command::Pin
             | Command::Sort
             | Command::Mark
             | Command::NextMistake
@@ -139,6 +140,7 @@ impl State {
             }
             Command::Open(panel) => self.open(panel),
             Command::Against => self.open_contrast(),
+            Command::Pin => self.toggle_pin(),
             Command::Sort => self.sort(),
             Command::Mark => return self.toggle_mark(),
             Command::NextMistake => self.go_to_mistake(true),
@@ -222,12 +224,16 @@ impl State {
     }
 
     fn copy_path(&mut self) -> Vec<Effect> {
-        let Some(entry) = self.current_entry() else { return Vec::new() };
-        let path = entry.path.to_string_lossy().into_owned();
-        let name = entry.path.file_name().unwrap_or_default().to_string_lossy();
-        let names = escape(&name).into_owned();
-        self.notice = Some(Notice::Files { done: "copied", folder: folder_of(&entry.path), names });
-        vec![Effect::Copy(path)]
+        let Some((entry, image)) = self.current_entry().zip(self.current()) else { return Vec::new() };
+        let own = entry.path.to_path_buf();
+        // What was just written is what is most likely wanted; the image is a key further.
+        let written = self.written.take().filter(|(of, _)| *of == image).map(|(_, file)| file);
+        let key = self.keymap.key(Mode::Browse, Command::CopyPath);
+        let then = if written.is_some() { format!("; {key} again copies that of the image") } else { String::new() };
+        let path = written.unwrap_or(own);
+        let names = escape(&path.file_name().unwrap_or_default().to_string_lossy()).into_owned();
+        self.notice = Some(Notice::Files { done: "copied", folder: folder_of(&path), names, then });
+        vec![Effect::Copy(path.to_string_lossy().into_owned())]
     }
 
     /// Brings what is on screen up to date: the newest that is there, or what was there before.
@@ -275,7 +281,7 @@ impl State {
             self.pictures.touch(&key);
             self.predictions.touch(&key);
         }
-        if let Some(key) = &self.shown_map {
+        for key in self.shown_map.iter().chain(&self.pinned_key(image)) {
             self.maps.touch(key);
         }
     }
@@ -306,7 +312,7 @@ impl State {
     /// What a key press means: a command of the keymap, or text.
     pub fn interpret(&self, event: crossterm::event::KeyEvent) -> Option<Action> {
         use crossterm::event::{KeyCode, KeyModifiers};
-        if let Some(command) = super::keymap::lookup(self.mode(), event) {
+        if let Some(command) = self.keymap.lookup(self.mode(), event) {
             return Some(Action::Command(command));
         }
         match event.code {

@@ -86,7 +86,8 @@ fn open(
     if !io::stdout().is_terminal() {
         bail!("the interface needs a terminal; for files and scripts there are `seewhy classify` and `seewhy explain`");
     }
-    let mut selection = Selection::default();
+    let ScreenArgs { view, opacity: percent, colormap, .. } = *screen;
+    let mut selection = Selection { view, percent, colormap, ..Selection::default() };
     if let Some(method) = screen.method.as_deref().and_then(explain::find) {
         selection.method = method.name;
     }
@@ -108,6 +109,9 @@ fn open(
         graphics: screen.wishes(),
         journal: marks::journal(screen.marks.as_deref()),
         selection,
+        layer: Some(screen.layer.clone()).filter(|layer| layer != "auto"),
+        keymap: screen.keymap.clone(),
+        light: screen.background.light,
         threads: common.threads(),
     })?;
     Ok(Ending::Done)

@@ -5,6 +5,7 @@ mod args;
 mod batch;
 mod classify;
 mod compare;
+mod config;
 mod doctor;
 mod dream;
 mod evaluate;
@@ -80,7 +81,7 @@ pub fn run() -> ExitCode {
 }
 
 fn dispatch(cli: Cli) -> anyhow::Result<Ending> {
-    let Cli { command, paths, screen, common } = cli;
+    let Cli { command, paths, screen, common, has_method } = cli;
     if let Some(path) = &common.log {
         let file = File::options().create(true).append(true).open(path);
         let _ = LOG.set(Mutex::new(file.with_context(|| format!("could not open {}", path.display()))?));
@@ -90,7 +91,9 @@ fn dispatch(cli: Cli) -> anyhow::Result<Ending> {
     if command.is_some() {
         // Before a command these would be the interface's, and lost.
         let marks = screen.marks.as_deref().map(|file| format!("--marks {}", file.display()));
-        if let Some(option) = screen.method.as_ref().map(|method| format!("--method {method}")).or(marks) {
+        if let Some(option) =
+            screen.method.as_ref().filter(|_| has_method).map(|method| format!("--method {method}")).or(marks)
+        {
             bail!("{option} belongs after the command");
         }
     }
@@ -106,6 +109,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<Ending> {
         Some(Command::Model(args)) => model::run(&args, &common),
         Some(Command::Doctor(args)) => doctor::run(&args),
         Some(Command::Marks(args)) => marks::run(&args),
+        Some(Command::Config) => config::print(),
         Some(Command::Completions { shell }) => {
             let mut script = vec![];
             clap_complete::generate(shell, &mut Cli::command(), "seewhy", &mut script);

@@ -117,7 +117,7 @@ fn show(
         number,
         count,
     };
-    if let Some(area) = draw_test_card(buffer, page, Theme { colour: !graphics.no_color }) {
+    if let Some(area) = draw_test_card(buffer, page, Theme { colour: !graphics.no_color, light: false }) {
         let parts = graphics.parts(card.show_base, card.has_overlay()).iter();
         let parts =
             parts.map(|part: &Part| graphics.encode(&card, *part, area.as_size(), Quality::Sharp).map(Arc::new));

@@ -31,7 +31,7 @@ use std::time::Duration;
 use crossbeam_channel::{Sender, unbounded};
 use tempfile::TempDir;
 
-use crate::app::{ModelId, ModelSummary, Notice, Selection, State};
+use crate::app::{Keymap, ModelId, ModelSummary, Notice, Selection, State};
 use crate::gallery::DecodeOptions;
 use crate::term::{Session, Wishes, decide, input::Decoder, probe, read_input};
 use crate::triage::{Journal, JournalError, Marks, RealPaths};
@@ -83,6 +83,12 @@ pub struct Options {
     pub journal: Result<Journal, JournalError>,
     /// What to explain, and how, to begin with.
     pub selection: Selection,
+    /// The layer to begin with, by name; none for the automatic one.
+    pub layer: Option<String>,
+    /// The keys.
+    pub keymap: Keymap,
+    /// Whether the background is light; none where the terminal is asked.
+    pub light: Option<bool>,
     /// Worker threads.
     pub threads: usize,
 }
@@ -111,7 +117,7 @@ enum News {
 /// When there is no terminal, or the model cannot be loaded.
 pub fn run(options: Options) -> anyhow::Result<()> {
     let Options { root, base, find, decoding, load, second, watch, .. } = options;
-    let Options { graphics: wishes, journal, selection, threads, feed, .. } = options;
+    let Options { graphics: wishes, journal, selection, layer, keymap, light, threads, feed, .. } = options;
     let is_live = feed.is_some();
     let awaits_second = second.is_some();
     let (renew, arrive) = watch.unzip();
@@ -168,12 +174,13 @@ pub fn run(options: Options) -> anyhow::Result<()> {
     let probe = probe(&mut output, &input, &mut decoder, PROBE_LIMIT)?;
     let graphics = decide(&probe.facts, wishes);
 
-    let screen = screen::Screen::new(session, output, graphics, &probe.facts)?;
+    let mut screen = screen::Screen::new(session, output, graphics, &probe.facts)?;
+    screen.set_background(light, &probe.facts);
     let sources = event_loop::Sources { input, signals, news, reports };
     let sinks = event_loop::Sinks { pool: workers, reports: reports_sender, journal, ask };
     let base = base.or_else(|| frames.as_ref().map(|folder| folder.path().to_path_buf()));
     let mut state = State::new(root, base);
-    state.selection = selection;
+    (state.selection, state.wanted_layer, state.keymap) = (selection, layer, keymap);
     state.awaits_second = awaits_second;
     if is_live {
         state.go_live();

@@ -14,7 +14,7 @@ use super::encoder::{Encoder, Finished};
 use super::pace::{Pace, QUESTION};
 use crate::app::{Picture, PictureKey, State};
 use crate::term::{
-    Canvas, CellSize, Encoded, Facts, Graphics, Output, Part, Protocol, Quality, Reply, Session, stop_job,
+    Canvas, CellSize, Encoded, Facts, Graphics, Output, Part, Protocol, Quality, Reply, Session, is_light, stop_job,
 };
 use crate::ui::{self, Placement, Theme};
 
@@ -57,6 +57,9 @@ pub(super) struct Screen {
     answers_cell_size: bool,
     /// It was asked, and nobody knows yet.
     has_asked_for_cell: bool,
+    /// Whether the background is light, and whether the user says so.
+    light: bool,
+    wishes_light: Option<bool>,
     pace: Pace,
     /// The line is not an SSH connection.
     is_local: bool,
@@ -102,6 +105,8 @@ impl Screen {
             sharpen_at: None,
             lacks_pictures: false,
             bare: None,
+            light: false,
+            wishes_light: None,
         })
     }
 
@@ -113,6 +118,13 @@ impl Screen {
     /// Width and height in cells.
     pub(super) fn size(&self) -> Size {
         self.size
+    }
+
+    /// Draws for a light background or a dark one, as the user says or, where they do not, as the terminal says.
+    pub(super) fn set_background(&mut self, wish: Option<bool>, facts: &Facts) {
+        self.wishes_light = wish;
+        let set = std::env::var("COLORFGBG").ok();
+        self.light = wish.or_else(|| is_light(facts, set.as_deref())).unwrap_or(false);
     }
 
     /// Encoded pictures arrive here.
@@ -211,7 +223,7 @@ impl Screen {
     pub(super) fn draw(&mut self, state: &State) -> io::Result<()> {
         let mut frame = self.terminal.get_frame();
         let area = frame.area();
-        let placements = ui::draw(&mut frame, state, Theme { colour: !self.graphics.no_color });
+        let placements = ui::draw(&mut frame, state, Theme { colour: !self.graphics.no_color, light: self.light });
         let buffer = frame.buffer_mut();
         let now = Instant::now();
         self.pass_at = self.pass_at.filter(|at| now < *at);
@@ -322,6 +334,7 @@ impl Screen {
     /// When the terminal cannot be written to.
     pub(super) fn set_graphics(&mut self, graphics: Graphics, facts: &Facts) -> io::Result<()> {
         self.answers_cell_size = facts.replies.iter().any(|reply| matches!(reply, Reply::CellPixels { .. }));
+        self.set_background(self.wishes_light, facts);
         if graphics == *self.graphics {
             return Ok(());
         }

@@ -4,6 +4,7 @@
 //! [`decide`] concludes, the session is the guard. [`Graphics::encode`] makes pictures ready to send, [`Canvas`] knows which are on
 //! the screen and in the terminal's memory, and hands out the rest in pieces; a protocol is a file of its own behind them.
 
+mod background;
 mod between;
 mod blocks;
 mod canvas;
@@ -27,6 +28,7 @@ mod shade;
 mod sixel;
 mod suspend;
 
+pub use background::is_light;
 pub use blocks::Blocks;
 pub use canvas::Canvas;
 pub use cell::{CellSize, CellSource, cell_size};

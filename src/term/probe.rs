@@ -152,13 +152,16 @@ impl Tmux {
     }
 }
 
-/// The questions, as bytes: a kitty graphics query, name and version, cell and window size in pixels, sixel colours, where the
-/// locale says nothing how far a character of two bytes moves the cursor, and last the device attributes.
+/// The questions, as bytes: a kitty graphics query, name and version, cell and window size in pixels, sixel colours, the
+/// background, where the locale says nothing how far a character of two bytes moves the cursor, and last the device attributes.
 fn questions(environment: &Environment) -> String {
     let mut text = String::new();
     // The Linux console prints such strings instead of ignoring them, and GNU screen shows them to the user.
     if environment.term != "linux" && !environment.tmux && !environment.in_screen() {
         let _ = write!(text, "\x1b_Gi={QUESTION},s=1,v=1,a=q,t=d,f=24;AAAA\x1b\\");
+    }
+    if environment.term != "linux" && !environment.in_screen() {
+        text += "\x1b]11;?\x1b\\";
     }
     if environment.locale.is_empty() {
         text += "\x1b[2;1H\u{e9}\x1b[6n";

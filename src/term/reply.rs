@@ -3,6 +3,8 @@
 //! Replies arrive on the same wire as key presses, so [`super::input`] tells them apart by their shape; here their
 //! content is read. A reply that nobody asked for, or that is garbage, becomes [`Reply::Unknown`] and is dropped.
 
+use super::background;
+
 /// One answer of the terminal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reply {
@@ -31,6 +33,8 @@ pub enum Reply {
         /// Height of all rows.
         height: u16,
     },
+    /// What is behind the text: red, green, blue.
+    Background([u8; 3]),
     /// How many colours a sixel picture may have.
     SixelColours(u16),
     /// Where the cursor is, in a row other than the first.
@@ -76,6 +80,7 @@ impl Reply {
             b'P' => body.strip_prefix(">|").map_or(Reply::Unknown, |name| {
                 Reply::Version(name.chars().filter(|c| !c.is_control()).take(100).collect())
             }),
+            b']' => background::colour(body).map_or(Reply::Unknown, Reply::Background),
             b'_' => body.strip_prefix('G').and_then(kitty).unwrap_or(Reply::Unknown),
             _ => Reply::Unknown,
         }

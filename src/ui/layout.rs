@@ -88,6 +88,24 @@ impl Areas {
         areas
     }
 
+    /// The same with a last line of several rows, in the place of what stands above it: first the layers, where there is a
+    /// list, or the predictions.
+    pub(super) fn with_message(self, rows: u16) -> Areas {
+        let more = rows.saturating_sub(1).min(self.status.y.saturating_sub(self.header.bottom()));
+        let edge = self.status.y - more;
+        let above = |area: Rect| Rect { height: area.height.min(edge.saturating_sub(area.y)), ..area };
+        Areas {
+            list: above(self.list),
+            why_title: above(self.why_title),
+            why: above(self.why),
+            picture: above(self.picture),
+            strip: above(self.strip),
+            body: above(self.body),
+            status: Rect { y: edge, height: self.status.height + more, ..self.status },
+            ..self
+        }
+    }
+
     /// Where a panel with rows goes: over the list and the predictions, never over the picture.
     pub(super) fn panel(&self) -> Rect {
         if self.folded || self.tiny { self.list } else { self.list.union(self.why) }
@@ -158,6 +176,24 @@ mod tests {
                     }
                 }
                 assert!(areas.panel().intersection(picture).is_empty() || areas.folded);
+            }
+        }
+    }
+
+    #[test]
+    fn a_long_message_keeps_out_of_everything_and_moves_the_picture_as_little_as_it_can() {
+        for (width, height) in [(20, 6), (60, 20), (80, 24), (200, 60), (5, 1), (0, 0)] {
+            let screen = Rect::new(0, 0, width, height);
+            let before = Areas::new(screen);
+            for rows in 0..8 {
+                let areas = before.with_message(rows);
+                let Areas { header, list, why, picture, strip, status, body, .. } = areas;
+                assert_eq!((status.intersection(screen), status.bottom()), (status, before.status.bottom()));
+                for part in [list, why, picture, strip, body, areas.why_title] {
+                    assert!(part.intersection(status).is_empty(), "{width}x{height}, {rows}: {areas:?}");
+                }
+                assert!(height < 2 || header.intersection(status).is_empty());
+                assert!(rows > 2 || picture == before.picture);
             }
         }
     }

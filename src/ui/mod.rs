@@ -33,7 +33,7 @@ pub struct Placement {
 /// Draws the state, and says which pictures belong where. Whoever shows them does so in the same frame, on the same
 /// buffer, after this returns; a placement of before that is not among them is gone from the screen.
 pub fn draw(frame: &mut Frame<'_>, state: &State, theme: Theme) -> Vec<Placement> {
-    let areas = Areas::new(frame.area());
+    let areas = areas(state, frame.area());
     let canvas = &mut Canvas { buffer: frame.buffer_mut() };
     let view = views::of(&state.panel);
     if view.place() == Place::Screen {
@@ -69,10 +69,15 @@ pub fn draw(frame: &mut Frame<'_>, state: &State, theme: Theme) -> Vec<Placement
     picture::draw(canvas, &areas, state, theme)
 }
 
+/// Where everything is, a message included.
+fn areas(state: &State, screen: Rect) -> Areas {
+    Areas::new(screen).with_message(status::message_rows(state, screen))
+}
+
 /// The pictures that are likely to be looked at next, as far as they are ready, and where they would go on a screen of that
 /// area: for whoever makes them ready to be shown.
 pub fn ahead(state: &State, screen: Rect) -> Vec<Placement> {
-    let areas = Areas::new(screen);
+    let areas = areas(state, screen);
     let has_pictures = !areas.tiny && views::of(&state.panel).place() != Place::Screen;
     if has_pictures { picture::ahead(&areas, state) } else { Vec::new() }
 }
@@ -99,5 +104,5 @@ pub fn help_overflow(size: (u16, u16)) -> usize {
 /// What a left click there means.
 pub fn click(state: &State, at: Position) -> Option<Action> {
     let (width, height) = state.terminal.size;
-    views::of(&state.panel).click(&Areas::new(Rect::new(0, 0, width, height)), state, at)
+    views::of(&state.panel).click(&areas(state, Rect::new(0, 0, width, height)), state, at)
 }

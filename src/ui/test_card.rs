@@ -60,7 +60,7 @@ mod tests {
         for (width, height) in [(20, 6), (60, 20), (80, 24), (200, 60)] {
             let mut buffer = Buffer::empty(Rect::new(0, 0, width, height));
             let page = CardPage { protocol: "sixel", reason: "foot", cell: (9, 18), number: 1, count: 2 };
-            let Some(card) = draw_test_card(&mut buffer, page, Theme { colour: true }) else {
+            let Some(card) = draw_test_card(&mut buffer, page, Theme { colour: true, light: false }) else {
                 assert!(height < 12, "{width}x{height} has room for a card");
                 continue;
             };

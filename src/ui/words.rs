@@ -23,16 +23,6 @@ pub(super) fn cut_start(text: &str, width: usize) -> String {
     format!("…{tail}")
 }
 
-/// Files in at most `width` cells: of their folder the end stays, of their names the beginning.
-pub(super) fn files(folder: &str, names: &str, width: usize) -> String {
-    if folder.is_empty() {
-        return cut(names, width);
-    }
-    let last = folder.rsplit('/').next().unwrap_or_default();
-    let room = width.saturating_sub(names.width() + 1).max(last.width() + 2);
-    cut(&format!("{}/{names}", cut_start(folder.trim_end_matches('/'), room)), width)
-}
-
 /// The text in exactly `width` cells.
 pub(super) fn pad(text: &str, width: usize) -> String {
     let cut = cut(text, width);
@@ -66,10 +56,27 @@ pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
     for word in text.split_whitespace() {
         match lines.last_mut() {
             Some(line) if line.width() + 1 + word.width() <= width => *line = format!("{line} {word}"),
-            _ => lines.push(cut(word, width)),
+            _ => lines.extend(pieces(word, width)),
         }
     }
     lines
+}
+
+/// A word in pieces of at most `width` cells.
+fn pieces(word: &str, width: usize) -> Vec<String> {
+    let mut pieces = Vec::new();
+    let mut rest = word;
+    while rest.width() > width {
+        let piece = take(rest.chars(), width);
+        if piece.is_empty() {
+            // Not even one character has room.
+            return vec![cut(word, width)];
+        }
+        rest = &rest[piece.len()..];
+        pieces.push(piece);
+    }
+    pieces.push(rest.to_owned());
+    pieces
 }
 
 /// A probability, in seven cells.
@@ -153,12 +160,10 @@ mod tests {
     }
 
     #[test]
-    fn of_files_the_names_are_worth_more_than_the_way_to_them() {
-        let folder = "/home/somebody/data/seewhy-maps";
-        assert_eq!(files(folder, "1.grad-cam.png, .npy", 60), "/home/somebody/data/seewhy-maps/1.grad-cam.png, .npy");
-        assert_eq!(files(folder, "1.grad-cam.png, .npy", 40), "…y/data/seewhy-maps/1.grad-cam.png, .npy");
-        assert_eq!(files(folder, "1.grad-cam.png, .npy", 24), "…/seewhy-maps/1.grad-ca…");
-        assert_eq!(files("", "1.png", 24), "1.png");
+    fn lines_are_broken_between_words_and_within_those_that_are_too_long() {
+        assert_eq!(wrap("wrote /data/maps/1.png here", 11), ["wrote", "/data/maps/", "1.png here"]);
+        assert_eq!(wrap("金魚金魚", 5), ["金魚", "金魚"]);
+        assert_eq!((wrap("ab", 0), wrap("金", 1)), (vec![String::new()], vec!["…".to_owned()]));
     }
 
     #[test]

@@ -217,3 +217,31 @@ fn nothing_about_the_bundled_model_is_a_guess() {
     let description = String::from_utf8(output.stdout).unwrap();
     assert!(description.contains("channel_order") && !description.contains("guess"), "{description}");
 }
+
+#[test]
+fn a_mistake_in_the_users_file_stops_the_interface_and_no_script() {
+    let folder = tempfile::tempdir().unwrap();
+    let with_config = |arguments: &[&str]| {
+        let mut command = seewhy(arguments);
+        command.env("XDG_CONFIG_HOME", folder.path());
+        command.output().unwrap()
+    };
+    let printed = with_config(&["config"]);
+    let file = folder.path().join("seewhy/config.toml");
+    assert!(String::from_utf8_lossy(&printed.stdout).starts_with(&format!("# {}\n", file.display())));
+    fs::create_dir_all(folder.path().join("seewhy")).unwrap();
+    fs::write(&file, &printed.stdout).unwrap();
+    let output = with_config(&["demo"]);
+    assert!(errors(&output).contains("the interface needs a terminal"), "the file is good: {}", errors(&output));
+    fs::write(&file, "opacity = 50\ncolormap = 'rainbow'\n").unwrap();
+    for arguments in [&["demo"][..], &["doctor"], &["."]] {
+        let output = with_config(arguments);
+        assert_eq!(output.status.code(), Some(2));
+        let told = errors(&output);
+        assert!(told.contains("config.toml, line 2: colormap: rainbow is none of inferno,"), "{told}");
+    }
+    assert_eq!(with_config(&["model", "builtin"]).status.code(), Some(0));
+    assert_eq!(with_config(&["config"]).stdout, printed.stdout, "the way out is always open");
+    let output = seewhy(&["--method", "lime", "classify", "a.png"]).output().unwrap();
+    assert!(errors(&output).contains("--method lime belongs after the command"), "{}", errors(&output));
+}

@@ -306,12 +306,64 @@ fn a_map_is_written_only_once_it_is_finished() {
     assert!(export.overlay.recipe.compose().heat.is_some());
     let files = vec!["/me/out/0001.grad-cam.npy".into(), "/me/out/0001.grad-cam.png".into()];
     update(&mut state, Action::Report(Report::Exported(Ok(files))));
-    assert!(screen(&state).contains("wrote /me/out/0001.grad-cam.npy, .png"));
+    assert!(screen(&state).contains("wrote /me/out/0001.grad-cam.npy, .png; y copies its path"), "{}", screen(&state));
     let deep = format!("/{}/seewhy-maps/0001.grad-cam", "somewhere/far/down".repeat(9));
     let files = [".png", ".npy", ".json"].map(|suffix| format!("{deep}{suffix}").into()).to_vec();
+    let before = draw(&state, true).1[0].area;
     update(&mut state, Action::Report(Report::Exported(Ok(files))));
     let text = screen(&state);
-    assert!(text.contains("wrote …") && text.contains("/seewhy-maps/0001.grad-cam.png, .npy, .json"), "{text}");
+    let last: String = text.lines().skip(20).map(str::trim).collect();
+    assert!(last.contains(&format!("{deep}.png, .npy, .json")), "all of it is there: {text}");
+    assert!(text.contains("y copies its path"), "{text}");
+    assert!(draw(&state, true).1[0].area.height <= before.height);
+}
+
+#[test]
+fn after_a_write_the_path_of_the_map_is_copied_and_then_that_of_the_image() {
+    let mut state = finished(SIZE);
+    let written = || Report::Exported(Ok(vec!["/out/0001.grad-cam.png".into(), "/out/0001.grad-cam.npy".into()]));
+    update(&mut state, Action::Report(written()));
+    let copied = |state: &mut State| match &press(state, &[Command::CopyPath])[..] {
+        [Effect::Copy(path)] => path.clone(),
+        effects => panic!("{effects:?}"),
+    };
+    assert_eq!(copied(&mut state), "/out/0001.grad-cam.png");
+    assert!(screen(&state).contains("copied /out/0001.grad-cam.png; y again copies that of the image"));
+    assert_eq!(copied(&mut state), "/data/val/goldfinch/0001.jpg");
+    update(&mut state, Action::Report(written()));
+    press(&mut state, &[Command::Next]);
+    assert_eq!(copied(&mut state), "/data/val/bullfrog/0004.jpg", "of another image nothing was written");
+}
+
+#[test]
+fn long_messages_are_read_to_their_end() {
+    let reason = "no gradient through Foo at /head/Foo: the operator has no rule, and these methods need none: "
+        .to_owned()
+        + &["occlusion, lime, kernel-shap, rise, anchors"; 3].join(", ")
+        + ", the last word";
+    for (size, whole) in [((80, 24), true), ((200, 60), true), ((60, 20), true), ((20, 6), false)] {
+        let mut state = finished(size);
+        update(&mut state, Action::Notify(Notice::Failed(reason.clone())));
+        let text = screen(&state);
+        let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert_eq!(words.contains("! no gradient through Foo") && words.contains("the last word"), whole, "{text}");
+        assert!(whole || text.contains('…'), "what is left out is seen to be: {text}");
+        press(&mut state, &[Command::Redraw]);
+        assert!(!screen(&state).contains("no gradient"), "the next key takes it away");
+    }
+}
+
+#[test]
+fn the_last_line_has_the_keys_that_are_needed_most() {
+    for size in [(80, 24), (120, 36)] {
+        let mut state = finished(size);
+        let last = |state: &State| screen(state).lines().last().unwrap_or_default().to_owned();
+        for key in ["n mistake", "m method", "o view", "? help", "q quit"] {
+            assert!(last(&state).contains(key) || (size.0 == 80 && key.starts_with('n')), "{key}: {}", last(&state));
+        }
+        press(&mut state, &[Command::Open(PanelKind::Methods)]);
+        assert!(last(&state).contains("Enter take it") && !last(&state).contains("q quit"), "{}", last(&state));
+    }
 }
 
 #[test]

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::layout::Position;
-use seewhy::app::keymap::{KEYMAP, Section, label, lookup, presses};
-use seewhy::app::{Action, Command, Effect, Mode, ModelSummary, Panel, PanelKind, State, update};
+use seewhy::app::keymap::{KEYMAP, Key, Section, lookup, presses};
+use seewhy::app::{Action, Command, Effect, Mode, ModelSummary, Panel, PanelKind, State, label, update};
 use seewhy::ui;
 
 use crate::support::interface::{finished, model, press, screen, terminal, with_superpixels};
@@ -22,7 +22,7 @@ fn no_key_does_two_things_and_every_key_is_explained() {
     for mode in [Mode::Browse, Mode::Type, Mode::Menu, Mode::Help] {
         let mut seen = HashSet::new();
         for binding in KEYMAP.iter().filter(|binding| binding.section.mode() == mode) {
-            assert!(!binding.help.is_empty() && !label(binding).is_empty());
+            assert!(!binding.help.is_empty() && !label(binding.keys).is_empty());
             for (key, _) in binding.keys {
                 assert!(seen.insert(*key), "{key:?} is bound twice in {mode:?}");
             }
@@ -37,7 +37,7 @@ fn the_help_shows_every_binding() {
     let text = screen(&state);
     for binding in KEYMAP {
         assert!(text.contains(binding.help), "{} is not in the help", binding.help);
-        assert!(text.contains(&label(binding)), "{} is not in the help", label(binding));
+        assert!(text.contains(&label(binding.keys)), "{} is not in the help", label(binding.keys));
     }
 }
 
@@ -96,7 +96,7 @@ fn the_help_is_scrolled_where_it_does_not_fit() {
         letters(&mut state, "j");
     }
     for binding in KEYMAP.iter().filter(|binding| binding.section != Section::Help) {
-        assert!(seen.contains(&format!("{:<15} {}", label(binding), binding.help)), "{} is cut", binding.help);
+        assert!(seen.contains(&format!("{:<15} {}", label(binding.keys), binding.help)), "{} is cut", binding.help);
     }
 }
 
@@ -230,4 +230,20 @@ fn control_keys_mean_the_same_everywhere() {
         assert_eq!(lookup(mode, control('z')), Some(Command::Suspend));
     }
     assert_eq!(lookup(Mode::Type, control('u')), Some(Command::EraseAll), "unless the mode says otherwise");
+}
+
+#[test]
+fn the_help_and_the_last_line_show_the_keys_in_force() {
+    let mut state = finished((120, 40));
+    let key = |text| Key::parse(text).unwrap();
+    state.keymap.bind(Mode::Browse, "method", &[key("M"), key("F2")]).unwrap();
+    state.keymap.bind(Mode::Browse, "help", &[key("F1")]).unwrap();
+    let text = screen(&state);
+    assert!(text.contains("M method") && text.contains("F1 help"), "{text}");
+    letters(&mut state, "m");
+    assert_eq!(state.panel, Panel::None, "it means nothing any more");
+    keys(&mut state, &[KeyCode::F(2)]);
+    assert!(matches!(state.panel, Panel::Methods(_)));
+    keys(&mut state, &[KeyCode::Esc, KeyCode::F(1)]);
+    assert!(screen(&state).contains("M F2 p P"), "{}", screen(&state));
 }

@@ -70,7 +70,7 @@ const ROOMS: &[Room] = &[
     Room {
         name: "app",
         rooms: &["session", "explain", "model", "network", "gallery", "triage", "cache", "raster", "text"],
-        crates: &["crossterm", "image"],
+        crates: &["crossterm", "image", "strsim"],
     },
     Room { name: "ui", rooms: &["app", "raster"], crates: &["ratatui", "unicode_width"] },
     Room {
@@ -87,7 +87,17 @@ const ROOMS: &[Room] = &[
             "shell", "session", "triage", "metrics", "explain", "gallery", "model", "network", "raster", "term", "app",
             "text", "random",
         ],
-        crates: &["clap", "clap_complete", "clap_mangen", "crossbeam_channel", "indicatif", "signal_hook", "strsim"],
+        crates: &[
+            "clap",
+            "clap_complete",
+            "clap_mangen",
+            "crossbeam_channel",
+            "etcetera",
+            "indicatif",
+            "signal_hook",
+            "strsim",
+            "toml",
+        ],
     },
 ];
 

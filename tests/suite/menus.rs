@@ -234,3 +234,69 @@ fn a_map_that_comes_while_the_menu_is_left_is_kept() {
     assert!(state.maps.contains(&key) && state.shown_map != Some(key.clone()));
     assert!(!reports(&Job::Explain(key)).is_empty());
 }
+
+#[test]
+fn a_method_stays_while_others_are_looked_at_beside_it() {
+    let mut state = with_slow_method();
+    letters(&mut state, "P");
+    assert!(screen(&state).contains("grad-cam stays: what m chooses stands beside it, P lets go of it"));
+    assert_eq!(state.scene().len(), 1, "it is beside nothing yet");
+    press(&mut state, &[Command::Open(PanelKind::Methods), Command::Next, Command::Accept]);
+    work(&mut state);
+    let scene = state.scene();
+    assert_eq!(scene.len(), 2);
+    assert_ne!(scene[0].key, scene[1].key);
+    let text = screen(&state);
+    assert!(text.contains("stays: grad-cam") && text.contains("guided-backprop"), "{text}");
+    approve("pinned_100x30", &state);
+    // In the next image, too; both are made.
+    press(&mut state, &[Command::Next]);
+    let wanted: Vec<_> = state.agenda.tasks.iter().map(|task| &task.job).collect();
+    let methods = |state: &State| -> Vec<&'static str> {
+        let maps = state.agenda.tasks.iter().filter_map(|task| match &task.job {
+            Job::Explain(key) if key.image.id == 1 => Some(key.method),
+            _ => None,
+        });
+        maps.collect()
+    };
+    assert!(!wanted.is_empty() || methods(&state).is_empty());
+    work(&mut state);
+    assert_eq!(state.scene().len(), 2);
+    letters(&mut state, "P");
+    assert_eq!(state.scene().len(), 1);
+    assert!(screen(&state).contains("guided-backprop of 1 bullfrog") || state.notice.is_some());
+}
+
+#[test]
+fn of_a_method_that_stays_two_layers_are_seen_side_by_side() {
+    let mut state = finished((120, 36));
+    letters(&mut state, "P[");
+    work(&mut state);
+    let text = screen(&state);
+    assert!(text.contains("stays: grad-cam  layer4.2/relu_2 7x7"), "{text}");
+    assert_eq!(state.scene().len(), 2, "{text}");
+    letters(&mut state, "2");
+    work(&mut state);
+    assert_eq!(state.scene().len(), 2, "both are about the class that is explained");
+    let heat = state.scene().iter().filter(|picture| picture.key.heat.is_some()).count();
+    assert_eq!(heat, 2);
+    // One picture alone is a view away.
+    press(&mut state, &[Command::CycleView]);
+    assert!(state.scene().iter().all(|picture| !picture.key.base), "heat, and heat");
+    press(&mut state, &[Command::CycleView, Command::CycleView]);
+    assert_eq!(state.scene().len(), 1, "the image");
+}
+
+#[test]
+fn nothing_is_covered_where_two_methods_are_shown() {
+    for size in [(80, 24), (60, 20), (200, 60)] {
+        let mut state = finished(size);
+        letters(&mut state, "P[");
+        work(&mut state);
+        press(&mut state, &[Command::Redraw]);
+        let (_, placements) = crate::support::interface::draw(&state, true);
+        assert_eq!(placements.len(), 2, "{size:?}");
+        assert!(placements[0].area.intersection(placements[1].area).is_empty());
+        assert!(screen(&state).contains("stays: "), "{size:?}: {}", screen(&state));
+    }
+}

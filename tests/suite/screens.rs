@@ -278,7 +278,7 @@ fn a_flat_map_says_so_and_has_no_colour_bar() {
     let flat = seewhy::app::Explained::new(attribution, std::time::Duration::ZERO, None);
     update(&mut state, Action::Report(Report::Explained(key, Ok(Arc::new(flat)))));
     let text = screen(&state);
-    assert!(text.contains("flat map, raw -2.5") && !text.contains("low "), "{text}");
+    assert!(text.contains("flat map, raw values -2.5") && !text.contains("low "), "{text}");
 }
 
 #[test]

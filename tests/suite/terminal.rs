@@ -468,6 +468,9 @@ fn open_with(engine: Panicking) {
         journal: Ok(Journal::at("marks.jsonl".into())),
         graphics: Wishes::default(),
         selection: Selection::default(),
+        layer: None,
+        keymap: seewhy::app::Keymap::default(),
+        light: None,
         threads: 2,
     };
     shell::run(options).unwrap();

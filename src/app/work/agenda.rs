@@ -24,10 +24,15 @@ impl State {
         if let Some(image) = self.current() {
             tasks.extend(self.panel_task(image));
             tasks.extend(self.next_step(image, Priority::Now));
+            tasks.extend(self.pinned_step(image, Priority::Now));
             tasks.extend(self.other_step(image).or_else(|| self.other_answer(image)));
             tasks.extend(self.missing_thumbnails());
         }
-        tasks.extend(self.neighbours().into_iter().filter_map(|(_, image)| self.next_step(image, Priority::Ahead)));
+        let ahead = |(_, image)| {
+            let steps = [self.next_step(image, Priority::Ahead), self.pinned_step(image, Priority::Ahead)];
+            steps.into_iter().flatten()
+        };
+        tasks.extend(self.neighbours().into_iter().flat_map(ahead));
         tasks.extend(self.survey());
         for image in self.unclassified() {
             let is_wanted = |task: &Task| match task.job {
@@ -53,7 +58,8 @@ impl State {
     pub fn is_working(&self) -> bool {
         let is_missing = |image| {
             let own = || self.next_step(image, Priority::Now);
-            self.panel_task(image).or_else(own).or_else(|| self.other_step(image)).is_some()
+            let pinned = || self.pinned_step(image, Priority::Now);
+            self.panel_task(image).or_else(own).or_else(pinned).or_else(|| self.other_step(image)).is_some()
         };
         self.current().is_some_and(|image| self.model.is_none() || is_missing(image))
     }
@@ -76,8 +82,16 @@ impl State {
             return None;
         }
         // The first map of a method tells how long the others will take, and has all cores for itself.
-        let is_quick = self.pace.get(&(key.image.model, key.method)).is_some_and(|pace| *pace < QUICK);
-        if priority == Priority::Now || is_quick { self.task(image, Job::Explain(key), priority) } else { None }
+        if priority == Priority::Now || self.is_quick(&key) {
+            self.task(image, Job::Explain(key), priority)
+        } else {
+            None
+        }
+    }
+
+    /// Whether maps of that method are known to take no time.
+    pub(in crate::app) fn is_quick(&self, key: &MapKey) -> bool {
+        self.pace.get(&(key.image.model, key.method)).is_some_and(|pace| *pace < QUICK)
     }
 
     /// What the open panel waits for.

@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::app::{
-    Answer, Decoded, Entry, Explained, ImageKey, MapKey, ModelSummary, Notice, Outcome, Predicted, Report, State,
-    Target,
+    Answer, Command, Decoded, Entry, Explained, ImageKey, MapKey, Mode, ModelSummary, Notice, Outcome, PanelKind,
+    Predicted, Report, State, Target,
 };
 use crate::text::escape;
 
@@ -41,9 +41,22 @@ impl State {
             entry.truth = self.truths.of(&entry.path);
         }
         self.model = Some(model);
+        self.select_wanted_layer();
         self.ask_truths();
         // Conditions name classes.
         self.refilter();
+    }
+
+    /// Selects the layer that was asked for by name before the model was there.
+    fn select_wanted_layer(&mut self) {
+        let Some((wanted, model)) = self.wanted_layer.take().zip(self.model.as_deref()) else { return };
+        let layer = model.layers.iter().position(|layer| layer.name == wanted);
+        if layer.is_none() {
+            let key = self.keymap.key(Mode::Browse, Command::Open(PanelKind::Layers));
+            let text = format!("{} has no layer {}; {key} lists those that it has", model.name, escape(&wanted));
+            self.notice = Some(Notice::Failed(text));
+        }
+        self.selection.layer = layer.filter(|layer| Some(*layer) != model.auto);
     }
 
     /// Another model is asked: the list is about what it says, and the selection in its words.
@@ -55,6 +68,9 @@ impl State {
         self.pending.extend(0..self.entries.len());
         (self.selection.target, self.selection.layer) = (Target::Top(0), None);
         (self.shown_map, self.progress) = (None, None);
+        if let Some(pin) = &mut self.pin {
+            pin.layer = None;
+        }
     }
 
     /// Hears where the classes of images come from, once all are found and the model is there.
@@ -75,7 +91,8 @@ impl State {
                     self.keep_map(&key, map);
                 }
                 // Maps that are made ahead are nobody's business yet.
-                if self.current().and_then(|image| self.map_key(image)).as_ref() == Some(&key) {
+                let keys = |image| [self.map_key(image), self.pinned_key(image)];
+                if self.current().is_some_and(|image| keys(image).contains(&Some(key.clone()))) {
                     self.progress = Some((key, done, total));
                 }
             }
@@ -92,8 +109,11 @@ impl State {
             Report::Exported(Ok(files)) => {
                 self.notice = files.first().map(|first| {
                     let names = files.iter().map(|file| short_name(file, first)).collect::<Vec<_>>().join(", ");
-                    Notice::Files { done: "wrote", folder: folder_of(first), names }
+                    let key = self.keymap.key(Mode::Browse, Command::CopyPath);
+                    let then = format!("; {key} copies its path");
+                    Notice::Files { done: "wrote", folder: folder_of(first), names, then }
                 });
+                self.written = self.current().zip(files.into_iter().next());
             }
             Report::Exported(Err(reason)) => self.notice = Some(Notice::Failed(escape(&reason).into_owned())),
         }

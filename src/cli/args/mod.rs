@@ -8,12 +8,16 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use clap::parser::ValueSource;
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 
 pub(super) use self::common::CommonArgs;
+use super::config::Config;
 use super::output::{wrapped, written};
+use crate::app::{Keymap, View};
 use crate::explain::{METHODS, Param};
 use crate::metrics::MEASURES;
+use crate::raster::Colormap;
 use crate::session::{SheetFolder, export};
 use crate::term::{CellSize, Protocol, Wishes};
 
@@ -43,25 +47,63 @@ pub(super) struct Cli {
     pub(super) screen: ScreenArgs,
     #[command(flatten)]
     pub(super) common: CommonArgs,
+    /// Whether a method was named before a command.
+    #[arg(skip)]
+    pub(super) has_method: bool,
 }
 
 impl Cli {
-    /// The arguments of the process. What is wrong with them ends it. None where help was asked for, and was printed.
+    /// The arguments of the process. What is wrong with them ends it. Where a screen opens, the user's file says what holds
+    /// without them. None where help was asked for, and was printed.
     ///
     /// # Errors
-    /// When help cannot be printed.
+    /// When help cannot be printed, or something in the user's file is wrong.
     pub(super) fn from_process() -> anyhow::Result<Option<Cli>> {
-        let read = with_help_that_matters().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
-        match read {
-            Ok(cli) => Ok(Some(cli)),
+        let mut read = with_help_that_matters().try_get_matches();
+        let mut keymap = Keymap::default();
+        let command = read.as_ref().ok().map(|matches| matches.subcommand_name().map(str::to_owned));
+        if let Some(command) = command.filter(|name| name.as_deref().is_none_or(|name| WITH_SCREEN.contains(&name))) {
+            let config = Config::read()?;
+            let all = with_help_that_matters();
+            let all = match command {
+                Some(name) => all.mut_subcommand(name, |command| config.applied_to(command)),
+                None => config.applied_to(all),
+            };
+            read = all.try_get_matches();
+            keymap = config.keymap;
+        }
+        let has_method = |matches: &clap::ArgMatches| matches.value_source("method") == Some(ValueSource::CommandLine);
+        match read.and_then(|matches| Ok((has_method(&matches), Cli::from_arg_matches(&matches)?))) {
+            Ok((has_method, mut cli)) => {
+                cli.has_method = has_method;
+                match &mut cli.command {
+                    Some(Command::Demo(args)) => args.screen.keymap = keymap,
+                    Some(Command::Live(args)) => args.screen.keymap = keymap,
+                    _ => cli.screen.keymap = keymap,
+                }
+                Ok(Some(cli))
+            }
             Err(error) if error.use_stderr() => error.exit(),
             Err(help) => written(help.print().and_then(|()| io::stdout().flush())).map(|()| None),
         }
     }
 }
 
+/// Commands that open a screen, besides the interface itself.
+const WITH_SCREEN: [&str; 3] = ["demo", "live", "doctor"];
+
+/// The options that the user's file may set, by their names.
+pub(super) const SETTINGS: [&str; 7] = ["method", "layer", "colormap", "opacity", "view", "graphics", "background"];
+
+/// These options, as a command of their own.
+pub(super) fn settings_command() -> clap::Command {
+    let command = ScreenArgs::augment_args(clap::Command::new("settings").no_binary_name(true));
+    let method = crate::explain::default_method().name;
+    command.mut_arg("method", |arg| if arg.get_default_values().is_empty() { arg.default_value(method) } else { arg })
+}
+
 /// Commands that have nothing to do with a model: its options are taken, so that an alias may hold them, but not listed.
-const WITHOUT_MODEL: [&str; 4] = ["doctor", "marks", "completions", "man"];
+const WITHOUT_MODEL: [&str; 5] = ["doctor", "marks", "config", "completions", "man"];
 
 fn with_help_that_matters() -> clap::Command {
     let mut command = Cli::command();
@@ -126,6 +168,8 @@ that holds 90 % of the gradient energy of the channel's largest value. It never 
     Doctor(DoctorArgs),
     /// Print the images that were marked in the interface, a path per line
     Marks(MarksArgs),
+    /// Print the settings and keys of the interface, as its file would have them
+    Config,
     /// Print a completion script for a shell
     Completions {
         /// Which shell.
@@ -200,11 +244,31 @@ struct Choice(Option<Protocol>);
 #[derive(Debug, Args)]
 pub(super) struct ScreenArgs {
     /// Method to begin with [default: grad-cam]; `m` chooses another. `seewhy explain --help` lists them
-    #[arg(long, value_name = "NAME", value_parser = method_names(), hide_possible_values = true)]
+    #[arg(long, env = "SEEWHY_METHOD", hide_env = true, value_name = "NAME", value_parser = method_names(),
+        hide_possible_values = true)]
     pub(super) method: Option<String>,
+    /// Layer to begin with, by the name that `seewhy model` prints; `L` chooses another
+    #[arg(long, env = "SEEWHY_LAYER", hide_env = true, default_value = AUTO, value_name = "NODE|auto")]
+    pub(super) layer: String,
+    /// Colours of maps without sign; `c` goes on to the next
+    #[arg(long, env = "SEEWHY_COLORMAP", hide_env = true, default_value = "inferno", value_parser = colormaps())]
+    pub(super) colormap: Colormap,
+    /// Opacity of the hottest heat in percent; `+` and `-` change it
+    #[arg(long, env = "SEEWHY_OPACITY", hide_env = true, default_value_t = 60, value_name = "PERCENT",
+        value_parser = clap::value_parser!(u8).range(0..=100))]
+    pub(super) opacity: u8,
+    /// What is shown of an image first; `o` goes on to the next
+    #[arg(long, env = "SEEWHY_VIEW", hide_env = true, default_value = "overlay", value_parser = views())]
+    pub(super) view: View,
+    /// Whether text is drawn for a light or a dark background
+    #[arg(long, env = "SEEWHY_BACKGROUND", hide_env = true, default_value = AUTO, value_parser = backgrounds())]
+    pub(super) background: Background,
     /// Graphics protocol
-    #[arg(long, default_value = AUTO, value_parser = graphics())]
+    #[arg(long, env = "SEEWHY_GRAPHICS", hide_env = true, default_value = AUTO, value_parser = graphics())]
     graphics: Choice,
+    /// The keys of the interface.
+    #[arg(skip)]
+    pub(super) keymap: Keymap,
     #[command(flatten)]
     cell: CellArgs,
     /// Stop a sampling method once the map's standard error is below this share of its largest value, such as 0.05
@@ -503,6 +567,37 @@ fn graphics() -> impl TypedValueParser<Value = Choice> {
     let named = |protocol: Protocol| PossibleValue::new(protocol.name()).help(protocol.help());
     PossibleValuesParser::new(std::iter::once(auto).chain(Protocol::ALL.map(named)))
         .map(|name| Choice(Protocol::from_name(&name)))
+}
+
+/// The background that text is drawn for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Background {
+    /// Whether it is light; none where the terminal is asked.
+    pub(super) light: Option<bool>,
+}
+
+fn backgrounds() -> impl TypedValueParser<Value = Background> {
+    PossibleValuesParser::new([AUTO, "light", "dark"]).map(|name| Background {
+        light: match &*name {
+            "light" => Some(true),
+            "dark" => Some(false),
+            _ => None,
+        },
+    })
+}
+
+fn colormaps() -> impl TypedValueParser<Value = Colormap> {
+    PossibleValuesParser::new(Colormap::ALL.map(Colormap::name))
+        .map(|name| Colormap::ALL.into_iter().find(|map| map.name() == name).unwrap_or_default())
+}
+
+/// The views that a single image has.
+const VIEWS: [(&str, View); 4] =
+    [("overlay", View::Overlay), ("heat", View::Heat), ("beside", View::SideBySide), ("image", View::Image)];
+
+fn views() -> impl TypedValueParser<Value = View> {
+    PossibleValuesParser::new(VIEWS.map(|(name, _)| name))
+        .map(|name| VIEWS.into_iter().find(|(known, _)| *known == name).map(|(_, view)| view).unwrap_or_default())
 }
 
 fn share(text: &str) -> Result<f64, String> {

@@ -4,8 +4,8 @@ use ratatui::layout::{Position, Rect};
 use ratatui::text::{Line, Span};
 use unicode_width::UnicodeWidthStr as _;
 
-use crate::app::keymap::{KEYMAP, Section, label};
-use crate::app::{Action, Command, State, panel};
+use crate::app::keymap::{KEYMAP, Section};
+use crate::app::{Action, Command, Keymap, State, label, panel};
 use crate::ui::Theme;
 use crate::ui::canvas::Canvas;
 use crate::ui::layout::Areas;
@@ -23,9 +23,9 @@ impl View for panel::Help {
     }
 
     /// Draws all lines but those scrolled out of sight, and below them the keys that count in the help.
-    fn draw(&self, canvas: &mut Canvas<'_>, areas: &Areas, _: &State, theme: Theme) {
+    fn draw(&self, canvas: &mut Canvas<'_>, areas: &Areas, state: &State, theme: Theme) {
         let (area, foot) = (areas.body, areas.status);
-        let (width, lines) = arrange(area.width, theme);
+        let (width, lines) = arrange(area.width, &state.keymap, theme);
         let hidden = height(&lines).saturating_sub(self.top + usize::from(area.height));
         for (column, row, line) in lines {
             let place = Rect { x: area.x + column * width, width, ..area };
@@ -34,9 +34,9 @@ impl View for panel::Help {
             }
         }
         let mut keys = Vec::new();
-        for (binding, rank) in KEYMAP.iter().filter(|binding| binding.section == Section::Help).zip(2..) {
+        for (binding, rank) in state.keymap.section(Section::Help).zip(2..) {
             let help = Span::styled(format!(" {}", binding.help), theme.quiet());
-            keys.push(Piece { rank, spans: vec![Span::styled(label(binding), theme.strong()), help] });
+            keys.push(Piece { rank, spans: vec![Span::styled(label(&binding.keys), theme.strong()), help] });
         }
         let more = match hidden {
             0 => Vec::new(),
@@ -53,7 +53,7 @@ impl View for panel::Help {
 
 /// How many lines the help has on a screen of that width.
 pub(in crate::ui) fn lines(width: u16) -> usize {
-    height(&arrange(width, Theme { colour: false }).1)
+    height(&arrange(width, &Keymap::default(), Theme::default()).1)
 }
 
 /// The lines up to the last that says something.
@@ -62,13 +62,14 @@ fn height(lines: &[(u16, usize, Line<'_>)]) -> usize {
 }
 
 /// The width of a column, and the lines, each with its column and its row.
-fn arrange<'a>(width: u16, theme: Theme) -> (u16, Vec<(u16, usize, Line<'a>)>) {
+fn arrange<'a>(width: u16, keymap: &Keymap, theme: Theme) -> (u16, Vec<(u16, usize, Line<'a>)>) {
     // No more columns than leave every word whole.
     let longest = KEYMAP.iter().map(|binding| binding.help.width()).max().unwrap_or(0);
     let columns = (width / (KEYS + 3 + longest) as u16).clamp(1, 3);
     let width = (width / columns).min(WIDEST);
     let sections = Section::ALL.iter().filter(|section| **section != Section::Help);
-    let blocks: Vec<Vec<Line<'_>>> = sections.map(|section| block(*section, usize::from(width), theme)).collect();
+    let blocks: Vec<Vec<Line<'_>>> =
+        sections.map(|section| block(*section, usize::from(width), keymap, theme)).collect();
     let total: usize = blocks.iter().map(Vec::len).sum();
     let mut height = total.div_ceil(usize::from(columns));
     // Sections stay whole: a little taller, until they fit in the columns.
@@ -102,10 +103,10 @@ fn columns_needed(blocks: &[Vec<Line<'_>>], height: usize) -> usize {
 }
 
 /// A heading, a line for each binding, and a gap.
-fn block<'a>(section: Section, width: usize, theme: Theme) -> Vec<Line<'a>> {
+fn block<'a>(section: Section, width: usize, keymap: &Keymap, theme: Theme) -> Vec<Line<'a>> {
     let mut lines = vec![Line::styled(format!(" {}", section.title()), theme.accent())];
-    for binding in KEYMAP.iter().filter(|binding| binding.section == section) {
-        let keys = label(binding);
+    for binding in keymap.section(section) {
+        let keys = label(&binding.keys);
         lines.push(Line::from(vec![
             Span::styled(format!(" {} ", pad(&keys, KEYS)), theme.strong()),
             Span::raw(cut(binding.help, width.saturating_sub(KEYS + 3))),

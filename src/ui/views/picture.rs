@@ -57,16 +57,28 @@ pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, areas: &Areas, state: &State,
     if scene.is_empty() {
         canvas.centred(areas.picture, &[("opening…".to_owned(), theme.quiet())]);
     }
-    place(scene, below_words(canvas, areas.picture, state, theme), state.terminal.cell)
+    let captions = state.captions(&scene);
+    let area = below_words(canvas, areas.picture, state, theme);
+    let placements = place(scene, captions.is_some(), area, state.terminal.cell);
+    for (placement, caption) in placements.iter().zip(captions.iter().flatten()) {
+        let Rect { x, y, .. } = placement.area;
+        let room = Rect { x, y: y.saturating_sub(1), width: area.right() - x, height: 1 };
+        // Where pictures stand side by side, each has the cells up to the next.
+        let next = placements.iter().map(|other| other.area.x).filter(|other| *other > x).min();
+        let room = Rect { width: next.map_or(room.width, |next| next - x - 1), ..room };
+        canvas.line(room, Span::styled(cut(caption, usize::from(room.width)), theme.accent()));
+    }
+    placements
 }
 
-/// Which picture goes where.
-fn place(scene: Vec<Picture>, area: Rect, cell: (u16, u16)) -> Vec<Placement> {
+/// Which picture goes where; below a line of words each, where they have some.
+fn place(scene: Vec<Picture>, has_captions: bool, area: Rect, cell: (u16, u16)) -> Vec<Placement> {
     let Some(size) = scene.first().map(|picture| picture.recipe.size()) else { return Vec::new() };
     let places = if scene.len() > 1 { halves(size, area, cell).to_vec() } else { vec![area] };
     let placements = scene
         .into_iter()
         .zip(places)
+        .map(|(picture, half)| (picture, below(half, usize::from(has_captions))))
         .map(|(picture, half)| Placement { area: fit(picture.recipe.size(), half, cell), picture });
     placements.filter(|placement| !placement.area.is_empty()).collect()
 }
@@ -87,7 +99,9 @@ pub(in crate::ui) fn label_at(areas: &Areas, state: &State, at: Position) -> Opt
 /// The picture at a cell of the screen, and where in it the cell is, as shares of its width and height.
 pub(in crate::ui) fn picture_at(areas: &Areas, state: &State, at: Position) -> Option<(Picture, f32, f32)> {
     let area = below(areas.picture, words(areas.picture, state, state.shown_map.as_ref()).len());
-    let placements = place(state.scene(), area, state.terminal.cell);
+    let scene = state.scene();
+    let has_captions = state.captions(&scene).is_some();
+    let placements = place(scene, has_captions, area, state.terminal.cell);
     let Placement { area, picture } = placements.into_iter().find(|placement| placement.area.contains(at))?;
     let share = |cell: u16, first: u16, count: u16| (f32::from(cell - first) + 0.5) / f32::from(count);
     Some((picture, share(at.x, area.x, area.width), share(at.y, area.y, area.height)))
@@ -97,7 +111,7 @@ pub(in crate::ui) fn picture_at(areas: &Areas, state: &State, at: Position) -> O
 pub(in crate::ui) fn ahead(areas: &Areas, state: &State) -> Vec<Placement> {
     let mut placements = Vec::new();
     for scene in state.scenes_ahead() {
-        let map = scene.first().and_then(|picture| match &picture.key.heat.as_ref()?.of {
+        let map = scene.last().and_then(|picture| match &picture.key.heat.as_ref()?.of {
             Origin::Map(key) => Some(key),
             Origin::Compared(..)
             | Origin::Channel(..)
@@ -107,7 +121,8 @@ pub(in crate::ui) fn ahead(areas: &Areas, state: &State) -> Vec<Placement> {
             | Origin::HeadTiles(..) => None,
         });
         let lines = words(areas.picture, state, map).len();
-        placements.extend(place(scene, below(areas.picture, lines), state.terminal.cell));
+        let has_captions = state.captions(&scene).is_some();
+        placements.extend(place(scene, has_captions, below(areas.picture, lines), state.terminal.cell));
     }
     placements
 }

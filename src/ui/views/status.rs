@@ -4,12 +4,12 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::Span;
 
-use crate::app::{Compared, Notice, Outcome, Sign, State, Target, View};
+use crate::app::{Command, Compared, Explained, Mode, Notice, Outcome, PanelKind, Sign, State, Target, View};
 use crate::raster::Colormap;
 use crate::ui::Theme;
 use crate::ui::canvas::{Canvas, rgb};
 use crate::ui::views;
-use crate::ui::words::{Piece, cut, duration, files, number, piece, spread};
+use crate::ui::words::{Piece, cut, duration, number, piece, spread, wrap};
 
 /// Cells of the colour bar, on a narrow screen and on others.
 const BAR: (usize, usize) = (4, 12);
@@ -18,35 +18,95 @@ pub(in crate::ui) const NARROW: usize = 100;
 /// Cells of what is shown that no bar takes.
 const SHORTEST_NAME: usize = 20;
 
+/// Most rows of a message, and the share of the screen's height that it may have.
+const MOST_ROWS: (u16, u16) = (6, 3);
+
 pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, area: Rect, state: &State, theme: Theme) {
     let width = usize::from(area.width).saturating_sub(2);
     let inner = Rect { x: area.x + 1, width: area.width.saturating_sub(2), ..area };
-    let help = piece(1, Span::styled("? help", theme.quiet()));
-    let left = match &state.notice {
-        Some(Notice::Done(text)) => vec![piece(0, Span::styled(cut(text, width.saturating_sub(8)), theme.right()))],
-        Some(Notice::Files { done, folder, names }) => {
-            let files = files(folder, names, width.saturating_sub(done.len() + 9));
-            vec![piece(0, Span::styled(format!("{done} {files}"), theme.right()))]
-        }
-        Some(Notice::Failed(text)) => {
-            vec![piece(0, Span::styled(cut(&format!("! {text}"), width.saturating_sub(8)), theme.warning()))]
-        }
-        None => views::of(&state.panel).status(state, width, theme).unwrap_or_else(|| explanation(state, width, theme)),
-    };
-    let mut right = Vec::new();
-    if state.notice.is_none() {
-        right.push(piece(5, Span::styled(state.terminal.graphics.clone(), theme.quiet())));
-        if let (ready, ahead @ 1..) = state.ready_ahead() {
-            let text =
-                if ready == ahead { format!("next {ahead} ready") } else { format!("{ready} of next {ahead} ready") };
-            right.push(piece(6, Span::styled(text, theme.quiet())));
-        }
+    if draw_message(canvas, inner, state, theme) {
+        return;
     }
-    right.push(help);
+    let said = views::of(&state.panel).status(state, width, theme);
+    let left = said.unwrap_or_else(|| explanation(state, width, theme));
+    let mut right = vec![piece(8, Span::styled(state.terminal.graphics.clone(), theme.quiet()))];
+    if let (ready, ahead @ 1..) = state.ready_ahead() {
+        let text =
+            if ready == ahead { format!("next {ahead} ready") } else { format!("{ready} of next {ahead} ready") };
+        right.push(piece(9, Span::styled(text, theme.quiet())));
+    }
+    let keys = keys(state).into_iter().filter(|(key, ..)| !key.is_empty());
+    right.extend(keys.map(|(key, what, rank)| Piece {
+        rank,
+        spans: vec![Span::styled(key, theme.strong()), Span::styled(format!(" {what}"), theme.quiet())],
+    }));
     canvas.line(inner, spread(left, right, width));
 }
 
-/// `grad-cam of 1 goose  raw -0.31 … 7.12  low ▇▇▇▇ high  12 ms`
+/// The keys that are needed most, with how much each is worth: the smallest number first.
+fn keys(state: &State) -> Vec<(String, &'static str, u8)> {
+    let mode = state.mode();
+    let key = |command| state.keymap.key(mode, command);
+    match mode {
+        Mode::Type if state.types_filter() => {
+            vec![(key(Command::Escape), "all images", 3), (key(Command::Accept), "keep", 1)]
+        }
+        Mode::Type => vec![(key(Command::Escape), "back", 3), (key(Command::Accept), "take it", 1)],
+        Mode::Menu => vec![(key(Command::Next), "next", 4), (key(Command::Escape), "close", 1)],
+        Mode::Help => Vec::new(),
+        Mode::Browse => {
+            let first =
+                if state.lacks_truth() { (key(Command::Next), "next") } else { (key(Command::NextMistake), "mistake") };
+            vec![
+                (first.0, first.1, 7),
+                (key(Command::Open(PanelKind::Methods)), "method", 5),
+                (key(Command::CycleView), "view", 6),
+                (key(Command::Open(PanelKind::Help)), "help", 1),
+                (key(Command::Quit), "quit", 4),
+            ]
+        }
+    }
+}
+
+/// Rows that the last line takes, with a message.
+pub(in crate::ui) fn message_rows(state: &State, screen: Rect) -> u16 {
+    let width = usize::from(screen.width).saturating_sub(2);
+    let most = (screen.height / MOST_ROWS.1).clamp(1, MOST_ROWS.0);
+    message(state).map_or(1, |text| (wrap(&text, width).len() as u16).clamp(1, most))
+}
+
+/// Draws the message, if there is one.
+pub(in crate::ui) fn draw_message(canvas: &mut Canvas<'_>, area: Rect, state: &State, theme: Theme) -> bool {
+    let Some(text) = message(state) else { return false };
+    let style = match &state.notice {
+        Some(Notice::Failed(_)) => theme.warning(),
+        _ => theme.right(),
+    };
+    let width = usize::from(area.width);
+    let lines = wrap(&text, width);
+    let (rows, count) = (usize::from(area.height), lines.len());
+    for (row, line) in lines.into_iter().take(rows).enumerate() {
+        // What is left out is at least seen to be.
+        let is_cut = row + 1 == rows && count > rows;
+        let line = if is_cut { cut(&format!("{line} …"), width.max(1)) } else { line };
+        canvas.row(area, row, Span::styled(line, style));
+    }
+    true
+}
+
+/// The message in one line.
+fn message(state: &State) -> Option<String> {
+    Some(match state.notice.as_ref()? {
+        Notice::Done(text) => text.clone(),
+        Notice::Files { done, folder, names, then } if folder.is_empty() => format!("{done} {names}{then}"),
+        Notice::Files { done, folder, names, then } => {
+            format!("{done} {}/{names}{then}", folder.trim_end_matches('/'))
+        }
+        Notice::Failed(text) => format!("! {text}"),
+    })
+}
+
+/// `grad-cam of 1 goose  raw values -0.31 … 7.12  low ▇▇▇▇ high  12 ms`
 fn explanation<'a>(state: &State, width: usize, theme: Theme) -> Vec<Piece<'a>> {
     let Some(what) = what(state) else { return Vec::new() };
     let named = |room: usize| piece(0, Span::styled(cut(&what, room), theme.strong()));
@@ -63,7 +123,7 @@ fn explanation<'a>(state: &State, width: usize, theme: Theme) -> Vec<Piece<'a>> 
         return pieces;
     }
     let Some(map) = state.selected_map() else { return pieces };
-    let (low, high) = map.range;
+    let low = map.range.0;
     let sign = map.attribution.sign;
     let ends = ends(sign, map.scale, width < NARROW);
     let bar = Piece { rank: 2, spans: colour_bar(ends, sign, state.selection.colormap, width < NARROW, theme) };
@@ -75,21 +135,27 @@ fn explanation<'a>(state: &State, width: usize, theme: Theme) -> Vec<Piece<'a>> 
     if sign == Sign::Membership {
         pieces.push(bar);
     } else if map.flat {
-        pieces.push(piece(1, Span::styled(format!("flat map, raw {}", number(low)), theme.warning())));
+        pieces.push(piece(1, Span::styled(format!("flat map, raw values {}", number(low)), theme.warning())));
     } else {
-        pieces.push(piece(3, Span::raw(format!("raw {} … {}", number(low), number(high)))));
         pieces.push(bar);
     }
     if map.progress.is_none() {
-        pieces.push(piece(4, Span::styled(duration(map.elapsed), theme.quiet())));
+        pieces.push(piece(10, Span::styled(format!("took {}", duration(map.elapsed)), theme.quiet())));
     }
     let colours = match sign {
         Sign::Positive => state.selection.colormap.name(),
         Sign::Signed => "red and blue",
         Sign::Membership => return pieces,
     };
-    pieces.push(piece(7, Span::styled(format!("{colours} {} %", state.selection.percent), theme.quiet())));
+    let percent = state.selection.percent;
+    pieces.push(piece(11, Span::styled(format!("{colours}, {percent} % opaque"), theme.quiet())));
     pieces
+}
+
+/// `raw values -0.31 … 7.12`: the smallest and the largest, as the method gave them.
+pub(in crate::ui) fn values(map: &Explained) -> String {
+    let (low, high) = map.range;
+    format!("raw values {} … {}", number(low), number(high))
 }
 
 /// `b less a  -0.29 ▇▇▇▇ +0.29`, or `a, b  low ▇▇▇▇ high`

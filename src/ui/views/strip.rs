@@ -6,10 +6,11 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use unicode_width::UnicodeWidthStr;
 
-use crate::app::{LayerRow, MethodRow, State};
+use crate::app::{Explained, LayerRow, MethodRow, Sign, State};
 use crate::ui::Theme;
 use crate::ui::canvas::Canvas;
 use crate::ui::views;
+use crate::ui::views::status::values;
 use crate::ui::words::{Piece, cut_start, number, piece, spread};
 
 /// Longest name shown, in cells.
@@ -17,6 +18,7 @@ const LONGEST: usize = 28;
 
 pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, area: Rect, state: &State, theme: Theme) {
     let Some((model, method)) = state.model.as_deref().zip(state.method()) else { return };
+    let area = beside_values(canvas, area, state, theme);
     let layers = || {
         let current = state.layer_at().filter(|_| state.uses_layer())?;
         Some(("layers", model.layers.iter().map(name).collect(), current))
@@ -36,6 +38,18 @@ pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, area: Rect, state: &State, th
     }
     spans.push(Span::styled(if last + 1 < names.len() { " ›" } else { "" }, theme.quiet()));
     canvas.line(area, Line::from(spans));
+}
+
+/// Writes the range of the map's values at the end of the line; returns what is left of it.
+fn beside_values(canvas: &mut Canvas<'_>, area: Rect, state: &State, theme: Theme) -> Rect {
+    let says_more = |map: &&Explained| !map.flat && map.attribution.sign != Sign::Membership;
+    let map = state.selected_map().filter(says_more).filter(|_| views::of(&state.panel).said(state).is_none());
+    let Some(map) = map else { return area };
+    let text = values(map);
+    let width = (text.width() as u16 + 1).min(area.width);
+    let left = Rect { width: area.width - width, ..area };
+    canvas.line(Rect { x: left.right(), width, ..area }, Span::styled(text, theme.quiet()));
+    Rect { width: left.width.saturating_sub(1), ..left }
 }
 
 /// `measured  R² 0.87  relative standard error 0.031  model calls 320`

@@ -3,12 +3,12 @@
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use crate::app::{Answer, Notice, Outcome, State};
+use crate::app::{Answer, Outcome, State};
 use crate::ui::Theme;
 use crate::ui::canvas::Canvas;
 use crate::ui::layout::Areas;
-use crate::ui::views::list;
-use crate::ui::words::{cut, files, pad, percent};
+use crate::ui::views::{list, status};
+use crate::ui::words::{cut, pad, percent};
 
 pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, areas: &Areas, state: &State, theme: Theme) {
     let (area, width) = (areas.list, usize::from(areas.list.width));
@@ -58,15 +58,7 @@ pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, areas: &Areas, state: &State,
 
 /// A message, or why there is no picture.
 pub(in crate::ui) fn draw_status(canvas: &mut Canvas<'_>, area: Rect, state: &State, theme: Theme) {
-    let (text, style) = match &state.notice {
-        Some(Notice::Done(text)) => (text.clone(), theme.right()),
-        Some(Notice::Files { done, folder, names }) => {
-            let files = files(folder, names, usize::from(area.width).saturating_sub(done.len() + 1));
-            (format!("{done} {files}"), theme.right())
-        }
-        Some(Notice::Failed(text)) => (format!("! {text}"), theme.warning()),
-        None if state.entries.is_empty() => return,
-        None => ("too small for pictures".to_owned(), theme.warning()),
-    };
-    canvas.line(area, Span::styled(cut(&text, usize::from(area.width)), style));
+    if !status::draw_message(canvas, area, state, theme) && !state.entries.is_empty() {
+        canvas.line(area, Span::styled(cut("too small for pictures", usize::from(area.width)), theme.warning()));
+    }
 }

@@ -342,7 +342,7 @@ pub(crate) fn draw(state: &State, colour: bool) -> (Screen<TestBackend>, Vec<Pla
     let mut placements = Vec::new();
     screen
         .draw(|frame| {
-            placements = ui::draw(frame, state, Theme { colour });
+            placements = ui::draw(frame, state, Theme { colour, light: false });
             for Placement { area, picture } in &placements {
                 let pixels = picture.recipe.compose().render(u32::from(area.width), 2 * u32::from(area.height));
                 for position in area.positions() {

@@ -146,6 +146,7 @@ impl Pty {
         command.env("LANG", "C.UTF-8");
         // Nobody's marks but those of the test.
         command.env("XDG_STATE_HOME", folder.join("state"));
+        command.env("XDG_CONFIG_HOME", folder.join("config"));
         let child = pair.slave.spawn_command(command).unwrap();
         drop(pair.slave);
         let [rows, columns] = [size.rows, size.cols].map(|side| NonZeroU16::new(side).unwrap());
