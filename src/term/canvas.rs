@@ -19,6 +19,9 @@ use super::encode::{Encoded, Form};
 use super::kitty::{Content, Store};
 use super::{Graphics, Protocol};
 
+/// A picture at the cursor is a synchronized update of its own: foot stands still after pixels that come without.
+const BEGIN: &str = "\x1b[?2026h";
+const END: &str = "\x1b[?2026l";
 /// Bytes of a piece of what is drawn at the cursor.
 const PIECE: usize = 4096;
 
@@ -221,7 +224,8 @@ impl Canvas {
         }
         self.streams.clear();
         // The wrapper's end comes after the end of what is in it.
-        if self.wrapped { "\x1b\x1b\\\x1b\\".to_owned() } else { "\x1b\\".to_owned() }
+        let end = if self.wrapped { "\x1b\x1b\\\x1b\\" } else { "\x1b\\" };
+        format!("{end}{END}")
     }
 }
 
@@ -233,6 +237,7 @@ impl Stream {
         };
         let mut bytes = String::new();
         if self.written == 0 {
+            bytes += BEGIN;
             bytes += &cursor_to(self.area.as_position());
             bytes += if wrapped { "\x1bPtmux;" } else { "" };
         }
@@ -243,8 +248,9 @@ impl Stream {
         bytes += &if wrapped { piece.replace('\x1b', "\x1b\x1b") } else { piece.to_owned() };
         self.written = end;
         let is_closed = end == sequence.len();
-        if is_closed && wrapped {
-            bytes += "\x1b\\";
+        if is_closed {
+            bytes += if wrapped { "\x1b\\" } else { "" };
+            bytes += END;
         }
         Piece { bytes, arrived: false, is_closed }
     }

@@ -257,8 +257,15 @@ fn pixels_at_the_cursor_come_in_pieces_and_can_be_cut_short() {
         };
         stage(&mut canvas);
         let first = canvas.piece().unwrap();
-        assert!(!first.is_closed && canvas.is_drawing() && first.bytes.starts_with("\x1b[2;2H\x1b"), "{protocol}");
-        assert_eq!(canvas.give_up(), "\x1b\\", "{protocol}: the sequence ends before something else is written");
+        assert!(
+            !first.is_closed && canvas.is_drawing() && first.bytes.starts_with("\x1b[?2026h\x1b[2;2H\x1b"),
+            "{protocol}"
+        );
+        assert_eq!(
+            canvas.give_up(),
+            "\x1b\\\x1b[?2026l",
+            "{protocol}: the sequence ends before something else is written"
+        );
         assert!(!canvas.is_drawing());
         // A part of it is on the screen at most: it is drawn anew.
         stage(&mut canvas);
