@@ -254,6 +254,7 @@ pub fn command_name(command: Command) -> &'static str {
             PanelKind::Methods => "method",
             PanelKind::Parameters => "parameters",
             PanelKind::Segments => "superpixels",
+            PanelKind::Walk => "network",
         },
         Command::Against => "against",
         Command::Pin => "pin",

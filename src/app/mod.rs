@@ -56,7 +56,7 @@ pub use pin::Pin;
 pub use results::{Channels, Decoded, Explained, HeadRow, Heads, Peaks, Predicted, small_picture};
 pub use selection::{Selection, View};
 pub use state::{Mode, Notice, State, Terminal};
-pub use summary::{LayerRow, MethodRow, ModelSummary};
+pub use summary::{LayerRow, MethodRow, ModelSummary, StageRow};
 pub use tiles::TileLayout;
 pub use update::update;
 pub use work::{Agenda, ChannelsKey, HeadsKey, ImageId, ImageKey, Job, MapKey, Priority, Report, Task};

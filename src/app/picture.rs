@@ -51,6 +51,8 @@ pub enum Origin {
     Compared(Box<[MapKey; 2]>, Option<usize>),
     /// A channel of a layer.
     Channel(ChannelsKey, usize),
+    /// How active a layer is, place by place.
+    Energy(ChannelsKey),
     /// A channel of a layer in the images that excite it most.
     Exemplars(usize, usize, Vec<ImageId>),
     /// A page of the channels of a layer, as tiles: its number, counted from 0.

@@ -17,6 +17,27 @@ pub struct LayerRow {
     pub shape: [usize; 3],
 }
 
+/// A stage of the way from the input to the scores.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StageRow {
+    /// As users know it.
+    pub name: String,
+    /// Its operators in words: `Conv, Relu`; empty for the input.
+    pub operators: String,
+    /// Of what it hands on, `[C, h, w]` where that has rows and columns.
+    pub shape: Vec<usize>,
+    /// What it hands on, an index into [`Network::layers`](crate::network::Network::layers), with its name.
+    pub layer: Option<(usize, String)>,
+    /// Numbers that it has learnt.
+    pub weights: u64,
+    /// Its multiply-adds.
+    pub work: u64,
+    /// The stages that it reads, by their place in the list.
+    pub from: Vec<usize>,
+    /// Whether every way from the input to the scores goes through it.
+    pub trunk: bool,
+}
+
 /// A method that can be chosen, or why not.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MethodRow {
@@ -55,6 +76,8 @@ pub struct ModelSummary {
     pub auto: Option<usize>,
     /// The blocks with attention, from input to logits, as users know them; safe to print.
     pub attention: Vec<String>,
+    /// The way from the input to the scores; the first is the input.
+    pub stages: Vec<StageRow>,
     /// The registry's methods.
     pub methods: Vec<MethodRow>,
     /// What was guessed or is doubtful, a sentence each, safe to print; to be shown.
@@ -65,6 +88,13 @@ impl ModelSummary {
     /// A class's name.
     pub fn label(&self, class: usize) -> &str {
         self.labels.get(class).map_or("?", String::as_str)
+    }
+
+    /// The name of a layer (an index into [`Network::layers`](crate::network::Network::layers)).
+    pub fn layer_name(&self, index: usize) -> Option<&str> {
+        let listed = self.layers.iter().find(|row| row.index == index).map(|row| row.name.as_str());
+        let passed = || self.stages.iter().filter_map(|stage| stage.layer.as_ref()).find(|(layer, _)| *layer == index);
+        listed.or_else(|| passed().map(|(_, name)| name.as_str()))
     }
 
     /// A class's name, the first where it has several (`tench, Tinca tinca`).

@@ -55,7 +55,7 @@ pub(super) struct Layers {
 const TRUNK_LIMIT: usize = 24;
 
 /// ONNX operators that only move values around: the layer is the node before them.
-const MOVERS: [&str; 10] =
+pub(super) const MOVERS: [&str; 10] =
     ["Transpose", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity", "Dropout", "Cast", "Pad", "Slice"];
 
 /// Finds the layers between `input` and the only output of `model`.

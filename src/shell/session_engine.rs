@@ -8,11 +8,13 @@ use ndarray::Array3;
 
 use super::engine::{Engine, EngineError};
 use super::written;
-use crate::app::{ChannelsKey, Export, HeadsKey, LayerRow, MapKey, MethodRow, ModelSummary, Predicted, small_picture};
+use crate::app::{
+    ChannelsKey, Export, HeadsKey, LayerRow, MapKey, MethodRow, ModelSummary, Predicted, StageRow, small_picture,
+};
 use crate::explain::{Attribution, ExplainError, LayerChannels, LayerChoice, METHODS, Monitor, find, obstacle};
 use crate::gallery::Truths;
 use crate::model::Labels;
-use crate::network::Activation;
+use crate::network::{Activation, Layer, Network, Stage};
 use crate::session::{Kept, Looked, ModelId, Opened, Question, Session};
 use crate::text::escape;
 
@@ -57,6 +59,26 @@ fn predicted(looked: Looked, opened: &Opened, begun: Instant) -> Predicted {
     }
 }
 
+/// A layer's name as users know it.
+fn layer_name(layer: &Layer) -> String {
+    escape(layer.path.as_deref().unwrap_or(&layer.name)).into_owned()
+}
+
+/// The way from the input to the scores; empty where it cannot be read.
+fn stages(network: &Network) -> Vec<StageRow> {
+    let row = |stage: Stage| StageRow {
+        name: escape(&stage.name).into_owned(),
+        operators: escape(&stage.operators.join(", ")).into_owned(),
+        layer: stage.layer.map(|index| (index, layer_name(&network.layers()[index]))),
+        shape: stage.shape,
+        weights: stage.weights,
+        work: stage.work,
+        from: stage.from,
+        trunk: stage.trunk,
+    };
+    network.stages().unwrap_or_default().into_iter().map(row).collect()
+}
+
 impl Engine for SessionEngine {
     fn summary(&self) -> ModelSummary {
         let classifier = self.session.classifier();
@@ -64,8 +86,7 @@ impl Engine for SessionEngine {
         let strip = network.strip();
         let row = |index: &usize| {
             let layer = &network.layers()[*index];
-            let name = layer.path.as_deref().unwrap_or(&layer.name);
-            LayerRow { index: *index, name: escape(name).into_owned(), shape: layer.shape }
+            LayerRow { index: *index, name: layer_name(layer), shape: layer.shape }
         };
         let (height, width) = network.input_extent();
         let label = |class| escape(&classifier.labels().get(class)).into_owned();
@@ -83,6 +104,7 @@ impl Engine for SessionEngine {
                 .iter()
                 .map(|block| escape(block.path.as_deref().unwrap_or(&block.name)).into_owned())
                 .collect(),
+            stages: stages(network),
             methods: METHODS
                 .iter()
                 .map(|method| MethodRow {

@@ -50,6 +50,7 @@ mod relevance;
 mod scores;
 mod screens;
 mod session;
+mod stages;
 mod superpixels;
 mod support;
 mod terminal;

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::{Behaviour, Open, Panel};
+use super::{Behaviour, Open, Panel, Walk};
 use crate::app::picture::Ground;
 use crate::app::results::thumbnail_size;
 use crate::app::{
@@ -18,6 +18,8 @@ pub struct Channels {
     /// The layer (an index into [`Network::layers`](crate::network::Network::layers)) and its channel that is marked; none for
     /// the first of the table. It stays marked in other images.
     pub marked: Option<(usize, usize)>,
+    /// The stage of the walk whose layer it is, where it was opened from there; none for the selected layer.
+    pub stage: Option<usize>,
     /// Whether the images that excite the marked one are shown, in place of all channels of this image.
     pub exemplars: bool,
     /// Those on screen: the ones selected, or the ones before until those are there.
@@ -46,6 +48,18 @@ impl Channels {
         };
         key.filter(|key| state.channels.contains(key))
     }
+
+    /// To the next stage of the walk that is a layer, or the one before.
+    fn step(&self, state: &mut State, on: bool) {
+        let Some((model, stage)) = state.model.clone().zip(self.stage) else { return };
+        let is_layer = |at: &usize| model.stages[*at].layer.is_some();
+        let next = if on {
+            (stage + 1..model.stages.len()).find(is_layer)
+        } else {
+            (0..stage.min(model.stages.len())).rev().find(is_layer)
+        };
+        state.panel = Panel::Channels(Channels { stage: next.or(self.stage), ..self.clone() });
+    }
 }
 
 impl Behaviour for Channels {
@@ -71,8 +85,17 @@ impl Behaviour for Channels {
         }
     }
 
+    /// Goes back to the walk, where it was opened from there.
+    fn escape(&self, state: &mut State) {
+        if let Some(marked) = self.stage {
+            state.panel = Panel::Walk(Walk { marked, shown: self.shown.clone() });
+        }
+    }
+
     fn press(&self, command: Command, state: &mut State) -> Option<Vec<Effect>> {
         match command {
+            Command::LayerBack if self.stage.is_some() => self.step(state, false),
+            Command::LayerOn if self.stage.is_some() => self.step(state, true),
             Command::Less => state.move_to(state.cursor.saturating_sub(1)),
             Command::More => state.move_to(state.cursor.saturating_add(1)),
             Command::ToggleExemplars => {
@@ -120,7 +143,12 @@ impl Behaviour for Channels {
 impl State {
     /// The channels that the selection means for an image; none before its prediction is known.
     pub fn channels_key(&self, image: ImageId) -> Option<ChannelsKey> {
-        let layer = self.model.as_deref()?.layers.get(self.layer_at()?)?.index;
+        let model = self.model.as_deref()?;
+        let walked = self.channels_panel().and_then(|panel| panel.stage);
+        let layer = match walked.and_then(|stage| model.stages.get(stage)?.layer.as_ref()) {
+            Some((layer, _)) => *layer,
+            None => model.layers.get(self.layer_at()?)?.index,
+        };
         Some(ChannelsKey { image: self.key(image), layer, target: self.target(image)? })
     }
 
@@ -183,7 +211,7 @@ impl State {
     fn export_channel(&self) -> Vec<Effect> {
         let export = self.shown_channels().and_then(|key| {
             let (model, channel) = (self.model.as_deref()?, self.marked_channel()?);
-            let layer = model.layers.iter().find(|row| row.index == key.layer)?.name.clone();
+            let layer = model.layer_name(key.layer)?.to_owned();
             let beside = if self.shows_exemplars() {
                 ("images", format!("channel {channel} of {layer} in the images that excite it most"))
             } else {

@@ -14,6 +14,7 @@ mod parameters;
 mod preview;
 mod segments;
 mod steps;
+mod walk;
 
 use super::{Command, Effect, ImageId, Job, Mode, Picture, Selection, State};
 pub use classes::Matches;
@@ -59,7 +60,7 @@ trait Behaviour {
     /// Takes what is marked. It is closed by then; one that is to stay puts itself back.
     fn accept(&self, _: &mut State) {}
 
-    /// Undoes what must not outlive it, before it is closed.
+    /// Undoes what must not outlive it. It is closed by then; one that was opened from another puts that back.
     fn escape(&self, _: &mut State) {}
 
     /// Changes what is typed.
@@ -159,6 +160,7 @@ panels! {
     methods::Methods,
     parameters::Parameters,
     segments::Segments,
+    walk::Walk,
 }
 
 impl State {
@@ -229,8 +231,7 @@ impl State {
     /// Closes the open panel.
     pub(super) fn escape(&mut self) {
         self.end_preview();
-        self.panel.clone().asked().escape(self);
-        self.panel = Panel::None;
+        std::mem::take(&mut self.panel).asked().escape(self);
     }
 
     /// Changes the text that is being typed.

@@ -15,6 +15,8 @@ use crate::text::escape;
 pub struct Channels {
     /// Each channel as it is coloured: the layer's values, all divided by the same scale.
     pub maps: Vec<Arc<Map>>,
+    /// Where the layer is active at all: the root of the mean of the squares of its channels, the strongest place 1.
+    pub energy: Arc<Map>,
     /// Whether values below zero mean something.
     pub sign: Sign,
     /// The value that the strongest colour stands for.
@@ -44,11 +46,20 @@ fn strength(value: f32) -> f32 {
     if value.is_finite() { value.abs() } else { 0.0 }
 }
 
+/// The root of the mean square of maps of one size, divided by its largest value.
+fn energy(maps: &[Arc<Map>]) -> Map {
+    let mut sum = Map::zeros(maps.first().map_or((1, 1), |map| map.dim()));
+    maps.iter().for_each(|map| sum.zip_mut_with(map, |sum, value| *sum += value * value));
+    let most = sum.iter().copied().fold(0.0, f32::max);
+    if most > 0.0 { sum.mapv(|value| (value / most).sqrt()) } else { sum }
+}
+
 impl Channels {
     /// Colours and orders what a layer holds.
     pub fn new(layer: LayerChannels, elapsed: Duration) -> Channels {
         let LayerChannels { activation, contributions } = layer;
         let LayerHeat { maps, sign, scale } = LayerHeat::of(activation.view());
+        let energy = Arc::new(energy(&maps));
         let contributions = contributions.map_err(|reason| escape(&reason).into_owned());
         let ranges: Vec<(f32, f32)> = activation.axis_iter(Axis(0)).map(range).collect();
         let peaks: Vec<f32> = ranges.iter().map(|(low, high)| low.abs().max(high.abs())).collect();
@@ -60,7 +71,7 @@ impl Channels {
         order.sort_by(|a, b| strengths[*b].total_cmp(&strengths[*a]).then(peaks[*b].total_cmp(&peaks[*a])));
         let strongest = order.first().map_or(0.0, |channel| strengths[*channel]);
         let thumbnails = maps.iter().map(|map| Arc::new(reduced(map, LONGEST.0))).collect();
-        Channels { maps, sign, scale, ranges, contributions, order, strongest, elapsed, thumbnails }
+        Channels { maps, energy, sign, scale, ranges, contributions, order, strongest, elapsed, thumbnails }
     }
 
     /// Why it is not known what the channels contribute, where it is not.
@@ -75,7 +86,7 @@ impl Channels {
 
     /// Memory held, in bytes.
     pub fn bytes(&self) -> usize {
-        4 * self.maps.iter().chain(&self.thumbnails).map(|map| map.len()).sum::<usize>()
+        4 * self.maps.iter().chain(&self.thumbnails).chain([&self.energy]).map(|map| map.len()).sum::<usize>()
     }
 
     /// The channels of a page, side by side in their order, one of them marked.
@@ -129,6 +140,13 @@ mod tests {
             (found.maps[0].clone(), found.maps[2].clone()),
             (Arc::new(array![[0.0, 0.25]]), Arc::new(array![[1.0, 0.5]]))
         );
+    }
+
+    #[test]
+    fn energy_is_the_root_of_the_mean_square_over_channels() {
+        let activation = array![[[3.0, 0.0]], [[-4.0, 1.0]]];
+        let found = Channels::new(LayerChannels { activation, contributions: Ok(vec![0.0; 2]) }, Duration::ZERO);
+        assert_eq!(*found.energy, array![[1.0, 0.2]]);
     }
 
     #[test]

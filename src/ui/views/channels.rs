@@ -156,8 +156,8 @@ fn strongest_in(state: &State, exemplars: &Exemplars) -> String {
 fn marked<'a>(state: &State, width: usize, theme: Theme) -> Vec<Piece<'a>> {
     let Some((channels, channel)) = state.channels().zip(state.marked_channel()) else { return Vec::new() };
     let shown = state.shown_channels().map(|key| key.layer);
-    let layer = state.model.as_deref().and_then(|model| model.layers.iter().find(|row| Some(row.index) == shown));
-    let layer = layer.map(|layer| short(&layer.name)).unwrap_or_default();
+    let layer = state.model.as_deref().zip(shown).and_then(|(model, layer)| model.layer_name(layer));
+    let layer = layer.map(short).unwrap_or_default();
     let what = format!("channel {channel} of {layer}");
     let (low, high) = channels.ranges[channel];
     let scale = number(channels.scale);

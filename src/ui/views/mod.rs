@@ -29,6 +29,7 @@ mod segments;
 pub(super) mod status;
 pub(super) mod strip;
 pub(super) mod tiny;
+mod walk;
 pub(super) mod why;
 mod why_pair;
 
@@ -90,6 +91,7 @@ pub(super) fn of(panel: &Panel) -> &dyn View {
         Panel::Channels(panel) => panel,
         Panel::Confusions(panel) => panel,
         Panel::Heads(panel) => panel,
+        Panel::Walk(panel) => panel,
         Panel::Help(panel) => panel,
     }
 }

@@ -115,6 +115,7 @@ pub(in crate::ui) fn ahead(areas: &Areas, state: &State) -> Vec<Placement> {
             Origin::Map(key) => Some(key),
             Origin::Compared(..)
             | Origin::Channel(..)
+            | Origin::Energy(_)
             | Origin::Exemplars(..)
             | Origin::Tiles(..)
             | Origin::Head(..)

@@ -6,7 +6,7 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use unicode_width::UnicodeWidthStr;
 
-use crate::app::{Explained, LayerRow, MethodRow, Sign, State};
+use crate::app::{Explained, LayerRow, MethodRow, Panel, Sign, State};
 use crate::ui::Theme;
 use crate::ui::canvas::Canvas;
 use crate::ui::views;
@@ -18,6 +18,9 @@ const LONGEST: usize = 28;
 
 pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, area: Rect, state: &State, theme: Theme) {
     let Some((model, method)) = state.model.as_deref().zip(state.method()) else { return };
+    if let Some(hint) = hint(state) {
+        return canvas.line(area, Span::styled(format!(" {hint}"), theme.quiet()));
+    }
     let area = beside_values(canvas, area, state, theme);
     let layers = || {
         let current = state.layer_at().filter(|_| state.uses_layer())?;
@@ -50,6 +53,15 @@ fn beside_values(canvas: &mut Canvas<'_>, area: Rect, state: &State, theme: Them
     let left = Rect { width: area.width - width, ..area };
     canvas.line(Rect { x: left.right(), width, ..area }, Span::styled(text, theme.quiet()));
     Rect { width: left.width.saturating_sub(1), ..left }
+}
+
+/// What keys do where the layers are those of the walk.
+fn hint(state: &State) -> Option<&'static str> {
+    match &state.panel {
+        Panel::Walk(_) => Some("[ ] or j k walk, h l other images, Enter its channels"),
+        Panel::Channels(panel) if panel.stage.is_some() => Some("[ ] other layers of the network, Esc back to it"),
+        _ => None,
+    }
 }
 
 /// `measured  R² 0.87  relative standard error 0.031  model calls 320`

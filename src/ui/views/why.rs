@@ -57,12 +57,19 @@ pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, areas: &Areas, state: &State,
         title.extend([Span::styled(format!("  {TRUE}"), theme.right()), Span::styled(" is true", theme.quiet())]);
     }
     canvas.line(areas.why_title, Line::from(title));
-    let Some((image, model)) = state.current().zip(state.model.as_deref()) else { return };
+    let Some(image) = state.current() else { return };
     let rows = rows(state, image, usize::from(areas.why.height));
     if state.pair.is_some() {
         return why_pair::draw(canvas, areas, state, (image, rows), theme);
     }
-    let width = usize::from(areas.why.width);
+    draw_bars(canvas, areas.why, rows, state, theme);
+}
+
+/// Classes with their probabilities as bars, a row each.
+pub(in crate::ui) fn draw_bars(canvas: &mut Canvas<'_>, area: Rect, rows: Vec<Row>, state: &State, theme: Theme) {
+    let Some((image, model)) = state.current().zip(state.model.as_deref()) else { return };
+    let said_from = said_from(state, image);
+    let width = usize::from(area.width);
     let label_width = (width * 2 / 5).clamp(11, 26);
     for (index, row) in rows.into_iter().enumerate() {
         let (emphasis, bar) = if row.is_target {
@@ -78,7 +85,7 @@ pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, areas: &Areas, state: &State,
             Span::styled(format!(" {share}  "), emphasis),
             Span::styled(filled(row.probability.unwrap_or(0.0), bar_width), bar),
         ]);
-        canvas.row(areas.why, index, Line::from(spans));
+        canvas.row(area, index, Line::from(spans));
     }
 }
 

@@ -11,7 +11,8 @@ use ratatui::backend::TestBackend;
 use ratatui::style::Color;
 use seewhy::app::{
     Action, Agenda, Channels, Command, Decoded, Effect, Explained, Heads, ImageId, ImageKey, Job, LayerRow, MapKey,
-    MethodRow, ModelId, ModelSummary, Peaks, Predicted, Report, Second, State, Terminal, small_picture, update,
+    MethodRow, ModelId, ModelSummary, Peaks, Predicted, Report, Second, StageRow, State, Terminal, small_picture,
+    update,
 };
 use seewhy::explain::{Asking, Attribution, Family, LayerChannels, Param, ParamKind, Segments, Sign};
 use seewhy::gallery::Truths;
@@ -78,6 +79,7 @@ pub(crate) fn model() -> Arc<ModelSummary> {
         attention: ["/encoder/layers.10/attention/Softmax", "/encoder/layers.11/attention/Softmax"]
             .map(String::from)
             .into(),
+        stages: stages(),
         methods: vec![
             method("grad-cam", Family::Cam, true, None, None),
             method("guided-backprop", Family::Gradient, false, Some("fails the model-randomisation check"), None),
@@ -91,6 +93,29 @@ pub(crate) fn model() -> Arc<ModelSummary> {
         ],
         notices: vec![],
     })
+}
+
+/// Stages of that model: two layers, of which the first is bypassed, and a head.
+fn stages() -> Vec<StageRow> {
+    let stage = |name: &str, operators: &str, shape: &[usize], layer: Option<usize>, from: &[usize]| StageRow {
+        name: name.to_owned(),
+        operators: operators.to_owned(),
+        shape: shape.to_vec(),
+        layer: layer.map(|index| (index, name.to_owned())),
+        weights: 1000 * from.len() as u64,
+        work: 90_000 * from.len() as u64,
+        from: from.to_vec(),
+        trunk: layer != Some(3),
+    };
+    vec![
+        stage("input", "", &[3, 224, 224], None, &[]),
+        stage("/conv1/Conv", "Conv, Relu", &[CHANNELS, 14, 14], Some(1), &[0]),
+        stage("/layer3/layer3.5/conv1/Conv", "Conv, Relu", &[CHANNELS, 14, 14], Some(3), &[1]),
+        stage("/layer3/layer3.5/Add", "Add, Relu", &[CHANNELS, 14, 14], Some(4), &[1, 2]),
+        stage("/layer4/layer4.2/relu_2/Relu", "Conv, Relu", &[CHANNELS, 7, 7], Some(9), &[3]),
+        stage("/avgpool/GlobalAveragePool", "GlobalAveragePool", &[CHANNELS, 1, 1], None, &[4]),
+        stage("/fc/Gemm", "Gemm", &[8], None, &[5]),
+    ]
 }
 
 /// An interface on the six images, found but not yet looked at, on a screen of that size.

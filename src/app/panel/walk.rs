@@ -1,0 +1,187 @@
+//! The network from the input to the scores, a stage a row; the picture follows: the input as the model sees it, how active
+//! each layer is, the map where a stage has no rows and columns.
+
+use std::sync::Arc;
+
+use super::{Behaviour, Channels, Open, Panel};
+use crate::app::picture::Ground;
+use crate::app::{
+    self, ChannelsKey, Command, Effect, ImageId, Job, Notice, Origin, Picture, PictureKey, StageRow, State, View,
+};
+use crate::explain::Sign;
+use crate::raster::{Composition, Recipe};
+
+/// The stages of the network.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Walk {
+    /// The marked stage, a place in [`ModelSummary::stages`](crate::app::ModelSummary::stages).
+    pub marked: usize,
+    /// The layer on screen: that of the marked stage, or the one before until that is there.
+    pub shown: Option<ChannelsKey>,
+}
+
+impl Open for Walk {
+    fn open(state: &mut State) -> Option<Self> {
+        let model = state.model.as_deref()?;
+        if model.stages.is_empty() {
+            state.notice = Some(Notice::Failed("the stages of this model cannot be told".to_owned()));
+            return None;
+        }
+        // Whoever has chosen a layer goes on from there.
+        let chosen = state.selection.layer.and_then(|layer| Some(model.layers.get(layer)?.index));
+        let is_chosen = |stage: &StageRow| stage.layer.as_ref().map(|(layer, _)| *layer) == chosen;
+        let marked = chosen.and_then(|_| model.stages.iter().position(is_chosen));
+        Some(Walk { marked: marked.unwrap_or(0), shown: None })
+    }
+}
+
+impl Walk {
+    /// The marked stage.
+    pub fn stage<'s>(&self, state: &'s State) -> Option<&'s StageRow> {
+        state.model.as_deref()?.stages.get(self.marked)
+    }
+
+    /// Whether the marked stage is the input.
+    pub fn is_at_input(&self) -> bool {
+        self.marked == 0
+    }
+
+    /// The layer on screen.
+    pub fn layer<'s>(&self, state: &'s State) -> Option<&'s app::Channels> {
+        state.channels.get(self.shown.as_ref()?)?.as_deref().ok()
+    }
+
+    /// The stage whose layer is on screen.
+    pub fn shown_stage<'s>(&self, state: &'s State) -> Option<&'s StageRow> {
+        let shown = self.shown.as_ref()?.layer;
+        let stages = &state.model.as_deref()?.stages;
+        stages.iter().find(|stage| stage.layer.as_ref().is_some_and(|(layer, _)| *layer == shown))
+    }
+
+    /// Why the layer of the marked stage cannot be shown.
+    pub fn refusal<'s>(&self, state: &'s State) -> Option<&'s str> {
+        state.channels.get(&self.key(state.current()?, state)?)?.as_ref().err().map(String::as_str)
+    }
+
+    /// The layer of the marked stage; none where it has none, or before the image's prediction is known.
+    fn key(&self, image: ImageId, state: &State) -> Option<ChannelsKey> {
+        let (layer, _) = self.stage(state)?.layer.as_ref()?;
+        Some(ChannelsKey { image: state.key(image), layer: *layer, target: state.target(image)? })
+    }
+
+    /// What belongs on screen.
+    fn to_show(&self, state: &State) -> Option<ChannelsKey> {
+        self.stage(state)?.layer.as_ref()?;
+        let (image, shown) = state.current().zip(state.shown)?;
+        let found = self.key(image, state).filter(|_| shown == image);
+        let found = found.and_then(|key| Some((state.channels.get(&key)?.is_ok(), key)));
+        let key = match found {
+            Some((is_ok, key)) => is_ok.then_some(key),
+            None => self.shown.clone(),
+        };
+        key.filter(|key| state.channels.contains(key))
+    }
+
+    fn step(&self, state: &mut State, rows: isize) {
+        let last = state.model.as_deref().map_or(0, |model| model.stages.len().saturating_sub(1));
+        let marked = self.marked.saturating_add_signed(rows).min(last);
+        state.panel = Panel::Walk(Walk { marked, ..self.clone() });
+    }
+}
+
+impl Behaviour for Walk {
+    fn rows(&self, state: &State) -> usize {
+        state.model.as_deref().map_or(0, |model| model.stages.len())
+    }
+
+    fn marked(&self, _: &State) -> Option<usize> {
+        Some(self.marked)
+    }
+
+    fn mark(&mut self, row: usize, _: &State) {
+        self.marked = row;
+    }
+
+    /// From the scores there is no way on to the input.
+    fn goes_around(&self) -> bool {
+        false
+    }
+
+    /// Opens the channels of a layer.
+    fn accept(&self, state: &mut State) {
+        state.panel = if self.stage(state).is_some_and(|stage| stage.layer.is_some()) {
+            Panel::Channels(Channels { stage: Some(self.marked), ..Channels::default() })
+        } else {
+            let name = self.stage(state).map_or("this stage", |stage| stage.name.as_str());
+            state.notice = Some(Notice::Failed(format!("{name} has no channels with rows and columns")));
+            Panel::Walk(self.clone())
+        };
+    }
+
+    fn press(&self, command: Command, state: &mut State) -> Option<Vec<Effect>> {
+        match command {
+            Command::LayerBack => self.step(state, -1),
+            Command::LayerOn | Command::Next => self.step(state, 1),
+            Command::Previous => self.step(state, -1),
+            Command::Less => state.move_to(state.cursor.saturating_sub(1)),
+            Command::More => state.move_to(state.cursor.saturating_add(1)),
+            Command::Write => {
+                let text = "Enter opens the channels of a layer, which can be written";
+                state.notice = Some(Notice::Failed(text.to_owned()));
+            }
+            _ => return None,
+        }
+        Some(Vec::new())
+    }
+
+    fn settle(&self, state: &mut State) {
+        let shown = self.to_show(state);
+        if let Some(key) = &shown {
+            state.channels.touch(key);
+        }
+        let last = self.rows(state).saturating_sub(1);
+        state.panel = Panel::Walk(Walk { marked: self.marked.min(last), shown });
+    }
+
+    fn wants(&self, image: ImageId, state: &State) -> Option<Job> {
+        let key = self.key(image, state).filter(|key| !state.channels.contains(key))?;
+        state.prediction(image).is_some().then_some(Job::Channels(key))
+    }
+
+    fn scene(&self, state: &State) -> Option<Vec<Picture>> {
+        if self.is_at_input() {
+            return state.as_seen().map(|picture| vec![picture]);
+        }
+        self.stage(state)?.layer.as_ref()?;
+        let picture = match self.shown.as_ref().zip(self.layer(state)) {
+            Some((key, layer)) => state.energy_over_image(key, layer),
+            // A map of something else would be taken for the layer.
+            None => state.picture(state.shown?, None, View::Image),
+        };
+        Some(picture.into_iter().collect())
+    }
+}
+
+impl State {
+    /// The input as the model sees it; none before it has been seen, or where another image is still on screen.
+    fn as_seen(&self) -> Option<Picture> {
+        let image = self.shown.filter(|shown| Some(*shown) == self.current())?;
+        let base = Arc::clone(&self.prediction(image)?.seen);
+        Some(Picture {
+            key: PictureKey { image: self.key(image), seen: true, base: true, heat: None, lines: None, sheet: None },
+            recipe: Recipe::Image(Composition { base, show_base: true, heat: None, superpixels: None, boxes: vec![] }),
+        })
+    }
+
+    fn energy_over_image(&self, key: &ChannelsKey, layer: &app::Channels) -> Option<Picture> {
+        let Ground { base, seen, region } = self.ground(key.image.id)?;
+        let of = Origin::Energy(key.clone());
+        let heat = region.map(|region| self.heat(of, Arc::clone(&layer.energy), Sign::Positive, region, None));
+        let show_base = self.selection.view != View::Heat || heat.is_none();
+        let (heat_key, heat) = heat.unzip();
+        Some(Picture {
+            key: PictureKey { image: key.image, seen, base: show_base, heat: heat_key, lines: None, sheet: None },
+            recipe: Recipe::Image(Composition { base, show_base, heat, superpixels: None, boxes: vec![] }),
+        })
+    }
+}

@@ -1,0 +1,110 @@
+//! The walk from the input to the scores: what stages are listed, what they count, where branches part and meet, and how the
+//! picture follows.
+
+use seewhy::app::{Command, Job, Notice, Origin, Panel, PanelKind};
+use seewhy::model::{Classifier, Overrides};
+use seewhy::network::Stage;
+
+use crate::support::interface::{finished, first, press, screen, work};
+use crate::support::{Manifest, load};
+
+fn named<'s>(stages: &'s [Stage], name: &str) -> &'s Stage {
+    stages.iter().find(|stage| stage.name == name).unwrap_or_else(|| panic!("no {name}"))
+}
+
+#[test]
+fn stages_count_their_weights_and_their_products() {
+    let classifier = Classifier::builtin().unwrap();
+    let stages = classifier.network().stages().unwrap();
+    // 3x3 over 96 channels, 96 of them and as many biases, at 16x16 places.
+    let conv = named(&stages, "res1.conv");
+    assert_eq!((conv.weights, conv.work), (96 * 96 * 9 + 96, 96 * 96 * 9 * 16 * 16));
+    assert_eq!((conv.operators.join(" "), &conv.shape[..]), ("Conv Relu".to_owned(), &[96, 16, 16][..]));
+    let head = stages.last().unwrap();
+    assert_eq!((head.weights, head.work, head.layer), (384 * 10 + 10, 384 * 10, None));
+    assert!(stages[0].from.is_empty() && stages[0].name == "input" && stages[0].weights == 0);
+}
+
+#[test]
+fn a_residual_joins_what_it_bypasses() {
+    let classifier = Classifier::builtin().unwrap();
+    let stages = classifier.network().stages().unwrap();
+    let sum = named(&stages, "res1.add");
+    let reads: Vec<&str> = sum.from.iter().map(|at| stages[*at].name.as_str()).collect();
+    assert_eq!(reads, ["layer1.pool", "res1.conv"]);
+    assert!(sum.trunk && !named(&stages, "res1.conv").trunk);
+}
+
+#[test]
+fn every_architecture_can_be_walked_to_its_scores_from_both_exporters() {
+    for (name, network) in Manifest::read().networks() {
+        for exporter in ["dynamo", "torchscript"] {
+            let Some((classifier, _)) = load(network, exporter, Overrides::default()) else { continue };
+            let network = classifier.network();
+            let stages = network.stages().unwrap();
+            let case = format!("{name}, {exporter}");
+            assert!(
+                stages[1..].iter().enumerate().all(|(at, stage)| !stage.from.is_empty() && stage.from[0] <= at),
+                "{case}"
+            );
+            let last = stages.last().unwrap();
+            assert_eq!(last.shape.iter().product::<usize>(), network.classes(), "{case}: {last:?}");
+            assert!(last.trunk && last.layer.is_none(), "{case}: {last:?}");
+            let layers: Vec<usize> = stages.iter().filter_map(|stage| stage.layer).collect();
+            for layer in &layers {
+                let shape = network.layers()[*layer].shape.to_vec();
+                assert!(stages.iter().any(|stage| stage.layer == Some(*layer) && stage.shape == shape), "{case}");
+            }
+            let read = stages.iter().flat_map(|stage| &stage.from).collect::<std::collections::HashSet<_>>();
+            assert_eq!(read.len() + 1, stages.len(), "{case}: every stage but the last is read");
+        }
+    }
+}
+
+#[test]
+fn the_picture_follows_the_walk() {
+    let mut state = finished((120, 36));
+    press(&mut state, &[Command::Open(PanelKind::Walk)]);
+    let [input] = &state.scene()[..] else { panic!("one picture") };
+    assert!(input.key.seen && input.key.heat.is_none());
+    assert!(screen(&state).contains("the input as the model sees it, 3 x 224 x 224"));
+
+    press(&mut state, &[Command::LayerOn]);
+    let wanted = state.agenda.tasks.first().map(|task| task.job.clone());
+    assert!(matches!(&wanted, Some(Job::Channels(key)) if key.layer == 1 && key.image == first(0)), "{wanted:?}");
+    assert!(state.scene()[0].key.heat.is_none(), "no other map is taken for the layer");
+    work(&mut state);
+    let of = |state: &seewhy::app::State| state.scene()[0].key.heat.as_ref().map(|heat| heat.of.clone());
+    assert!(matches!(of(&state), Some(Origin::Energy(key)) if key.layer == 1));
+
+    // On a branch, where no layer could be selected.
+    press(&mut state, &[Command::Next, Command::Next]);
+    work(&mut state);
+    assert!(matches!(of(&state), Some(Origin::Energy(key)) if key.layer == 4));
+    let text = screen(&state);
+    assert!(text.contains("joins conv1 + layer3.5/conv1") && text.contains("energy of layer3.5"), "{text}");
+
+    press(&mut state, &[Command::Last]);
+    assert!(matches!(of(&state), Some(Origin::Map(_))));
+    let text = screen(&state);
+    assert!(text.contains("goldfinch") && text.contains("8 scores"), "{text}");
+}
+
+#[test]
+fn enter_opens_the_channels_of_a_stage_and_escape_comes_back() {
+    let mut state = finished((120, 36));
+    press(&mut state, &[Command::Open(PanelKind::Walk), Command::Accept]);
+    assert!(matches!(&state.notice, Some(Notice::Failed(text)) if text.starts_with("input has no channels")));
+    press(&mut state, &[Command::LayerOn, Command::Accept]);
+    work(&mut state);
+    assert_eq!(state.shown_channels().map(|key| key.layer), Some(1));
+    press(&mut state, &[Command::LayerOn]);
+    work(&mut state);
+    assert_eq!(state.shown_channels().map(|key| key.layer), Some(3));
+    press(&mut state, &[Command::Escape]);
+    assert!(matches!(&state.panel, Panel::Walk(walk) if walk.marked == 2));
+    press(&mut state, &[Command::LayerBack, Command::LayerBack, Command::LayerBack]);
+    assert!(matches!(&state.panel, Panel::Walk(walk) if walk.is_at_input()));
+    press(&mut state, &[Command::Escape]);
+    assert_eq!(state.panel, Panel::None);
+}
