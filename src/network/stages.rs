@@ -120,7 +120,7 @@ impl Walk<'_> {
             None => nearest,
         };
         self.places.insert(node.id, at);
-        let weights = self.new_weights(node)?;
+        let weights = self.new_weights(node);
         let outlet = OutletId::new(node.id, 0);
         let layer = self.network.layers.outlets.iter().position(|other| *other == outlet);
         let shape = concrete(&self.network.graph, outlet)?;
@@ -192,7 +192,7 @@ impl Walk<'_> {
     }
 
     /// Numbers that a node reads and no node before did; single ones are the operator's own.
-    fn new_weights(&mut self, node: &TypedNode) -> TractResult<u64> {
+    fn new_weights(&mut self, node: &TypedNode) -> u64 {
         let graph = &self.network.graph;
         let constants: Vec<OutletId> =
             node.inputs.iter().filter(|input| !self.places.contains_key(&input.node)).copied().collect();
@@ -205,7 +205,7 @@ impl Walk<'_> {
                 sum += value.len() as u64;
             }
         }
-        Ok(sum)
+        sum
     }
 }
 
