@@ -107,8 +107,7 @@ fn what_is_shown_of_a_channel_is_written_as_pictures() {
     pty.wait_until("the channels", |screen| status(screen).contains("channel "));
     pty.keys("tw");
     pty.wait_until("the files", |screen| {
-        let status = status(screen);
-        status.contains("wrote ") && status.contains("seewhy-maps/apple.res3.add.channel-")
+        screen.contains("wrote ") && screen.contains("seewhy-maps/apple.res3.add.channel-")
     });
     let written: Vec<PathBuf> =
         std::fs::read_dir(folder.path().join("seewhy-maps")).unwrap().map(|entry| entry.unwrap().path()).collect();
