@@ -44,6 +44,18 @@ pub enum Command {
     LayerOn,
     /// The other of two models.
     SwapModels,
+    /// A part of the picture, and a smaller one.
+    Closer,
+    /// A larger part of the picture, and all of it.
+    Farther,
+    /// The part to the left.
+    PanLeft,
+    /// The part to the right.
+    PanRight,
+    /// The part above.
+    PanUp,
+    /// The part below.
+    PanDown,
     /// Image, overlay, heat map, side by side.
     CycleView,
     /// More heat.
@@ -97,6 +109,15 @@ pub enum Action {
     Segment(u32),
     /// A patch of the picture was clicked, which is to ask for attention.
     Ask(usize),
+    /// The picture was clicked: where, in shares of the whole picture's width and height.
+    Point(f32, f32),
+    /// Another program has marked an image, or taken its mark away.
+    Marked {
+        /// The image.
+        image: ImageId,
+        /// Whether it is marked from now on.
+        marked: bool,
+    },
     /// A change of a mark could not be kept.
     MarkLost {
         /// The image.
@@ -148,6 +169,7 @@ impl Action {
                 | Action::Pick(_)
                 | Action::Segment(_)
                 | Action::Ask(_)
+                | Action::Point(..)
                 | Action::GoTo(_)
                 | Action::Scroll(_)
         )

@@ -83,12 +83,14 @@ impl Keymap {
 
     /// What a key means in a mode. While typing, plain characters that mean nothing here are text.
     pub fn lookup(&self, mode: Mode, event: KeyEvent) -> Option<Command> {
-        let pressed = Key::of(event);
-        let command_in = |mode: Mode| {
+        let command_in = |mode: Mode, pressed: Key| {
             let mut keys = self.rows.iter().filter(|row| row.section.mode() == mode).flat_map(|row| &row.keys);
             keys.find(|(key, _)| *key == pressed).map(|(_, command)| *command)
         };
-        command_in(mode).or_else(|| command_in(Mode::Browse).filter(|_| pressed.is_control()))
+        let pressed = Key::of(event);
+        let shifted = Key::shifted(event).and_then(|key| command_in(Mode::Browse, key));
+        let everywhere = || command_in(Mode::Browse, pressed).filter(|_| pressed.is_control());
+        shifted.or_else(|| command_in(mode, pressed)).or_else(everywhere)
     }
 
     /// How the first key of a command is written; empty where it has none.
@@ -219,6 +221,12 @@ impl Key {
         format!("{shift}{control}{name}")
     }
 
+    /// A key that is no character with Shift, which makes it another where it means something.
+    fn shifted(event: KeyEvent) -> Option<Key> {
+        let is_shifted = event.modifiers == KeyModifiers::SHIFT && !matches!(event.code, KeyCode::Char(_));
+        is_shifted.then_some(Key(event.code, event.modifiers))
+    }
+
     fn is_control(self) -> bool {
         self.1.contains(KeyModifiers::CONTROL)
     }
@@ -266,6 +274,12 @@ pub fn command_name(command: Command) -> &'static str {
         Command::LayerBack => "layer-back",
         Command::LayerOn => "layer-on",
         Command::SwapModels => "other-model",
+        Command::Closer => "closer",
+        Command::Farther => "farther",
+        Command::PanLeft => "move-left",
+        Command::PanRight => "move-right",
+        Command::PanUp => "move-up",
+        Command::PanDown => "move-down",
         Command::CycleView => "view",
         Command::MoreOpacity => "more-heat",
         Command::LessOpacity => "less-heat",

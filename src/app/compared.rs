@@ -138,7 +138,7 @@ impl State {
         } else {
             vec![self.compared_picture(compared, Some(0))?, self.compared_picture(compared, Some(1))?]
         };
-        Some(pictures)
+        Some(pictures.into_iter().map(|picture| self.close_up(picture)).collect())
     }
 
     /// The map of one of the models, or their difference.
@@ -163,6 +163,7 @@ impl State {
                 base: true,
                 heat: Some(self.heat_key(of, None)),
                 lines: None,
+                cut: None,
                 sheet: None,
             },
             recipe: Recipe::Contrast(Contrast {

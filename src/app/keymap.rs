@@ -90,6 +90,11 @@ const fn special(code: KeyCode) -> Key {
     Key(code, KeyModifiers::NONE)
 }
 
+/// Of a key that is no character, Shift makes another.
+const fn shifted(code: KeyCode) -> Key {
+    Key(code, KeyModifiers::SHIFT)
+}
+
 const UP: Key = special(KeyCode::Up);
 const DOWN: Key = special(KeyCode::Down);
 const LEFT: Key = special(KeyCode::Left);
@@ -99,6 +104,10 @@ const ENTER: Key = special(KeyCode::Enter);
 const PAGE_DOWN: Key = special(KeyCode::PageDown);
 const PAGE_UP: Key = special(KeyCode::PageUp);
 const TAB: Key = special(KeyCode::Tab);
+const SHIFT_UP: Key = shifted(KeyCode::Up);
+const SHIFT_DOWN: Key = shifted(KeyCode::Down);
+const SHIFT_LEFT: Key = shifted(KeyCode::Left);
+const SHIFT_RIGHT: Key = shifted(KeyCode::Right);
 const HOME: Key = special(KeyCode::Home);
 const END: Key = special(KeyCode::End);
 
@@ -124,7 +133,7 @@ const ENDS: &[(Key, Command)] = &[(key('g'), First), (HOME, First), (key('G'), L
 /// By a page.
 const PAGES: &[(Key, Command)] = &[(PAGE_DOWN, PageDown), (PAGE_UP, PageUp)];
 
-/// All keys. Those with control mean the same everywhere, unless a mode gives them a meaning of its own.
+/// All keys. Those with control, and arrows with Shift, mean the same everywhere, unless a mode gives them a meaning of its own.
 pub const KEYMAP: &[Binding] = &[
     row(
         Section::Images,
@@ -173,8 +182,14 @@ pub const KEYMAP: &[Binding] = &[
     ),
     row(Section::Looks, &[(key('c'), CycleColormap)], "next colour map"),
     row(Section::Looks, &[(key('i'), ToggleSeen)], "what the model saw"),
+    row(Section::Looks, &[(key('z'), Closer), (key('Z'), Farther)], "closer, back"),
+    row(
+        Section::Looks,
+        &[(SHIFT_LEFT, PanLeft), (SHIFT_RIGHT, PanRight), (SHIFT_UP, PanUp), (SHIFT_DOWN, PanDown)],
+        "move what is close",
+    ),
     row(Section::Program, &[(key('w'), Write), (key('y'), CopyPath)], "write map, copy path"),
-    row(Section::Program, &[(ESC, Escape)], "close, unfilter, unpin"),
+    row(Section::Program, &[(ESC, Escape)], "one step back"),
     row(Section::Program, &[(ctrl('l'), Redraw), (ctrl('z'), Suspend)], "redraw, suspend"),
     row(Section::Program, &[(key('?'), Open(Help)), (key('q'), Quit), (ctrl('c'), Quit)], "these keys, quit"),
     row(Section::Typing, &[(ENTER, Accept), (ESC, Escape)], "take it, never mind"),
@@ -254,5 +269,9 @@ pub fn name(Key(code, modifiers): Key) -> String {
         KeyCode::F(number) => format!("F{number}"),
         other => format!("{other:?}"),
     };
-    if modifiers.contains(KeyModifiers::CONTROL) { format!("^{name}") } else { name }
+    match modifiers {
+        KeyModifiers::CONTROL => format!("^{name}"),
+        KeyModifiers::SHIFT => format!("⇧{name}"),
+        _ => name,
+    }
 }

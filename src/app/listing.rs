@@ -170,7 +170,7 @@ impl State {
 
     /// An image is marked from now on, or is not.
     pub(super) fn set_mark(&mut self, image: ImageId, marked: bool) {
-        if let Some(entry) = self.entries.get_mut(image) {
+        if let Some(entry) = self.entries.get_mut(image).filter(|entry| entry.is_marked != marked) {
             entry.is_marked = marked;
             self.relist(image);
         }

@@ -20,6 +20,7 @@
 //! | `work/` | what is wanted, best first, and what becomes of its results |
 //! | `results/` | what workers hand over |
 //! | `picture`, `tiles` | what is on screen, as recipes |
+//! | `zoom` | a closer look at a part of it, and what is held at a pixel |
 
 mod action;
 mod bindings;
@@ -41,6 +42,7 @@ mod summary;
 mod tiles;
 mod update;
 mod work;
+mod zoom;
 
 use crate::cache::Cache;
 pub use action::{Action, Command};
@@ -60,6 +62,7 @@ pub use summary::{LayerRow, MethodRow, ModelSummary, StageRow};
 pub use tiles::TileLayout;
 pub use update::update;
 pub use work::{Agenda, ChannelsKey, HeadsKey, ImageId, ImageKey, Job, MapKey, Priority, Report, Task};
+pub use zoom::Reading;
 
 // What is drawn is all in the state; these are the types of below that it holds.
 pub use crate::explain::{Asking, Family, Param, Sign, Value};

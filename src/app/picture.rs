@@ -6,7 +6,7 @@ use image::RgbImage;
 
 use super::{ChannelsKey, HeadsKey, ImageId, ImageKey, MapKey, Selection, State, TileLayout, View};
 use crate::explain::Sign;
-use crate::raster::{Colormap, Colouring, Composition, Heat, Map, Recipe, Region, Superpixels};
+use crate::raster::{Colormap, Colouring, Composition, Cut, Heat, Map, Recipe, Region, Superpixels};
 
 /// A picture to be shown. Making and encoding its pixels is for workers.
 #[derive(Debug, Clone)]
@@ -15,6 +15,18 @@ pub struct Picture {
     pub key: PictureKey,
     /// How to make them.
     pub recipe: Recipe,
+}
+
+impl Picture {
+    /// All of what a window shows a part of.
+    #[must_use]
+    pub fn whole(mut self) -> Picture {
+        self.key.cut = None;
+        if let Recipe::Cut(whole, _) = self.recipe {
+            self.recipe = *whole;
+        }
+        self
+    }
 }
 
 /// What a picture is of.
@@ -30,6 +42,8 @@ pub struct PictureKey {
     pub heat: Option<HeatKey>,
     /// The lines over it.
     pub lines: Option<LinesKey>,
+    /// The window that is shown of it, where that is not all.
+    pub cut: Option<Cut>,
     /// The images that are laid out in it, where it is a sheet; none in the place of one that is to come.
     pub sheet: Option<Vec<Option<ImageId>>>,
 }
@@ -112,7 +126,7 @@ impl State {
 
     fn scene_of(&self, image: ImageId, map: Option<&MapKey>) -> Vec<Picture> {
         if let Some(scene) = self.pinned_scene(image, map) {
-            return scene;
+            return scene.into_iter().map(|picture| self.close_up(picture)).collect();
         }
         let views: &[View] = match self.selection.view {
             View::SideBySide if map.is_some() => &[View::Image, View::Overlay],
@@ -120,7 +134,8 @@ impl State {
             View::Overlay | View::Both | View::Difference => &[View::Overlay],
             View::Heat => &[View::Heat],
         };
-        views.iter().filter_map(|view| self.picture(image, map, *view)).collect()
+        let pictures = views.iter().filter_map(|view| self.picture(image, map, *view));
+        pictures.map(|picture| self.close_up(picture)).collect()
     }
 
     /// One picture of an image; without a map, just the image.
@@ -150,6 +165,7 @@ impl State {
                 base: show_base,
                 heat: heat_key,
                 lines: lines.flatten(),
+                cut: None,
                 sheet: None,
             },
             recipe: Recipe::Image(Composition { base, show_base, heat, superpixels, boxes: vec![] }),

@@ -10,6 +10,7 @@ use image::RgbImage;
 use super::exemplars::{Exemplars, THUMBNAIL_BUDGET};
 use super::leaps::Leaps;
 use super::panel::Preview;
+use super::zoom::Zoom;
 use super::{
     Agenda, Cache, Channels, ChannelsKey, Compared, Decoded, Explained, Heads, HeadsKey, ImageId, ImageKey, Keymap,
     Live, MapKey, MethodRow, ModelId, ModelSummary, Pair, Panel, Pin, Predicted, Selection,
@@ -187,6 +188,8 @@ pub struct State {
     pub shown: Option<ImageId>,
     /// The map on screen: the one selected, or the one before it until that is there.
     pub shown_map: Option<MapKey>,
+    /// What is looked at closely.
+    pub(super) zoom: Option<Zoom>,
     /// The model's class names, to be found by folder name.
     pub(super) truths: Arc<Truths>,
     /// The images without outcome.
@@ -240,6 +243,7 @@ impl State {
             pace: HashMap::new(),
             shown: None,
             shown_map: None,
+            zoom: None,
             truths: Arc::default(),
             truth_notices: Vec::new(),
             pending: Leaps::default(),

@@ -45,6 +45,14 @@ pub fn update(state: &mut State, action: Action) -> Vec<Effect> {
             state.ask_patch(patch);
             Vec::new()
         }
+        Action::Marked { image, marked } => {
+            state.set_mark(image, marked);
+            Vec::new()
+        }
+        Action::Point(across, down) => {
+            state.point((across, down));
+            Vec::new()
+        }
         Action::MarkLost { image, marked, reason } => {
             state.set_mark(image, !marked);
             state.notice = Some(Notice::Failed(escape(&reason).into_owned()));
@@ -149,12 +157,18 @@ impl State {
             Command::LayerBack => self.step_layer(-1),
             Command::LayerOn => self.step_layer(1),
             Command::SwapModels => self.swap_models(),
+            Command::Closer => self.zoom(true),
+            Command::Farther => self.zoom(false),
+            Command::PanLeft => self.pan(-1, 0),
+            Command::PanRight => self.pan(1, 0),
+            Command::PanUp => self.pan(0, -1),
+            Command::PanDown => self.pan(0, 1),
             Command::CycleView => self.selection.view = self.selection.view.next(self.pair.is_some()),
             Command::MoreOpacity => self.selection.percent = (self.selection.percent + OPACITY_STEP).min(100),
             Command::LessOpacity => self.selection.percent = self.selection.percent.saturating_sub(OPACITY_STEP),
             Command::CycleColormap => self.selection.colormap = self.selection.colormap.next(),
             Command::ToggleOutlines => self.toggle_outlines(),
-            Command::ToggleSeen => self.selection.seen = !self.selection.seen,
+            Command::ToggleSeen => self.toggle_seen(),
             Command::Escape => self.escape(),
             Command::Accept => self.accept(),
             Command::Erase => self.type_text(|text| {
@@ -185,6 +199,25 @@ impl State {
         if self.selection.outlines || !self.miss_segments() {
             self.selection.outlines = !self.selection.outlines;
         }
+    }
+
+    /// What the model saw, or the whole image; what is looked at closely stays the same place.
+    fn toggle_seen(&mut self) {
+        let region = self.current().and_then(|image| {
+            let size = self.pixels(image)?.size;
+            Some((self.prediction(image)?.region, size))
+        });
+        if let Some(((region, (width, height)), zoom)) = region.zip(self.zoom.as_mut()) {
+            let (x, y) = zoom.at;
+            let (width, height) = (width as f32, height as f32);
+            let at = if self.selection.seen {
+                ((x * region.width + region.x) / width, (y * region.height + region.y) / height)
+            } else {
+                ((x * width - region.x) / region.width, (y * height - region.y) / region.height)
+            };
+            zoom.at = (at.0.clamp(0.0, 1.0), at.1.clamp(0.0, 1.0));
+        }
+        self.selection.seen = !self.selection.seen;
     }
 
     fn step_layer(&mut self, step: isize) {

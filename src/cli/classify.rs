@@ -225,8 +225,9 @@ impl printer::Line for Line {
     }
 }
 
-/// A CSV cell (RFC 4180), safe to open in a spreadsheet: control characters are escaped.
-pub(super) fn csv(cell: &str) -> String {
-    let cell = escape(cell);
-    if cell.contains([',', '"']) { format!("\"{}\"", cell.replace('"', "\"\"")) } else { cell.into_owned() }
+/// A CSV cell (RFC 4180): exact, or for a terminal with what would act on it escaped.
+pub(super) fn csv(cell: &str, is_terminal: bool) -> String {
+    let cell = if is_terminal { escape(cell) } else { cell.into() };
+    let is_plain = !cell.contains([',', '"', '\n', '\r']);
+    if is_plain { cell.into_owned() } else { format!("\"{}\"", cell.replace('"', "\"\"")) }
 }

@@ -8,15 +8,19 @@ use anyhow::{Context, anyhow, bail};
 use clap::CommandFactory;
 
 use super::args::{Cli, CommonArgs, ScreenArgs};
-use super::{Ending, marks, truth};
+use super::{Ending, Output, marks, truth};
 use crate::app::Selection;
 use crate::explain;
 use crate::gallery::{self, Arrivals, PathList};
 use crate::model::{JointLabels, ModelSource};
 use crate::session::{ModelId, Session, Watch};
 use crate::shell::{self, Arrive, Engine, Find, Load, LoadSecond, Options, Renew, SecondEngine, SessionEngine, Source};
-use crate::text::escape;
+use crate::text::{escape, quoted};
 
+/// What is opened where the bundled pictures are.
+const DEMO: &str = "demo";
+/// So many paths are named in a command that is printed; of more, all marks are asked for.
+const FEW: usize = 4;
 /// Paths are handed to the list in portions of this size.
 const PORTION: usize = 64;
 
@@ -65,7 +69,7 @@ fn no_command(path: &Path) -> anyhow::Result<()> {
 /// Opens the interface on the pictures that come with the program.
 pub(super) fn demo(screen: &ScreenArgs, common: &CommonArgs) -> anyhow::Result<Ending> {
     let pictures = gallery::demo::unpack()?;
-    open("demo".to_owned(), Some(pictures.clone()), vec![pictures], None, screen, common)
+    open(DEMO.to_owned(), Some(pictures.clone()), vec![pictures], None, screen, common)
 }
 
 /// Opens the interface on frames.
@@ -97,7 +101,9 @@ fn open(
     let arrivals = Arc::new(Mutex::new(Arrivals::new(named.clone())));
     let (of_first, of_second) = if second.is_some() { (None, watch.clone()) } else { (watch.clone(), None) };
     let renew = |(source, watch)| renewer(source, watch, common, screen.tolerance, named.clone());
-    shell::run(Options {
+    let is_live = feed.is_some();
+    let command = marks_command(&root, &named, screen.marks.as_deref());
+    let marked = shell::run(Options {
         root,
         base,
         feed,
@@ -114,7 +120,25 @@ fn open(
         light: screen.background.light,
         threads: common.threads(),
     })?;
+    // Frames are gone by now.
+    if let Some(marked @ 1..) = marked.filter(|_| !is_live) {
+        Output::new().line(&format!("{marked} marked: {command}"))?;
+    }
     Ok(Ending::Done)
+}
+
+/// The command that prints what is marked of what was opened.
+fn marks_command(root: &str, named: &[PathBuf], marks: Option<&Path>) -> String {
+    let mut words = vec!["seewhy".to_owned(), "marks".to_owned()];
+    if root == DEMO && !Path::new(DEMO).exists() {
+        words.push(DEMO.to_owned());
+    } else if named.len() <= FEW {
+        words.extend(named.iter().map(|path| quoted(path)));
+    }
+    if let Some(file) = marks {
+        words.extend(["--marks".to_owned(), quoted(file)]);
+    }
+    words.join(" ")
 }
 
 /// Finds the images, and tells who looks out for more which are there.

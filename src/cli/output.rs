@@ -1,8 +1,12 @@
 //! Standard output is data. It is the one place where the program prints.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal as _, Write};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
 
 use anyhow::Context;
+
+use crate::text::{json_for_terminal, quoted};
 
 /// Columns of a small terminal.
 const WIDTH: usize = 80;
@@ -24,8 +28,11 @@ pub(super) fn wrapped(first: &str, text: &str) -> Vec<String> {
     lines
 }
 
-/// Standard output, buffered by line.
-pub(super) struct Output(io::BufWriter<io::Stdout>);
+/// Standard output, buffered by line. In a pipe names are exact; on a terminal nothing in them acts.
+pub(super) struct Output {
+    writer: io::BufWriter<io::Stdout>,
+    is_terminal: bool,
+}
 
 /// The reader of our output has gone away (`| head`): a reason to stop, not an error.
 #[derive(Debug, thiserror::Error)]
@@ -42,12 +49,17 @@ pub(super) fn written(result: io::Result<()>) -> anyhow::Result<()> {
 
 impl Output {
     pub(super) fn new() -> Output {
-        Output(io::BufWriter::new(io::stdout()))
+        Output { is_terminal: io::stdout().is_terminal(), writer: io::BufWriter::new(io::stdout()) }
+    }
+
+    /// Whether somebody reads it as it is written.
+    pub(super) fn is_terminal(&self) -> bool {
+        self.is_terminal
     }
 
     /// Writes bytes as they are and sends them off.
     pub(super) fn bytes(&mut self, bytes: &[u8]) -> anyhow::Result<()> {
-        written(self.0.write_all(bytes).and_then(|()| self.0.flush()))
+        written(self.writer.write_all(bytes).and_then(|()| self.writer.flush()))
     }
 
     /// Writes one line.
@@ -57,6 +69,15 @@ impl Output {
 
     /// Writes a value as one line of JSON.
     pub(super) fn json(&mut self, value: &impl serde::Serialize) -> anyhow::Result<()> {
-        self.line(&serde_json::to_string(value).context("could not write JSON")?)
+        let json = serde_json::to_string(value).context("could not write JSON")?;
+        if self.is_terminal { self.line(&json_for_terminal(&json)) } else { self.line(&json) }
+    }
+
+    /// Writes a path: on a terminal as a word of the shell, else as it is. `end` follows it.
+    pub(super) fn path(&mut self, path: &Path, end: u8) -> anyhow::Result<()> {
+        if self.is_terminal {
+            return self.line(&quoted(path));
+        }
+        self.bytes(&[path.as_os_str().as_bytes(), &[end]].concat())
     }
 }

@@ -53,7 +53,9 @@ impl Printer {
             _ if self.only_summary => Ok(()),
             TableFormat::Jsonl => self.output.json(line),
             TableFormat::Csv => {
-                self.output.line(&line.cells().iter().map(|cell| csv(cell)).collect::<Vec<_>>().join(","))
+                let is_terminal = self.output.is_terminal();
+                let cells: Vec<String> = line.cells().iter().map(|cell| csv(cell, is_terminal)).collect();
+                self.output.line(&cells.join(","))
             }
             TableFormat::Table => self.output.line(&line.text()),
         }

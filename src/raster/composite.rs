@@ -50,6 +50,24 @@ pub struct Heat {
     pub opacity: f32,
 }
 
+impl Heat {
+    /// The map's value at `x`, `y`, in pixels of the base picture, as it is drawn there; none where there is no map. Where it
+    /// is made of superpixels, it is the same all over each.
+    pub fn value_at(&self, x: f32, y: f32, of_superpixels: bool) -> Option<f32> {
+        let (u, v) = ((x - self.region.x) / self.region.width, (y - self.region.y) / self.region.height);
+        let is_on = (0.0..=1.0).contains(&u) && (0.0..=1.0).contains(&v) && !self.map.is_empty();
+        let (rows, columns) = self.map.dim();
+        let value = is_on.then(|| {
+            if of_superpixels {
+                nearest(&self.map, u, v)
+            } else {
+                sample(&self.map, between(u, columns), between(v, rows))
+            }
+        })?;
+        value.is_finite().then_some(value)
+    }
+}
+
 /// The superpixels of a picture, and what is drawn of them.
 #[derive(Debug, Clone)]
 pub struct Superpixels {

@@ -1,7 +1,7 @@
 //! Pictures that are made of parts: what they are made of is cheap to say, and they are put together by whoever encodes or
 //! writes them.
 
-use super::{Colormap, Composition, Contrast, Sheet, Sign, Tiles};
+use super::{Colormap, Composition, Contrast, Cut, Sheet, Sign, Tiles};
 
 /// How values become colours.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -25,6 +25,8 @@ pub enum Recipe {
     Tiles(Tiles),
     /// Many small pictures, each with a map over it.
     Sheet(Sheet),
+    /// A window of another picture.
+    Cut(Box<Recipe>, Cut),
 }
 
 impl Recipe {
@@ -35,6 +37,8 @@ impl Recipe {
             Recipe::Contrast(contrast) => contrast.size(),
             Recipe::Tiles(tiles) => tiles.size(),
             Recipe::Sheet(sheet) => sheet.size(),
+            // It takes the place of the whole.
+            Recipe::Cut(whole, _) => whole.size(),
         }
     }
 
@@ -45,6 +49,7 @@ impl Recipe {
             Recipe::Contrast(_) => true,
             Recipe::Tiles(_) => false,
             Recipe::Sheet(sheet) => sheet.show_base,
+            Recipe::Cut(whole, _) => whole.has_base(),
         }
     }
 
@@ -54,6 +59,7 @@ impl Recipe {
             Recipe::Image(composition) => composition.has_overlay(),
             Recipe::Contrast(_) | Recipe::Tiles(_) => true,
             Recipe::Sheet(sheet) => sheet.has_overlay(),
+            Recipe::Cut(whole, _) => whole.has_overlay(),
         }
     }
 
@@ -65,6 +71,10 @@ impl Recipe {
                 composition.superpixels.as_ref()?.at(across * width as f32, down * height as f32)
             }
             Recipe::Tiles(tiles) => tiles.at(across, down),
+            Recipe::Cut(whole, cut) => {
+                let (across, down) = cut.outward(across, down);
+                whole.part_at(across, down)
+            }
             Recipe::Contrast(_) | Recipe::Sheet(_) => None,
         }
     }
@@ -76,6 +86,7 @@ impl Recipe {
             Recipe::Contrast(contrast) => contrast.compose(),
             Recipe::Tiles(tiles) => tiles.compose(),
             Recipe::Sheet(sheet) => sheet.compose(),
+            Recipe::Cut(whole, cut) => cut.cut(whole.compose()),
         }
     }
 }

@@ -15,6 +15,7 @@ use super::answers::{Answer, Answers};
 use super::crash::caught;
 use super::encoder::Finished;
 use super::engine::{Engine, SecondEngine};
+use super::marks::KnownMarks;
 use super::pool::Pool;
 use super::screen::Screen;
 use super::signals::Signal;
@@ -53,6 +54,8 @@ pub(super) struct Sinks {
     pub(super) journal: Result<Journal, JournalError>,
     /// Asks for the newest frame, where there are frames.
     pub(super) ask: Option<Sender<()>>,
+    /// What it said when it was read last.
+    pub(super) known_marks: KnownMarks,
 }
 
 /// Why the loop ended.
@@ -132,6 +135,11 @@ impl EventLoop {
             }
             self.take_all()?;
         }
+    }
+
+    /// How many images of the list are marked.
+    pub(super) fn marked(&self) -> usize {
+        self.state.entries.iter().filter(|entry| entry.is_marked).count()
     }
 
     /// Leaves the terminal quiet: answers that are still under way are read here, rather than by the shell.
@@ -275,6 +283,12 @@ impl EventLoop {
             }
             News::Renewed(Err(error)) => {
                 self.act(Action::Notify(Notice::Failed(escape(&error.to_string()).into_owned())))
+            }
+            News::Marked => {
+                // One that cannot be read just now is heard of again when it changes.
+                let Ok(Ok(marks)) = self.sinks.journal.as_ref().map(Journal::marks) else { return Ok(()) };
+                let changed = self.sinks.known_marks.take(marks, &self.state.entries);
+                changed.into_iter().try_for_each(|(image, marked)| self.act(Action::Marked { image, marked }))
             }
             News::Model(Err(error)) | News::Second(Err(error)) => {
                 self.end = Some(End::Failed(error));
@@ -433,8 +447,9 @@ impl EventLoop {
                     Ok(journal) => journal.set(&path, marked).map_err(|error| error.to_string()),
                     Err(error) => Err(error.to_string()),
                 };
-                if let Err(reason) = kept {
-                    self.act(Action::MarkLost { image, marked, reason })?;
+                match kept {
+                    Ok(()) => self.sinks.known_marks.note(&path, marked),
+                    Err(reason) => self.act(Action::MarkLost { image, marked, reason })?,
                 }
             }
             Effect::Copy(text) => self.screen.write(&format!("\x1b]52;c;{}\x07", STANDARD.encode(text)))?,

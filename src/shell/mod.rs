@@ -16,6 +16,7 @@ mod encoder;
 mod engine;
 mod event_loop;
 mod feed;
+mod marks;
 mod pace;
 mod pool;
 mod screen;
@@ -35,6 +36,7 @@ use crate::app::{Keymap, ModelId, ModelSummary, Notice, Selection, State};
 use crate::gallery::DecodeOptions;
 use crate::term::{Session, Wishes, decide, input::Decoder, probe, read_input};
 use crate::triage::{Journal, JournalError, Marks, RealPaths};
+use marks::KnownMarks;
 
 pub use doctor::{Findings, doctor};
 pub use engine::{Engine, EngineError, SecondEngine};
@@ -109,13 +111,18 @@ enum News {
     Second(anyhow::Result<SecondEngine>),
     /// A new version of the model, or why there is none.
     Renewed(anyhow::Result<SecondEngine>),
+    /// The journal has changed.
+    Marked,
 }
+
+/// How many images that are in the list are marked when the user leaves; none where somebody else ended the program.
+pub type Marked = Option<usize>;
 
 /// Opens the interface; returns when the user leaves. The terminal is as it was before, whatever happens.
 ///
 /// # Errors
 /// When there is no terminal, or the model cannot be loaded.
-pub fn run(options: Options) -> anyhow::Result<()> {
+pub fn run(options: Options) -> anyhow::Result<Marked> {
     let Options { root, base, find, decoding, load, second, watch, .. } = options;
     let Options { graphics: wishes, journal, selection, layer, keymap, light, threads, feed, .. } = options;
     let is_live = feed.is_some();
@@ -139,6 +146,11 @@ pub fn run(options: Options) -> anyhow::Result<()> {
         }
     })?;
     let (journal, marks, trouble) = read_marks(journal);
+    let known_marks = KnownMarks::new(marks);
+    if let Ok(journal) = &journal {
+        marks::watch(journal, &news_sender)?;
+    }
+    let known = known_marks.clone();
     let workers = pool::Pool::start(threads, decoding, reports_sender.clone())?;
 
     let signals = signals::listen()?;
@@ -155,7 +167,9 @@ pub fn run(options: Options) -> anyhow::Result<()> {
         }
         let mut real_paths = RealPaths::default();
         let mut hand_over = |paths: Vec<Arc<Path>>| {
+            let marks = known.lock();
             let marked = paths.iter().filter(|path| marks.contains(path, &mut real_paths)).cloned().collect();
+            drop(marks);
             let _ = news_sender.send(News::Found { paths, marked });
         };
         let problems = crash::caught(|| find(&mut hand_over)).unwrap_or_else(|reason| vec![reason]);
@@ -177,7 +191,7 @@ pub fn run(options: Options) -> anyhow::Result<()> {
     let mut screen = screen::Screen::new(session, output, graphics, &probe.facts)?;
     screen.set_background(light, &probe.facts);
     let sources = event_loop::Sources { input, signals, news, reports };
-    let sinks = event_loop::Sinks { pool: workers, reports: reports_sender, journal, ask };
+    let sinks = event_loop::Sinks { pool: workers, reports: reports_sender, journal, known_marks, ask };
     let base = base.or_else(|| frames.as_ref().map(|folder| folder.path().to_path_buf()));
     let mut state = State::new(root, base);
     (state.selection, state.wanted_layer, state.keymap) = (selection, layer, keymap);
@@ -190,14 +204,15 @@ pub fn run(options: Options) -> anyhow::Result<()> {
     let answers = answers::Answers::new(decoder, owed, wishes);
     let mut event_loop = event_loop::EventLoop::new(state, screen, sources, answers, sinks);
     let end = event_loop.run(probe.typed);
+    let marked = event_loop.marked();
     event_loop.finish();
     match end? {
-        event_loop::End::Quit => Ok(()),
+        event_loop::End::Quit => Ok(Some(marked)),
         event_loop::End::Failed(error) => Err(error),
         event_loop::End::Signal(number) => {
             // Whoever started us sees what we died of; the terminal is given back already.
             signal_hook::low_level::emulate_default_handler(number)?;
-            Ok(())
+            Ok(None)
         }
     }
 }

@@ -12,6 +12,7 @@ use std::fs::{File, OpenOptions, create_dir_all};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use etcetera::BaseStrategy as _;
 use serde::{Deserialize, Serialize};
@@ -50,6 +51,25 @@ impl Marks {
     /// The marked images, sorted.
     pub fn iter(&self) -> impl Iterator<Item = &Path> {
         self.0.iter().map(PathBuf::as_path)
+    }
+
+    /// The paths that only one of the two has.
+    pub fn difference<'a>(&'a self, other: &'a Marks) -> impl Iterator<Item = &'a Path> {
+        self.0.symmetric_difference(&other.0).map(PathBuf::as_path)
+    }
+
+    /// The image that really has this path is marked from now on, or is not.
+    pub fn change(&mut self, real: PathBuf, marked: bool) {
+        if marked {
+            self.0.insert(real);
+        } else {
+            self.0.remove(&real);
+        }
+    }
+
+    /// Whether the image that really has this path is marked.
+    pub fn has(&self, real: &Path) -> bool {
+        self.0.contains(real)
     }
 
     /// Whether an image is marked; `real` knows its folder.
@@ -119,6 +139,18 @@ impl Journal {
     /// The marks in this file, which need not exist yet.
     pub fn at(path: PathBuf) -> Journal {
         Journal { path, file: None }
+    }
+
+    /// The same file, for somebody else.
+    #[must_use]
+    pub fn another(&self) -> Journal {
+        Journal::at(self.path.clone())
+    }
+
+    /// Length and time of the file: where they are the same, so are the marks. None where there is no file.
+    pub fn stamp(&self) -> Option<(u64, SystemTime)> {
+        let file = self.path.metadata().ok()?;
+        Some((file.len(), file.modified().ok()?))
     }
 
     /// What is marked now. Lines that say nothing, such as the last one of a machine that lost power, are left out.

@@ -61,6 +61,7 @@ mod watch;
 mod weights;
 mod wire;
 mod written;
+mod zoom;
 
 /// Every file beside this one is declared above: a test that is not compiled proves nothing.
 #[test]

@@ -423,6 +423,9 @@ fn marks_survive_kill_9_and_are_there_for_scripts() {
     assert!(pty.text().contains("dog/1.png"), "{}", pty.text());
     pty.keys("q");
     assert!(pty.wait().success());
+    let command = format!("1 marked: seewhy marks . --marks {marks}");
+    let said = pty.text().replace('\n', "");
+    assert!(said.contains(&command), "{said}");
 
     let listed = |arguments: &[&str]| {
         let output = seewhy(&[&["marks", "--marks", marks], arguments].concat()).current_dir(&folder).output().unwrap();
@@ -434,12 +437,92 @@ fn marks_survive_kill_9_and_are_there_for_scripts() {
     assert_eq!(listed(&[]).0, format!("{dog}\n"));
     assert_eq!(listed(&["dog", "-0"]).0, format!("{dog}\0"));
     assert_eq!(listed(&["cat"]).0, "");
+    assert_eq!(listed(&["./dog", "--relative"]).0, "./dog/1.png\n", "as it was asked for");
+    assert_eq!(listed(&["dog/1.png", "--relative"]).0, "dog/1.png\n");
+    assert_eq!(listed(&["--relative"]).0, "dog/1.png\n", "from here on");
+    let elsewhere = tempfile::tempdir().unwrap();
+    let mut away = seewhy(&["marks", "--marks", marks, "--relative"]);
+    let output = away.current_dir(&elsewhere).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout), format!("{dog}\n"), "what lies elsewhere has its whole path");
     std::fs::remove_file(dog).unwrap();
     let (paths, says) = listed(&[]);
     assert!(paths.is_empty() && says.contains("cannot be found (1), such as"), "{says}");
     for missing in [&["--marks", "nowhere.jsonl"][..], &["--marks", marks, "nowhere"]] {
         let output = seewhy(&[&["marks"], missing].concat()).current_dir(&folder).output().unwrap();
         assert!(!output.status.success() && errors(&output).contains("cannot open nowhere"), "{}", errors(&output));
+    }
+}
+
+#[test]
+fn marks_of_the_demo_are_asked_for_by_its_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = folder.path().join("cache");
+    let pictures = seewhy::gallery::demo::unpack_into(&cache.join("seewhy/demo")).unwrap();
+    let mut journal = Journal::at(folder.path().join("marks.jsonl"));
+    journal.set(&pictures.join("cat/ginger.jpg"), true).unwrap();
+    journal.set(Path::new("/elsewhere/1.jpg"), true).unwrap();
+    let mut command = seewhy(&["marks", "demo", "--marks", "marks.jsonl"]);
+    let output = command.current_dir(&folder).env("XDG_CACHE_HOME", &cache).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(said.ends_with("pictures/cat/ginger.jpg\n") && said.lines().count() == 1, "{said}{}", errors(&output));
+}
+
+#[test]
+fn names_cannot_act_on_a_terminal_and_are_exact_in_a_pipe() {
+    let folder = tempfile::tempdir().unwrap();
+    let name = "cat \u{202e}gpj.\u{1b}[2J\n.png";
+    RgbImage::new(8, 8).save_with_format(folder.path().join(name), image::ImageFormat::Png).unwrap();
+    let mut journal = Journal::at(folder.path().join("marks.jsonl"));
+    journal.set(&folder.path().join(name), true).unwrap();
+    for (arguments, shown) in [
+        (&["marks", "--marks", "marks.jsonl", "--relative"][..], r"$'cat \u202egpj.\x1b[2J\n.png'"),
+        (&["classify", "."], r#"\u202egpj.\u001b[2J\n.png""#),
+        (&["classify", ".", "--format", "csv"], r"\u{202e}gpj.\u{1b}[2J\n.png"),
+    ] {
+        let mut pty = Pty::run(env!("CARGO_BIN_EXE_seewhy"), arguments, folder.path(), Answers::PLAIN);
+        assert!(pty.wait().success());
+        let bytes = String::from_utf8_lossy(&pty.bytes()).into_owned();
+        assert!(bytes.contains(shown) && !bytes.contains("\u{202e}") && !bytes.contains("\u{1b}[2J"), "{bytes:?}");
+        let output = seewhy(arguments).current_dir(&folder).output().unwrap();
+        let piped = String::from_utf8(output.stdout.clone()).unwrap();
+        let exact = match arguments {
+            ["marks", ..] => piped.contains(name),
+            [.., "csv"] => piped.contains(&format!("\"./{name}\",")),
+            _ => lines(&output)[0]["image"].as_str().unwrap().ends_with(name) && piped.contains('\u{202e}'),
+        };
+        assert!(exact, "{arguments:?} {piped:?} {}", errors(&output));
+    }
+}
+
+#[test]
+fn what_one_program_marks_another_sees() {
+    let folder = labelled();
+    let open = || {
+        let pty =
+            Pty::run(env!("CARGO_BIN_EXE_seewhy"), &["--marks", "marks.jsonl", "."], folder.path(), Answers::PLAIN);
+        pty.wait_until("the first map", |screen| screen.contains("1 of 3") && screen.contains("raw"));
+        pty
+    };
+    let (mut one, mut other) = (open(), open());
+    one.keys("x");
+    one.wait_for("* marked");
+    other.wait_for("* marked");
+    other.keys("x");
+    other.wait_until("the mark to go", |screen| !screen.contains("* marked"));
+    one.wait_until("the mark to go here too", |screen| !screen.contains("* marked"));
+    for pty in [&mut one, &mut other] {
+        pty.keys("q");
+        assert!(pty.wait().success());
+        assert!(!pty.text().contains(" marked: "), "nothing is marked: {}", pty.text());
+    }
+}
+
+#[test]
+fn output_that_cannot_be_written_is_a_failure() {
+    for arguments in [&["--help"][..], &["--version"], &["marks", "--help"], &["model", "--json"]] {
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let status = seewhy(arguments).stdout(full).stderr(std::process::Stdio::null()).status().unwrap();
+        assert_eq!(status.code(), Some(2), "{arguments:?}");
     }
 }
 

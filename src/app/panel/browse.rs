@@ -12,8 +12,11 @@ impl Behaviour for Browse {
         Mode::Browse
     }
 
-    /// Unpins the class, or drops the filter before that.
+    /// Unpins the class, or drops the filter before that, or shows the whole picture before that.
     fn escape(&self, state: &mut State) {
+        if state.unzoom() {
+            return;
+        }
         if state.filter.is_empty() {
             state.selection.target = Target::Top(0);
         } else {

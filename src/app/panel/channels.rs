@@ -126,7 +126,7 @@ impl Behaviour for Channels {
     fn scene(&self, state: &State) -> Option<Vec<Picture>> {
         let key = self.shown.as_ref()?;
         let Some((channels, marked)) = state.channels().zip(state.marked_channel()) else { return Some(Vec::new()) };
-        let over_image = state.channel_over_image(key, channels, marked);
+        let over_image = state.channel_over_image(key, channels, marked).map(|picture| state.close_up(picture));
         let beside = if self.exemplars {
             state.sheet(key, marked)
         } else {
@@ -219,7 +219,8 @@ impl State {
             };
             let (low, high) = *self.channels()?.ranges.get(channel)?;
             let said = [("map", format!("channel {channel} of {layer}, values {low:.3} .. {high:.3}")), beside];
-            let pictures = self.scene().into_iter().zip(said).map(|(picture, (what, said))| (what, picture, said));
+            let pictures =
+                self.scene().into_iter().zip(said).map(|(picture, (what, said))| (what, picture.whole(), said));
             let path = self.entries.get(key.image.id)?.path.clone();
             let model = key.image.model;
             let (kind, number, pictures) = ("channel", channel, pictures.collect());
@@ -236,7 +237,15 @@ impl State {
         let show_base = self.selection.view != View::Heat || heat.is_none();
         let (heat_key, heat) = heat.unzip();
         Some(Picture {
-            key: PictureKey { image: key.image, seen, base: show_base, heat: heat_key, lines: None, sheet: None },
+            key: PictureKey {
+                image: key.image,
+                seen,
+                base: show_base,
+                heat: heat_key,
+                lines: None,
+                cut: None,
+                sheet: None,
+            },
             recipe: Recipe::Image(Composition { base, show_base, heat, superpixels: None, boxes: vec![] }),
         })
     }
@@ -254,6 +263,7 @@ impl State {
                 base: false,
                 heat: Some(self.heat_key(of.clone(), None)),
                 lines: Some(LinesKey { of, outlined: false, marked: tiles.marked }),
+                cut: None,
                 sheet: None,
             },
             recipe: Recipe::Tiles(tiles),
@@ -273,7 +283,15 @@ impl State {
         let shown = images().zip(&pictures).map(|(image, picture)| picture.as_ref().map(|_| image)).collect();
         let show_base = self.selection.view != View::Heat || heat.is_none();
         Picture {
-            key: PictureKey { image: key.image, seen: true, base: show_base, heat, lines: None, sheet: Some(shown) },
+            key: PictureKey {
+                image: key.image,
+                seen: true,
+                base: show_base,
+                heat,
+                lines: None,
+                cut: None,
+                sheet: Some(shown),
+            },
             recipe: Recipe::Sheet(Sheet {
                 pictures,
                 size: thumbnail_size((model.0 as u32, model.1 as u32)),

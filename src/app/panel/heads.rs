@@ -131,7 +131,7 @@ impl Behaviour for Heads {
     fn scene(&self, state: &State) -> Option<Vec<Picture>> {
         let key = self.shown.as_ref()?;
         let Some(heads) = state.heads() else { return Some(Vec::new()) };
-        let over_image = state.head_over_image(key, heads, self.head);
+        let over_image = state.head_over_image(key, heads, self.head).map(|picture| state.close_up(picture));
         Some(over_image.into_iter().chain([state.head_tiles(key, heads, self.head)]).collect())
     }
 }
@@ -183,7 +183,8 @@ impl State {
             let said =
                 format!("head {} of {block}, asked by {asks}, up to {:.1} % a patch", panel.head, 100.0 * largest);
             let said = [("map", said), ("tiles", format!("heads of {block}, asked by {asks}"))];
-            let pictures = self.scene().into_iter().zip(said).map(|(picture, (what, said))| (what, picture, said));
+            let pictures =
+                self.scene().into_iter().zip(said).map(|(picture, (what, said))| (what, picture.whole(), said));
             let (path, model) = (self.entries.get(key.image.id)?.path.clone(), key.image.model);
             let (kind, number, pictures) = ("head", panel.head, pictures.collect());
             Some(Export::Channel(ChannelExport { model, path, layer: block, kind, number, pictures }))
@@ -203,7 +204,7 @@ impl State {
         let superpixels = region.map(|region| Superpixels { labels, region, outlined: false, marked });
         let lines = marked.map(|_| LinesKey { of, outlined: false, marked });
         Some(Picture {
-            key: PictureKey { image: key.image, seen, base: show_base, heat: heat_key, lines, sheet: None },
+            key: PictureKey { image: key.image, seen, base: show_base, heat: heat_key, lines, cut: None, sheet: None },
             recipe: Recipe::Image(Composition { base, show_base, heat, superpixels, boxes: vec![] }),
         })
     }
@@ -222,6 +223,7 @@ impl State {
                 heat: Some(self.heat_key(of.clone(), None)),
                 lines: Some(LinesKey { of, outlined: false, marked: tiles.marked }),
                 sheet: None,
+                cut: None,
             },
             recipe: Recipe::Tiles(tiles),
         }

@@ -168,7 +168,15 @@ impl State {
         let image = self.shown.filter(|shown| Some(*shown) == self.current())?;
         let base = Arc::clone(&self.prediction(image)?.seen);
         Some(Picture {
-            key: PictureKey { image: self.key(image), seen: true, base: true, heat: None, lines: None, sheet: None },
+            key: PictureKey {
+                image: self.key(image),
+                seen: true,
+                base: true,
+                heat: None,
+                lines: None,
+                cut: None,
+                sheet: None,
+            },
             recipe: Recipe::Image(Composition { base, show_base: true, heat: None, superpixels: None, boxes: vec![] }),
         })
     }
@@ -180,7 +188,15 @@ impl State {
         let show_base = self.selection.view != View::Heat || heat.is_none();
         let (heat_key, heat) = heat.unzip();
         Some(Picture {
-            key: PictureKey { image: key.image, seen, base: show_base, heat: heat_key, lines: None, sheet: None },
+            key: PictureKey {
+                image: key.image,
+                seen,
+                base: show_base,
+                heat: heat_key,
+                lines: None,
+                cut: None,
+                sheet: None,
+            },
             recipe: Recipe::Image(Composition { base, show_base, heat, superpixels: None, boxes: vec![] }),
         })
     }

@@ -203,9 +203,13 @@ pub(super) struct LiveArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct MarksArgs {
-    /// Only those below these folders
+    /// Only those below these folders; `demo` for the bundled pictures
     #[arg(value_name = "PATH")]
     pub(super) paths: Vec<PathBuf>,
+    /// Print paths as they were asked for, `val/cat/1.jpg` for `val/`; without a path, from the current folder on. Else they
+    /// are absolute
+    #[arg(long)]
+    pub(super) relative: bool,
     /// End each path with NUL instead of a line break, as `xargs -0` and `seewhy -` read it
     #[arg(short = '0', long)]
     pub(super) null: bool,

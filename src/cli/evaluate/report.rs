@@ -50,7 +50,7 @@ impl Line<'_> {
             self.better.to_owned(),
             self.images.to_string(),
         ];
-        cells.map(|cell| csv(&cell)).join(",")
+        cells.map(|cell| csv(&cell, false)).join(",")
     }
 }
 

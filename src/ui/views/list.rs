@@ -51,6 +51,10 @@ pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, areas: &Areas, state: &State,
 
 /// What a click on the picture, the predictions, or the list, where that is there, means.
 pub(in crate::ui) fn click(areas: &Areas, state: &State, at: Position, is_there: bool) -> Option<Action> {
+    let asks_about_a_pixel = state.is_zoomed() || state.segments().is_none();
+    if asks_about_a_pixel && let Some((across, down)) = picture::point_at(areas, state, at) {
+        return Some(Action::Point(across, down));
+    }
     if let Some(segment) = picture::segment_at(areas, state, at) {
         return Some(Action::Segment(segment));
     }

@@ -4,11 +4,11 @@ use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use crate::app::{Family, MapKey, Origin, Outcome, Pair, Picture, State};
+use crate::app::{Family, MapKey, Origin, Outcome, Pair, Picture, Reading, State};
 use crate::ui::canvas::Canvas;
 use crate::ui::layout::{Areas, fit, halves};
 use crate::ui::views::{self, why::filled};
-use crate::ui::words::{Piece, cut, cut_start, duration, pad, piece, spread, wrap};
+use crate::ui::words::{Piece, cut, cut_start, duration, number, pad, piece, spread, wrap};
 use crate::ui::{Placement, Theme};
 
 /// Fewest rows of the picture that words may not take.
@@ -105,6 +105,12 @@ pub(in crate::ui) fn picture_at(areas: &Areas, state: &State, at: Position) -> O
     let Placement { area, picture } = placements.into_iter().find(|placement| placement.area.contains(at))?;
     let share = |cell: u16, first: u16, count: u16| (f32::from(cell - first) + 0.5) / f32::from(count);
     Some((picture, share(at.x, area.x, area.width), share(at.y, area.y, area.height)))
+}
+
+/// Where in the whole image a cell of the screen is, as shares of its width and height.
+pub(in crate::ui) fn point_at(areas: &Areas, state: &State, at: Position) -> Option<(f32, f32)> {
+    let (picture, across, down) = picture_at(areas, state, at)?;
+    Some(picture.key.cut.map_or((across, down), |cut| cut.outward(across, down)))
 }
 
 /// Where the pictures a step further would go.
@@ -217,9 +223,13 @@ fn draw_title(canvas: &mut Canvas<'_>, area: Rect, state: &State, theme: Theme) 
         right.push(piece(1, Span::styled("working…", theme.accent())));
     }
     // What goes on is worth more than the first folders of a long name.
-    let kept = right.iter().filter(|piece| piece.rank == 1).map(|piece| piece.width() + 2).sum();
+    let kept: usize = right.iter().filter(|piece| piece.rank == 1).map(|piece| piece.width() + 2).sum();
+    let reading = state.reading();
+    let read = reading.map(|reading| read(&reading, theme)).unwrap_or_default();
+    let kept = kept + read.iter().map(|piece| piece.width() + 2).sum::<usize>();
     let name = cut_start(&entry.name, width.saturating_sub(kept).max(width / 3));
-    let mut left: Vec<Piece<'_>> = vec![piece(0, Span::styled(name, theme.strong()))];
+    let mut left: Vec<Piece<'_>> = vec![piece(if read.is_empty() { 0 } else { 3 }, Span::styled(name, theme.strong()))];
+    left.extend(read);
     if entry.is_marked {
         left.push(piece(2, Span::styled("* marked", theme.accent())));
     }
@@ -228,6 +238,23 @@ fn draw_title(canvas: &mut Canvas<'_>, area: Rect, state: &State, theme: Theme) 
     let inner = Rect { x: area.x + 1, width: area.width.saturating_sub(2), ..area };
     let line: Line<'_> = spread(left, right, width);
     canvas.line(inner, line);
+}
+
+/// `4x  231,88  #3f6a20  heat 0.73`: what is held at the pixel that is asked about.
+fn read<'a>(reading: &Reading, theme: Theme) -> Vec<Piece<'a>> {
+    let Reading { factor, pixel: (x, y), rgb: [r, g, b], is_mean, heat } = *reading;
+    let about = if is_mean { "≈" } else { "" };
+    let mut pieces = vec![
+        piece(0, Span::styled(format!("x {x} y {y}"), theme.accent())),
+        piece(1, Span::raw(format!("{about}rgb {r} {g} {b}"))),
+    ];
+    if let Some(heat) = heat {
+        pieces.push(piece(0, Span::raw(format!("heat {}", number(heat)))));
+    }
+    if factor > 1 {
+        pieces.push(piece(2, Span::styled(format!("{factor}x"), theme.quiet())));
+    }
+    pieces
 }
 
 /// Time that the running method will take, if it goes on as it did.

@@ -1,0 +1,126 @@
+//! A closer look: the window, what is read at a pixel, and the way back.
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use ratatui::layout::Position;
+use seewhy::app::{Command, Mode, Picture, State, keymap, update};
+use seewhy::raster::Recipe;
+use seewhy::ui;
+
+use crate::support::interface::{draw, finished, press, screen, with_superpixels};
+
+/// The window of the picture on screen: left edge, upper edge, width, height.
+fn window(state: &State) -> Option<(u32, u32, u32, u32)> {
+    let cut = state.scene()[0].key.cut?;
+    Some((cut.x, cut.y, cut.width, cut.height))
+}
+
+fn pixels(picture: &Picture) -> image::RgbImage {
+    let composition = picture.recipe.compose();
+    let (width, height) = composition.size();
+    composition.render(width, height)
+}
+
+#[test]
+fn picture_and_heat_come_closer_together_in_the_same_place_and_esc_shows_all_again() {
+    let mut state = finished((100, 30));
+    let before = draw(&state, true).1;
+    assert_eq!(window(&state), None);
+    press(&mut state, &[Command::Closer]);
+    let (_, _, width, height) = window(&state).unwrap();
+    assert_eq!((width, height), (32, 24), "half of 64x48");
+    let after = draw(&state, true).1;
+    assert_eq!(before[0].area, after[0].area, "in the place of the whole");
+    press(&mut state, &[Command::Closer, Command::Closer, Command::Closer, Command::Closer]);
+    let (x, y, width, height) = window(&state).unwrap();
+    assert_eq!((width, height), (8, 6), "no closer than a few pixels");
+    // The warm spot of the map: in the part that the model saw, 48 of 64 pixels wide, left of the middle.
+    let spot = (8.0 + 9.5 / 28.0 * 48.0, 14.5 / 28.0 * 48.0);
+    assert!((x as f32..(x + width) as f32).contains(&spot.0) && (y as f32..(y + height) as f32).contains(&spot.1));
+    let picture = &state.scene()[0];
+    let Recipe::Cut(whole, _) = &picture.recipe else { panic!("{:?}", picture.key) };
+    assert_ne!(whole.compose().base.dimensions(), picture.recipe.compose().base.dimensions());
+    press(&mut state, &[Command::Farther]);
+    assert_eq!(window(&state).map(|(.., width, _)| width), Some(16));
+    press(&mut state, &[Command::Escape]);
+    assert_eq!(window(&state), None);
+    press(&mut state, &[Command::Closer, Command::Next]);
+    assert_eq!(window(&state), None, "another image is shown whole");
+    press(&mut state, &[Command::Previous]);
+    assert!(window(&state).is_some(), "and this one as it was left");
+}
+
+#[test]
+fn what_a_pixel_holds_is_read_in_pixels_of_the_file() {
+    let mut state = finished((100, 30));
+    press(&mut state, &[Command::Closer, Command::Closer, Command::Closer]);
+    for _ in 0..80 {
+        press(&mut state, &[Command::PanLeft, Command::PanUp]);
+    }
+    // The first pixel of 64x48, of a file of 640x480, which the model did not see.
+    assert_eq!(state.reading().map(|reading| (reading.pixel, reading.rgb, reading.heat)), Some(((5, 5), [0; 3], None)));
+    assert!(screen(&state).contains("x 5 y 5  ≈rgb 0 0 0") && !screen(&state).contains("heat"), "{}", screen(&state));
+    for _ in 0..20 {
+        press(&mut state, &[Command::PanRight, Command::PanDown]);
+    }
+    let reading = state.reading().unwrap();
+    assert_eq!((reading.pixel, reading.rgb), ((205, 205), [80, 100, 0]));
+    let heat = reading.heat.unwrap();
+    assert!((0.0..1.0).contains(&heat) && screen(&state).contains(&format!("heat {heat:.2}")), "{}", screen(&state));
+    assert!(screen(&state).contains("8x"), "{}", screen(&state));
+    let at_edge = window(&state);
+    for _ in 0..80 {
+        press(&mut state, &[Command::PanRight]);
+    }
+    assert_ne!(window(&state), at_edge);
+    assert_eq!(state.reading().unwrap().pixel.0, 635, "no further than the edge");
+}
+
+#[test]
+fn a_click_asks_about_a_pixel_close_up_or_not() {
+    let mut state = finished((100, 30));
+    let area = draw(&state, true).1[0].area;
+    let middle = Position::new(area.x + area.width / 2, area.y + area.height / 2);
+    let action = ui::click(&state, middle).unwrap();
+    update(&mut state, action);
+    let (x, y) = state.reading().unwrap().pixel;
+    assert!((310..340).contains(&x) && (225..265).contains(&y), "{x} {y}");
+    assert!(!screen(&state).contains("1x"), "{}", screen(&state));
+    press(&mut state, &[Command::Closer, Command::Closer]);
+    let corner = Position::new(area.x, area.y);
+    let action = ui::click(&state, corner).unwrap();
+    update(&mut state, action);
+    let (x, y) = state.reading().unwrap().pixel;
+    assert!((230..255).contains(&x) && (170..195).contains(&y), "a quarter of the way from the middle: {x} {y}");
+    with_superpixels(&mut state);
+    press(&mut state, &[Command::Escape]);
+    let action = ui::click(&state, middle).unwrap();
+    assert!(matches!(action, seewhy::app::Action::Segment(_)), "of superpixels, a click finds one: {action:?}");
+}
+
+#[test]
+fn of_a_close_up_the_whole_is_written() {
+    let mut state = finished((100, 30));
+    let whole = pixels(&state.scene()[0]);
+    press(&mut state, &[Command::Closer, Command::Closer]);
+    assert_ne!(pixels(&state.scene()[0]), whole);
+    let effects = press(&mut state, &[Command::Write]);
+    let written = effects.iter().find_map(|effect| match effect {
+        seewhy::app::Effect::Export(seewhy::app::Export::Map(map)) => Some(map.overlay.clone()),
+        _ => None,
+    });
+    assert_eq!(written.map(|picture| pixels(&picture)), Some(whole));
+}
+
+#[test]
+fn arrows_move_and_with_shift_they_move_what_is_close() {
+    let arrow = |modifiers| keymap::lookup(Mode::Browse, KeyEvent::new(KeyCode::Right, modifiers));
+    assert_eq!(arrow(KeyModifiers::NONE), Some(Command::Next));
+    assert_eq!(arrow(KeyModifiers::SHIFT), Some(Command::PanRight));
+    let in_menu = keymap::lookup(Mode::Menu, KeyEvent::new(KeyCode::Up, KeyModifiers::SHIFT));
+    assert_eq!(in_menu, Some(Command::PanUp));
+    let page = keymap::lookup(Mode::Browse, KeyEvent::new(KeyCode::PageDown, KeyModifiers::SHIFT));
+    assert_eq!(page, Some(Command::PageDown), "Shift hides no other key");
+    let mut state = finished((100, 30));
+    press(&mut state, &[Command::PanRight]);
+    assert!(screen(&state).contains("z looks closer"), "{}", screen(&state));
+}
