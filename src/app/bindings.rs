@@ -78,7 +78,7 @@ impl Default for Keymap {
 impl Keymap {
     /// The lines of a part of the help.
     pub fn section(&self, section: Section) -> impl Iterator<Item = &Row> {
-        self.rows.iter().filter(move |row| row.section == section)
+        self.rows.iter().filter(move |row| row.section == section && !row.keys.is_empty())
     }
 
     /// What a key means in a mode. While typing, plain characters that mean nothing here are text.
@@ -134,6 +134,8 @@ impl Keymap {
                 return Err(KeyError::Twice { key: name(*key) });
             }
         }
+        // A command may stand in several lines of the table: the first has the keys then.
+        let mut is_placed = false;
         for row in self.rows.iter_mut().filter(|row| row.section.mode() == mode) {
             let at = row.keys.iter().position(|(_, other)| command_name(*other) == command);
             let meaning = at.map(|at| row.keys[at].1);
@@ -141,7 +143,8 @@ impl Keymap {
                 !keys.contains(key) && (command_name(*other) != command || key.is_interrupt())
             };
             row.keys.retain(is_kept);
-            if let Some((at, meaning)) = at.zip(meaning) {
+            if let Some((at, meaning)) = at.zip(meaning).filter(|_| !is_placed) {
+                is_placed = true;
                 let at = at.min(row.keys.len());
                 row.keys.splice(at..at, keys.iter().map(|key| (*key, meaning)));
             }

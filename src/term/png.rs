@@ -103,8 +103,15 @@ mod tests {
 
     #[test]
     fn few_levels_keep_black_and_white_and_are_smaller() {
-        let image =
-            RgbImage::from_fn(64, 64, |x, y| Rgb([(4 * x) as u8, (x * y / 16) as u8, ((x * 7 + y * 3) % 256) as u8]));
+        // Slopes with a camera's noise on them.
+        let noise = |x: u32, y: u32, channel: u32| {
+            (x * 7919 + y * 104_729 + channel * 1_299_709).wrapping_mul(2_654_435_761) >> 29
+        };
+        let image = RgbImage::from_fn(64, 64, |x, y| {
+            Rgb([2 * x, x * y / 32, x + y]
+                .map(|slope| slope as u8)
+                .map(|slope| slope.saturating_add(noise(x, y, slope.into()) as u8)))
+        });
         let few = posterized(image.clone(), 5);
         assert!(rgb(&few).unwrap().len() < rgb(&image).unwrap().len());
         assert_eq!(posterized(RgbImage::from_pixel(1, 1, Rgb([0, 255, 130])), 5).get_pixel(0, 0).0, [0, 255, 132]);
