@@ -70,6 +70,12 @@ pub enum Command {
     ToggleOutlines,
     /// The images that excite the marked channel, or all channels of this image.
     ToggleExemplars,
+    /// What takes the place of hidden superpixels: the next way; in other panels as Escape.
+    NextHiding,
+    /// Hide what is shown, and show what is hidden.
+    Invert,
+    /// Undo what was hidden or shown last.
+    Undo,
     /// A smaller value of the marked parameter; the previous image beside channels.
     Less,
     /// A larger value of the marked parameter; the next image beside channels.
@@ -80,7 +86,7 @@ pub enum Command {
     CopyPath,
     /// Close what is open, drop the filter.
     Escape,
-    /// Take the row under the cursor of a panel.
+    /// Take the row under the cursor of a panel; hide or show it, where it is a superpixel.
     Accept,
     /// Delete the last character typed.
     Erase,

@@ -165,6 +165,7 @@ impl State {
                 lines: None,
                 cut: None,
                 sheet: None,
+                hidden: None,
             },
             recipe: Recipe::Contrast(Contrast {
                 base: ground.base,

@@ -205,7 +205,8 @@ pub const KEYMAP: &[Binding] = &[
     row(Section::Menu, PAGES, "a page"),
     row(Section::Menu, ENDS, "first, last"),
     row(Section::Menu, &[(key('h'), Less), (LEFT, Less), (key('l'), More), (RIGHT, More)], "less, more; image"),
-    row(Section::Menu, &[(ENTER, Accept), (key(' '), Accept)], "take it"),
+    row(Section::Menu, &[(key(' '), Accept), (ENTER, Accept)], "take it; hide, show"),
+    row(Section::Menu, &[(key('!'), Invert), (key('u'), Undo), (key('p'), NextHiding)], "invert, undo, hide by"),
     row(
         Section::Menu,
         &[(key('b'), ToggleOutlines), (key('['), LayerBack), (key(']'), LayerOn), (key('t'), ToggleExemplars)],
@@ -218,7 +219,6 @@ pub const KEYMAP: &[Binding] = &[
         Section::Menu,
         &[
             (key('m'), Escape),
-            (key('p'), Escape),
             (key('s'), Escape),
             (key('a'), Escape),
             (key('e'), Escape),

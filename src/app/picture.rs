@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use image::RgbImage;
+use ndarray::Array2;
 
-use super::{ChannelsKey, HeadsKey, ImageId, ImageKey, MapKey, Selection, State, TileLayout, View};
+use super::{ChannelsKey, HeadsKey, ImageId, ImageKey, MapKey, Selection, State, TileLayout, View, WhatIfKey};
 use crate::explain::Sign;
 use crate::raster::{Colormap, Colouring, Composition, Cut, Heat, Map, Recipe, Region, Superpixels};
 
@@ -46,6 +47,8 @@ pub struct PictureKey {
     pub cut: Option<Cut>,
     /// The images that are laid out in it, where it is a sheet; none in the place of one that is to come.
     pub sheet: Option<Vec<Option<ImageId>>>,
+    /// The superpixels that are hidden in it.
+    pub hidden: Option<WhatIfKey>,
 }
 
 impl PictureKey {
@@ -69,6 +72,8 @@ pub enum Origin {
     Energy(ChannelsKey),
     /// A channel of a layer in the images that excite it most.
     Exemplars(usize, usize, Vec<ImageId>),
+    /// The superpixels of an image, whatever the method.
+    Superpixels(WhatIfKey),
     /// A page of the channels of a layer, as tiles: its number, counted from 0.
     Tiles(ChannelsKey, TileLayout, usize),
     /// A head of a block.
@@ -147,13 +152,15 @@ impl State {
             let (map, sign) = (Arc::clone(&explained.shown), explained.attribution.sign);
             self.heat(Origin::Map(key.clone()), map, sign, region, calls)
         });
-        let superpixels = mapped.and_then(|(key, explained, region)| {
+        let divided = mapped.and_then(|(key, explained, region)| {
             let labels = Arc::clone(&explained.attribution.segments.as_ref()?.labels);
             let marked = self.marked_segment().filter(|_| self.shown_map.as_ref() == Some(key));
-            let outlined = self.selection.outlines;
-            let of = || Origin::Map(key.clone());
-            let lines = (outlined || marked.is_some()).then(|| LinesKey { of: of(), outlined, marked });
-            Some((lines, Superpixels { labels, region, outlined, marked }))
+            Some(self.outlined(Origin::Map(key.clone()), labels, region, marked, true))
+        });
+        let superpixels = divided.or_else(|| {
+            let (key, division) = self.listed_division(image)?;
+            let (of, labels) = (Origin::Superpixels(key), Arc::clone(division.labels));
+            Some(self.outlined(of, labels, region?, self.marked_segment(), false))
         });
         let show_base = view != View::Heat || heat.is_none();
         let (heat_key, heat) = heat.unzip();
@@ -167,9 +174,24 @@ impl State {
                 lines: lines.flatten(),
                 cut: None,
                 sheet: None,
+                hidden: None,
             },
             recipe: Recipe::Image(Composition { base, show_base, heat, superpixels, boxes: vec![] }),
         })
+    }
+
+    /// Superpixels with the lines that are drawn of them, and the key of these where there are any.
+    pub(super) fn outlined(
+        &self,
+        of: Origin,
+        labels: Arc<Array2<u32>>,
+        region: Region,
+        marked: Option<u32>,
+        carry_heat: bool,
+    ) -> (Option<LinesKey>, Superpixels) {
+        let outlined = self.selection.outlines;
+        let lines = (outlined || marked.is_some()).then_some(LinesKey { of, outlined, marked });
+        (lines, Superpixels { labels, region, outlined, marked, carry_heat })
     }
 
     /// What heat is laid over: the file's image, or what the model saw of it.

@@ -13,7 +13,7 @@ use super::panel::Preview;
 use super::zoom::Zoom;
 use super::{
     Agenda, Cache, Channels, ChannelsKey, Compared, Decoded, Explained, Heads, HeadsKey, ImageId, ImageKey, Keymap,
-    Live, MapKey, MethodRow, ModelId, ModelSummary, Pair, Panel, Pin, Predicted, Selection,
+    Live, MapKey, MethodRow, ModelId, ModelSummary, Pair, Panel, Pin, Predicted, Selection, WhatIf, WhatIfKey,
 };
 use crate::explain::{LayerChoice, Param, Value};
 use crate::gallery::Truths;
@@ -31,6 +31,9 @@ const PREDICTION_BUDGET: usize = 64 << 20;
 const CHANNELS_BUDGET: usize = 96 << 20;
 /// Memory for the heads of blocks, in bytes.
 const HEADS_BUDGET: usize = 32 << 20;
+
+/// Memory for what is said with superpixels hidden, in bytes.
+const WHAT_IF_BUDGET: usize = 32 << 20;
 
 /// What the terminal can do.
 #[derive(Debug, Clone, PartialEq)]
@@ -174,6 +177,8 @@ pub struct State {
     pub channels: Cache<ChannelsKey, Result<Arc<Channels>, String>>,
     /// Heads of blocks, or why there are none.
     pub heads: Cache<HeadsKey, Result<Arc<Heads>, String>>,
+    /// What is said with superpixels hidden, or why nothing.
+    pub what_ifs: Cache<WhatIfKey, Result<Arc<WhatIf>, String>>,
     /// The images that excite the channels of some layers, the layer looked at last first.
     pub(super) exemplars: Vec<Exemplars>,
     /// What the model saw of them.
@@ -236,6 +241,7 @@ impl State {
             maps: Cache::new(MAP_BUDGET),
             channels: Cache::new(CHANNELS_BUDGET),
             heads: Cache::new(HEADS_BUDGET),
+            what_ifs: Cache::new(WHAT_IF_BUDGET),
             exemplars: Vec::new(),
             thumbnails: Cache::new(THUMBNAIL_BUDGET),
             refusals: HashMap::new(),

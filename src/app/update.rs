@@ -38,7 +38,7 @@ pub fn update(state: &mut State, action: Action) -> Vec<Effect> {
             Vec::new()
         }
         Action::Segment(segment) => {
-            state.mark_segment(segment);
+            state.click_segment(segment);
             Vec::new()
         }
         Action::Ask(patch) => {
@@ -180,8 +180,9 @@ impl State {
             Command::Redraw => return vec![Effect::Redraw],
             Command::Suspend => return vec![Effect::Suspend],
             Command::Quit => return vec![Effect::Quit],
+            Command::NextHiding => self.escape(),
             // They mean something in some panels only.
-            Command::Less | Command::More | Command::ToggleExemplars => {}
+            Command::Less | Command::More | Command::ToggleExemplars | Command::Invert | Command::Undo => {}
         }
         Vec::new()
     }

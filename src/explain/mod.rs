@@ -43,7 +43,9 @@ pub use gradient::{
 };
 pub use methods::{METHODS, default_method, find, obstacle, refusal};
 pub use monitor::{Cancel, Monitor, Partial};
-pub use perturb::{Masks, SoftMask, Windows, constrained_values, lime_plane, rise_with_masks, shapley_values};
+pub use perturb::{
+    HIDE, Masks, SoftMask, WhatIf, Windows, constrained_values, lime_plane, rise_with_masks, shapley_values, what_if,
+};
 pub use samples::SampleCache;
 
 /// What kind of question a method asks.

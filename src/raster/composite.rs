@@ -79,6 +79,8 @@ pub struct Superpixels {
     pub outlined: bool,
     /// The one that stands out.
     pub marked: Option<u32>,
+    /// Whether the heat is the same all over each of them: then it ends where they do.
+    pub carry_heat: bool,
 }
 
 /// A picture with heat over it, or one of the two; and lines around its superpixels.
@@ -90,7 +92,7 @@ pub struct Composition {
     pub show_base: bool,
     /// What lies over it.
     pub heat: Option<Heat>,
-    /// What the heat is made of, where it is the same all over each superpixel: then it ends where they do.
+    /// Its superpixels, where it is divided.
     pub superpixels: Option<Superpixels>,
     /// Places that are framed, in pixels of the base picture.
     pub boxes: Vec<Region>,
@@ -188,7 +190,10 @@ impl Composition {
             Outlines::new(&superpixels.labels, superpixels.region.scaled(scale.0, scale.1), (width, height))
         });
         let mut over = match &self.heat {
-            Some(heat) => self.heat_at(heat, scale, outlines.as_ref(), (width, height)),
+            Some(heat) => {
+                let carry_heat = self.superpixels.as_ref().is_some_and(|superpixels| superpixels.carry_heat);
+                self.heat_at(heat, scale, outlines.as_ref().filter(|_| carry_heat), (width, height))
+            }
             None => RgbaImage::new(width, height),
         };
         if let Some((outlines, superpixels)) = outlines.zip(self.superpixels.as_ref()) {

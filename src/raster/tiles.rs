@@ -73,7 +73,13 @@ impl Tiles {
             base: Arc::new(RgbImage::new(width, height)),
             show_base: false,
             heat: Some(Heat { map: Arc::new(map), sign, region, colormap, opacity }),
-            superpixels: Some(Superpixels { labels: Arc::new(labels), region, outlined: false, marked: self.marked }),
+            superpixels: Some(Superpixels {
+                labels: Arc::new(labels),
+                region,
+                outlined: false,
+                marked: self.marked,
+                carry_heat: true,
+            }),
             boxes: vec![],
         }
     }

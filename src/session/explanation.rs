@@ -9,10 +9,10 @@ use image::RgbImage;
 use super::{Ground, RunOptions, Session};
 use crate::explain::{
     Attribution, BlockHeads, DecisionSum, ExplainError, LayerChannels, LayerChoice, MethodInfo, Monitor, Request,
-    SampleCache, Subject, Values, attention_heads, decision_sum, layer_channels,
+    SampleCache, Subject, Values, WhatIf, attention_heads, decision_sum, layer_channels, what_if,
 };
 use crate::model::{Classifier, Target};
-use crate::network::{Pass, Scores};
+use crate::network::{Pass, Scores, with_threads};
 use crate::raster::{Colormap, Composition, Heat, Superpixels, display_map};
 
 /// How much of the picture the hottest heat hides in an exported overlay.
@@ -86,6 +86,23 @@ impl Session {
         explain(&self.classifier, question, (seed, tolerance), pass, samples, monitor)
     }
 
+    /// Hides superpixels of the image and asks the model, on `threads` threads, see [`what_if`]. Divisions are kept in
+    /// `samples`, which must serve this model alone.
+    ///
+    /// # Errors
+    /// [`ExplainError::Cancelled`], or what the network says; [`ExplainError::Unsuitable`] for too few or too many superpixels.
+    pub fn what_if(
+        &self,
+        pass: &Pass,
+        (values, hidden): (&Values, &[u32]),
+        samples: &SampleCache,
+        monitor: &Monitor<'_>,
+        threads: usize,
+    ) -> Result<WhatIf, ExplainError> {
+        let subject = Subject::of(&self.classifier, pass).keeping(samples);
+        with_threads(threads, || what_if(subject, values, hidden, monitor))
+    }
+
     /// Reads the channels of a layer.
     ///
     /// # Errors
@@ -140,6 +157,7 @@ impl Ground {
                 region: self.region,
                 outlined: false,
                 marked: None,
+                carry_heat: true,
             }),
             boxes: vec![],
         };

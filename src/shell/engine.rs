@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use ndarray::Array3;
 
-use crate::app::{ChannelsKey, Export, HeadsKey, MapKey, ModelSummary, Predicted};
-use crate::explain::{Attribution, ExplainError, LayerChannels, Monitor};
+use crate::app::{ChannelsKey, Export, HeadsKey, MapKey, ModelSummary, Predicted, WhatIfKey};
+use crate::explain::{Attribution, ExplainError, LayerChannels, Monitor, WhatIf};
 use crate::gallery::Truths;
 use crate::model::{JointLabels, Labels, TargetError};
 use crate::network::Activation;
@@ -45,6 +45,12 @@ pub trait Engine: Send + Sync {
     /// # Errors
     /// [`ExplainError::Cancelled`], or what the network says.
     fn heads(&self, path: &Path, key: &HeadsKey, monitor: &Monitor<'_>) -> Result<Array3<f32>, EngineError>;
+
+    /// Predicts with superpixels hidden.
+    ///
+    /// # Errors
+    /// [`ExplainError::Cancelled`], why the image cannot be divided so, or what the network says.
+    fn what_if(&self, path: &Path, key: &WhatIfKey, monitor: &Monitor<'_>) -> Result<WhatIf, EngineError>;
 
     /// Predicts, and reads the output of a layer, `[C, h, w]`, for an image that nobody looks at: on one thread.
     ///

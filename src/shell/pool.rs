@@ -15,7 +15,7 @@ use image::imageops::FilterType;
 use super::crash::caught;
 use super::engine::{Engine, EngineError};
 use crate::app::{
-    Agenda, Channels, Decoded, Explained, Heads, ImageKey, Job, MapKey, ModelId, Peaks, Priority, Report, Task,
+    Agenda, Channels, Decoded, Explained, Heads, ImageKey, Job, MapKey, ModelId, Peaks, Priority, Report, Task, WhatIf,
 };
 use crate::explain::{Cancel, ExplainError, Monitor};
 use crate::gallery::{DecodeOptions, Decoded as DecodedFile};
@@ -130,6 +130,9 @@ impl Pool {
             }
             Report::Surveyed(image, layer, _) => {
                 queue.unseen.remove(&Job::Survey(*image, *layer));
+            }
+            Report::WhatIf(key, _) => {
+                queue.unseen.remove(&Job::WhatIf(key.clone()));
             }
             Report::Decoded(..) | Report::Partial(..) | Report::Exported(_) => {}
         }
@@ -263,6 +266,14 @@ impl Shared {
                 };
                 Some(Report::Attended(key.clone(), heads))
             }
+            Job::WhatIf(key) => {
+                let monitor = Monitor::new(cancel.clone(), |_| {});
+                let answer = match engine()?.what_if(&task.path, key, &monitor) {
+                    Err(EngineError::Explain(ExplainError::Cancelled)) => return None,
+                    answer => answer.map(|answer| Arc::new(WhatIf::new(answer))),
+                };
+                Some(Report::WhatIf(key.clone(), answer.map_err(told)))
+            }
             Job::Survey(image, layer) => {
                 let engine = engine()?;
                 let opened = open(&task.path, self.decoding).map_err(|error| InputError::from(error).into());
@@ -329,6 +340,7 @@ fn failed(job: &Job, reason: String) -> Report {
         Job::Channels(key) => Report::Channels(key.clone(), Err(reason)),
         Job::Attend(key) => Report::Attended(key.clone(), Err(reason)),
         Job::Survey(image, layer) => Report::Surveyed(*image, *layer, Err(reason)),
+        Job::WhatIf(key) => Report::WhatIf(key.clone(), Err(reason)),
     }
 }
 

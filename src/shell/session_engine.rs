@@ -9,9 +9,10 @@ use ndarray::Array3;
 use super::engine::{Engine, EngineError};
 use super::written;
 use crate::app::{
-    ChannelsKey, Export, HeadsKey, LayerRow, MapKey, MethodRow, ModelSummary, Predicted, StageRow, small_picture,
+    ChannelsKey, Export, HeadsKey, LayerRow, MapKey, MethodRow, ModelSummary, Predicted, StageRow, WhatIfKey,
+    small_picture,
 };
-use crate::explain::{Attribution, ExplainError, LayerChannels, LayerChoice, METHODS, Monitor, find, obstacle};
+use crate::explain::{Attribution, ExplainError, LayerChannels, LayerChoice, METHODS, Monitor, WhatIf, find, obstacle};
 use crate::gallery::Truths;
 use crate::model::Labels;
 use crate::network::{Activation, Layer, Network, Stage};
@@ -149,6 +150,12 @@ impl Engine for SessionEngine {
         let maps = blocks.get(key.block).and_then(|block| block.maps(key.asking));
         let reason = "it cannot be told where its tokens are in the image";
         Ok(maps.ok_or_else(|| ExplainError::Unsuitable(reason.into()))?)
+    }
+
+    fn what_if(&self, path: &Path, key: &WhatIfKey, monitor: &Monitor<'_>) -> Result<WhatIf, EngineError> {
+        let pass = self.kept.pass(&self.session, path, self.threads)?;
+        let asked = (&key.values, key.hidden.as_slice());
+        Ok(self.session.what_if(&pass, asked, self.kept.samples(), monitor, self.threads)?)
     }
 
     fn survey(&self, opened: &Opened, layer: usize) -> Result<(Predicted, Activation), EngineError> {

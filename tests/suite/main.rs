@@ -59,6 +59,7 @@ mod two_models;
 mod units;
 mod watch;
 mod weights;
+mod what_if;
 mod wire;
 mod written;
 mod zoom;

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use image::{Rgb, RgbImage};
 use ndarray::Array3;
-use seewhy::app::{ChannelsKey, Export, HeadsKey, MapKey, ModelSummary, Predicted, Selection};
-use seewhy::explain::{Attribution, LayerChannels, Monitor};
+use seewhy::app::{ChannelsKey, Export, HeadsKey, MapKey, ModelSummary, Predicted, Selection, WhatIfKey};
+use seewhy::explain::{Attribution, LayerChannels, Monitor, WhatIf};
 use seewhy::gallery::DecodeOptions;
 use seewhy::model::Labels;
 use seewhy::network::Activation;
@@ -41,7 +41,7 @@ pub(crate) fn pictures() -> TempDir {
 }
 
 /// The interface on that folder, its first map on the screen.
-fn open(folder: &Path, options: &[&str], answers: Answers) -> Pty {
+pub(crate) fn open(folder: &Path, options: &[&str], answers: Answers) -> Pty {
     let pty = Pty::run(SEEWHY, &[options, &["."]].concat(), folder, answers);
     pty.wait_for("1 of 3");
     pty.wait_until("the first map", |screen| screen.contains("raw") && screen.contains("high"));
@@ -438,6 +438,10 @@ impl Engine for Panicking {
 
     fn heads(&self, _: &Path, _: &HeadsKey, _: &Monitor<'_>) -> Result<Array3<f32>, EngineError> {
         panic!("heads are broken on purpose")
+    }
+
+    fn what_if(&self, _: &Path, _: &WhatIfKey, _: &Monitor<'_>) -> Result<WhatIf, EngineError> {
+        panic!("what if is broken on purpose")
     }
 
     fn survey(&self, _: &Opened, _: usize) -> Result<(Predicted, Activation), EngineError> {

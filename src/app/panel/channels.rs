@@ -245,6 +245,7 @@ impl State {
                 lines: None,
                 cut: None,
                 sheet: None,
+                hidden: None,
             },
             recipe: Recipe::Image(Composition { base, show_base, heat, superpixels: None, boxes: vec![] }),
         })
@@ -265,6 +266,7 @@ impl State {
                 lines: Some(LinesKey { of, outlined: false, marked: tiles.marked }),
                 cut: None,
                 sheet: None,
+                hidden: None,
             },
             recipe: Recipe::Tiles(tiles),
         }
@@ -291,6 +293,7 @@ impl State {
                 lines: None,
                 cut: None,
                 sheet: Some(shown),
+                hidden: None,
             },
             recipe: Recipe::Sheet(Sheet {
                 pictures,

@@ -201,10 +201,20 @@ impl State {
         let (heat_key, heat) = heat.unzip();
         let marked = if let Asking::Patch(patch) = key.asking { Some(patch as u32) } else { None };
         let labels = Arc::clone(&heads.patches);
-        let superpixels = region.map(|region| Superpixels { labels, region, outlined: false, marked });
+        let superpixels =
+            region.map(|region| Superpixels { labels, region, outlined: false, marked, carry_heat: true });
         let lines = marked.map(|_| LinesKey { of, outlined: false, marked });
         Some(Picture {
-            key: PictureKey { image: key.image, seen, base: show_base, heat: heat_key, lines, cut: None, sheet: None },
+            key: PictureKey {
+                image: key.image,
+                seen,
+                base: show_base,
+                heat: heat_key,
+                lines,
+                cut: None,
+                sheet: None,
+                hidden: None,
+            },
             recipe: Recipe::Image(Composition { base, show_base, heat, superpixels, boxes: vec![] }),
         })
     }
@@ -224,6 +234,7 @@ impl State {
                 lines: Some(LinesKey { of, outlined: false, marked: tiles.marked }),
                 sheet: None,
                 cut: None,
+                hidden: None,
             },
             recipe: Recipe::Tiles(tiles),
         }

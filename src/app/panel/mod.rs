@@ -19,6 +19,7 @@ mod walk;
 use super::{Command, Effect, ImageId, Job, Mode, Picture, Selection, State};
 pub use classes::Matches;
 pub(super) use preview::Preview;
+pub use segments::Division;
 
 /// How a panel comes to be there.
 trait Open: Sized {

@@ -176,6 +176,7 @@ impl State {
                 lines: None,
                 cut: None,
                 sheet: None,
+                hidden: None,
             },
             recipe: Recipe::Image(Composition { base, show_base: true, heat: None, superpixels: None, boxes: vec![] }),
         })
@@ -196,6 +197,7 @@ impl State {
                 lines: None,
                 cut: None,
                 sheet: None,
+                hidden: None,
             },
             recipe: Recipe::Image(Composition { base, show_base, heat, superpixels: None, boxes: vec![] }),
         })

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::explain::{Attribution, Segments};
+use ndarray::Array2;
+
+use crate::explain::Attribution;
 use crate::raster::{Map, display_map, display_scale, is_flat};
 
 /// A finished or partial map.
@@ -39,7 +41,7 @@ impl Explained {
             .fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), value| (low.min(*value), high.max(*value)));
         let range = if low <= high { (low, high) } else { (0.0, 0.0) };
         let flat = is_flat(&shown);
-        let shares = attribution.segments.as_ref().map(shares).unwrap_or_default();
+        let shares = attribution.segments.as_ref().map(|segments| shares(&segments.labels)).unwrap_or_default();
         Explained { attribution, shown, scale, range, flat, shares, elapsed, progress }
     }
 
@@ -50,13 +52,12 @@ impl Explained {
     }
 }
 
-fn shares(segments: &Segments) -> Vec<f32> {
-    let mut sizes = vec![0usize; segments.weights.len()];
-    for label in segments.labels.iter() {
-        if let Some(size) = sizes.get_mut(*label as usize) {
-            *size += 1;
-        }
+/// Which part of the input each superpixel is.
+pub(super) fn shares(labels: &Array2<u32>) -> Vec<f32> {
+    let mut sizes = vec![0usize; labels.iter().max().map_or(0, |last| *last as usize + 1)];
+    for label in labels {
+        sizes[*label as usize] += 1;
     }
-    let pixels = segments.labels.len().max(1) as f32;
+    let pixels = labels.len().max(1) as f32;
     sizes.into_iter().map(|size| size as f32 / pixels).collect()
 }

@@ -5,6 +5,7 @@ mod explained;
 mod heads;
 mod image;
 mod peaks;
+mod what_if;
 
 pub use channels::Channels;
 pub use explained::Explained;
@@ -12,3 +13,4 @@ pub use heads::{HeadRow, Heads};
 pub(super) use image::thumbnail_size;
 pub use image::{Decoded, Predicted, small_picture};
 pub use peaks::Peaks;
+pub use what_if::WhatIf;

@@ -37,7 +37,7 @@ impl State {
         for image in self.unclassified() {
             let is_wanted = |task: &Task| match task.job {
                 Job::Open(other) | Job::Classify(other) | Job::Survey(other, _) => other == image,
-                Job::Explain(_) | Job::Channels(_) | Job::Attend(_) => false,
+                Job::Explain(_) | Job::Channels(_) | Job::Attend(_) | Job::WhatIf(_) => false,
             };
             if !tasks.iter().any(is_wanted) {
                 tasks.extend(self.task(image.id, Job::Classify(image), Priority::Background));

@@ -106,6 +106,10 @@ impl State {
                 self.heads.insert(key, result.map_err(|reason| escape(&reason).into_owned()), bytes);
             }
             Report::Surveyed(image, layer, peaks) => self.surveyed(image, layer, peaks),
+            Report::WhatIf(key, answer) => {
+                let bytes = answer.as_ref().map_or(0, |answer| answer.bytes());
+                self.what_ifs.insert(key, answer.map_err(|reason| escape(&reason).into_owned()), bytes);
+            }
             Report::Exported(Ok(files)) => {
                 self.notice = files.first().map(|first| {
                     let names = files.iter().map(|file| short_name(file, first)).collect::<Vec<_>>().join(", ");

@@ -4,7 +4,7 @@ use std::hash::{Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::app::{Channels, Decoded, Explained, Heads, Peaks, Predicted};
+use crate::app::{Channels, Decoded, Explained, Heads, Peaks, Predicted, WhatIf};
 use crate::explain::{Asking, LayerChoice, Values};
 use crate::model::Target;
 use crate::session::ModelId;
@@ -66,6 +66,25 @@ pub struct HeadsKey {
     pub asking: Asking,
 }
 
+/// Which superpixels of an image are hidden. The same key means the same input.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WhatIfKey {
+    /// The image, and who is asked about it.
+    pub image: ImageKey,
+    /// How the image is divided, and what hides: parameters of methods that need superpixels; none of them NaN.
+    pub values: Values,
+    /// The superpixels that are hidden, ascending.
+    pub hidden: Vec<u32>,
+}
+
+impl Eq for WhatIfKey {}
+
+impl Hash for WhatIfKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (self.image, &self.hidden).hash(state);
+    }
+}
+
 /// A piece of work for one image.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Job {
@@ -82,6 +101,8 @@ pub enum Job {
     /// Find out how strongly the image excites the channels of a layer (an index into
     /// [`Network::layers`](crate::network::Network::layers)): [`Report::Predicted`], then [`Report::Surveyed`].
     Survey(ImageKey, usize),
+    /// Hide superpixels and predict: [`Report::WhatIf`].
+    WhatIf(WhatIfKey),
 }
 
 impl Job {
@@ -92,6 +113,7 @@ impl Job {
             Job::Explain(key) => key.image.model,
             Job::Channels(key) => key.image.model,
             Job::Attend(key) => key.image.model,
+            Job::WhatIf(key) => key.image.model,
         }
     }
 }
@@ -145,6 +167,8 @@ pub enum Report {
     Attended(HeadsKey, Result<Arc<Heads>, String>),
     /// How strongly an image excites the channels of a layer.
     Surveyed(ImageKey, usize, Result<Arc<Peaks>, String>),
+    /// What the model says with superpixels hidden.
+    WhatIf(WhatIfKey, Result<Arc<WhatIf>, String>),
     /// Files were written.
     Exported(Result<Vec<PathBuf>, String>),
 }

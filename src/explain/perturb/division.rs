@@ -94,7 +94,7 @@ const HIDDEN: [(&str, Hidden); 5] = [
 ];
 
 /// What takes the place of a hidden superpixel.
-const HIDE: Param = Param {
+pub const HIDE: Param = Param {
     name: "hide",
     kind: ParamKind::Choice { default: HIDDEN[0].0, options: &words(&HIDDEN) },
     help: "what hides a superpixel: its own mean colour, a colour, or the image out of focus",

@@ -13,9 +13,12 @@ pub(super) mod kernel_shap;
 pub(super) mod lime;
 pub(super) mod occlusion;
 pub(super) mod rise;
+mod what_if;
 
+pub use division::HIDE;
 pub(super) use division::PARAMS as SUPERPIXEL_PARAMS;
 pub use kernel_shap::{constrained_values, shapley_values};
 pub use lime::lime_plane;
 pub use occlusion::Windows;
 pub use rise::{Masks, SoftMask, rise_with_masks};
+pub use what_if::{WhatIf, what_if};

@@ -85,7 +85,7 @@ fn place(scene: Vec<Picture>, has_captions: bool, area: Rect, cell: (u16, u16)) 
 
 /// The superpixel at a cell of the screen.
 pub(in crate::ui) fn segment_at(areas: &Areas, state: &State, at: Position) -> Option<u32> {
-    state.segments()?;
+    state.division()?;
     Some(label_at(areas, state, at)?.1)
 }
 
@@ -119,13 +119,7 @@ pub(in crate::ui) fn ahead(areas: &Areas, state: &State) -> Vec<Placement> {
     for scene in state.scenes_ahead() {
         let map = scene.last().and_then(|picture| match &picture.key.heat.as_ref()?.of {
             Origin::Map(key) => Some(key),
-            Origin::Compared(..)
-            | Origin::Channel(..)
-            | Origin::Energy(_)
-            | Origin::Exemplars(..)
-            | Origin::Tiles(..)
-            | Origin::Head(..)
-            | Origin::HeadTiles(..) => None,
+            _ => None,
         });
         let lines = words(areas.picture, state, map).len();
         let has_captions = state.captions(&scene).is_some();

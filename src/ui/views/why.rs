@@ -13,6 +13,10 @@ use crate::ui::words::{pad, percent};
 
 /// Predictions shown.
 const SHOWN: usize = 5;
+/// Cells of a change.
+const CHANGE: usize = 7;
+/// Cells of the sign of a percentage, which goes without saying beside a change.
+const SIGN: usize = 2;
 /// The sign of a true class.
 const TRUE: &str = "✓";
 /// Eighths of a cell, from one to seven.
@@ -27,6 +31,8 @@ pub(in crate::ui) struct Row {
     pub(in crate::ui) class: usize,
     /// In `[0, 1]`, where it is known.
     pub(in crate::ui) probability: Option<f32>,
+    /// How much that is more than for the whole image, where superpixels are hidden.
+    pub(in crate::ui) change: Option<f32>,
     /// Whether it is the one explained.
     pub(in crate::ui) is_target: bool,
     /// Whether the image is of this class, whatever the model says.
@@ -52,14 +58,17 @@ impl Row {
 pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, areas: &Areas, state: &State, theme: Theme) {
     let said_from = state.current().and_then(|image| said_from(state, image));
     let title = said_from.map_or(" why".to_owned(), |least| format!(" why  said from {} on", percent(least).trim()));
-    let mut title = vec![Span::styled(title, theme.quiet())];
+    let mut title = match state.what_if() {
+        Some(_) => vec![Span::styled(" what if, in %", theme.accent())],
+        None => vec![Span::styled(title, theme.quiet())],
+    };
     if state.current().is_some_and(|image| !state.front_truth(image).is_empty()) {
         title.extend([Span::styled(format!("  {TRUE}"), theme.right()), Span::styled(" is true", theme.quiet())]);
     }
     canvas.line(areas.why_title, Line::from(title));
     let Some(image) = state.current() else { return };
     let rows = rows(state, image, usize::from(areas.why.height));
-    if state.pair.is_some() {
+    if state.pair.is_some() && state.what_if().is_none() {
         return why_pair::draw(canvas, areas, state, (image, rows), theme);
     }
     draw_bars(canvas, areas.why, rows, state, theme);
@@ -70,19 +79,26 @@ pub(in crate::ui) fn draw_bars(canvas: &mut Canvas<'_>, area: Rect, rows: Vec<Ro
     let Some((image, model)) = state.current().zip(state.model.as_deref()) else { return };
     let said_from = said_from(state, image);
     let width = usize::from(area.width);
-    let label_width = (width * 2 / 5).clamp(11, 26);
+    let (least, changed) = if state.what_if().is_some() { (9, CHANGE - SIGN) } else { (11, 0) };
+    let label_width = (width.saturating_sub(changed) * 2 / 5).clamp(least, 26);
     for (index, row) in rows.into_iter().enumerate() {
         let (emphasis, bar) = if row.is_target {
             (theme.strong(), theme.accent_bar())
         } else {
             (unless_said(&row, said_from, theme), theme.quiet())
         };
-        let share = row.probability.map_or_else(|| "      …".to_owned(), percent);
-        let bar_width = width.saturating_sub(5 + label_width + 7 + 2);
+        let mut share = row.probability.map_or_else(|| "      …".to_owned(), percent);
+        let change = row.change.map(|change| format!("{:>CHANGE$}", points(change))).unwrap_or_default();
+        if row.change.is_some() {
+            share.truncate(share.len() - SIGN);
+        }
+        let bar_width = width.saturating_sub(5 + label_width + 7 + 2 + changed);
         let mut spans = row.signs(theme).to_vec();
         spans.extend([
             Span::styled(pad(model.short_label(row.class), label_width - 1), emphasis),
-            Span::styled(format!(" {share}  "), emphasis),
+            Span::styled(format!(" {share}"), emphasis),
+            Span::styled(change, theme.accent()),
+            Span::raw("  "),
             Span::styled(filled(row.probability.unwrap_or(0.0), bar_width), bar),
         ]);
         canvas.row(area, index, Line::from(spans));
@@ -110,13 +126,19 @@ pub(in crate::ui) fn rows(state: &State, image: ImageId, room: usize) -> Vec<Row
     };
     let truth = state.front_truth(image);
     let probabilities = state.prediction(image).map(|predicted| &predicted.probabilities);
+    let what_if = state.what_if();
     let row = |class: usize| {
         let rank = top.iter().position(|best| best.index == class);
         let listed = rank.map(|rank| top[rank].probability);
-        let probability = listed.or_else(|| probabilities?.get(class).copied());
-        Row { rank, class, probability, is_target: target == Some(class), is_true: truth.contains(&class) }
+        let before = listed.or_else(|| probabilities?.get(class).copied());
+        let after = what_if.and_then(|answer| answer.probabilities.get(class).copied());
+        let change = after.zip(before).map(|(after, before)| after - before);
+        let probability = after.or(before);
+        Row { rank, class, probability, change, is_target: target == Some(class), is_true: truth.contains(&class) }
     };
-    let mut classes: Vec<usize> = top.iter().take(SHOWN.min(room)).map(|best| best.index).collect();
+    let shown = SHOWN.min(room);
+    let best = what_if.map_or_else(|| top[..shown.min(top.len())].to_vec(), |answer| answer.logits.top(shown));
+    let mut classes: Vec<usize> = best.iter().map(|best| best.index).collect();
     for class in target.iter().chain(&truth) {
         if !classes.contains(class) {
             classes.push(*class);
@@ -129,6 +151,12 @@ pub(in crate::ui) fn rows(state: &State, image: ImageId, room: usize) -> Vec<Row
         classes.remove(spare.unwrap_or(classes.len() - 1));
     }
     classes.into_iter().map(row).collect()
+}
+
+/// A change of a probability in points of percent: `-12.3`.
+fn points(change: f32) -> String {
+    let points = 100.0 * change;
+    if points.abs() < 0.05 { "0.0".to_owned() } else { format!("{points:+.1}") }
 }
 
 /// A bar of `share` of `width` cells, to an eighth of a cell.

@@ -5,16 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use image::{Rgb, RgbImage};
-use ndarray::{Array2, Array3};
+use ndarray::{Array2, Array3, ArrayD};
 use ratatui::Terminal as Screen;
 use ratatui::backend::TestBackend;
 use ratatui::style::Color;
 use seewhy::app::{
     Action, Agenda, Channels, Command, Decoded, Effect, Explained, Heads, ImageId, ImageKey, Job, LayerRow, MapKey,
-    MethodRow, ModelId, ModelSummary, Peaks, Predicted, Report, Second, StageRow, State, Terminal, small_picture,
-    update,
+    MethodRow, ModelId, ModelSummary, Peaks, Predicted, Report, Second, StageRow, State, Terminal, WhatIf, WhatIfKey,
+    small_picture, update,
 };
-use seewhy::explain::{Asking, Attribution, Family, LayerChannels, Param, ParamKind, Segments, Sign};
+use seewhy::explain::{self, Asking, Attribution, Family, LayerChannels, Param, ParamKind, Segments, Sign};
 use seewhy::gallery::Truths;
 use seewhy::model::{JointLabels, Labels, Target};
 use seewhy::network::Scores;
@@ -197,6 +197,7 @@ pub(crate) fn reports(job: &Job) -> Vec<Report> {
             let peaks = Peaks::new(&activation(image.id, *layer), Arc::clone(&predicted.small));
             vec![Report::Predicted(*image, Ok(predicted)), Report::Surveyed(*image, *layer, Ok(Arc::new(peaks)))]
         }
+        Job::WhatIf(key) => vec![Report::WhatIf(key.clone(), Ok(Arc::new(what_if(key))))],
     }
 }
 
@@ -303,10 +304,30 @@ pub(crate) fn explained(calls: Option<usize>) -> Explained {
     Explained::new(attribution, Duration::from_millis(12), calls.map(|calls| (calls, 1000)))
 }
 
+/// Three superpixels, side by side.
+fn division() -> Array2<u32> {
+    Array2::from_shape_fn((28, 28), |(_, x)| (x / 10) as u32)
+}
+
+/// What the model says with superpixels hidden: for each of them, less of its best class.
+pub(crate) fn what_if(key: &WhatIfKey) -> WhatIf {
+    let mut logits = IMAGES[key.image.id % IMAGES.len()].2;
+    let best = (0..logits.len()).max_by(|a, b| logits[*a].total_cmp(&logits[*b])).unwrap();
+    logits[best] -= key.hidden.iter().map(|segment| *segment as f32 + 0.5).sum::<f32>();
+    let (labels, mut seen) = (division(), RgbImage::from_pixel(28, 28, Rgb([90, 120, 60])));
+    for ((y, x), label) in labels.indexed_iter() {
+        if key.hidden.contains(label) {
+            seen.put_pixel(x as u32, y as u32, Rgb([200, 0, 200]));
+        }
+    }
+    let input = ArrayD::zeros(vec![1, 3, 28, 28]);
+    WhatIf::new(explain::WhatIf { labels: Arc::new(labels), input, seen, scores: Scores::softmax(&logits) })
+}
+
 /// A signed map of three superpixels, side by side.
 pub(crate) fn superpixels() -> Explained {
     let weights = vec![0.01, -0.5, 0.2];
-    let labels = Array2::from_shape_fn((28, 28), |(_, x)| (x / 10) as u32);
+    let labels = division();
     let mut attribution = explained(None).attribution;
     attribution.map = labels.map(|label| weights[*label as usize]);
     attribution.raw = attribution.map.clone().into_dyn();
