@@ -166,6 +166,7 @@ impl State {
                 cut: None,
                 sheet: None,
                 hidden: None,
+                framed: None,
             },
             recipe: Recipe::Contrast(Contrast {
                 base: ground.base,

@@ -21,6 +21,27 @@ const AT_A_TIME: usize = 32;
 /// Memory for small pictures, in bytes.
 pub(super) const THUMBNAIL_BUDGET: usize = 32 << 20;
 
+/// The end of a channel's values that images are looked for at. Where activations have a sign, both mean something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum End {
+    /// The largest.
+    High,
+    /// The lowest, below zero.
+    Low,
+}
+
+impl End {
+    /// The one that a channel with these values tends to.
+    fn of((low, high): (f32, f32)) -> End {
+        if -low > high { End::Low } else { End::High }
+    }
+
+    /// The value of an image's channel at this end.
+    pub fn value(self, exemplar: &Exemplar) -> f32 {
+        if self == End::High { exemplar.peak.value } else { exemplar.peak.lowest }
+    }
+}
+
 /// The images that excite each channel of a layer most, among those that were asked so far.
 #[derive(Debug)]
 pub struct Exemplars {
@@ -41,9 +62,9 @@ impl Exemplars {
         (self.model, self.layer) == (model, layer)
     }
 
-    /// The images of a channel, the strongest first.
-    pub fn of(&self, channel: usize) -> &[Exemplar] {
-        self.strongest.of(channel)
+    /// The images at an end of a channel, the furthest first.
+    pub fn of(&self, channel: usize, end: End) -> &[Exemplar] {
+        if end == End::High { self.strongest.of(channel) } else { self.strongest.lowest(channel) }
     }
 
     /// How many images were asked.
@@ -62,16 +83,38 @@ impl State {
     /// Those of the marked channel, the strongest first.
     pub fn marked_exemplars(&self) -> &[Exemplar] {
         let found = self.exemplars().zip(self.marked_channel());
-        found.map_or(&[], |(exemplars, channel)| exemplars.of(channel))
+        found.map_or(&[], |(exemplars, channel)| exemplars.of(channel, self.exemplar_end()))
+    }
+
+    /// The end of the marked channel that they are at: that of the image in which it was marked.
+    pub fn exemplar_end(&self) -> End {
+        let pinned = self.pinned_end();
+        pinned.or_else(|| Some(End::of(*self.channels()?.ranges.get(self.marked_channel()?)?))).unwrap_or(End::High)
+    }
+
+    /// The image at the cursor among them.
+    pub fn exemplar_at(&self) -> Option<usize> {
+        let current = self.current()?;
+        self.marked_exemplars().iter().position(|exemplar| exemplar.image == current)
     }
 
     /// Goes to the strongest of the images, or from one of them to the next.
     pub(super) fn go_to_next_exemplar(&mut self) {
         let images: Vec<ImageId> = self.marked_exemplars().iter().map(|exemplar| exemplar.image).collect();
-        let at = self.current().and_then(|current| images.iter().position(|image| *image == current));
-        let next = at.map_or(0, |at| (at + 1) % images.len());
+        let next = self.exemplar_at().map_or(0, |at| (at + 1) % images.len());
         if let Some(image) = images.get(next) {
             self.go_to(*image);
+        }
+    }
+
+    /// Goes back to where the list was left.
+    pub(super) fn go_back(&mut self, (image, filter): (ImageId, String)) {
+        if self.filter != filter {
+            self.filter = filter;
+            self.refilter();
+        }
+        if let Some(row) = self.visible.iter().position(|visible| *visible == image) {
+            self.move_to(row);
         }
     }
 

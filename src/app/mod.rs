@@ -49,7 +49,7 @@ pub use action::{Action, Command};
 pub use bindings::{KeyError, Keymap, Row, command_name, label};
 pub use compared::Compared;
 pub use effect::{ChannelExport, Effect, Export, MapExport};
-pub use exemplars::Exemplars;
+pub use exemplars::{End, Exemplars};
 pub use live::{FRAMES_KEPT, Live};
 pub use pair::{Pair, Second, Tally};
 pub use panel::{Panel, PanelKind};

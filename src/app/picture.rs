@@ -5,7 +5,7 @@ use std::sync::Arc;
 use image::RgbImage;
 use ndarray::Array2;
 
-use super::{ChannelsKey, HeadsKey, ImageId, ImageKey, MapKey, Selection, State, TileLayout, View, WhatIfKey};
+use super::{ChannelsKey, End, HeadsKey, ImageId, ImageKey, MapKey, Selection, State, TileLayout, View, WhatIfKey};
 use crate::explain::Sign;
 use crate::raster::{Colormap, Colouring, Composition, Cut, Heat, Map, Recipe, Region, Superpixels};
 
@@ -49,6 +49,8 @@ pub struct PictureKey {
     pub sheet: Option<Vec<Option<ImageId>>>,
     /// The superpixels that are hidden in it.
     pub hidden: Option<WhatIfKey>,
+    /// The place in the sheet that is framed.
+    pub framed: Option<usize>,
 }
 
 impl PictureKey {
@@ -70,8 +72,8 @@ pub enum Origin {
     Channel(ChannelsKey, usize),
     /// How active a layer is, place by place.
     Energy(ChannelsKey),
-    /// A channel of a layer in the images that excite it most.
-    Exemplars(usize, usize, Vec<ImageId>),
+    /// A channel of a layer in the images that excite it most, or take it lowest.
+    Exemplars(usize, usize, End, Vec<ImageId>),
     /// The superpixels of an image, whatever the method.
     Superpixels(WhatIfKey),
     /// A page of the channels of a layer, as tiles: its number, counted from 0.
@@ -175,6 +177,7 @@ impl State {
                 cut: None,
                 sheet: None,
                 hidden: None,
+                framed: None,
             },
             recipe: Recipe::Image(Composition { base, show_base, heat, superpixels, boxes: vec![] }),
         })

@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
-use image::{RgbImage, imageops};
+use image::{Rgb, RgbImage, imageops};
 
 use super::resize::{Corners, resize_map};
 use super::{Colouring, Composition, Heat, Map, Region, Sign};
 
 /// The share of a picture, one in so many of its pixels, that is left black beside it.
 const GAP: u32 = 48;
+/// A frame is one in so many of a picture's pixels thick.
+const FRAME: u32 = 32;
 /// Cells along a side of a map: fine enough that neighbours hardly run into each other.
 const CELLS: usize = 56;
 
@@ -21,6 +23,8 @@ pub struct Sheet {
     pub size: (u32, u32),
     /// Whether pictures are seen, or only their places taken.
     pub show_base: bool,
+    /// Which of them is framed.
+    pub framed: Option<usize>,
     /// What lies over each of them, `[h, w]`.
     pub maps: Vec<Arc<Map>>,
     /// The place in each of them that is framed, in shares of its width and height; none where nothing is. As many as
@@ -85,6 +89,11 @@ impl Sheet {
                 sheet.as_mut()[to..to + across].copy_from_slice(&picture.as_raw()[from..from + across]);
             }
         }
+        if let Some(number) = self.framed.filter(|number| *number < self.pictures.len()) {
+            let number = number as u32;
+            let corner = (number % columns * width, number / columns * height);
+            frame(&mut sheet, corner, (width.saturating_sub(gap), height.saturating_sub(gap)));
+        }
         sheet
     }
 
@@ -117,9 +126,19 @@ impl Sheet {
     }
 }
 
+/// Frames a picture of that size at that corner of the sheet, in white within black, so that it is seen on anything.
+fn frame(sheet: &mut RgbImage, (left, top): (u32, u32), (width, height): (u32, u32)) {
+    let thick = (width.min(height) / FRAME).max(1);
+    for (y, x) in (0..height).flat_map(|y| (0..width).map(move |x| (y, x))) {
+        let from_edge = x.min(y).min(width - 1 - x).min(height - 1 - y);
+        if from_edge < 2 * thick {
+            sheet.put_pixel(left + x, top + y, Rgb([if from_edge < thick { 255 } else { 0 }; 3]));
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use image::Rgb;
     use ndarray::array;
 
     use super::*;
@@ -130,6 +149,7 @@ mod tests {
             pictures: pictures.into_iter().map(|picture| picture.map(Arc::new)).collect(),
             size: (8, 6),
             show_base: true,
+            framed: None,
             maps: maps.into_iter().map(Arc::new).collect(),
             boxes: vec![],
             scale: 2.0,
@@ -151,6 +171,16 @@ mod tests {
         assert_eq!(maps.dim(), (2 * CELLS, 2 * CELLS));
         let last = 2 * CELLS - 1;
         assert!(maps[[last, last]].is_nan() && [maps[[0, last]], maps[[last, 0]]] == [1.0, 1.0]);
+    }
+
+    #[test]
+    fn a_frame_stands_within_its_picture() {
+        let picture = || Some(RgbImage::from_pixel(8, 6, Rgb([100; 3])));
+        let mut sheet = sheet(vec![picture(), picture()], vec![]);
+        sheet.framed = Some(1);
+        let pixels = sheet.lay_out_pictures();
+        let at = |x, y| pixels.get_pixel(x, y).0[0];
+        assert_eq!([at(8, 0), at(14, 4), at(9, 1), at(11, 2), at(0, 0)], [255, 255, 0, 100, 100]);
     }
 
     #[test]

@@ -160,6 +160,7 @@ fn sheet(unit: &UnitSheet<'_>) -> Option<Sheet> {
     let scale = strongest.exemplar.peak.value;
     let lowest = unit.images.iter().map(|placed| placed.exemplar.peak.lowest).fold(0.0, f32::min);
     Some(Sheet {
+        framed: None,
         pictures: unit.images.iter().map(picture).collect(),
         size: (size[0], size[1]),
         show_base: true,

@@ -64,23 +64,31 @@ pub struct Exemplar {
     pub peak: Peak,
 }
 
-/// The images that excite each channel of a layer most, among those that were asked.
+/// The images that excite each channel of a layer most, among those that were asked, and those that take it lowest.
 #[derive(Debug, Clone)]
 pub struct Strongest {
     /// For each channel, the strongest first.
     channels: Vec<Vec<Exemplar>>,
+    /// For each channel, those with the lowest values below zero first.
+    lowest: Vec<Vec<Exemplar>>,
     kept: usize,
 }
 
 impl Strongest {
     /// Nobody was asked yet; of each channel, `kept` images will be.
     pub fn new(channels: usize, kept: usize) -> Strongest {
-        Strongest { channels: vec![Vec::new(); channels], kept }
+        let none = vec![Vec::new(); channels];
+        Strongest { channels: none.clone(), lowest: none, kept }
     }
 
     /// The images of a channel, the strongest first.
     pub fn of(&self, channel: usize) -> &[Exemplar] {
         self.channels.get(channel).map_or(&[], Vec::as_slice)
+    }
+
+    /// The images that take a channel below zero, the furthest first.
+    pub fn lowest(&self, channel: usize) -> &[Exemplar] {
+        self.lowest.get(channel).map_or(&[], Vec::as_slice)
     }
 
     /// How many channels there are.
@@ -90,20 +98,26 @@ impl Strongest {
 
     /// Takes in what an image answered, a peak for each channel. In the end the same images are kept, whoever answers first.
     pub fn take(&mut self, image: usize, peaks: &[Peak]) {
-        for (best, peak) in self.channels.iter_mut().zip(peaks) {
-            // What leaves a channel at zero or below does not excite it.
-            if peak.value <= 0.0 {
-                continue;
-            }
-            let is_before = |other: &Exemplar| {
-                other.peak.value.total_cmp(&peak.value).then(image.cmp(&other.image)) == Ordering::Greater
-            };
-            let place = best.partition_point(is_before);
-            if place < self.kept {
-                best.insert(place, Exemplar { image, peak: peak.clone() });
-                best.truncate(self.kept);
-            }
+        for ((high, low), peak) in self.channels.iter_mut().zip(&mut self.lowest).zip(peaks) {
+            keep(high, (image, peak), |peak| peak.value, self.kept);
+            keep(low, (image, peak), |peak| -peak.lowest, self.kept);
         }
+    }
+}
+
+/// Puts an image where it belongs among the `most` that are furthest at an end of a channel. What is not beyond zero there says
+/// nothing.
+fn keep(kept: &mut Vec<Exemplar>, (image, peak): (usize, &Peak), strength: impl Fn(&Peak) -> f32, most: usize) {
+    if strength(peak) <= 0.0 {
+        return;
+    }
+    let is_before = |other: &Exemplar| {
+        strength(&other.peak).total_cmp(&strength(peak)).then(image.cmp(&other.image)) == Ordering::Greater
+    };
+    let place = kept.partition_point(is_before);
+    if place < most {
+        kept.insert(place, Exemplar { image, peak: peak.clone() });
+        kept.truncate(most);
     }
 }
 
@@ -211,6 +225,16 @@ mod tests {
     #[test]
     fn what_is_not_a_number_or_not_above_zero_excites_nothing() {
         assert_eq!(kept(&[(0, f32::NAN), (1, f32::INFINITY), (2, 0.5), (3, 0.0), (4, -0.5)]), [(2, 0.5)]);
+    }
+
+    #[test]
+    fn those_that_take_a_channel_lowest_are_kept_too() {
+        let mut strongest = Strongest::new(1, 2);
+        for (image, lowest) in [(0, -1.0), (1, 0.5), (2, -3.0), (3, f32::NAN), (4, -2.0)] {
+            strongest.take(image, &Peak::all(&array![[[0.75, lowest]]]));
+        }
+        let low: Vec<_> = strongest.lowest(0).iter().map(|exemplar| (exemplar.image, exemplar.peak.lowest)).collect();
+        assert_eq!(low, [(2, -3.0), (4, -2.0)]);
     }
 
     #[test]

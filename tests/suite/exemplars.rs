@@ -2,10 +2,15 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ratatui::layout::Position;
-use seewhy::app::{Action, Command, Effect, Export, Job, Origin, Outcome, Panel, PanelKind, Report, State, update};
+use seewhy::app::{
+    Action, Channels, Command, Effect, End, Export, Job, Origin, Outcome, Panel, PanelKind, Peaks, Report, State,
+    update,
+};
 use seewhy::cache::Cache;
+use seewhy::explain::{LayerChannels, Sign};
 use seewhy::raster::Recipe;
 use seewhy::ui;
 
@@ -15,7 +20,7 @@ use crate::support::interface::{self, draw, finished, first, press, screen, work
 /// The images that excite the marked channel, as they stand in the sheet.
 fn exemplars(state: &State) -> Vec<usize> {
     match &state.scene()[1].key.heat.as_ref().unwrap().of {
-        Origin::Exemplars(_, _, images) => images.clone(),
+        Origin::Exemplars(.., images) => images.clone(),
         other => panic!("{other:?}"),
     }
 }
@@ -39,7 +44,7 @@ fn the_images_that_excite_a_channel_most_are_found_among_all_and_shown_with_it()
     assert_eq!(found, expected);
     let text = screen(&state);
     let strongest = &state.entries[expected[0]].name;
-    assert!(text.contains(&format!(": {strongest} ")) && !text.contains("images asked"), "{text}");
+    assert!(text.contains(&format!(": {strongest}")) && !text.contains("images asked"), "{text}");
     let sheet = &state.scene()[1];
     assert_eq!(sheet.key.sheet, Some(found.iter().copied().map(Some).collect()), "every picture is there");
     assert_eq!(sheet.recipe.size(), (3 * 192, 2 * 192));
@@ -90,7 +95,7 @@ fn the_pass_rests_while_nobody_looks_and_goes_on_where_it_was() {
     assert_eq!(surveys(&state), 5);
     keys(&mut state, "q");
     assert_eq!(surveys(&state), 0);
-    keys(&mut state, "at");
+    keys(&mut state, "t");
     assert_eq!(surveys(&state), 5, "what cannot be read is not asked again");
     let more = Arc::from(Path::new("/data/val/goose/0001.jpg"));
     update(&mut state, Action::Found(vec![more]));
@@ -243,4 +248,74 @@ fn an_image_that_the_filter_hides_is_shown_without_it() {
     assert_eq!((state.filter.as_str(), state.visible.len()), ("", 6));
     assert_eq!(state.current(), Some(found[(place + 1) % 6]));
     assert!(screen(&state).contains("the filter is gone: it hid"), "{}", screen(&state));
+}
+
+/// Does all work that is asked for; what layers hold is below zero where it was above.
+fn work_upside_down(state: &mut State) {
+    while let Some(task) = state.agenda.tasks.first().cloned() {
+        let reports = match &task.job {
+            Job::Channels(key) => {
+                let activation = interface::activation(key.image.id, key.layer).mapv(|value| -value);
+                let contributions = Err("no gradient".to_owned());
+                let channels = Channels::new(LayerChannels { activation, contributions }, Duration::ZERO);
+                vec![Report::Channels(key.clone(), Ok(Arc::new(channels)))]
+            }
+            Job::Survey(image, layer) => {
+                let predicted = interface::predicted(image.id);
+                let activation = interface::activation(image.id, *layer).mapv(|value| -value);
+                let peaks = Peaks::new(&activation, Arc::clone(&predicted.small));
+                vec![Report::Predicted(*image, Ok(predicted)), Report::Surveyed(*image, *layer, Ok(Arc::new(peaks)))]
+            }
+            job => interface::reports(job),
+        };
+        for report in reports {
+            update(state, Action::Report(report));
+        }
+    }
+}
+
+#[test]
+fn of_a_channel_that_is_negative_here_the_images_are_shown_in_which_it_is_lowest() {
+    let mut state = interface::opened((120, 36));
+    press(&mut state, &[Command::Open(PanelKind::Channels)]);
+    work_upside_down(&mut state);
+    let channel = state.marked_channel().unwrap();
+    keys(&mut state, "t");
+    work_upside_down(&mut state);
+    assert_eq!(state.exemplar_end(), End::Low);
+    let mut expected: Vec<usize> = (0..6).collect();
+    expected.sort_by_key(|image| (std::cmp::Reverse(strength(*image, channel)), *image));
+    assert_eq!(exemplars(&state), expected);
+    assert!(state.marked_exemplars().iter().all(|exemplar| exemplar.peak.lowest < 0.0));
+    let Recipe::Sheet(sheet) = state.scene()[1].recipe.clone() else { panic!("{:?}", state.scene()[1].key) };
+    assert_eq!((sheet.colouring.sign, sheet.scale > 0.0), (Sign::Signed, true));
+    assert!(screen(&state).contains("negative end, coloured down to -"), "{}", screen(&state));
+}
+
+#[test]
+fn the_one_that_is_shown_is_framed_and_named_and_esc_goes_back_a_step_at_a_time() {
+    let mut state = opened((120, 36));
+    press(&mut state, &[Command::Escape, Command::Open(PanelKind::Filter)]);
+    interface::type_text(&mut state, "pelican");
+    press(&mut state, &[Command::Accept, Command::Open(PanelKind::Channels)]);
+    work(&mut state);
+    let left = state.current();
+    keys(&mut state, "t");
+    work(&mut state);
+    let found = exemplars(&state);
+    let other = found.iter().position(|image| Some(*image) != left).unwrap();
+    while state.exemplar_at() != Some(other) {
+        press(&mut state, &[Command::Accept]);
+        work(&mut state);
+    }
+    assert!(state.filter.is_empty(), "the filter hid it");
+    assert_eq!(state.scene()[1].key.framed, Some(other));
+    let name = &state.entries[found[other]].name;
+    let text = screen(&state);
+    assert!(text.contains(&format!("framed: {name} ")) && text.contains(&format!("{} of 6", other + 1)), "{text}");
+    press(&mut state, &[Command::Escape]);
+    assert!(matches!(&state.panel, Panel::Channels(panel) if !panel.exemplars), "{:?}", state.panel);
+    assert_eq!((state.current(), state.filter.as_str()), (left, "pelican"), "at the place that was left");
+    press(&mut state, &[Command::Escape]);
+    assert_eq!((state.current(), &state.panel), (left, &Panel::None));
 }

@@ -66,7 +66,7 @@ fn what_a_pixel_holds_is_read_in_pixels_of_the_file() {
     assert_eq!((reading.pixel, reading.rgb), ((205, 205), [80, 100, 0]));
     let heat = reading.heat.unwrap();
     assert!((0.0..1.0).contains(&heat) && screen(&state).contains(&format!("heat {heat:.2}")), "{}", screen(&state));
-    assert!(screen(&state).contains("8x"), "{}", screen(&state));
+    assert!(screen(&state).contains("8 times"), "{}", screen(&state));
     let at_edge = window(&state);
     for _ in 0..80 {
         press(&mut state, &[Command::PanRight]);
@@ -84,7 +84,7 @@ fn a_click_asks_about_a_pixel_close_up_or_not() {
     update(&mut state, action);
     let (x, y) = state.reading().unwrap().pixel;
     assert!((310..340).contains(&x) && (225..265).contains(&y), "{x} {y}");
-    assert!(!screen(&state).contains("1x"), "{}", screen(&state));
+    assert!(!screen(&state).contains("1 times"), "{}", screen(&state));
     press(&mut state, &[Command::Closer, Command::Closer]);
     let corner = Position::new(area.x, area.y);
     let action = ui::click(&state, corner).unwrap();

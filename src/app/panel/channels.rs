@@ -7,7 +7,7 @@ use super::{Behaviour, Open, Panel, Walk};
 use crate::app::picture::Ground;
 use crate::app::results::thumbnail_size;
 use crate::app::{
-    self, ChannelExport, ChannelsKey, Command, Effect, Export, ImageId, Job, LinesKey, Notice, Origin, Picture,
+    self, ChannelExport, ChannelsKey, Command, Effect, End, Export, ImageId, Job, LinesKey, Notice, Origin, Picture,
     PictureKey, State, View,
 };
 use crate::raster::{Composition, Recipe, Sheet, layer_sign};
@@ -22,6 +22,11 @@ pub struct Channels {
     pub stage: Option<usize>,
     /// Whether the images that excite the marked one are shown, in place of all channels of this image.
     pub exemplars: bool,
+    /// The end of the marked channel that images are shown of, and for which channel that was decided; it stays while they are
+    /// gone through.
+    pub end: Option<((usize, usize), End)>,
+    /// The image and the filter of the list that were left for them.
+    pub left: Option<(ImageId, String)>,
     /// Those on screen: the ones selected, or the ones before until those are there.
     pub shown: Option<ChannelsKey>,
 }
@@ -99,7 +104,14 @@ impl Behaviour for Channels {
             Command::Less => state.move_to(state.cursor.saturating_sub(1)),
             Command::More => state.move_to(state.cursor.saturating_add(1)),
             Command::ToggleExemplars => {
-                state.panel = Panel::Channels(Channels { exemplars: !self.exemplars, ..self.clone() });
+                let left = state.current().map(|image| (image, state.filter.clone())).filter(|_| !self.exemplars);
+                state.panel = Panel::Channels(Channels { exemplars: !self.exemplars, left, ..self.clone() });
+            }
+            Command::Escape if self.exemplars => {
+                state.panel = Panel::Channels(Channels { exemplars: false, left: None, ..self.clone() });
+                if let Some(left) = self.left.clone() {
+                    state.go_back(left);
+                }
             }
             Command::Write if self.shown.is_some() => return Some(state.export_channel()),
             _ => return None,
@@ -191,12 +203,21 @@ impl State {
         self.channels_panel().is_some_and(|panel| panel.exemplars)
     }
 
-    /// In another image, another channel would be the first: what is marked stays so from now on.
+    /// In another image, another channel would be the first, and this one might tend to its other end: what is marked stays so
+    /// from now on.
     pub(in crate::app) fn pin_channel(&mut self) {
-        let marked = self.shown_channels().map(|key| key.layer).zip(self.marked_channel());
+        let Some(marked) = self.shown_channels().map(|key| key.layer).zip(self.marked_channel()) else { return };
+        let end = self.exemplar_end();
         if let Panel::Channels(panel) = &mut self.panel {
-            panel.marked = marked.or(panel.marked);
+            panel.marked = Some(marked);
+            panel.end = Some((marked, end));
         }
+    }
+
+    /// The end that was decided on for the marked channel.
+    pub(in crate::app) fn pinned_end(&self) -> Option<End> {
+        let marked = (self.shown_channels()?.layer, self.marked_channel()?);
+        self.channels_panel()?.end.filter(|(of, _)| *of == marked).map(|(_, end)| end)
     }
 
     pub(in crate::app) fn miss_layers(&mut self) {
@@ -246,6 +267,7 @@ impl State {
                 cut: None,
                 sheet: None,
                 hidden: None,
+                framed: None,
             },
             recipe: Recipe::Image(Composition { base, show_base, heat, superpixels: None, boxes: vec![] }),
         })
@@ -267,6 +289,7 @@ impl State {
                 cut: None,
                 sheet: None,
                 hidden: None,
+                framed: None,
             },
             recipe: Recipe::Tiles(tiles),
         }
@@ -277,10 +300,11 @@ impl State {
         let exemplars = self.marked_exemplars();
         let pictures: Vec<_> = exemplars.iter().map(|exemplar| self.thumbnail(exemplar.image)).collect();
         let model = self.model.as_deref().map_or((1, 1), |model| model.input);
-        let scale = exemplars.first().map_or(0.0, |strongest| strongest.peak.value);
+        let (end, framed) = (self.exemplar_end(), self.exemplar_at());
+        let scale = exemplars.first().map_or(0.0, |first| end.value(first).abs());
         let lowest = exemplars.iter().map(|exemplar| exemplar.peak.lowest).fold(0.0, f32::min);
         let images = || exemplars.iter().map(|exemplar| exemplar.image);
-        let heat = || self.heat_key(Origin::Exemplars(key.layer, channel, images().collect()), None);
+        let heat = || self.heat_key(Origin::Exemplars(key.layer, channel, end, images().collect()), None);
         let heat = (!exemplars.is_empty()).then(heat);
         let shown = images().zip(&pictures).map(|(image, picture)| picture.as_ref().map(|_| image)).collect();
         let show_base = self.selection.view != View::Heat || heat.is_none();
@@ -294,11 +318,13 @@ impl State {
                 cut: None,
                 sheet: Some(shown),
                 hidden: None,
+                framed,
             },
             recipe: Recipe::Sheet(Sheet {
                 pictures,
                 size: thumbnail_size((model.0 as u32, model.1 as u32)),
                 show_base,
+                framed,
                 maps: exemplars.iter().map(|exemplar| Arc::clone(&exemplar.peak.map)).collect(),
                 boxes: vec![],
                 scale,

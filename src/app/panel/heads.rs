@@ -214,6 +214,7 @@ impl State {
                 cut: None,
                 sheet: None,
                 hidden: None,
+                framed: None,
             },
             recipe: Recipe::Image(Composition { base, show_base, heat, superpixels, boxes: vec![] }),
         })
@@ -233,6 +234,7 @@ impl State {
                 heat: Some(self.heat_key(of.clone(), None)),
                 lines: Some(LinesKey { of, outlined: false, marked: tiles.marked }),
                 sheet: None,
+                framed: None,
                 cut: None,
                 hidden: None,
             },

@@ -273,7 +273,17 @@ impl State {
         let base = Arc::clone(&answer.seen);
         let (image, hidden) = (key.image, Some(key.clone()));
         Some(Picture {
-            key: PictureKey { image, seen: true, base: true, heat: None, lines, cut: None, sheet: None, hidden },
+            key: PictureKey {
+                image,
+                seen: true,
+                base: true,
+                heat: None,
+                lines,
+                cut: None,
+                sheet: None,
+                framed: None,
+                hidden,
+            },
             recipe: Recipe::Image(Composition {
                 base,
                 show_base: true,

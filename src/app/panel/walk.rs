@@ -177,6 +177,7 @@ impl State {
                 cut: None,
                 sheet: None,
                 hidden: None,
+                framed: None,
             },
             recipe: Recipe::Image(Composition { base, show_base: true, heat: None, superpixels: None, boxes: vec![] }),
         })
@@ -198,6 +199,7 @@ impl State {
                 cut: None,
                 sheet: None,
                 hidden: None,
+                framed: None,
             },
             recipe: Recipe::Image(Composition { base, show_base, heat, superpixels: None, boxes: vec![] }),
         })

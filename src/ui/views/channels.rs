@@ -6,7 +6,7 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use unicode_width::UnicodeWidthStr as _;
 
-use crate::app::{Action, Channels, Exemplar, Exemplars, ImageId, Origin, Outcome, Sign, State, Target, panel};
+use crate::app::{Action, Channels, End, Exemplar, Exemplars, ImageId, Origin, Outcome, Sign, State, Target, panel};
 use crate::raster::Sheet;
 use crate::ui::Theme;
 use crate::ui::canvas::Canvas;
@@ -128,7 +128,7 @@ fn tile_at(areas: &Areas, state: &State, at: Position) -> Option<usize> {
 /// The image of a sheet that is at a cell of the screen.
 fn sheet_image_at(areas: &Areas, state: &State, at: Position) -> Option<ImageId> {
     let (picture, across, down) = picture::picture_at(areas, state, at)?;
-    let Origin::Exemplars(_, _, images) = picture.key.heat?.of else { return None };
+    let Origin::Exemplars(.., images) = picture.key.heat?.of else { return None };
     let columns = Sheet::columns(images.len());
     let cell = |share: f32, count: usize| (share * count as f32) as usize;
     images.get(cell(down, images.len().div_ceil(columns)) * columns + cell(across, columns)).copied()
@@ -138,18 +138,25 @@ fn sheet_image_at(areas: &Areas, state: &State, at: Position) -> Option<ImageId>
 fn strongest_in(state: &State, exemplars: &Exemplars) -> String {
     let (asked, all) = (exemplars.asked(), state.entries.len());
     let progress = if asked < all { format!("{asked} of {all} images asked; ") } else { String::new() };
+    let end = state.exemplar_end();
     let named = |exemplar: &Exemplar| {
         let name = state.entries.get(exemplar.image).map_or("?", |entry| entry.name.as_str());
-        format!("{name} {}", number(exemplar.peak.value))
+        format!("{name} {}", number(end.value(exemplar)))
     };
     let strongest = state.marked_exemplars();
+    let Some(first) = strongest.first() else {
+        let does = if end == End::High { "excites this channel" } else { "takes this channel below zero" };
+        return if asked < all { format!("{progress}no image so far {does}") } else { format!("no image {does}") };
+    };
+    // Its scale is not the one of the image beside it.
+    let scale = match end {
+        End::High => format!("coloured up to {}", number(end.value(first))),
+        End::Low => format!("its negative end, coloured down to {}", number(end.value(first))),
+    };
+    let framed =
+        state.exemplar_at().map(|at| format!("framed: {}, {} of {}; ", named(&strongest[at]), at + 1, strongest.len()));
     let names: Vec<String> = strongest.iter().map(named).collect();
-    match strongest.first() {
-        // Its scale is not the one of the image beside it.
-        Some(first) => format!("{progress}coloured up to {}: {}", number(first.peak.value), names.join(", ")),
-        None if asked < all => format!("{progress}no image so far excites this channel"),
-        None => "no image excites this channel".to_owned(),
-    }
+    format!("{progress}{}{scale}: {}", framed.unwrap_or_default(), names.join(", "))
 }
 
 /// `channel 117 of layer4.2  0 … 4.21  0 ▇▇▇▇ 3.80  2 ms`

@@ -246,7 +246,7 @@ fn read<'a>(reading: &Reading, theme: Theme) -> Vec<Piece<'a>> {
         pieces.push(piece(0, Span::raw(format!("heat {}", number(heat)))));
     }
     if factor > 1 {
-        pieces.push(piece(2, Span::styled(format!("{factor}x"), theme.quiet())));
+        pieces.push(piece(2, Span::styled(format!("{factor} times"), theme.quiet())));
     }
     pieces
 }

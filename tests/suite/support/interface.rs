@@ -355,7 +355,7 @@ pub(crate) fn heads(block: usize, asking: Asking) -> Heads {
 }
 
 /// The output of a layer: in each channel a spot that moves from one to the next.
-fn activation(image: ImageId, layer: usize) -> Array3<f32> {
+pub(crate) fn activation(image: ImageId, layer: usize) -> Array3<f32> {
     let side = if layer == 3 { 14 } else { 7 };
     Array3::from_shape_fn((CHANNELS, side, side), |(channel, y, x)| {
         let (dy, dx) = (y as f32 - (channel % side) as f32, x as f32 - (channel / side % side) as f32);
