@@ -255,6 +255,7 @@ pub fn command_name(command: Command) -> &'static str {
         Command::First => "first",
         Command::Last => "last",
         Command::Open(panel) => match panel {
+            PanelKind::Calibration => "calibration",
             PanelKind::Channels => "channels",
             PanelKind::Classes => "class",
             PanelKind::Confusions => "confusions",

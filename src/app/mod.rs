@@ -68,4 +68,5 @@ pub use zoom::Reading;
 pub use crate::explain::{Asking, Family, Param, Sign, Value};
 pub use crate::model::Target;
 pub use crate::session::{Exemplar, ModelId};
-pub use crate::triage::{Answer, CONDITIONS, Change, Confusion, Entry, Order, Outcome, PAIR_CONDITIONS};
+pub use crate::triage::Tally as Reliability;
+pub use crate::triage::{Answer, Bin, CONDITIONS, Change, Confusion, Entry, Order, Outcome, PAIR_CONDITIONS};

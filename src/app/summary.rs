@@ -68,6 +68,8 @@ pub struct ModelSummary {
     pub input: (usize, usize),
     /// Class names by index, safe to print; as many as the model has outputs.
     pub labels: Arc<[String]>,
+    /// Whether exactly one class is right and what the model gives of it is a probability.
+    pub is_probable: bool,
     /// Knows the true classes of images.
     pub truths: Arc<Truths>,
     /// The layers to step through, from input to logits.

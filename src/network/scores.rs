@@ -66,6 +66,11 @@ impl Scoring {
         Scoring { activation, exclusive, threshold: THRESHOLD, rescaled: None, selection: None }
     }
 
+    /// Whether exactly one class is right and what is given of it is a probability.
+    pub fn is_probable(&self) -> bool {
+        self.exclusive && self.activation != OutputActivation::None
+    }
+
     /// Puts raw scores into the order of the classes; those that belong to none come after.
     pub(crate) fn arrange(&self, raw: Vec<f32>) -> Vec<f32> {
         let Some(selection) = &self.selection else { return raw };
@@ -163,6 +168,21 @@ impl Scores {
             }
         }
         values
+    }
+
+    /// How undecided the probabilities are, in bits: 0 where one class has all of it; none where they do not add up to 1.
+    pub fn entropy(&self) -> Option<f32> {
+        let bits = |share: f32| if share > 0.0 { -share * share.log2() } else { 0.0 };
+        let found = self.scoring.is_probable().then(|| self.probabilities().into_iter().map(bits).sum::<f32>());
+        // The sum of one certainty is -0.
+        found.map(|entropy| entropy.max(0.0))
+    }
+
+    /// By how much the probability of the best class exceeds that of the second; none where they are no probabilities.
+    pub fn margin(&self) -> Option<f32> {
+        let best = self.top(2);
+        let [first, second] = &best[..] else { return None };
+        self.scoring.is_probable().then_some(first.probability - second.probability)
     }
 
     /// The `count` best classes, best first; ties by index, NaN last.

@@ -96,6 +96,7 @@ impl Engine for SessionEngine {
             name: escape(classifier.name()).into_owned(),
             input: (width, height),
             labels: (0..network.classes()).map(label).collect(),
+            is_probable: network.scoring().is_probable(),
             truths: Arc::clone(&self.truths),
             auto: network.auto_layer().and_then(|auto| strip.iter().position(|index| *index == auto)),
             layers: strip.iter().map(row).collect(),

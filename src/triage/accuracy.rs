@@ -5,10 +5,10 @@ use std::array;
 use super::Answer;
 use super::confusion::{Confusion, Mistakes};
 use crate::gallery::Truth;
-use crate::network::{Network, OutputActivation, agree};
+use crate::network::{Network, agree};
 
 /// Bins of equal width over the probability of the best class, for [`Tally::calibration_error`].
-const BINS: usize = 15;
+const BINS: usize = Bin::COUNT;
 
 /// The normal distribution's quantile for an interval of 95 %.
 const Z: f64 = 1.959_963_984_540_054;
@@ -49,11 +49,37 @@ impl ClassTally {
     }
 }
 
+/// The images whose best class has a probability in a range.
 #[derive(Debug, Clone, Copy, Default)]
-struct Bin {
+pub struct Bin {
     images: usize,
     right: usize,
     probability: f64,
+}
+
+impl Bin {
+    /// How many there are, of equal width.
+    pub const COUNT: usize = 15;
+
+    /// Between which probabilities the images of a bin lie; the upper end belongs to it.
+    pub fn range(bin: usize) -> (f64, f64) {
+        (bin as f64 / Bin::COUNT as f64, (bin + 1) as f64 / Bin::COUNT as f64)
+    }
+
+    /// How many images are in it.
+    pub fn images(&self) -> usize {
+        self.images
+    }
+
+    /// The part of them that is right.
+    pub fn accuracy(&self) -> Option<f64> {
+        part(self.right, self.images)
+    }
+
+    /// The mean probability of their best classes.
+    pub fn confidence(&self) -> Option<f64> {
+        (self.images > 0).then(|| self.probability / self.images as f64)
+    }
 }
 
 impl Tally {
@@ -62,8 +88,7 @@ impl Tally {
 
     /// Nothing counted yet, for what a network says.
     pub fn of(network: &Network) -> Tally {
-        let scoring = network.scoring();
-        Tally::new(network.classes(), scoring.exclusive && scoring.activation != OutputActivation::None)
+        Tally::new(network.classes(), network.scoring().is_probable())
     }
 
     /// Nothing counted yet, for a model of `classes` classes. `is_probable` is whether exactly one class is right and what
@@ -148,6 +173,17 @@ impl Tally {
     pub fn calibration_error(&self) -> Option<f64> {
         let bins = self.bins.as_ref().filter(|_| self.known > 0)?;
         Some(bins.iter().map(|bin| (bin.right as f64 - bin.probability).abs()).sum::<f64>() / self.known as f64)
+    }
+
+    /// The bins by rising probability; none where the best class has no probability.
+    pub fn bins(&self) -> Option<&[Bin]> {
+        self.bins.as_ref().map(|bins| &bins[..])
+    }
+
+    /// The mean probability of the best class, over the images whose class is known.
+    pub fn confidence(&self) -> Option<f64> {
+        let bins = self.bins.as_ref().filter(|_| self.known > 0)?;
+        Some(bins.iter().map(|bin| bin.probability).sum::<f64>() / self.known as f64)
     }
 
     /// The counts of each class, by its index.
@@ -235,6 +271,9 @@ mod tests {
         let tally =
             counted(&[(&[(0, 0.9)], Some(0)), (&[(0, 0.9)], Some(0)), (&[(0, 0.9)], Some(1)), (&[(1, 0.5)], Some(1))]);
         assert!((tally.calibration_error().unwrap() - 1.2 / 4.0).abs() < 1e-7);
+        assert!((tally.confidence().unwrap() - 3.2 / 4.0).abs() < 1e-7);
+        let [.., sure, _] = tally.bins().unwrap() else { panic!("bins") };
+        assert_eq!((sure.images(), sure.accuracy()), (3, Some(2.0 / 3.0)));
         assert_eq!((bin(0.0), bin(1.0 / 15.0), bin(0.07), bin(1.0)), (0, 0, 1, 14));
     }
 }

@@ -10,7 +10,7 @@ mod fuzzy;
 mod journal;
 mod order;
 
-pub use accuracy::{ClassTally, Tally};
+pub use accuracy::{Bin, ClassTally, Tally};
 pub use change::{Change, Comparison, Rights, mcnemar, same};
 pub use confusion::{Confusion, confusions};
 pub use entry::{Answer, Entry, Outcome};

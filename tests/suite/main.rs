@@ -4,6 +4,7 @@
 mod activations;
 mod answers;
 mod attention;
+mod calibration;
 mod channels;
 mod cli;
 mod cli_refusals;

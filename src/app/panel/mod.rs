@@ -2,6 +2,7 @@
 //! what keys do in it; everything else asks whichever is open, through here.
 
 mod browse;
+mod calibration;
 mod channels;
 mod classes;
 mod confusions;
@@ -61,7 +62,7 @@ trait Behaviour {
     /// Takes what is marked. It is closed by then; one that is to stay puts itself back.
     fn accept(&self, _: &mut State) {}
 
-    /// Undoes what must not outlive it. It is closed by then; one that was opened from another puts that back.
+    /// Undoes what must not outlive it, before it is closed; one that was opened from another puts that in its place.
     fn escape(&self, _: &mut State) {}
 
     /// Changes what is typed.
@@ -151,6 +152,7 @@ macro_rules! panels {
 }
 
 panels! {
+    calibration::Calibration,
     channels::Channels,
     classes::Classes,
     confusions::Confusions,
@@ -232,7 +234,11 @@ impl State {
     /// Closes the open panel.
     pub(super) fn escape(&mut self) {
         self.end_preview();
-        std::mem::take(&mut self.panel).asked().escape(self);
+        let open = self.panel.clone();
+        open.asked().escape(self);
+        if self.panel == open {
+            self.panel = Panel::None;
+        }
     }
 
     /// Changes the text that is being typed.

@@ -12,6 +12,7 @@ use super::layout::Areas;
 use super::words::{Piece, cut_start};
 use crate::app::{Action, Panel, State};
 
+mod calibration;
 mod channels;
 mod classes;
 mod confusions;
@@ -92,6 +93,7 @@ pub(super) fn of(panel: &Panel) -> &dyn View {
         Panel::Confusions(panel) => panel,
         Panel::Heads(panel) => panel,
         Panel::Walk(panel) => panel,
+        Panel::Calibration(panel) => panel,
         Panel::Help(panel) => panel,
     }
 }

@@ -71,7 +71,18 @@ pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, areas: &Areas, state: &State,
     if state.pair.is_some() && state.what_if().is_none() {
         return why_pair::draw(canvas, areas, state, (image, rows), theme);
     }
+    let count = rows.len();
     draw_bars(canvas, areas.why, rows, state, theme);
+    if let Some(text) = undecided(state, image) {
+        canvas.row(areas.why, count, Span::styled(text, theme.quiet()));
+    }
+}
+
+/// `     entropy 0.31 bits, margin 95 %`; none where classes do not exclude each other.
+fn undecided(state: &State, image: ImageId) -> Option<String> {
+    let scores = &state.prediction(image)?.logits;
+    let (entropy, margin) = scores.entropy().zip(scores.margin())?;
+    Some(format!(" entropy {entropy:.2} bits, margin {:.0} %", 100.0 * margin))
 }
 
 /// Classes with their probabilities as bars, a row each.

@@ -69,6 +69,7 @@ pub(crate) fn model() -> Arc<ModelSummary> {
         name: "resnet50.onnx".to_owned(),
         input: (224, 224),
         labels: LABELS.iter().map(|label| (*label).to_owned()).collect(),
+        is_probable: true,
         truths: Arc::new(Truths::new(&LABELS.map(String::from), &[], LABELS.len())),
         layers: vec![
             layer(3, "/layer3/layer3.5/relu_2/Relu", 14),
