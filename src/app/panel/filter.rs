@@ -19,8 +19,12 @@ impl Behaviour for Filter {
         Mode::Type
     }
 
+    /// Never mind: back to where it began.
     fn escape(&self, state: &mut State) {
-        state.unfilter();
+        match state.before_filter {
+            Some(image) => state.go_back((image, String::new())),
+            None => state.unfilter(),
+        }
     }
 
     fn edit(&mut self, change: &mut dyn FnMut(&mut String), state: &mut State) {
