@@ -7,7 +7,6 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, at, never, select};
 use crossterm::event::{Event, KeyCode, KeyEventKind, KeyModifiers};
 use ratatui::Terminal;
-use ratatui::backend::CrosstermBackend;
 use ratatui::layout::Rect;
 
 use super::answers::Answers;
@@ -15,8 +14,8 @@ use super::signals::{self, Signal};
 use crate::raster::test_card;
 use crate::term::input::{Decoder, Input};
 use crate::term::{
-    Canvas, CellSize, EncodeError, Environment, Facts, Graphics, Output, Part, Probe, Protocol, Quality, Session,
-    SessionError, Wishes, candidates, probe, read_input, stop_job,
+    Canvas, CellSize, Cells, EncodeError, Environment, Facts, Graphics, Output, Part, Probe, Protocol, Quality,
+    Session, SessionError, Wishes, candidates, probe, read_input, stop_job,
 };
 use crate::ui::{CardPage, Theme, draw_test_card};
 
@@ -105,7 +104,7 @@ fn show(
     [number, count]: [usize; 2],
 ) -> anyhow::Result<()> {
     crossterm::style::force_color_output(true);
-    let mut terminal = Terminal::new(CrosstermBackend::new(output.clone()))?;
+    let mut terminal = Terminal::new(Cells::new(output.clone()))?;
     terminal.resize(Rect::from(((0, 0).into(), terminal.size()?)))?;
     let card = test_card();
     let mut frame = terminal.get_frame();
@@ -129,9 +128,8 @@ fn show(
     graphics.fit(buffer);
     output.write_all(canvas.before().as_bytes())?;
     output.flush()?;
+    terminal.backend_mut().set_codes(graphics.codes());
     terminal.flush()?;
-    let cells = graphics.fit_bytes(output.take());
-    output.write_all(&cells)?;
     output.write_all(canvas.after().as_bytes())?;
     output.write_all(canvas.all_pieces().as_bytes())?;
     output.flush()?;

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::Sender;
 use ratatui::Terminal;
-use ratatui::backend::CrosstermBackend;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Rect, Size};
 
@@ -14,15 +13,14 @@ use super::encoder::{Encoder, Finished};
 use super::pace::{Pace, QUESTION};
 use crate::app::{Picture, PictureKey, State};
 use crate::term::{
-    Canvas, CellSize, Encoded, Facts, Graphics, Output, Part, Protocol, Quality, Reply, Session, is_light, stop_job,
+    Canvas, CellSize, Cells, Encoded, Facts, Graphics, Output, Part, Protocol, Quality, Reply, Session, is_light,
+    stop_job,
 };
 use crate::ui::{self, Placement, Theme};
 
 /// DEC private mode 2026: the terminal shows nothing of what comes between the two until the second.
 const BEGIN: &[u8] = b"\x1b[?2026h";
 const END: &[u8] = b"\x1b[?2026l";
-/// What ratatui writes when no cell has changed.
-const NO_CHANGE: &[u8] = b"\x1b[39m\x1b[49m\x1b[59m\x1b[0m";
 /// After so long without a change, a picture is sent again as sharp as it gets, if the line is fast.
 const REST: Duration = Duration::from_secs(1);
 /// So long a picture that is sent together with its heat waits for it.
@@ -44,7 +42,7 @@ struct Shown {
 /// The terminal, from the side that writes to it.
 pub(super) struct Screen {
     // Dropped first: the terminal is given back after the last byte of ours.
-    terminal: Terminal<CrosstermBackend<Output>>,
+    terminal: Terminal<Cells<Output>>,
     output: Output,
     session: Session,
     graphics: Arc<Graphics>,
@@ -81,7 +79,7 @@ impl Screen {
     pub(super) fn new(session: Session, output: Output, graphics: Graphics, facts: &Facts) -> io::Result<Screen> {
         // `NO_COLOR` is the theme's business: here, a colour may be the id of a picture.
         crossterm::style::force_color_output(true);
-        let terminal = Terminal::new(CrosstermBackend::new(output.clone()))?;
+        let terminal = Terminal::new(Cells::new(output.clone()))?;
         let graphics = Arc::new(graphics);
         let canvas = Canvas::new(&graphics);
         session.set_farewell(canvas.farewell(&graphics));
@@ -277,12 +275,13 @@ impl Screen {
         let before = self.canvas.before();
         // Whatever was written since the last frame goes first.
         self.output.flush()?;
+        self.terminal.backend_mut().set_codes(self.graphics.codes());
         self.terminal.flush()?;
         self.terminal.swap_buffers();
-        let cells = self.graphics.fit_bytes(self.output.take());
+        let cells = self.output.take();
         let after = self.canvas.after();
         // Some terminals wait for the screen's next refresh after an update that changes nothing, and stand still.
-        if before.is_empty() && after.is_empty() && cells == NO_CHANGE {
+        if before.is_empty() && after.is_empty() && cells.is_empty() {
             return Ok(());
         }
         let frame = [BEGIN, before.as_bytes(), &cells, after.as_bytes(), END].concat();

@@ -4,7 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::style::Color;
 
 use super::kitty::PLACEHOLDER;
-use super::{Charset, Depth, Graphics, charset};
+use super::{Charset, Codes, Depth, Graphics, Protocol, charset};
 
 impl Graphics {
     /// Fits a frame that is about to be written.
@@ -29,63 +29,10 @@ impl Graphics {
         }
     }
 
-    /// Fits what ratatui wrote for the frame. It has the sixteen colours as `38;5;N`, where a terminal that has no more reads
-    /// 5 as blinking.
-    pub fn fit_bytes(&self, bytes: Vec<u8>) -> Vec<u8> {
-        if self.colours.depth != Depth::Sixteen {
-            return bytes;
-        }
-        let mut fitted = Vec::with_capacity(bytes.len());
-        let mut rest = &bytes[..];
-        while let Some(start) = rest.windows(2).position(|pair| pair == b"\x1b[") {
-            let (before, sequence) = rest.split_at(start);
-            fitted.extend_from_slice(before);
-            let length = sequence.iter().skip(2).position(u8::is_ascii_alphabetic);
-            let (sequence, after) = sequence.split_at(length.map_or(sequence.len(), |length| length + 3));
-            match std::str::from_utf8(sequence).ok().and_then(|text| text.strip_prefix("\x1b[")?.strip_suffix('m')) {
-                Some(rendition) => fitted.extend_from_slice(format!("\x1b[{}m", plain(rendition)).as_bytes()),
-                None => fitted.extend_from_slice(sequence),
-            }
-            rest = after;
-        }
-        fitted.extend_from_slice(rest);
-        fitted
-    }
-}
-
-/// Parameters of `SGR` with colours by the numbers that all terminals know.
-fn plain(rendition: &str) -> String {
-    let mut numbers = rendition.split(';').map(|number| number.parse::<u16>().unwrap_or(0));
-    let mut plain = Vec::new();
-    while let Some(number) = numbers.next() {
-        match number {
-            38 | 48 => {
-                let (_, colour) = (numbers.next(), numbers.next().unwrap_or(0));
-                let first = if colour < 8 { number - 8 } else { number + 52 - 8 };
-                plain.push(first + colour);
-            }
-            58 => drop((numbers.next(), numbers.next())),
-            other => plain.push(other),
-        }
-    }
-    plain.iter().map(ToString::to_string).collect::<Vec<_>>().join(";")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_sixteen_colours_have_the_numbers_that_every_terminal_knows() {
-        for (written, fitted) in [
-            ("38;5;1;48;5;4", "31;44"),
-            ("38;5;9;48;5;15", "91;107"),
-            ("38;5;8", "90"),
-            ("39;49", "39;49"),
-            ("1", "1"),
-            ("0", "0"),
-        ] {
-            assert_eq!(plain(written), fitted);
-        }
+    /// What may be written of cells.
+    pub fn codes(&self) -> Codes {
+        // Sixels and iTerm2's images are in the cells, and not every terminal takes them away with what is erased.
+        let erases = !matches!(self.protocol, Protocol::Sixel | Protocol::Iterm2);
+        Codes { sixteen: self.colours.depth == Depth::Sixteen, erases }
     }
 }

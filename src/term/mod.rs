@@ -4,6 +4,7 @@
 //! [`decide`] concludes, the session is the guard. [`Graphics::encode`] makes pictures ready to send, [`Canvas`] knows which are on
 //! the screen and in the terminal's memory, and hands out the rest in pieces; a protocol is a file of its own behind them.
 
+mod backend;
 mod background;
 mod between;
 mod blocks;
@@ -28,6 +29,7 @@ mod shade;
 mod sixel;
 mod suspend;
 
+pub use backend::{Cells, Codes};
 pub use background::is_light;
 pub use blocks::Blocks;
 pub use canvas::Canvas;

@@ -50,5 +50,5 @@ fn below_the_bars_stands_how_undecided_they_are() {
     assert!((scores.entropy().unwrap() - entropy).abs() < 1e-5);
     let margin = probabilities[3] - probabilities[4];
     assert!((scores.margin().unwrap() - margin).abs() < 1e-6);
-    assert!(screen(&state).contains(&format!("entropy {entropy:.2} bits, margin {:.0} %", 100.0 * margin)));
+    assert!(screen(&state).contains(&format!("entropy {entropy:.2} bits, margin {:.0}%", 100.0 * margin)));
 }

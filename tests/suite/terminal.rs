@@ -116,7 +116,7 @@ fn what_is_shown_of_a_channel_is_written_as_pictures() {
         let picture = image::open(file).unwrap();
         assert!(picture.width() >= 320 && picture.height() >= 320, "{}: {:?}", file.display(), picture.color());
     }
-    pty.keys("qq");
+    pty.keys("qqq");
     assert!(pty.wait().success());
 }
 

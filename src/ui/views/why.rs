@@ -80,9 +80,12 @@ pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, areas: &Areas, state: &State,
 
 /// `     entropy 0.31 bits, margin 95 %`; none where classes do not exclude each other.
 fn undecided(state: &State, image: ImageId) -> Option<String> {
-    let scores = &state.prediction(image)?.logits;
+    let scores = match state.what_if() {
+        Some(answer) => &answer.logits,
+        None => &state.prediction(image)?.logits,
+    };
     let (entropy, margin) = scores.entropy().zip(scores.margin())?;
-    Some(format!(" entropy {entropy:.2} bits, margin {:.0} %", 100.0 * margin))
+    Some(format!(" entropy {entropy:.2} bits, margin {:.0}%", 100.0 * margin))
 }
 
 /// Classes with their probabilities as bars, a row each.
