@@ -227,8 +227,14 @@ impl Screen {
         self.pass_at = self.pass_at.filter(|at| now < *at);
         self.canvas.begin_wanting();
         if self.graphics.protocol != Protocol::None && self.pass_at.is_none() {
-            let mut pictures =
-                Pictures { graphics: &self.graphics, canvas: &mut self.canvas, encoder: &mut self.encoder };
+            // A frame is seen with its heat or not at all, else that would flicker; and there is no time for a better one.
+            let is_live = state.live.as_ref().is_some_and(|live| !live.is_held && !live.is_over);
+            let mut pictures = Pictures {
+                graphics: &self.graphics,
+                canvas: &mut self.canvas,
+                encoder: &mut self.encoder,
+                whole: is_live,
+            };
             let same = placements.len() == self.shown.len()
                 && placements.iter().zip(&self.shown).all(|(new, old)| new.picture.key == old.key);
             if !same {
@@ -262,7 +268,7 @@ impl Screen {
                 }
             }
             // Heat comes before a better picture.
-            if !waits && placements.iter().all(|placement| pictures.is_whole(placement)) {
+            if !waits && !is_live && placements.iter().all(|placement| pictures.is_whole(placement)) {
                 placements.iter().for_each(|placement| pictures.improve(placement, sharpens));
             }
             // What is likely to be looked at next is encoded after what is looked at now.
@@ -407,6 +413,8 @@ struct Pictures<'a> {
     graphics: &'a Graphics,
     canvas: &'a mut Canvas,
     encoder: &'a mut Encoder,
+    /// A picture is shown with its heat or not at all.
+    whole: bool,
 }
 
 impl Pictures<'_> {
@@ -430,7 +438,7 @@ impl Pictures<'_> {
         let is_whole = parts.len() == wanted.len();
         // Another picture is seen before its heat is there; under the same one, the old heat stays as long.
         let is_new = || old.is_none_or(|old| old.key.base() != key.base() || old.area != *area);
-        let shows = is_whole || wanted.first() == Some(&Part::Base) && parts.len() == 1 && is_new();
+        let shows = is_whole || !self.whole && wanted.first() == Some(&Part::Base) && parts.len() == 1 && is_new();
         (shows && !parts.is_empty()).then(|| Shown { area: *area, key, parts })
     }
 
