@@ -56,7 +56,7 @@ fn who_leaves_before_the_answer_waits_for_it_and_the_shell_gets_nothing() {
     let folder = pictures();
     let script = format!("'{SEEWHY}' .; read line; printf 'typed=[%s]' \"$line\" | cat -v");
     // Late enough that a busy machine has drawn by then, and soon enough that leaving waits for it.
-    let answers = Answers { delay: Duration::from_millis(3000), ..Answers::PLAIN };
+    let answers = Answers { delay: Duration::from_secs(3), ..Answers::PLAIN };
     let mut pty = Pty::run("sh", &["-c", &script], folder.path(), answers);
     pty.wait_until("the interface", |screen| screen.contains("help"));
     pty.keys("q");
