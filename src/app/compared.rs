@@ -157,17 +157,7 @@ impl State {
         let maps = [placed(0)?, placed(1)?];
         let of = Origin::Compared(Box::new(compared.keys.clone()), which);
         Some(Picture {
-            key: PictureKey {
-                image: key.image,
-                seen: ground.seen,
-                base: true,
-                heat: Some(self.heat_key(of, None)),
-                lines: None,
-                cut: None,
-                sheet: None,
-                hidden: None,
-                framed: None,
-            },
+            key: PictureKey { seen: ground.seen, heat: Some(self.heat_key(of, None)), ..PictureKey::of(key.image) },
             recipe: Recipe::Contrast(Contrast {
                 base: ground.base,
                 maps,

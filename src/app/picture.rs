@@ -7,7 +7,7 @@ use ndarray::Array2;
 
 use super::{ChannelsKey, End, HeadsKey, ImageId, ImageKey, MapKey, Selection, State, TileLayout, View, WhatIfKey};
 use crate::explain::Sign;
-use crate::raster::{Colormap, Colouring, Composition, Cut, Heat, Map, Recipe, Region, Superpixels};
+use crate::raster::{Colormap, Colouring, Composition, Cut, Heat, Map, Recipe, Region, Superpixels, Tiles};
 
 /// A picture to be shown. Making and encoding its pixels is for workers.
 #[derive(Debug, Clone)]
@@ -54,6 +54,21 @@ pub struct PictureKey {
 }
 
 impl PictureKey {
+    /// The file's image, whole and with nothing over it.
+    pub fn of(image: ImageKey) -> PictureKey {
+        PictureKey {
+            image,
+            seen: false,
+            base: true,
+            heat: None,
+            lines: None,
+            cut: None,
+            sheet: None,
+            hidden: None,
+            framed: None,
+        }
+    }
+
     /// The same without what lies over the picture.
     #[must_use]
     pub fn base(&self) -> PictureKey {
@@ -169,15 +184,11 @@ impl State {
         let (lines, superpixels) = superpixels.unzip();
         Some(Picture {
             key: PictureKey {
-                image: self.key(image),
                 seen,
                 base: show_base,
                 heat: heat_key,
                 lines: lines.flatten(),
-                cut: None,
-                sheet: None,
-                hidden: None,
-                framed: None,
+                ..PictureKey::of(self.key(image))
             },
             recipe: Recipe::Image(Composition { base, show_base, heat, superpixels, boxes: vec![] }),
         })
@@ -215,6 +226,25 @@ impl State {
         let scale = (width as f32 / decoded.size.0 as f32, height as f32 / decoded.size.1 as f32);
         let region = predicted.map(|predicted| predicted.region.scaled(scale.0, scale.1));
         Some(Ground { base: Arc::clone(&decoded.picture), seen: false, region })
+    }
+
+    /// A map of a layer over the image; alone, where the heat alone is looked at.
+    pub(super) fn over_image(&self, image: ImageKey, of: Origin, map: Arc<Map>, sign: Sign) -> Option<Picture> {
+        let Ground { base, seen, region } = self.ground(image.id)?;
+        let heat = region.map(|region| self.heat(of, map, sign, region, None));
+        let show_base = self.selection.view != View::Heat || heat.is_none();
+        let (heat_key, heat) = heat.unzip();
+        Some(Picture {
+            key: PictureKey { seen, base: show_base, heat: heat_key, ..PictureKey::of(image) },
+            recipe: Recipe::Image(Composition { base, show_base, heat, superpixels: None, boxes: vec![] }),
+        })
+    }
+
+    /// Tiles, of which one may be marked.
+    pub(super) fn of_tiles(&self, image: ImageKey, of: Origin, tiles: Tiles) -> Picture {
+        let heat = Some(self.heat_key(of.clone(), None));
+        let lines = Some(LinesKey { of, outlined: false, marked: tiles.marked });
+        Picture { key: PictureKey { base: false, heat, lines, ..PictureKey::of(image) }, recipe: Recipe::Tiles(tiles) }
     }
 
     /// Heat in the colours that are selected, with its key; `calls` are those that went into a partial map.

@@ -4,13 +4,12 @@
 use std::sync::Arc;
 
 use super::{Behaviour, Open, Panel, Walk};
-use crate::app::picture::Ground;
 use crate::app::results::thumbnail_size;
 use crate::app::{
-    self, ChannelExport, ChannelsKey, Command, Effect, End, Export, ImageId, Job, LinesKey, Notice, Origin, Picture,
-    PictureKey, State, View,
+    self, ChannelExport, ChannelsKey, Command, Effect, End, Export, ImageId, Job, Notice, Origin, Picture, PictureKey,
+    State, View,
 };
-use crate::raster::{Composition, Recipe, Sheet, layer_sign};
+use crate::raster::{Recipe, Sheet, layer_sign};
 
 /// The channels of the selected layer.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -251,26 +250,8 @@ impl State {
     }
 
     fn channel_over_image(&self, key: &ChannelsKey, channels: &app::Channels, channel: usize) -> Option<Picture> {
-        let Ground { base, seen, region } = self.ground(key.image.id)?;
         let map = Arc::clone(channels.maps.get(channel)?);
-        let of = Origin::Channel(key.clone(), channel);
-        let heat = region.map(|region| self.heat(of, map, channels.sign, region, None));
-        let show_base = self.selection.view != View::Heat || heat.is_none();
-        let (heat_key, heat) = heat.unzip();
-        Some(Picture {
-            key: PictureKey {
-                image: key.image,
-                seen,
-                base: show_base,
-                heat: heat_key,
-                lines: None,
-                cut: None,
-                sheet: None,
-                hidden: None,
-                framed: None,
-            },
-            recipe: Recipe::Image(Composition { base, show_base, heat, superpixels: None, boxes: vec![] }),
-        })
+        self.over_image(key.image, Origin::Channel(key.clone(), channel), map, channels.sign)
     }
 
     /// The page of tiles that has a row of the table, which is framed.
@@ -279,20 +260,7 @@ impl State {
         let (page, tile) = (row / layout.per_page(), row % layout.per_page());
         let of = Origin::Tiles(key.clone(), layout, page);
         let tiles = channels.tiles(page, layout, tile as u32, self.colouring(channels.sign));
-        Picture {
-            key: PictureKey {
-                image: key.image,
-                seen: false,
-                base: false,
-                heat: Some(self.heat_key(of.clone(), None)),
-                lines: Some(LinesKey { of, outlined: false, marked: tiles.marked }),
-                cut: None,
-                sheet: None,
-                hidden: None,
-                framed: None,
-            },
-            recipe: Recipe::Tiles(tiles),
-        }
+        self.of_tiles(key.image, of, tiles)
     }
 
     /// The images that excite a channel most, each with the channel over it, on one scale.
@@ -310,15 +278,12 @@ impl State {
         let show_base = self.selection.view != View::Heat || heat.is_none();
         Picture {
             key: PictureKey {
-                image: key.image,
                 seen: true,
                 base: show_base,
                 heat,
-                lines: None,
-                cut: None,
                 sheet: Some(shown),
-                hidden: None,
                 framed,
+                ..PictureKey::of(key.image)
             },
             recipe: Recipe::Sheet(Sheet {
                 pictures,

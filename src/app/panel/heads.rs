@@ -205,17 +205,7 @@ impl State {
             region.map(|region| Superpixels { labels, region, outlined: false, marked, carry_heat: true });
         let lines = marked.map(|_| LinesKey { of, outlined: false, marked });
         Some(Picture {
-            key: PictureKey {
-                image: key.image,
-                seen,
-                base: show_base,
-                heat: heat_key,
-                lines,
-                cut: None,
-                sheet: None,
-                hidden: None,
-                framed: None,
-            },
+            key: PictureKey { seen, base: show_base, heat: heat_key, lines, ..PictureKey::of(key.image) },
             recipe: Recipe::Image(Composition { base, show_base, heat, superpixels, boxes: vec![] }),
         })
     }
@@ -226,19 +216,6 @@ impl State {
         let (page, tile) = (head / layout.per_page(), head % layout.per_page());
         let of = Origin::HeadTiles(key.clone(), layout, page);
         let tiles = heads.tiles(page, layout, tile as u32, self.colouring(Sign::Positive));
-        Picture {
-            key: PictureKey {
-                image: key.image,
-                seen: false,
-                base: false,
-                heat: Some(self.heat_key(of.clone(), None)),
-                lines: Some(LinesKey { of, outlined: false, marked: tiles.marked }),
-                sheet: None,
-                framed: None,
-                cut: None,
-                hidden: None,
-            },
-            recipe: Recipe::Tiles(tiles),
-        }
+        self.of_tiles(key.image, of, tiles)
     }
 }

@@ -273,17 +273,7 @@ impl State {
         let base = Arc::clone(&answer.seen);
         let (image, hidden) = (key.image, Some(key.clone()));
         Some(Picture {
-            key: PictureKey {
-                image,
-                seen: true,
-                base: true,
-                heat: None,
-                lines,
-                cut: None,
-                sheet: None,
-                framed: None,
-                hidden,
-            },
+            key: PictureKey { seen: true, lines, hidden, ..PictureKey::of(image) },
             recipe: Recipe::Image(Composition {
                 base,
                 show_base: true,

@@ -4,7 +4,6 @@
 use std::sync::Arc;
 
 use super::{Behaviour, Channels, Open, Panel};
-use crate::app::picture::Ground;
 use crate::app::{
     self, ChannelsKey, Command, Effect, ImageId, Job, Notice, Origin, Picture, PictureKey, StageRow, State, View,
 };
@@ -168,40 +167,12 @@ impl State {
         let image = self.shown.filter(|shown| Some(*shown) == self.current())?;
         let base = Arc::clone(&self.prediction(image)?.seen);
         Some(Picture {
-            key: PictureKey {
-                image: self.key(image),
-                seen: true,
-                base: true,
-                heat: None,
-                lines: None,
-                cut: None,
-                sheet: None,
-                hidden: None,
-                framed: None,
-            },
+            key: PictureKey { seen: true, ..PictureKey::of(self.key(image)) },
             recipe: Recipe::Image(Composition { base, show_base: true, heat: None, superpixels: None, boxes: vec![] }),
         })
     }
 
     fn energy_over_image(&self, key: &ChannelsKey, layer: &app::Channels) -> Option<Picture> {
-        let Ground { base, seen, region } = self.ground(key.image.id)?;
-        let of = Origin::Energy(key.clone());
-        let heat = region.map(|region| self.heat(of, Arc::clone(&layer.energy), Sign::Positive, region, None));
-        let show_base = self.selection.view != View::Heat || heat.is_none();
-        let (heat_key, heat) = heat.unzip();
-        Some(Picture {
-            key: PictureKey {
-                image: key.image,
-                seen,
-                base: show_base,
-                heat: heat_key,
-                lines: None,
-                cut: None,
-                sheet: None,
-                hidden: None,
-                framed: None,
-            },
-            recipe: Recipe::Image(Composition { base, show_base, heat, superpixels: None, boxes: vec![] }),
-        })
+        self.over_image(key.image, Origin::Energy(key.clone()), Arc::clone(&layer.energy), Sign::Positive)
     }
 }

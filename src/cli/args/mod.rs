@@ -1,25 +1,26 @@
 //! The command line's words. Names are a contract: scripts rely on them.
 
 mod common;
+mod layers;
+mod screen;
 
 use std::io::{self, Write as _};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use anyhow::Context as _;
-use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use clap::builder::PossibleValuesParser;
 use clap::parser::ValueSource;
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 
 pub(super) use self::common::CommonArgs;
+use self::layers::DREAM_EXAMPLES;
+pub(super) use self::layers::{ActivationArgs, DreamArgs, UnitArgs, WeightArgs};
+pub(super) use self::screen::{DoctorArgs, ScreenArgs};
 use super::config::Config;
 use super::output::{wrapped, written};
-use crate::app::{Keymap, View};
+use crate::app::Keymap;
 use crate::explain::{METHODS, Param};
 use crate::metrics::MEASURES;
-use crate::raster::Colormap;
-use crate::session::{SheetFolder, export};
-use crate::term::{CellSize, Protocol, Wishes};
 
 /// See why an image classifier said so, without leaving the terminal.
 #[derive(Debug, Parser)]
@@ -218,82 +219,6 @@ pub(super) struct MarksArgs {
     pub(super) marks: Option<PathBuf>,
 }
 
-#[derive(Debug, Args)]
-pub(super) struct DoctorArgs {
-    /// Try this graphics protocol alone
-    #[arg(long, default_value = AUTO, value_parser = graphics())]
-    graphics: Choice,
-    #[command(flatten)]
-    cell: CellArgs,
-}
-
-impl DoctorArgs {
-    /// How pictures are to be drawn.
-    pub(super) fn wishes(&self) -> Wishes {
-        Wishes { protocol: self.graphics.0, cell: self.cell.cell }
-    }
-}
-
-#[derive(Debug, Args)]
-struct CellArgs {
-    /// Width and height of a character in pixels, where the terminal does not know them
-    #[arg(long, value_name = "WxH")]
-    cell: Option<CellSize>,
-}
-
-/// The graphics protocol; none leaves it to what the terminal says.
-#[derive(Debug, Clone, Copy)]
-struct Choice(Option<Protocol>);
-
-#[derive(Debug, Args)]
-pub(super) struct ScreenArgs {
-    /// Method to begin with [default: grad-cam]; `m` chooses another. `seewhy explain --help` lists them
-    #[arg(long, env = "SEEWHY_METHOD", hide_env = true, value_name = "NAME", value_parser = method_names(),
-        hide_possible_values = true)]
-    pub(super) method: Option<String>,
-    /// Layer to begin with, by the name that `seewhy model` prints; `L` chooses another
-    #[arg(long, env = "SEEWHY_LAYER", hide_env = true, default_value = AUTO, value_name = "NODE|auto")]
-    pub(super) layer: String,
-    /// Colours of maps without sign; `c` goes on to the next
-    #[arg(long, env = "SEEWHY_COLORMAP", hide_env = true, default_value = "inferno", value_parser = colormaps())]
-    pub(super) colormap: Colormap,
-    /// Opacity of the hottest heat in percent; `+` and `-` change it
-    #[arg(long, env = "SEEWHY_OPACITY", hide_env = true, default_value_t = 60, value_name = "PERCENT",
-        value_parser = clap::value_parser!(u8).range(0..=100))]
-    pub(super) opacity: u8,
-    /// What is shown of an image first; `o` goes on to the next
-    #[arg(long, env = "SEEWHY_VIEW", hide_env = true, default_value = "overlay", value_parser = views())]
-    pub(super) view: View,
-    /// Whether text is drawn for a light or a dark background
-    #[arg(long, env = "SEEWHY_BACKGROUND", hide_env = true, default_value = AUTO, value_parser = backgrounds())]
-    pub(super) background: Background,
-    /// Graphics protocol
-    #[arg(long, env = "SEEWHY_GRAPHICS", hide_env = true, default_value = AUTO, value_parser = graphics())]
-    graphics: Choice,
-    /// The keys of the interface.
-    #[arg(skip)]
-    pub(super) keymap: Keymap,
-    #[command(flatten)]
-    cell: CellArgs,
-    /// Stop a sampling method once the map's standard error is below this share of its largest value, such as 0.05
-    #[arg(long, value_name = "T", value_parser = share, allow_hyphen_values = true)]
-    pub(super) tolerance: Option<f64>,
-    /// Where marks are kept [default: marks.jsonl in the user's state folder]
-    #[arg(long, value_name = "FILE")]
-    pub(super) marks: Option<PathBuf>,
-    /// Look out for the model's next version and for more images: a model whose file is written anew is held against the one
-    /// from before
-    #[arg(long)]
-    pub(super) watch: bool,
-}
-
-impl ScreenArgs {
-    /// How pictures are to be drawn.
-    pub(super) fn wishes(&self) -> Wishes {
-        Wishes { protocol: self.graphics.0, cell: self.cell.cell }
-    }
-}
-
 /// How `classify` and `evaluate` print.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum TableFormat {
@@ -357,38 +282,6 @@ pub(super) enum FileFormat {
     Json,
 }
 
-/// Both ways to say what is wanted.
-const DREAM_EXAMPLES: &str = "Examples:\n  seewhy dream --target frog --out dreams/\n  seewhy dream --layer auto --channel 17,23 \
-                              --out dreams/ --model net.onnx";
-
-#[derive(Debug, Args)]
-pub(super) struct DreamArgs {
-    /// Layer by the name of its node or output tensor, as `seewhy model -v` prints it; `auto` is the last with spatial extent
-    /// before the head
-    #[arg(long, value_name = "NODE", requires = "channel")]
-    pub(super) layer: Option<String>,
-    /// Channels of it, from 0, separated by commas: what each wants to see, averaged over its places
-    #[arg(long, value_delimiter = ',', value_name = "K", requires = "layer")]
-    pub(super) channel: Vec<usize>,
-    /// Classes by name or index, separated by commas, in place of channels
-    #[arg(
-        long,
-        value_delimiter = ',',
-        value_name = "CLASS",
-        conflicts_with = "layer",
-        required_unless_present = "layer"
-    )]
-    pub(super) target: Vec<String>,
-    /// Begin with this picture rather than near grey
-    #[arg(long, value_name = "IMAGE")]
-    pub(super) start: Option<PathBuf>,
-    /// Steps of ascent, each a forward and a backward pass
-    #[arg(long, default_value_t = 256, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    pub(super) steps: u32,
-    #[command(flatten)]
-    pub(super) out: OutArgs,
-}
-
 #[derive(Debug, Args)]
 pub(super) struct ExplainArgs {
     /// Directories, images, .npy tensors, or - for a list on standard input
@@ -427,68 +320,6 @@ pub(super) struct ExplainArgs {
     /// Write the map before post-processing, at its own resolution
     #[arg(long)]
     pub(super) raw: bool,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct ActivationArgs {
-    /// Directories, images, .npy tensors, or - for a list on standard input
-    #[arg(required = true, value_name = "PATH")]
-    pub(super) paths: Vec<PathBuf>,
-    /// Layers by the names of their nodes or output tensors, as `seewhy model -v` prints them, separated by commas; `auto` is the
-    /// last with spatial extent before the head, `all` are all that have any
-    #[arg(long, value_delimiter = ',', default_value = "auto", value_name = "NODE|auto|all")]
-    pub(super) layer: Vec<String>,
-    #[command(flatten)]
-    pub(super) out: OutArgs,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct WeightArgs {
-    /// Layers by the names of their nodes, tensors or modules, separated by commas [default: all that have weights]
-    #[arg(long, value_delimiter = ',', value_name = "NODE")]
-    pub(super) layer: Vec<String>,
-    #[command(flatten)]
-    pub(super) out: OutArgs,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct UnitArgs {
-    /// Directories, images, .npy tensors, or - for a list on standard input
-    #[arg(required = true, value_name = "PATH")]
-    pub(super) paths: Vec<PathBuf>,
-    /// Layer by the name of its node or output tensor, as `seewhy model -v` prints it; `auto` is the last with spatial extent
-    /// before the head
-    #[arg(long, default_value = "auto", value_name = "NODE|auto")]
-    pub(super) layer: String,
-    /// Channels, numbered from 0, separated by commas [default: all]
-    #[arg(long, value_delimiter = ',', value_name = "K")]
-    pub(super) channel: Vec<usize>,
-    #[command(flatten)]
-    pub(super) out: OutArgs,
-}
-
-/// Where files go.
-#[derive(Debug, Args)]
-pub(super) struct OutArgs {
-    /// Folder for the files, made where it is missing; without it, only the lines are printed
-    #[arg(long, value_name = "DIR")]
-    pub(super) out: Option<PathBuf>,
-    /// Fail where a file is there already; without this, files of the same request are replaced, and others stay: the new
-    /// ones get longer names
-    #[arg(long, requires = "out")]
-    pub(super) no_clobber: bool,
-}
-
-impl OutArgs {
-    /// The folder, ready to be written to.
-    ///
-    /// # Errors
-    /// When it cannot be written or made.
-    pub(super) fn folder(&self) -> anyhow::Result<Option<SheetFolder>> {
-        let Some(folder) = &self.out else { return Ok(None) };
-        export::prepare(folder).context("--out must be a folder that can be written, or made")?;
-        Ok(Some(SheetFolder { folder: folder.clone(), clobber: !self.no_clobber }))
-    }
 }
 
 #[derive(Debug, Args)]
@@ -563,47 +394,6 @@ fn parameters() -> String {
 }
 
 /// Leaves the graphics protocol to what the terminal says.
-const AUTO: &str = "auto";
-
-/// Which terminal graphics protocol draws the pictures.
-fn graphics() -> impl TypedValueParser<Value = Choice> {
-    let auto = PossibleValue::new(AUTO).help("Ask the terminal and take the best that it draws");
-    let named = |protocol: Protocol| PossibleValue::new(protocol.name()).help(protocol.help());
-    PossibleValuesParser::new(std::iter::once(auto).chain(Protocol::ALL.map(named)))
-        .map(|name| Choice(Protocol::from_name(&name)))
-}
-
-/// The background that text is drawn for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Background {
-    /// Whether it is light; none where the terminal is asked.
-    pub(super) light: Option<bool>,
-}
-
-fn backgrounds() -> impl TypedValueParser<Value = Background> {
-    PossibleValuesParser::new([AUTO, "light", "dark"]).map(|name| Background {
-        light: match &*name {
-            "light" => Some(true),
-            "dark" => Some(false),
-            _ => None,
-        },
-    })
-}
-
-fn colormaps() -> impl TypedValueParser<Value = Colormap> {
-    PossibleValuesParser::new(Colormap::ALL.map(Colormap::name))
-        .map(|name| Colormap::ALL.into_iter().find(|map| map.name() == name).unwrap_or_default())
-}
-
-/// The views that a single image has.
-const VIEWS: [(&str, View); 4] =
-    [("overlay", View::Overlay), ("heat", View::Heat), ("beside", View::SideBySide), ("image", View::Image)];
-
-fn views() -> impl TypedValueParser<Value = View> {
-    PossibleValuesParser::new(VIEWS.map(|(name, _)| name))
-        .map(|name| VIEWS.into_iter().find(|(known, _)| *known == name).map(|(_, view)| view).unwrap_or_default())
-}
-
 fn share(text: &str) -> Result<f64, String> {
     let value = text.parse().ok().filter(|value| 0.0 < *value && *value < 1.0);
     value.ok_or_else(|| "a share is a number between 0 and 1, such as 0.05".to_owned())
