@@ -5,7 +5,7 @@
 //! mouse --ui::click---------+--> Action --update(&mut State)--> Effects --shell--> workers --Report--> Action
 //! ```
 //!
-//! [`State`] is plain data, [`update`] is the only thing that changes it, and drawing (`ui`) only reads it. Work is asked
+//! [`State`] is plain data, `update` is the only thing that changes it, and drawing (`ui`) only reads it. Work is asked
 //! for by [`Effect::Agenda`], a list of all that is wanted *now*, best first: whoever executes it drops what is no longer
 //! on the list. Results are stored by what they are ([`MapKey`]), so a late one is never wrong, only early.
 //!

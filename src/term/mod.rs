@@ -1,7 +1,7 @@
 //! The terminal: taking and giving it back, asking what it can do, and drawing pictures in it.
 //!
-//! Bytes from the terminal go through one decoder ([`input`]), whether they are keys or answers (`reply`). [`probe`] asks,
-//! [`decide`] concludes, the session is the guard. [`Graphics::encode`] makes pictures ready to send, [`Canvas`] knows which are on
+//! Bytes from the terminal go through one decoder ([`input`]), whether they are keys or answers (`reply`). `probe` asks,
+//! `decide` concludes, the session is the guard. [`Graphics::encode`] makes pictures ready to send, [`Canvas`] knows which are on
 //! the screen and in the terminal's memory, and hands out the rest in pieces; a protocol is a file of its own behind them.
 
 mod backend;

@@ -343,7 +343,7 @@ pub(super) struct EvaluateArgs {
     /// Measure on so many of the images, evenly spread [default: all]
     #[arg(long, value_name = "N", value_parser = at_least_one, allow_hyphen_values = true)]
     pub(super) limit: Option<NonZeroUsize>,
-    /// Folder of masks, <folder>/<image>.<class>.png, white where the class is [default: `masks` beside `pictures`]
+    /// Folder of masks, `<folder>/<image>.<class>.png`, white where the class is [default: `masks` beside `pictures`]
     #[arg(long, value_name = "DIR")]
     pub(super) masks: Option<PathBuf>,
     /// Images along a side of a mosaic, for the grid pointing game; 64 mosaics at most are measured
