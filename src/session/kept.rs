@@ -77,6 +77,12 @@ impl Kept {
         Ok(blocks)
     }
 
+    /// What the passes weigh together, in bytes.
+    #[cfg(test)]
+    pub(crate) fn weight(&self) -> usize {
+        self.passes.lock().unwrap().weight()
+    }
+
     fn kept(&self, path: &Path) -> Option<Arc<Pass>> {
         let mut passes = self.passes.lock().unwrap_or_else(PoisonError::into_inner);
         let key = path.to_path_buf();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ndarray::Array3;
 
-use crate::app::{ChannelsKey, Export, HeadsKey, MapKey, ModelSummary, Predicted, WhatIfKey};
+use crate::app::{ChannelsKey, Export, HeadsKey, MapKey, ModelSummary, Predicted, Priority, WhatIfKey};
 use crate::explain::{Attribution, ExplainError, LayerChannels, Monitor, WhatIf};
 use crate::gallery::Truths;
 use crate::model::{JointLabels, Labels, TargetError};
@@ -21,12 +21,12 @@ pub trait Engine: Send + Sync {
     /// What its classes are called.
     fn labels(&self) -> &Labels;
 
-    /// Predicts for the file at `path`, which is open. With `urgent`, the user waits for this one, and all cores may be used
-    /// for it.
+    /// Predicts for the file at `path`, which is open. Where the user waits for it, all cores may be used; where nobody looks
+    /// at it, it is not worth memory.
     ///
     /// # Errors
     /// When the model takes no such input, or fails.
-    fn predict(&self, path: &Path, opened: &Opened, urgent: bool) -> Result<Predicted, EngineError>;
+    fn predict(&self, path: &Path, opened: &Opened, priority: Priority) -> Result<Predicted, EngineError>;
 
     /// Makes a map.
     ///

@@ -215,7 +215,6 @@ impl Shared {
     }
 
     fn carry_out(&self, task: &Task, cancel: &Cancel) -> Option<Report> {
-        let urgent = task.priority == Priority::Now;
         let engine = || self.engine(task.job.model());
         match &task.job {
             Job::Open(id) => {
@@ -224,7 +223,7 @@ impl Shared {
                     Err(error) => return Some(Report::Decoded(*id, Err(error.to_string()))),
                 };
                 let Opened::Picture(DecodedFile { image, .. }) = &opened else {
-                    return self.open_tensor(*id, task, &opened, urgent);
+                    return self.open_tensor(*id, task, &opened);
                 };
                 let size = (image.width(), image.height());
                 let picture = Arc::new(reduced(image).into_rgb8());
@@ -233,7 +232,8 @@ impl Shared {
                 if cancel.is_cancelled() {
                     return None;
                 }
-                Some(Report::Predicted(*id, engine.predict(&task.path, &opened, urgent).map(Arc::new).map_err(told)))
+                let predicted = engine.predict(&task.path, &opened, task.priority);
+                Some(Report::Predicted(*id, predicted.map(Arc::new).map_err(told)))
             }
             Job::Classify(id) => {
                 let engine = engine()?;
@@ -242,7 +242,7 @@ impl Shared {
                     return None;
                 }
                 let predicted = opened.map_err(|error| InputError::from(error).into());
-                let predicted = predicted.and_then(|opened| engine.predict(&task.path, &opened, urgent));
+                let predicted = predicted.and_then(|opened| engine.predict(&task.path, &opened, task.priority));
                 Some(Report::Predicted(*id, predicted.map(Arc::new).map_err(told)))
             }
             Job::Explain(key) => self.explain(task, key, cancel),
@@ -290,8 +290,8 @@ impl Shared {
     }
 
     /// A tensor has no picture but what the model sees.
-    fn open_tensor(&self, id: ImageKey, task: &Task, opened: &Opened, urgent: bool) -> Option<Report> {
-        let predicted = match self.engine(id.model)?.predict(&task.path, opened, urgent) {
+    fn open_tensor(&self, id: ImageKey, task: &Task, opened: &Opened) -> Option<Report> {
+        let predicted = match self.engine(id.model)?.predict(&task.path, opened, task.priority) {
             Ok(predicted) => Arc::new(predicted),
             Err(error) => return Some(Report::Decoded(id, Err(told(error)))),
         };

@@ -9,7 +9,7 @@ use ndarray::Array3;
 use super::engine::{Engine, EngineError};
 use super::written;
 use crate::app::{
-    ChannelsKey, Export, HeadsKey, LayerRow, MapKey, MethodRow, ModelSummary, Predicted, StageRow, WhatIfKey,
+    ChannelsKey, Export, HeadsKey, LayerRow, MapKey, MethodRow, ModelSummary, Predicted, Priority, StageRow, WhatIfKey,
     small_picture,
 };
 use crate::explain::{Attribution, ExplainError, LayerChannels, LayerChoice, METHODS, Monitor, WhatIf, find, obstacle};
@@ -127,10 +127,14 @@ impl Engine for SessionEngine {
         self.session.classifier().labels()
     }
 
-    fn predict(&self, path: &Path, opened: &Opened, urgent: bool) -> Result<Predicted, EngineError> {
+    fn predict(&self, path: &Path, opened: &Opened, priority: Priority) -> Result<Predicted, EngineError> {
         let begun = Instant::now();
-        let threads = if urgent { self.threads } else { 1 };
-        let looked = self.kept.look(&self.session, path, opened, threads)?;
+        let looked = match priority {
+            Priority::Now => self.kept.look(&self.session, path, opened, self.threads)?,
+            Priority::Ahead => self.kept.look(&self.session, path, opened, 1)?,
+            // What is near the cursor must not be driven out by what nobody looks at.
+            Priority::Background => self.session.look(opened, 1)?,
+        };
         Ok(predicted(looked, opened, begun))
     }
 
@@ -161,12 +165,39 @@ impl Engine for SessionEngine {
 
     fn survey(&self, opened: &Opened, layer: usize) -> Result<(Predicted, Activation), EngineError> {
         let begun = Instant::now();
-        // What is near the cursor must not be driven out by what nobody looks at: this pass is not kept.
+        // As in the background: this pass is not kept.
         let (looked, activation) = self.session.survey(opened, layer)?;
         Ok((predicted(looked, opened, begun), activation))
     }
 
     fn export(&self, export: &Export) -> Result<Vec<PathBuf>, EngineError> {
         written::write(&self.session, export)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gallery::{DecodeOptions, demo, find};
+    use crate::model::{Classifier, ModelSource, Overrides};
+    use crate::session::{RunOptions, open};
+
+    #[test]
+    fn what_nobody_looks_at_takes_no_memory() {
+        let folder = tempfile::tempdir().unwrap();
+        let pictures = demo::unpack_into(folder.path()).unwrap();
+        let path = find([pictures]).next().unwrap().unwrap().path;
+        let classifier = Classifier::load(&ModelSource::Builtin, &Overrides::default()).unwrap();
+        let options = RunOptions { decoding: DecodeOptions::default(), seed: 0, tolerance: None, top: 5 };
+        let engine =
+            SessionEngine::new(ModelId::new(0), Session::new(classifier, options), Arc::new(Truths::default()), 1);
+        let opened = open(&path, DecodeOptions::default()).unwrap();
+        let ask = |priority| engine.predict(&path, &opened, priority).unwrap().logits.to_vec();
+        let said = ask(Priority::Background);
+        assert_eq!(engine.kept.weight(), 0);
+        for priority in [Priority::Ahead, Priority::Now] {
+            assert_eq!(ask(priority), said);
+            assert!(engine.kept.weight() > 0, "its map comes next");
+        }
     }
 }

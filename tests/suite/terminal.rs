@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use image::{Rgb, RgbImage};
 use ndarray::Array3;
-use seewhy::app::{ChannelsKey, Export, HeadsKey, MapKey, ModelSummary, Predicted, Selection, WhatIfKey};
+use seewhy::app::{ChannelsKey, Export, HeadsKey, MapKey, ModelSummary, Predicted, Priority, Selection, WhatIfKey};
 use seewhy::explain::{Attribution, LayerChannels, Monitor, WhatIf};
 use seewhy::gallery::DecodeOptions;
 use seewhy::model::Labels;
@@ -423,7 +423,7 @@ impl Engine for Panicking {
         unimplemented!("there is no second model")
     }
 
-    fn predict(&self, path: &Path, _: &Opened, _: bool) -> Result<Predicted, EngineError> {
+    fn predict(&self, path: &Path, _: &Opened, _: Priority) -> Result<Predicted, EngineError> {
         assert!(!path.ends_with("banana.png"), "bananas are broken on purpose");
         Ok(Predicted::clone(&predicted(0)))
     }
