@@ -10,6 +10,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! Pictures are those of the [`image`] crate, 0.25, which belongs beside seewhy in `Cargo.toml`.
+//!
 //! [`Classifier::classify`] gives the best classes alone, [`Classifier::answer`] takes a [`Question`]: another class, one
 //! class against another, a layer, a method's parameters. [`METHODS`] lists the methods, [`Explained::attribution`] has the
 //! map as numbers. A [`session::Session`] does the same for many images, with everything that the program can be told.
@@ -28,7 +30,8 @@
 //!
 //! # The house
 //!
-//! The folders are layers, and dependencies point one way:
+//! Rooms that only the program needs (app, cli, shell, term, ui) are not on this page. The folders are layers, and
+//! dependencies point one way:
 //!
 //! ```text
 //! main, cli                 arguments; the headless commands
@@ -73,6 +76,9 @@ pub mod ui;
 
 pub use seewhy_kernels as kernels;
 
+#[doc(inline)]
 pub use explain::{Attribution, METHODS};
+#[doc(inline)]
 pub use model::{Classifier, Target};
+#[doc(inline)]
 pub use session::{AskError, Explained, Question, ScoredClass};

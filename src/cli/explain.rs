@@ -129,10 +129,12 @@ pub(super) fn run(args: &ExplainArgs, common: &CommonArgs) -> anyhow::Result<End
         },
     )?;
     bar.finish_and_clear();
-    if renamed > 0 {
-        warn(&format!(
+    match renamed {
+        0 => {}
+        1 => warn("one map has a longer name, since its own is taken by another: see `files` in its line"),
+        _ => warn(&format!(
             "{renamed} maps have longer names, since theirs are taken by others: see `files` in their lines"
-        ));
+        )),
     }
     Ok(match (done < entries.len() || interrupt.is_set(), failed) {
         (true, _) => Ending::Interrupted,

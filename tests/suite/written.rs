@@ -98,7 +98,7 @@ fn a_file_of_somebody_else_stays() {
         fs::write(out.join(format!("1.grad-cam.{suffix}")), "precious").unwrap();
     }
     let output = with_model(&["explain", text(&image), "--out", text(&out)]).output().unwrap();
-    assert!(errors(&output).contains("1 maps have longer names"), "{}", errors(&output));
+    assert!(errors(&output).contains("one map has a longer name"), "{}", errors(&output));
     for suffix in ["png", "npy", "json"] {
         assert_eq!(fs::read(out.join(format!("1.grad-cam.{suffix}"))).unwrap(), b"precious");
     }
