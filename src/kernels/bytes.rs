@@ -39,15 +39,21 @@ pub fn blend_rows(rows: &[u8], weights: &[i32], to: &mut [u8]) {
 }
 
 /// Each pixel of `to` becomes the sum of those pixels of `row` that its taps name, each times its weight, to the nearest,
-/// within 0 to 255. Pixels have `N` channels, 4 at most. What lies in `row` behind its last pixel counts for nothing, but makes
-/// that pixel quicker.
+/// within 0 to 255. Pixels have 1 to 4 `channels`. What lies in `row` behind its last pixel counts for nothing, but makes that
+/// pixel quicker.
 ///
 /// # Panics
-/// Where `to` does not hold a pixel for each of the taps, or a tap lies beyond the row.
-pub fn blend_pixels<const N: usize>(row: &[u8], taps: &[Taps], to: &mut [u8]) {
-    const { assert!(0 < N && N <= CHANNELS, "channels that are summed up at once") }
-    assert_eq!(to.len(), taps.len() * N, "taps for each pixel");
-    InstructionSet::best().run(BlendPixels::<N> { row, taps, to });
+/// Where `to` does not hold a pixel for each of the taps, or a tap lies beyond the row, or there are other numbers of channels.
+pub fn blend_pixels(row: &[u8], channels: usize, taps: &[Taps], to: &mut [u8]) {
+    assert_eq!(to.len(), taps.len() * channels, "taps for each pixel");
+    let set = InstructionSet::best();
+    match channels {
+        1 => set.run(BlendPixels::<1> { row, taps, to }),
+        2 => set.run(BlendPixels::<2> { row, taps, to }),
+        3 => set.run(BlendPixels::<3> { row, taps, to }),
+        CHANNELS => set.run(BlendPixels::<CHANNELS> { row, taps, to }),
+        _ => panic!("{channels} channels are not summed up at once"),
+    }
 }
 
 struct BlendRows<'a> {

@@ -121,7 +121,7 @@ where
 
     let mut between = vec![0_u8; (needed_to - needed_from) * row];
     for (target, line) in between.chunks_exact_mut(row).zip(needed_from..) {
-        blend_pixels::<N>(&source[line * source_row..], &across, target);
+        blend_pixels(&source[line * source_row..], N, &across, target);
     }
     let mut target = vec![0_u8; rows as usize * row];
     for (target, Taps { first, weights }) in target.chunks_exact_mut(row).zip(&down) {

@@ -403,7 +403,7 @@ fn blend_all_pixels<const N: usize>(weights: &[i32]) {
     let row: Vec<u8> = (0..20 * N).map(|i| (i * 7919 % 256) as u8).collect();
     let taps: Vec<Taps> = (0..=20 - weights.len()).map(|first| Taps { first, weights: weights.to_vec() }).collect();
     let mut found = vec![0; taps.len() * N];
-    blend_pixels::<N>(&row, &taps, &mut found);
+    blend_pixels(&row, N, &taps, &mut found);
     for (at, found) in found.iter().enumerate() {
         let (pixel, channel) = (at / N, at % N);
         let terms = weights.iter().enumerate().map(|(tap, weight)| (row[(pixel + tap) * N + channel], *weight));

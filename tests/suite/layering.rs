@@ -38,7 +38,7 @@ const ROOMS: &[Room] = &[
     Room {
         name: "model",
         rooms: &["network", "autodiff", "raster", "text", "guard"],
-        crates: &["image", "rapidhash", "strsim", "toml", "tract_onnx"],
+        crates: &["half", "image", "rapidhash", "strsim", "toml", "tract_onnx"],
     },
     Room { name: "explain", rooms: &["model", "network", "cache", "raster", "random"], crates: &["image", "rustfft"] },
     Room {

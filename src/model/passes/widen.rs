@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
+use half::slice::{HalfBitsSliceExt as _, HalfFloatSliceExt as _};
+use half::{bf16, f16};
 use tract_onnx::pb::tensor_proto::{DataLocation, DataType};
 use tract_onnx::pb::type_proto::Value as Type;
 use tract_onnx::pb::{GraphProto, TensorProto, ValueInfoProto};
-use tract_onnx::tract_core::internal::f16;
 
 use super::external;
 use crate::model::error::ModelProblem;
@@ -76,7 +77,10 @@ impl Widening<'_> {
         tensor.data_type = DataType::Float as i32;
         tensor.int32_data.clear();
         tensor.double_data.clear();
-        tensor.raw_data = values.into_iter().flat_map(f32::to_le_bytes).collect();
+        tensor.raw_data = Vec::with_capacity(4 * values.len());
+        for value in values {
+            tensor.raw_data.extend_from_slice(&value.to_le_bytes());
+        }
         Ok(())
     }
 }
@@ -88,12 +92,17 @@ fn values(tensor: &TensorProto, bytes: &[u8]) -> Vec<f32> {
         let given = chunks.iter().map(|chunk| f64::from_le_bytes(*chunk)).chain(tensor.double_data.iter().copied());
         return given.map(rounded).collect();
     }
-    let is_half = tensor.data_type == DataType::Float16 as i32;
-    // A bfloat16 is the upper half of a float.
-    let wide = |bits: u16| if is_half { f16::from_bits(bits).to_f32() } else { f32::from_bits(u32::from(bits) << 16) };
     let (chunks, _) = bytes.as_chunks::<2>();
-    let given = chunks.iter().map(|chunk| u16::from_le_bytes(*chunk));
-    given.chain(tensor.int32_data.iter().map(|bits| *bits as u16)).map(wide).collect()
+    let bits: Vec<u16> = if chunks.is_empty() {
+        tensor.int32_data.iter().map(|bits| *bits as u16).collect()
+    } else {
+        chunks.iter().map(|chunk| u16::from_le_bytes(*chunk)).collect()
+    };
+    if tensor.data_type == DataType::Float16 as i32 {
+        bits.reinterpret_cast::<f16>().to_f32_vec()
+    } else {
+        bits.reinterpret_cast::<bf16>().to_f32_vec()
+    }
 }
 
 /// The nearest float; the largest where a finite number has none, such as the lowest double that a mask is filled with.
