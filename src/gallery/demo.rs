@@ -81,13 +81,17 @@ pub enum DemoError {
     },
 }
 
-/// Unpacks the pictures into the user's cache (`$XDG_CACHE_HOME/seewhy/demo`) and returns the folder to browse.
+/// Unpacks the pictures into the user's cache (`$XDG_CACHE_HOME/seewhy/demo`), or into the folder for temporary files where
+/// there is no cache, as in a bare container, and returns the folder to browse.
 ///
 /// # Errors
-/// When there is no cache, or it cannot be written.
+/// When neither can be written.
 pub fn unpack() -> Result<PathBuf, DemoError> {
-    let cache = etcetera::choose_base_strategy().map_err(DemoError::NoCache)?.cache_dir();
-    unpack_into(&cache.join("seewhy").join("demo"))
+    let cached = || {
+        let cache = etcetera::choose_base_strategy().map_err(DemoError::NoCache)?.cache_dir();
+        unpack_into(&cache.join("seewhy").join("demo"))
+    };
+    cached().or_else(|problem| unpack_into(&std::env::temp_dir().join("seewhy-demo")).map_err(|_| problem))
 }
 
 /// Unpacks pictures and masks under `root`, and returns the folder of the pictures. Files that are there with the right

@@ -468,6 +468,18 @@ fn marks_of_the_demo_are_asked_for_by_its_name() {
 }
 
 #[test]
+fn the_demo_needs_no_home() {
+    let folder = tempfile::tempdir().unwrap();
+    let nowhere = folder.path().join("marks.jsonl");
+    std::fs::write(&nowhere, b"").unwrap();
+    let mut command = seewhy(&["marks", "demo", "--marks", "marks.jsonl"]);
+    command.current_dir(&folder).env_remove("XDG_CACHE_HOME").env("HOME", &nowhere).env("TMPDIR", folder.path());
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", errors(&output));
+    assert!(folder.path().join("seewhy-demo/pictures/frog/green-frog.jpg").exists());
+}
+
+#[test]
 fn names_cannot_act_on_a_terminal_and_are_exact_in_a_pipe() {
     let folder = tempfile::tempdir().unwrap();
     let name = "cat \u{202e}gpj.\u{1b}[2J\n.png";
