@@ -211,7 +211,7 @@ pub const KEYMAP: &[Binding] = &[
     row(Section::Menu, ENDS, "first, last"),
     row(Section::Menu, &[(key('h'), Less), (LEFT, Less), (key('l'), More), (RIGHT, More)], "less, more; image"),
     row(Section::Menu, &[(key(' '), Accept), (ENTER, Accept)], "take it; hide, show"),
-    row(Section::Menu, &[(key('!'), Invert), (key('u'), Undo), (key('p'), NextHiding)], "invert, undo, hide by"),
+    row(Section::Menu, &[(key('!'), Invert), (key('u'), Undo), (key('p'), NextHiding)], "other side, undo, hide by"),
     row(
         Section::Menu,
         &[(key('b'), ToggleOutlines), (key('['), LayerBack), (key(']'), LayerOn), (key('t'), ToggleExemplars)],

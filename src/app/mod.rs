@@ -65,7 +65,7 @@ pub use work::{Agenda, ChannelsKey, HeadsKey, ImageId, ImageKey, Job, MapKey, Pr
 pub use zoom::Reading;
 
 // What is drawn is all in the state; these are the types of below that it holds.
-pub use crate::explain::{Asking, Family, Param, Sign, Value};
+pub use crate::explain::{Asking, Family, Param, ScoreSum, Sign, Value};
 pub use crate::model::Target;
 pub use crate::session::{Exemplar, ModelId};
 pub use crate::triage::Tally as Reliability;

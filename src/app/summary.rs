@@ -28,6 +28,10 @@ pub struct StageRow {
     pub shape: Vec<usize>,
     /// What it hands on, an index into [`Network::layers`](crate::network::Network::layers), with its name.
     pub layer: Option<(usize, String)>,
+    /// All that are layers in it.
+    pub layers: Vec<usize>,
+    /// The nodes in it that have weights, by their ONNX names.
+    pub weighted: Vec<String>,
     /// Numbers that it has learnt.
     pub weights: u64,
     /// Its multiply-adds.
@@ -97,6 +101,11 @@ impl ModelSummary {
         let listed = self.layers.iter().find(|row| row.index == index).map(|row| row.name.as_str());
         let passed = || self.stages.iter().filter_map(|stage| stage.layer.as_ref()).find(|(layer, _)| *layer == index);
         listed.or_else(|| passed().map(|(_, name)| name.as_str()))
+    }
+
+    /// The stage that a layer (an index into [`Network::layers`](crate::network::Network::layers)) is in.
+    pub fn stage_of(&self, layer: usize) -> Option<usize> {
+        self.stages.iter().position(|stage| stage.layers.contains(&layer))
     }
 
     /// A class's name, the first where it has several (`tench, Tinca tinca`).

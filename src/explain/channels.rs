@@ -1,7 +1,6 @@
 //! What each channel of a layer holds for an image, and what it contributes to a target: no map, but what maps are made of.
 
-use ndarray::Axis;
-
+use super::decision::{ScoreSum, score_sum, sums};
 use super::{ExplainError, Monitor, Subject};
 use crate::model::Target;
 use crate::network::{Activation, NetworkError};
@@ -15,6 +14,8 @@ pub struct LayerChannels {
     /// the score to first order, and exactly where what follows the layer is linear and the grid is all of it (a class
     /// token is left out). Where the network has no gradient there, why.
     pub contributions: Result<Vec<f32>, String>,
+    /// What has to be added to the contributions until they are the score; none where they are not known.
+    pub sum: Option<ScoreSum>,
 }
 
 /// Reads the channels of `layer`, an index into [`Network::layers`](crate::network::Network::layers).
@@ -28,17 +29,19 @@ pub fn layer_channels(
     monitor: &Monitor<'_>,
 ) -> Result<LayerChannels, ExplainError> {
     monitor.check()?;
-    let cotangent = target.resolve(&subject.pass.logits)?.cotangent(&subject.pass.logits)?;
+    let target = target.resolve(&subject.pass.logits)?;
+    let cotangent = target.cotangent(&subject.pass.logits)?;
     match subject.network.layer_gradient(subject.pass, layer, &cotangent) {
         Ok(at) => {
-            let products = &at.gradient * &at.activation;
-            let contributions = products.axis_iter(Axis(0)).map(|channel| channel.sum()).collect();
-            Ok(LayerChannels { activation: at.activation, contributions: Ok(contributions) })
+            let terms = sums(&(&at.gradient * &at.activation));
+            let sum = score_sum(subject, (layer, &at), target, &terms)?;
+            let contributions = Ok(terms.into_iter().map(|term| term as f32).collect());
+            Ok(LayerChannels { activation: at.activation, contributions, sum: Some(sum) })
         }
         Err(NetworkError::Gradient(obstacle)) => {
             let activation = subject.network.activation(subject.pass, layer)?;
             let reason = format!("what the channels contribute is not known: {obstacle}");
-            Ok(LayerChannels { activation, contributions: Err(reason) })
+            Ok(LayerChannels { activation, contributions: Err(reason), sum: None })
         }
         Err(error) => Err(error.into()),
     }

@@ -26,6 +26,10 @@ pub struct Stage {
     pub shape: Vec<usize>,
     /// What it hands on as a layer, an index into [`Network::layers`]; none where that has no grid.
     pub layer: Option<usize>,
+    /// All that are layers in it, in the order of evaluation.
+    pub layers: Vec<usize>,
+    /// The nodes in it whose weights [`Network::weights`] reads, by the names that it knows them by.
+    pub weighted: Vec<String>,
     /// Numbers that it has learnt; those that several stages share count in the first.
     pub weights: u64,
     /// Multiply-adds of its products with weights, and of activations with each other.
@@ -45,6 +49,7 @@ struct Walk<'n> {
     places: HashMap<usize, usize>,
     owners: HashMap<String, usize>,
     counted: HashSet<usize>,
+    weighted: HashSet<usize>,
 }
 
 impl Network {
@@ -63,6 +68,8 @@ impl Network {
             operators: vec![],
             shape: self.input_shape.get(1..).unwrap_or_default().to_vec(),
             layer: None,
+            layers: vec![],
+            weighted: vec![],
             weights: 0,
             work: 0,
             from: vec![],
@@ -75,6 +82,7 @@ impl Network {
             places: HashMap::from([(self.input.node, 0)]),
             owners: HashMap::new(),
             counted: HashSet::new(),
+            weighted: self.find_weighted()?.into_iter().map(|weighted| weighted.node).collect(),
         };
         for id in order {
             walk.add(self.graph.node(id))?;
@@ -109,6 +117,8 @@ impl Walk<'_> {
                     operators: vec![],
                     shape: vec![],
                     layer: None,
+                    layers: vec![],
+                    weighted: vec![],
                     weights: 0,
                     work: 0,
                     from: vec![],
@@ -137,9 +147,17 @@ impl Walk<'_> {
         if !MOVERS.contains(&operator.as_str()) && !stage.operators.contains(&operator) {
             stage.operators.push(operator);
         }
-        if layer.is_some() {
-            stage.layer = layer;
-            stage.shape = self.network.layers.list[layer.unwrap_or_default()].shape.to_vec();
+        if self.weighted.contains(&node.id) {
+            // Several nodes of the graph may have been one of the file.
+            let known = owner.map_or(&node.name, |owner| &owner.name);
+            if !stage.weighted.contains(known) {
+                stage.weighted.push(known.clone());
+            }
+        }
+        if let Some(layer) = layer {
+            stage.layer = Some(layer);
+            stage.layers.push(layer);
+            stage.shape = self.network.layers.list[layer].shape.to_vec();
         } else if stage.layer.is_none() {
             stage.shape = shape.get(1..).unwrap_or_default().to_vec();
         }

@@ -48,7 +48,7 @@ pub use record::{Files, Record, SCHEMA, ScoredClass, TargetRecord};
 pub use unit_sheet::{ExemplarRecord, PlacedExemplar, UnitRecord, UnitSheet};
 pub use units::{Exemplar, Peak, Strongest, UnitPlace};
 pub use watch::Watch;
-pub use weights::WeightRecord;
+pub use weights::{WeightRecord, filter_pictures};
 
 /// What holds for all predictions and maps of a run.
 #[derive(Debug, Clone, Copy)]

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use image::{Rgb, RgbImage};
-use ndarray::{Array2, Array3, ArrayView3, ArrayViewD, Axis, Ix4};
+use ndarray::{Array2, Array3, ArrayView3, ArrayView4, Axis, Ix4};
 use serde::Serialize;
 
 use super::Session;
@@ -113,7 +113,7 @@ impl Session {
         let kernels = weights.values.view().into_dimensionality::<Ix4>().ok();
         match (weights.kind, kernels) {
             (WeightKind::Convolution { on_pixels: true, .. }, Some(kernels)) if kernels.dim().1 == 3 => {
-                filters(&weights.values.view(), bgr, &title)
+                filters(kernels, bgr, &title)
             }
             (WeightKind::Convolution { .. }, Some(kernels)) if kernels.dim().2 * kernels.dim().3 > 1 => {
                 let mut pages = vec![];
@@ -160,21 +160,28 @@ impl Session {
     }
 }
 
-/// Filters on red, green and blue, each as the colours that it is made of; grey where a weight is zero.
-fn filters(kernels: &ArrayViewD<'_, f32>, bgr: bool, title: &str) -> RgbImage {
+/// Filters on red, green and blue, `[outputs, 3, height, width]`, each as the colours that it is made of, a pixel for each
+/// place; grey where a weight is zero. With the weight whose colour is full. `bgr` where the first of the three is blue.
+pub fn filter_pictures(kernels: ArrayView4<'_, f32>, bgr: bool) -> (Vec<RgbImage>, f32) {
     let scale = layer_scale(kernels.iter()).max(f32::MIN_POSITIVE);
-    let (count, height, width) = (kernels.shape()[0], kernels.shape()[2] as u32, kernels.shape()[3] as u32);
-    let room = (SIDE as u32 / Sheet::columns(count) as u32).clamp(1, FILTER);
-    let enlarged = room.div_ceil(height.max(width)).max(1);
+    let (_, _, height, width) = kernels.dim();
     let shade = |value: f32| (127.5 + 127.5 * (value / scale).clamp(-1.0, 1.0)).round() as u8;
-    let filter = |index: usize| {
-        RgbImage::from_fn(width, height, |x, y| {
-            let channel = |channel: usize| shade(kernels[[index, channel, y as usize, x as usize]]);
-            let [a, b, c] = [0, 1, 2].map(channel);
+    let filter = |kernel: ArrayView3<'_, f32>| {
+        RgbImage::from_fn(width as u32, height as u32, |x, y| {
+            let [a, b, c] = [0, 1, 2].map(|channel| shade(kernel[[channel, y as usize, x as usize]]));
             Rgb(if bgr { [c, b, a] } else { [a, b, c] })
         })
     };
-    let page = mosaic(&(0..count).map(filter).collect::<Vec<_>>(), enlarged);
+    (kernels.outer_iter().map(filter).collect(), scale)
+}
+
+/// The page of filters in their colours.
+fn filters(kernels: ArrayView4<'_, f32>, bgr: bool, title: &str) -> RgbImage {
+    let (pictures, scale) = filter_pictures(kernels, bgr);
+    let (count, _, height, width) = kernels.dim();
+    let room = (SIDE as u32 / Sheet::columns(count) as u32).clamp(1, FILTER);
+    let enlarged = room.div_ceil(height.max(width) as u32).max(1);
+    let page = mosaic(&pictures, enlarged);
     let said = format!("in each colour, black is {} and white {}; grey is zero", number(-scale), number(scale));
     caption(&page, &[title.to_owned(), said], None)
 }

@@ -71,6 +71,8 @@ fn stages(network: &Network) -> Vec<StageRow> {
         name: escape(&stage.name).into_owned(),
         operators: escape(&stage.operators.join(", ")).into_owned(),
         layer: stage.layer.map(|index| (index, layer_name(&network.layers()[index]))),
+        layers: stage.layers,
+        weighted: stage.weighted,
         shape: stage.shape,
         weights: stage.weights,
         work: stage.work,

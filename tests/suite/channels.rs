@@ -44,6 +44,28 @@ fn behind_a_linear_head_contributions_add_up_to_the_score_without_the_bias() {
 }
 
 #[test]
+fn what_channels_add_and_the_bias_are_the_score_and_each_term_is_a_mean_times_a_weight() {
+    let (classifier, input) = builtin();
+    let network = classifier.network();
+    let pass = network.forward(input).unwrap();
+    let last = network.auto_layer().unwrap();
+    for target in [Target::Class(3), Target::Contrast(1, 7)] {
+        let found = layer_channels(Subject::of(&classifier, &pass), last, target, &Monitor::silent()).unwrap();
+        let (terms, sum) = (found.contributions.unwrap(), found.sum.unwrap());
+        let added = terms.iter().sum::<f32>() + sum.rest;
+        assert!(sum.is_exact && (added - sum.score).abs() < ROUNDING * sum.score.abs().max(1.0), "{added}, {sum:?}");
+        for ((term, weight), map) in terms.iter().zip(sum.weights.unwrap()).zip(found.activation.axis_iter(Axis(0))) {
+            assert!((term - weight * map.mean().unwrap()).abs() < ROUNDING, "{term}");
+        }
+    }
+    let earlier = network.strip()[2];
+    let found = layer_channels(Subject::of(&classifier, &pass), earlier, Target::Class(3), &Monitor::silent()).unwrap();
+    let (terms, sum) = (found.contributions.unwrap(), found.sum.unwrap());
+    assert!(!sum.is_exact && sum.weights.is_none(), "what follows is no average");
+    assert!((terms.iter().sum::<f32>() + sum.rest - sum.score).abs() < ROUNDING * sum.score.abs().max(1.0));
+}
+
+#[test]
 fn at_an_earlier_layer_a_contribution_is_how_the_score_changes_with_the_channels_strength() {
     let (classifier, input) = builtin();
     let network = classifier.network();
@@ -223,6 +245,51 @@ fn layers_are_stepped_through_whatever_the_method() {
     assert_eq!((state.selection.layer, &state.notice), (Some(1), &None));
     assert!(screen(&state).contains("[layer4.0/relu_2 7x7]"));
     assert!(screen(&state).contains("of layer4.0/relu_2"));
+}
+
+#[test]
+fn what_is_on_screen_adds_up_to_the_score_of_the_class() {
+    for size in [(120, 36), (80, 24)] {
+        let mut state = opened(size);
+        for (digit, class) in [("1", "goldfinch"), ("2", "goose")] {
+            keys(&mut state, digit);
+            work(&mut state);
+            let text = screen(&state);
+            let last = |line: &str| line.split_whitespace().filter_map(|word| word.parse::<f32>().ok()).last();
+            let named = |word: &str| text.lines().find(|line| line.contains(word)).and_then(last).unwrap();
+            let is_row = |line: &&str| {
+                let mut words = line.split_whitespace().filter(|word| *word != "▸");
+                words.next().is_some_and(|word| word.parse::<usize>().is_ok())
+                    && !line.contains("others")
+                    && !line.contains("channels")
+            };
+            let rows: f32 = text.lines().filter(is_row).filter_map(last).sum();
+            let (others, bias, score) = (named("others"), named("bias"), named(&format!(" = {class}")));
+            assert!((rows + others + bias - score).abs() < 0.1, "{rows} + {others} + {bias} is not {score}:\n{text}");
+            assert!(text.contains("exactly the score"), "{text}");
+        }
+    }
+    let mut state = opened((120, 36));
+    keys(&mut state, "[");
+    work(&mut state);
+    let text = screen(&state);
+    assert!(text.contains("remainder") && text.contains("linearised at this image"), "{text}");
+}
+
+#[test]
+fn what_speaks_most_for_the_class_and_most_against_it_are_both_on_screen() {
+    let mut state = opened((80, 24));
+    let channels = state.channels().unwrap();
+    let terms = channels.contributions.clone().unwrap();
+    let (most, least) = (terms.iter().copied().fold(0.0, f32::max), terms.iter().copied().fold(0.0, f32::min));
+    let text = screen(&state);
+    assert!(text.contains(&format!("+{most:.2}")) && text.contains(&format!("{least:.2}")), "{text}");
+    let marked = |state: &State| terms[state.marked_channel().unwrap()];
+    assert_eq!(marked(&state), most);
+    keys(&mut state, "!");
+    assert_eq!(marked(&state), least);
+    keys(&mut state, "!");
+    assert_eq!(marked(&state), most);
 }
 
 #[test]

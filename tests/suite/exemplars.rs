@@ -257,7 +257,7 @@ fn work_upside_down(state: &mut State) {
             Job::Channels(key) => {
                 let activation = interface::activation(key.image.id, key.layer).mapv(|value| -value);
                 let contributions = Err("no gradient".to_owned());
-                let channels = Channels::new(LayerChannels { activation, contributions }, Duration::ZERO);
+                let channels = Channels::new(LayerChannels { activation, contributions, sum: None }, Duration::ZERO);
                 vec![Report::Channels(key.clone(), Ok(Arc::new(channels)))]
             }
             Job::Survey(image, layer) => {

@@ -108,3 +108,23 @@ fn enter_opens_the_channels_of_a_stage_and_escape_comes_back() {
     press(&mut state, &[Command::Escape]);
     assert_eq!(state.panel, Panel::None);
 }
+
+#[test]
+fn at_the_head_the_score_is_a_sum_and_enter_takes_it_apart() {
+    let mut state = finished((120, 36));
+    press(&mut state, &[Command::Open(PanelKind::Walk), Command::Last]);
+    work(&mut state);
+    let text = screen(&state);
+    assert!(text.contains("goldfinch ") && text.contains(" channels − ") && text.contains(" bias"), "{text}");
+    press(&mut state, &[Command::Accept]);
+    work(&mut state);
+    assert_eq!(state.shown_channels().map(|key| key.layer), Some(9));
+    assert!(screen(&state).contains("exactly the score"));
+    press(&mut state, &[Command::Escape]);
+    assert!(matches!(&state.panel, Panel::Walk(walk) if walk.is_at_head(&state)));
+    press(&mut state, &[Command::Accept, Command::LayerBack]);
+    work(&mut state);
+    assert_eq!(state.shown_channels().map(|key| key.layer), Some(4), "and on to what is before");
+    press(&mut state, &[Command::Escape]);
+    assert!(matches!(&state.panel, Panel::Walk(walk) if walk.marked == 3));
+}

@@ -26,6 +26,10 @@ pub struct Channels {
     pub end: Option<((usize, usize), End)>,
     /// The image and the filter of the list that were left for them.
     pub left: Option<(ImageId, String)>,
+    /// The layer, where it is not the last one of that stage.
+    pub layer: Option<usize>,
+    /// The stage of the walk to go back to, as long as the layer is the one that it was opened with.
+    pub back: Option<usize>,
     /// Those on screen: the ones selected, or the ones before until those are there.
     pub shown: Option<ChannelsKey>,
 }
@@ -62,7 +66,7 @@ impl Channels {
         } else {
             (0..stage.min(model.stages.len())).rev().find(is_layer)
         };
-        state.panel = Panel::Channels(Channels { stage: next.or(self.stage), ..self.clone() });
+        state.panel = Panel::Channels(Channels { stage: next.or(self.stage), layer: None, back: None, ..self.clone() });
     }
 }
 
@@ -91,7 +95,7 @@ impl Behaviour for Channels {
 
     /// Goes back to the walk, where it was opened from there.
     fn escape(&self, state: &mut State) {
-        if let Some(marked) = self.stage {
+        if let Some(marked) = self.back.or(self.stage) {
             state.panel = Panel::Walk(Walk { marked, shown: self.shown.clone() });
         }
     }
@@ -102,6 +106,15 @@ impl Behaviour for Channels {
             Command::LayerOn if self.stage.is_some() => self.step(state, true),
             Command::Less => state.move_to(state.cursor.saturating_sub(1)),
             Command::More => state.move_to(state.cursor.saturating_add(1)),
+            // From the strongest that speaks for the class to the strongest that speaks against it, and back.
+            Command::Invert => {
+                let Some((channels, row)) = state.channels().zip(state.marked_channel_row()) else { return None };
+                let against = channels.speaking_for;
+                let row = if row < against && against < channels.order.len() { against } else { 0 };
+                let mut panel = self.clone();
+                panel.mark(row, state);
+                state.panel = Panel::Channels(panel);
+            }
             Command::ToggleExemplars => {
                 let left = state.current().map(|image| (image, state.filter.clone())).filter(|_| !self.exemplars);
                 state.panel = Panel::Channels(Channels { exemplars: !self.exemplars, left, ..self.clone() });
@@ -155,11 +168,12 @@ impl State {
     /// The channels that the selection means for an image; none before its prediction is known.
     pub fn channels_key(&self, image: ImageId) -> Option<ChannelsKey> {
         let model = self.model.as_deref()?;
-        let walked = self.channels_panel().and_then(|panel| panel.stage);
-        let layer = match walked.and_then(|stage| model.stages.get(stage)?.layer.as_ref()) {
-            Some((layer, _)) => *layer,
-            None => model.layers.get(self.layer_at()?)?.index,
-        };
+        let walked = self.channels_panel().and_then(|panel| {
+            let stage = model.stages.get(panel.stage?)?;
+            panel.layer.or(stage.layer.as_ref().map(|(layer, _)| *layer))
+        });
+        let selected = || Some(model.layers.get(self.layer_at()?)?.index);
+        let layer = walked.or_else(selected)?;
         Some(ChannelsKey { image: self.key(image), layer, target: self.target(image)? })
     }
 

@@ -1,5 +1,6 @@
 //! The network from the input to the scores, a stage a row; the picture follows: the input as the model sees it, how active
-//! each layer is, the map where a stage has no rows and columns.
+//! each layer is, the map where a stage has no rows and columns. Behind the last layer, that layer's channels are what the
+//! scores are made of.
 
 use std::sync::Arc;
 
@@ -62,15 +63,31 @@ impl Walk {
         state.channels.get(&self.key(state.current()?, state)?)?.as_ref().err().map(String::as_str)
     }
 
+    /// Whether the marked stage is behind the last layer: there the scores are made of channels.
+    pub fn is_at_head(&self, state: &State) -> bool {
+        let stages = state.model.as_deref().map_or(&[][..], |model| &model.stages);
+        let last = stages.iter().rposition(|stage| stage.layer.is_some());
+        last.is_some_and(|last| last < self.marked)
+    }
+
+    /// The layer whose channels the scores are made of, and its stage.
+    fn feeding(&self, state: &State) -> Option<(usize, usize)> {
+        let model = state.model.as_deref().filter(|_| self.is_at_head(state))?;
+        let layer = model.layers.get(model.auto?)?.index;
+        Some((layer, model.stage_of(layer)?))
+    }
+
     /// The layer of the marked stage; none where it has none, or before the image's prediction is known.
     fn key(&self, image: ImageId, state: &State) -> Option<ChannelsKey> {
-        let (layer, _) = self.stage(state)?.layer.as_ref()?;
-        Some(ChannelsKey { image: state.key(image), layer: *layer, target: state.target(image)? })
+        let layer = match self.stage(state)?.layer.as_ref() {
+            Some((layer, _)) => *layer,
+            None => self.feeding(state)?.0,
+        };
+        Some(ChannelsKey { image: state.key(image), layer, target: state.target(image)? })
     }
 
     /// What belongs on screen.
     fn to_show(&self, state: &State) -> Option<ChannelsKey> {
-        self.stage(state)?.layer.as_ref()?;
         let (image, shown) = state.current().zip(state.shown)?;
         let found = self.key(image, state).filter(|_| shown == image);
         let found = found.and_then(|key| Some((state.channels.get(&key)?.is_ok(), key)));
@@ -106,10 +123,13 @@ impl Behaviour for Walk {
         false
     }
 
-    /// Opens the channels of a layer.
+    /// Opens the channels of a layer; behind the last one those that the scores are made of.
     fn accept(&self, state: &mut State) {
         state.panel = if self.stage(state).is_some_and(|stage| stage.layer.is_some()) {
             Panel::Channels(Channels { stage: Some(self.marked), ..Channels::default() })
+        } else if let Some((layer, stage)) = self.feeding(state) {
+            let back = Some(self.marked);
+            Panel::Channels(Channels { stage: Some(stage), layer: Some(layer), back, ..Channels::default() })
         } else {
             let name = self.stage(state).map_or("this stage", |stage| stage.name.as_str());
             state.notice = Some(Notice::Failed(format!("{name} has no channels with rows and columns")));

@@ -6,7 +6,7 @@ use std::time::Duration;
 use ndarray::{ArrayView2, Axis};
 
 use crate::app::tiles::{LONGEST, TileLayout};
-use crate::explain::LayerChannels;
+use crate::explain::{LayerChannels, ScoreSum};
 use crate::raster::{Colouring, LayerHeat, Map, Sign, Tiles, reduced};
 use crate::text::escape;
 
@@ -25,9 +25,16 @@ pub struct Channels {
     pub ranges: Vec<(f32, f32)>,
     /// What each channel adds to the target's score, or why that is not known.
     pub contributions: Result<Vec<f32>, String>,
-    /// The channels, those first that contribute most or, where that is not known, hold the largest values.
+    /// What has to be added to the contributions until they are the target's score; none where they are not known.
+    pub sum: Option<ScoreSum>,
+    /// The mean of each channel.
+    pub means: Vec<f32>,
+    /// The channels: those that speak for the target, then those that speak against it, then those that add nothing, of each
+    /// the strongest first; where that is not known, those that hold the largest values first.
     pub order: Vec<usize>,
-    /// How much the first in the order contributes or holds, without its sign.
+    /// How many speak for the target, where that is known.
+    pub speaking_for: usize,
+    /// How much the strongest contributes or holds, without its sign.
     pub strongest: f32,
     /// Time that it took.
     pub elapsed: Duration,
@@ -57,7 +64,7 @@ fn energy(maps: &[Arc<Map>]) -> Map {
 impl Channels {
     /// Colours and orders what a layer holds.
     pub fn new(layer: LayerChannels, elapsed: Duration) -> Channels {
-        let LayerChannels { activation, contributions } = layer;
+        let LayerChannels { activation, contributions, sum } = layer;
         let LayerHeat { maps, sign, scale } = LayerHeat::of(activation.view());
         let energy = Arc::new(energy(&maps));
         let contributions = contributions.map_err(|reason| escape(&reason).into_owned());
@@ -67,11 +74,48 @@ impl Channels {
             Ok(contributions) => contributions.iter().map(|value| strength(*value)).collect(),
             Err(_) => peaks.clone(),
         };
+        let side = |channel: usize| match &contributions {
+            Ok(contributions) if strengths[channel] > 0.0 => u8::from(contributions[channel] < 0.0),
+            Ok(_) => 2,
+            Err(_) => 0,
+        };
         let mut order: Vec<usize> = (0..maps.len()).collect();
-        order.sort_by(|a, b| strengths[*b].total_cmp(&strengths[*a]).then(peaks[*b].total_cmp(&peaks[*a])));
-        let strongest = order.first().map_or(0.0, |channel| strengths[*channel]);
-        let thumbnails = maps.iter().map(|map| Arc::new(reduced(map, LONGEST.0))).collect();
-        Channels { maps, energy, sign, scale, ranges, contributions, order, strongest, elapsed, thumbnails }
+        order.sort_by(|a, b| {
+            let stronger = strengths[*b].total_cmp(&strengths[*a]).then(peaks[*b].total_cmp(&peaks[*a]));
+            side(*a).cmp(&side(*b)).then(stronger)
+        });
+        let means = activation.axis_iter(Axis(0)).map(|channel| channel.mean().unwrap_or(0.0)).collect();
+        Channels {
+            speaking_for: (0..maps.len()).filter(|channel| contributions.is_ok() && side(*channel) == 0).count(),
+            strongest: strengths.iter().copied().fold(0.0, f32::max),
+            thumbnails: maps.iter().map(|map| Arc::new(reduced(map, LONGEST.0))).collect(),
+            maps,
+            energy,
+            sign,
+            scale,
+            ranges,
+            contributions,
+            sum,
+            means,
+            order,
+            elapsed,
+        }
+    }
+
+    /// The channel that adds or takes most of the score; where that is not known, the one that holds the largest value.
+    pub fn counts_most(&self) -> Option<usize> {
+        let first_against = self.order.get(self.speaking_for);
+        let strength = |channel: &usize| self.contributions.as_ref().map_or(0.0, |values| strength(values[*channel]));
+        let against =
+            first_against.filter(|other| self.order.first().is_some_and(|one| strength(other) > strength(one)));
+        against.or(self.order.first()).copied()
+    }
+
+    /// What some channels add to the score, together.
+    pub fn added<'c>(&self, channels: impl IntoIterator<Item = &'c usize>) -> f32 {
+        let Ok(contributions) = &self.contributions else { return 0.0 };
+        let values = channels.into_iter().map(|channel| contributions[*channel]).filter(|value| value.is_finite());
+        values.map(f64::from).sum::<f64>() as f32
     }
 
     /// Why it is not known what the channels contribute, where it is not.
@@ -105,13 +149,14 @@ mod tests {
 
     fn channels(contributions: Result<Vec<f32>, String>) -> Channels {
         let activation = array![[[0.0, 1.0]], [[0.0, 0.0]], [[4.0, 2.0]]];
-        Channels::new(LayerChannels { activation, contributions }, Duration::ZERO)
+        Channels::new(LayerChannels { activation, contributions, sum: None }, Duration::ZERO)
     }
 
     #[test]
-    fn what_contributes_most_comes_first_for_or_against() {
+    fn what_speaks_for_the_class_comes_before_what_speaks_against_it_and_what_adds_nothing_is_last() {
         let found = channels(Ok(vec![-3.0, 0.0, 0.5]));
-        assert_eq!(found.order, [0, 2, 1]);
+        assert_eq!((&found.order[..], found.speaking_for, found.counts_most()), (&[2, 0, 1][..], 1, Some(0)));
+        assert_eq!((found.strongest, found.added(&found.order)), (3.0, -2.5));
         assert_eq!((found.silent(), found.sign), (1, Sign::Positive));
     }
 
@@ -125,7 +170,7 @@ mod tests {
     #[test]
     fn what_is_not_finite_counts_as_nothing() {
         let activation = array![[[f32::NAN, f32::INFINITY]], [[1.0, f32::NAN]]];
-        let layer = LayerChannels { activation, contributions: Ok(vec![f32::NAN, -0.5]) };
+        let layer = LayerChannels { activation, contributions: Ok(vec![f32::NAN, -0.5]), sum: None };
         let found = Channels::new(layer, Duration::ZERO);
         assert_eq!((found.order, found.strongest), (vec![1, 0], 0.5));
         assert_eq!(found.ranges, [(0.0, 0.0), (1.0, 1.0)]);
@@ -145,7 +190,8 @@ mod tests {
     #[test]
     fn energy_is_the_root_of_the_mean_square_over_channels() {
         let activation = array![[[3.0, 0.0]], [[-4.0, 1.0]]];
-        let found = Channels::new(LayerChannels { activation, contributions: Ok(vec![0.0; 2]) }, Duration::ZERO);
+        let found =
+            Channels::new(LayerChannels { activation, contributions: Ok(vec![0.0; 2]), sum: None }, Duration::ZERO);
         assert_eq!(*found.energy, array![[1.0, 0.2]]);
     }
 
@@ -153,7 +199,7 @@ mod tests {
     fn values_well_below_zero_have_a_sign_and_a_little_below_have_none() {
         let sign = |low: f32| {
             let activation = array![[[low, 1.0]]];
-            Channels::new(LayerChannels { activation, contributions: Ok(vec![0.0]) }, Duration::ZERO).sign
+            Channels::new(LayerChannels { activation, contributions: Ok(vec![0.0]), sum: None }, Duration::ZERO).sign
         };
         assert_eq!((sign(-0.1), sign(-1.0)), (Sign::Positive, Sign::Signed));
     }

@@ -13,13 +13,17 @@ use crate::ui::canvas::Canvas;
 use crate::ui::layout::Areas;
 use crate::ui::views::segments::bar_style;
 use crate::ui::views::strip::short;
-use crate::ui::views::{Said, View, Window, picture, status, why::filled};
-use crate::ui::words::{Piece, cut, duration, number, piece, wrap};
+use crate::ui::views::terms::{self, Table};
+use crate::ui::views::{Said, View, picture, status, why::filled};
+use crate::ui::words::{Piece, cut, duration, number, pad, piece, wrap};
 
 /// Cells before the bar: mark, channel, largest value, contribution.
-const BEFORE: usize = 2 + 7 + 9 + CONTRIBUTION + 1;
+const BEFORE: usize = 2 + 7 + LARGEST + CONTRIBUTION + 1;
 /// Cells of the contribution, and of the class above it.
 const CONTRIBUTION: usize = 10;
+/// Cells of the largest value, and the width from which on there is room for them beside a bar.
+const LARGEST: usize = 9;
+const WIDE: usize = 36;
 
 impl View for panel::Channels {
     fn draw(&self, canvas: &mut Canvas<'_>, areas: &Areas, state: &State, theme: Theme) {
@@ -49,18 +53,19 @@ impl View for panel::Channels {
         let target = target(state).filter(|_| channels.unknown().is_none()).unwrap_or_default();
         let class = cut(&target, CONTRIBUTION - 1);
         let before = CONTRIBUTION.saturating_sub(class.width());
-        let heads_text = format!("{:>9}{:>9}{}{class}", "channel", "largest", " ".repeat(before));
+        let largest = if shows_largest(channels, width) { "largest" } else { "" };
+        let heads_text = format!("{:>9}{largest:>LARGEST$}{}{class}", "channel", " ".repeat(before));
         canvas.line(heads, Span::styled(heads_text, theme.quiet()));
-        let Some((window, marked)) = window(areas, state).zip(state.marked_channel_row()) else { return };
-        for row in window.rows() {
-            canvas.line(window.place(row), line(channels, channels.order[row], row == marked, width, theme));
+        let Some((table, marked)) = table(areas, state).zip(state.marked_channel_row()) else { return };
+        for (row, place) in table.rows() {
+            canvas.line(place, line(channels, channels.order[row], row == marked, width, theme));
         }
-        window.draw_marks(canvas, theme);
+        table.draw_rest(canvas, channels, &target, theme);
     }
 
     fn click(&self, areas: &Areas, state: &State, at: Position) -> Option<Action> {
         if areas.panel().contains(at) {
-            return window(areas, state)?.at(at).map(Action::Pick);
+            return table(areas, state)?.at(at).map(Action::Pick);
         }
         let image = sheet_image_at(areas, state, at).map(Action::GoTo);
         image.or_else(|| tile_at(areas, state, at).map(Action::Pick))
@@ -68,8 +73,13 @@ impl View for panel::Channels {
 
     fn said<'s>(&self, state: &'s State) -> Option<Said<'s>> {
         self.shown.as_ref()?;
+        let term = || {
+            let (channels, channel) = state.channels().zip(state.marked_channel())?;
+            Some(format!("{} for {}", terms::of_term(channels, channel)?, target(state)?))
+        };
+        let line = state.exemplars().map(|exemplars| strongest_in(state, exemplars)).or_else(term);
         Some(Said {
-            lines: state.exemplars().map(|exemplars| strongest_in(state, exemplars)).into_iter().collect(),
+            lines: line.into_iter().collect(),
             warnings: state.channels().and_then(Channels::unknown).into_iter().collect(),
         })
     }
@@ -80,30 +90,48 @@ impl View for panel::Channels {
     }
 }
 
-/// ` ▸    117     4.21     +1.83 ███`
+/// Whether there is room for the largest value of each channel, or nothing else to be said of it.
+fn shows_largest(channels: &Channels, width: usize) -> bool {
+    width >= WIDE || channels.contributions.is_err()
+}
+
+/// ` ▸    117     4.21     +1.83 ███`, or where there is less room ` ▸    117 ███         +1.83`
 fn line<'a>(channels: &Channels, channel: usize, is_marked: bool, width: usize, theme: Theme) -> Line<'a> {
     let style = if is_marked { theme.strong() } else { Style::new() };
-    let (low, high) = channels.ranges[channel];
-    let largest = if low.abs() > high.abs() { low } else { high };
     let mut spans = vec![
         Span::styled(if is_marked { " ▸" } else { "  " }, theme.accent()),
         Span::styled(format!("{channel:>7}"), style),
-        Span::styled(format!("{:>9}", number(largest)), theme.quiet()),
     ];
+    let shows_largest = shows_largest(channels, width);
+    if shows_largest {
+        let (low, high) = channels.ranges[channel];
+        let largest = number(if low.abs() > high.abs() { low } else { high });
+        spans.push(Span::styled(format!("{largest:>LARGEST$}"), theme.quiet()));
+    }
     if let Ok(contributions) = &channels.contributions {
         let value = contributions[channel];
         let share = if channels.strongest > 0.0 { value.abs() / channels.strongest } else { 0.0 };
         let sign = if value > 0.0 { "+" } else { "" };
-        spans.push(Span::styled(format!("{:>CONTRIBUTION$} ", format!("{sign}{}", number(value))), style));
-        spans.push(Span::styled(filled(share, width.saturating_sub(BEFORE + 1)), bar_style(value, theme)));
+        let value_text = Span::styled(format!("{:>CONTRIBUTION$} ", format!("{sign}{}", number(value))), style);
+        let bar = |cells: usize| Span::styled(pad(&filled(share, cells), cells), bar_style(value, theme));
+        if shows_largest {
+            spans.extend([value_text, bar(width.saturating_sub(BEFORE + 1))]);
+        } else {
+            spans.extend([Span::raw(" "), bar(LARGEST - 1), value_text]);
+        }
     }
     Line::from(spans)
 }
 
 /// What the channels contribute to.
 fn target(state: &State) -> Option<String> {
+    target_name(state, state.shown_channels()?.target)
+}
+
+/// A target in words.
+pub(super) fn target_name(state: &State, target: Target) -> Option<String> {
     let model = state.model.as_deref()?;
-    Some(match state.shown_channels()?.target {
+    Some(match target {
         Target::Class(class) | Target::Probability(class) => model.short_label(class).to_owned(),
         Target::Contrast(class, other) => format!("{}-{}", model.short_label(class), model.short_label(other)),
         Target::Top(_) => return None,
@@ -111,10 +139,8 @@ fn target(state: &State) -> Option<String> {
 }
 
 /// Where the rows of the table are.
-fn window(areas: &Areas, state: &State) -> Option<Window> {
-    let count = state.channels()?.maps.len();
-    let (_, list) = areas.table();
-    Some(Window::new(list, state.marked_channel_row()?, count))
+fn table(areas: &Areas, state: &State) -> Option<Table> {
+    Some(Table::new(areas, state.channels()?, state.marked_channel_row()?))
 }
 
 /// The row of the table of channels whose tile is at a cell of the screen.

@@ -58,8 +58,11 @@ fn beside_values(canvas: &mut Canvas<'_>, area: Rect, state: &State, theme: Them
 /// What keys do where the layers are those of the walk.
 fn hint(state: &State) -> Option<&'static str> {
     match &state.panel {
+        Panel::Walk(panel) if panel.is_at_head(state) => Some("Enter takes the score apart: the channels that decide"),
         Panel::Walk(_) => Some("[ ] or j k walk, h l other images, Enter its channels"),
-        Panel::Channels(panel) if panel.stage.is_some() => Some("[ ] other layers of the network, Esc back to it"),
+        Panel::Channels(panel) if panel.stage.is_some() => {
+            Some("[ ] other layers of the network, ! for or against, Esc back")
+        }
         _ => None,
     }
 }

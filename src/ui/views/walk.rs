@@ -10,8 +10,10 @@ use crate::app::{Action, Sign, StageRow, State, panel};
 use crate::ui::Theme;
 use crate::ui::canvas::Canvas;
 use crate::ui::layout::Areas;
+use crate::ui::views::channels::target_name;
+use crate::ui::views::stage_names::stage_names;
 use crate::ui::views::strip::short;
-use crate::ui::views::{Said, View, Window, status, why};
+use crate::ui::views::{Said, View, Window, status, terms, why};
 use crate::ui::words::{Piece, cut, cut_start, duration, number, piece, wrap};
 
 /// Cells of the shares of weights and of work.
@@ -42,12 +44,12 @@ impl View for panel::Walk {
         let (heads, list, about) = parts(areas);
         canvas.line(heads, Span::styled(cut(&head(width), width), theme.quiet()));
         let rows = rows(&model.stages);
-        let sums = sums(&model.stages);
+        let (sums, names) = (sums(&model.stages), stage_names(&model.stages));
         let window = window(list, &rows, self.marked);
         for at in window.rows() {
             let line = match &rows[at] {
                 Row::Heading(text) => Line::styled(format!("  {text}"), theme.accent()),
-                Row::Stage(at) => line(&model.stages, *at, *at == self.marked, (sums, width), theme),
+                Row::Stage(at) => line((&model.stages, &names[*at]), *at, *at == self.marked, (sums, width), theme),
             };
             canvas.line(window.place(at), line);
         }
@@ -70,11 +72,15 @@ impl View for panel::Walk {
         if self.is_at_input() {
             lines.push(format!("the input as the model sees it, {}", sides(&stage.shape)));
         } else if stage.layer.is_none() {
-            lines.push(format!("no rows and columns here: the map of {}", state.selection.method));
+            let sum = self.layer(state).zip(self.shown.as_ref()).filter(|_| self.is_at_head(state));
+            let sum = sum.and_then(|(layer, key)| terms::in_a_line(layer, &target_name(state, key.target)?));
+            lines.push(
+                sum.unwrap_or_else(|| format!("no rows and columns here: the map of {}", state.selection.method)),
+            );
             return Some(Said { lines, warnings });
         } else {
             let strongest = self.layer(state).and_then(|layer| {
-                let channel = *layer.order.first()?;
+                let channel = layer.counts_most()?;
                 let value = layer.contributions.as_ref().ok()?[channel];
                 let sign = if value > 0.0 { "+" } else { "" };
                 Some(format!("; channel {channel} counts most, {sign}{}", number(value)))
@@ -164,7 +170,7 @@ fn names(width: usize) -> usize {
 
 /// ` ▸│ layer1.0.conv1     3 %   12 %`
 fn line<'a>(
-    stages: &[StageRow],
+    (stages, name): (&[StageRow], &str),
     at: usize,
     is_marked: bool,
     ((weights, work), width): ((u64, u64), usize),
@@ -173,7 +179,7 @@ fn line<'a>(
     let stage = &stages[at];
     let style = if is_marked { theme.strong() } else { Style::new() };
     let names = names(width);
-    let name = cut_start(&short(&stage.name), names.saturating_sub(1));
+    let name = cut_start(name, names.saturating_sub(1));
     let pad = " ".repeat(names.saturating_sub(name.width()));
     let mut spans = vec![
         Span::styled(if is_marked { " ▸" } else { "  " }, theme.accent()),
@@ -244,7 +250,8 @@ fn draw_about(canvas: &mut Canvas<'_>, area: Rect, panel: &panel::Walk, state: &
         let said = format!("{} weights, {} multiply-adds", count(stage.weights), count(stage.work));
         lines.extend(wrap(&said, width));
     }
-    let read = |at: &usize| model.stages.get(*at).map_or("?".to_owned(), |stage| short(&stage.name));
+    let names = stage_names(&model.stages);
+    let read = |at: &usize| names.get(*at).map_or("?".to_owned(), Clone::clone);
     let reads: Vec<String> = stage.from.iter().map(read).collect();
     if reads.len() > 1 || stage.from.first().is_some_and(|from| from + 1 != panel.marked) {
         let said = if reads.len() > 1 { format!("joins {}", reads.join(" + ")) } else { format!("from {}", reads[0]) };
@@ -266,6 +273,8 @@ mod tests {
             operators: String::new(),
             shape: shape.to_vec(),
             layer: layer.then_some((0, String::new())),
+            layers: vec![],
+            weighted: vec![],
             weights: 0,
             work: 0,
             from: from.to_vec(),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use image::{Rgb, RgbImage};
-use ndarray::{Array2, Array3, ArrayD};
+use ndarray::{Array2, Array3, ArrayD, Axis};
 use ratatui::Terminal as Screen;
 use ratatui::backend::TestBackend;
 use ratatui::style::Color;
@@ -14,7 +14,7 @@ use seewhy::app::{
     MethodRow, ModelId, ModelSummary, Peaks, Predicted, Report, Second, StageRow, State, Terminal, WhatIf, WhatIfKey,
     small_picture, update,
 };
-use seewhy::explain::{self, Asking, Attribution, Family, LayerChannels, Param, ParamKind, Segments, Sign};
+use seewhy::explain::{self, Asking, Attribution, Family, LayerChannels, Param, ParamKind, ScoreSum, Segments, Sign};
 use seewhy::gallery::Truths;
 use seewhy::model::{JointLabels, Labels, Target};
 use seewhy::network::Scores;
@@ -103,6 +103,8 @@ fn stages() -> Vec<StageRow> {
         operators: operators.to_owned(),
         shape: shape.to_vec(),
         layer: layer.map(|index| (index, name.to_owned())),
+        layers: layer.into_iter().collect(),
+        weighted: if operators.contains("Conv") || operators == "Gemm" { vec![name.to_owned()] } else { vec![] },
         weights: 1000 * from.len() as u64,
         work: 90_000 * from.len() as u64,
         from: from.to_vec(),
@@ -339,7 +341,16 @@ pub(crate) fn superpixels() -> Explained {
 
 /// The channels of a layer: a spot in each that moves from one to the next; every tenth is silent.
 pub(crate) fn channels(image: ImageId, layer: usize, contributions: Result<Vec<f32>, String>) -> Channels {
-    Channels::new(LayerChannels { activation: activation(image, layer), contributions }, Duration::from_millis(3))
+    let activation = activation(image, layer);
+    let sum = contributions.as_ref().ok().map(|terms| {
+        let is_exact = layer == 9;
+        let rest = if is_exact { 0.25 } else { -3.5 };
+        let mean = |channel: usize| activation.index_axis(Axis(0), channel).mean().unwrap();
+        let weight = |channel: usize| if mean(channel) > 0.0 { terms[channel] / mean(channel) } else { 0.0 };
+        let weights = is_exact.then(|| (0..CHANNELS).map(weight).collect());
+        ScoreSum { score: terms.iter().sum::<f32>() + rest, rest, is_exact, weights }
+    });
+    Channels::new(LayerChannels { activation, contributions, sum }, Duration::from_millis(3))
 }
 
 /// Twelve heads on 7 x 7 patches: the patch that asks, or the middle, has most, the rest falls off faster in each head.
