@@ -108,7 +108,7 @@ impl Behaviour for Channels {
             Command::More => state.move_to(state.cursor.saturating_add(1)),
             // From the strongest that speaks for the class to the strongest that speaks against it, and back.
             Command::Invert => {
-                let Some((channels, row)) = state.channels().zip(state.marked_channel_row()) else { return None };
+                let (channels, row) = state.channels().zip(state.marked_channel_row())?;
                 let against = channels.speaking_for;
                 let row = if row < against && against < channels.order.len() { against } else { 0 };
                 let mut panel = self.clone();
