@@ -255,7 +255,7 @@ fn what_is_on_screen_adds_up_to_the_score_of_the_class() {
             keys(&mut state, digit);
             work(&mut state);
             let text = screen(&state);
-            let last = |line: &str| line.split_whitespace().filter_map(|word| word.parse::<f32>().ok()).last();
+            let last = |line: &str| line.split_whitespace().filter_map(|word| word.parse::<f32>().ok()).next_back();
             let named = |word: &str| text.lines().find(|line| line.contains(word)).and_then(last).unwrap();
             let is_row = |line: &&str| {
                 let mut words = line.split_whitespace().filter(|word| *word != "▸");
