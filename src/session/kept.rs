@@ -10,6 +10,9 @@ use crate::network::{Pass, with_threads};
 
 /// Memory for forward passes, in bytes. The passes of a large network take some 100 MB each.
 const BUDGET: usize = 256 << 20;
+/// The most forward passes. Those of a small network take no time, and more of them than there are images near the cursor
+/// would come and go in a budget that is meant for large ones.
+const MOST: usize = 32;
 /// Memory for what the network said to changed inputs, in bytes. RISE's 4000 with 1000 classes take 16 MB.
 const SAMPLES: usize = 128 << 20;
 
@@ -77,10 +80,10 @@ impl Kept {
         Ok(blocks)
     }
 
-    /// What the passes weigh together, in bytes.
+    /// Whether the pass of an image is there.
     #[cfg(test)]
-    pub(crate) fn weight(&self) -> usize {
-        self.passes.lock().unwrap().weight()
+    pub(crate) fn has(&self, path: &Path) -> bool {
+        self.kept(path).is_some()
     }
 
     fn kept(&self, path: &Path) -> Option<Arc<Pass>> {
@@ -92,6 +95,31 @@ impl Kept {
 
     fn keep(&self, path: &Path, pass: &Arc<Pass>) {
         let mut passes = self.passes.lock().unwrap_or_else(PoisonError::into_inner);
-        passes.insert(path.to_path_buf(), Arc::clone(pass), pass.bytes());
+        passes.insert(path.to_path_buf(), Arc::clone(pass), pass.bytes().max(BUDGET / MOST));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use image::DynamicImage;
+
+    use super::*;
+    use crate::gallery::{DecodeOptions, Decoded};
+    use crate::model::{Classifier, ModelSource, Overrides};
+    use crate::session::RunOptions;
+
+    #[test]
+    fn of_a_small_network_the_passes_of_the_last_few_images_are_kept() {
+        let options = RunOptions { decoding: DecodeOptions::default(), seed: 0, tolerance: None, top: 1 };
+        let session = Session::new(Classifier::load(&ModelSource::Builtin, &Overrides::default()).unwrap(), options);
+        let opened = Opened::Picture(Decoded::of(DynamicImage::new_rgb8(32, 32), DecodeOptions::default()));
+        let names: Vec<PathBuf> = (0..MOST + 2).map(|number| number.to_string().into()).collect();
+        let kept = Kept::default();
+        for name in &names {
+            kept.look(&session, name, &opened, 1).unwrap();
+        }
+        let first = names.iter().position(|name| kept.has(name));
+        assert_eq!(first, Some(2), "those that were looked at longest ago went first");
+        assert!(names[2..].iter().all(|name| kept.has(name)));
     }
 }
