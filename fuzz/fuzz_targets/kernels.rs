@@ -87,7 +87,10 @@ fuzz_target!(|shape: Shape| {
                 let place = [at / outputs / width, at / outputs % width, at % outputs];
                 let (sum, magnitude) = exact(geometry, size, &weights, &input, place);
                 let error = (f64::from(*found) - sum).abs();
-                assert!(error <= ROUNDING * magnitude.max(1.0), "{set:?} {algorithm:?} {geometry:?} of {size:?}: {error}");
+                assert!(
+                    error <= ROUNDING * magnitude.max(1.0),
+                    "{set:?} {algorithm:?} {geometry:?} of {size:?}: {error}"
+                );
             }
         }
     }
