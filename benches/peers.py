@@ -117,8 +117,7 @@ def contests(name, network, model, ours, x):
             return np.concatenate(each)
 
         yield (f"LIME, {LIME_SAMPLES} samples", "lime on ONNX Runtime",
-               lambda: LimeImageExplainer().explain_instance(picture, classify, num_samples=LIME_SAMPLES, top_labels=1,
-                                                              progress_bar=False),
+               lambda: LimeImageExplainer().explain_instance(picture, classify, num_samples=LIME_SAMPLES, top_labels=1),
                lambda: ours.run(1, "explain", "--method", "lime", "--param", f"samples={LIME_SAMPLES}"))
 
 
