@@ -82,7 +82,7 @@ fn a_folder_is_opened_walked_through_explained_filtered_and_left() {
     pty.wait_until("another layer in brackets", |screen| marked_layer(screen) != marked_layer(&layers));
 
     pty.keys("a");
-    pty.wait_until("the channels of that layer", |screen| screen.contains("channels") && screen.contains("largest"));
+    pty.wait_until("the channels of that layer", |screen| screen.contains("channels") && screen.contains("others"));
     pty.wait_until("the first of them", |screen| {
         status(screen).contains("channel ") && status(screen).contains(" of ")
     });
