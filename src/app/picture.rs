@@ -72,7 +72,8 @@ impl PictureKey {
     /// The same without what lies over the picture.
     #[must_use]
     pub fn base(&self) -> PictureKey {
-        PictureKey { heat: None, lines: None, ..self.clone() }
+        let cut = self.cut.map(|cut| Cut { at: (0, 0), ..cut });
+        PictureKey { heat: None, lines: None, framed: None, cut, ..self.clone() }
     }
 }
 

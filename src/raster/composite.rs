@@ -83,6 +83,16 @@ pub struct Superpixels {
     pub carry_heat: bool,
 }
 
+/// A frame around a place.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Frame {
+    /// The place, in pixels of the base picture; it stays free.
+    pub place: Region,
+    /// How wide each of its two lines is, the light one and the dark one around it, in the same pixels; never narrower than one
+    /// of those that are drawn.
+    pub width: f32,
+}
+
 /// A picture with heat over it, or one of the two; and lines around its superpixels.
 #[derive(Debug, Clone)]
 pub struct Composition {
@@ -94,8 +104,8 @@ pub struct Composition {
     pub heat: Option<Heat>,
     /// Its superpixels, where it is divided.
     pub superpixels: Option<Superpixels>,
-    /// Places that are framed, in pixels of the base picture.
-    pub boxes: Vec<Region>,
+    /// Places that are framed.
+    pub boxes: Vec<Frame>,
 }
 
 impl Composition {
@@ -147,7 +157,7 @@ impl Composition {
             show_base: self.show_base,
             heat: self.heat.clone().map(|heat| Heat { region: moved(heat.region), ..heat }),
             superpixels: self.superpixels.clone().map(|lines| Superpixels { region: moved(lines.region), ..lines }),
-            boxes: self.boxes.iter().map(|place| moved(*place)).collect(),
+            boxes: self.boxes.iter().map(|frame| frame.moved(width as f32 / full_width as f32, moved)).collect(),
         }
     }
 
@@ -204,7 +214,8 @@ impl Composition {
                 outlines.mark(&mut over, marked);
             }
         }
-        self.boxes.iter().for_each(|place| frame(&mut over, place.scaled(scale.0, scale.1)));
+        let place = |place: Region| place.scaled(scale.0, scale.1);
+        self.boxes.iter().for_each(|frame| frame.moved(scale.0.min(scale.1), place).draw(&mut over));
         over
     }
 
@@ -263,23 +274,32 @@ impl Composition {
     }
 }
 
-/// Draws a light frame around a place, with a dark one around it, so that it shows on any picture.
-fn frame(over: &mut RgbaImage, place: Region) {
-    let (width, height) = (i64::from(over.width()), i64::from(over.height()));
-    let (left, top) = (place.x.round() as i64, place.y.round() as i64);
-    let (right, bottom) = ((place.x + place.width).round() as i64 - 1, (place.y + place.height).round() as i64 - 1);
-    let mut ring = |grown: i64, colour: Rgba<u8>| {
-        let (left, top) = ((left - grown).max(0), (top - grown).max(0));
-        let (right, bottom) = ((right + grown).min(width - 1), (bottom + grown).min(height - 1));
-        let sides = (left..=right).flat_map(|x| [(x, top), (x, bottom)]);
-        for (x, y) in sides.chain((top..=bottom).flat_map(|y| [(left, y), (right, y)])) {
-            if (0..width).contains(&x) && (0..height).contains(&y) {
-                over.put_pixel(x as u32, y as u32, colour);
+impl Frame {
+    /// The frame of another place, with its lines enlarged.
+    pub(super) fn moved(self, scale: f32, place: impl Fn(Region) -> Region) -> Frame {
+        Frame { place: place(self.place), width: self.width * scale }
+    }
+
+    /// Draws it: a light line, and a dark one around that, so that it shows on any picture. Of lines that would lie outside of
+    /// the picture, its edge takes the place.
+    fn draw(&self, over: &mut RgbaImage) {
+        let Region { x, y, width, height } = self.place;
+        let (left, top) = (x.round() as i64, y.round() as i64);
+        let (right, bottom) = ((x + width).round() as i64 - 1, (y + height).round() as i64 - 1);
+        let most = (i64::from(over.width()) - 1, i64::from(over.height()) - 1);
+        let thick = (self.width.round() as i64).max(1);
+        for grown in (1..=2 * thick).rev() {
+            let colour = if grown > thick { FRAME_EDGE } else { FRAME };
+            let (left, top) = ((left - grown).max(0), (top - grown).max(0));
+            let (right, bottom) = ((right + grown).min(most.0), (bottom + grown).min(most.1));
+            let across = (left..=right).flat_map(|x| [(x, top), (x, bottom)]);
+            for (x, y) in across.chain((top..=bottom).flat_map(|y| [(left, y), (right, y)])) {
+                if (0..=most.0).contains(&x) && (0..=most.1).contains(&y) {
+                    over.put_pixel(x as u32, y as u32, colour);
+                }
             }
         }
-    };
-    ring(1, FRAME_EDGE);
-    ring(0, FRAME);
+    }
 }
 
 impl Superpixels {

@@ -5,9 +5,8 @@
 use std::sync::Arc;
 
 use image::imageops::{self, FilterType};
-use image::{Rgb, RgbImage};
 
-use super::{Composition, Region};
+use super::{Composition, Frame, Region};
 
 /// A window with fewer pixels than this along its longer side is enlarged to so many, each of its pixels a square.
 const ENLARGED: u32 = 480;
@@ -15,6 +14,8 @@ const ENLARGED: u32 = 480;
 const SMOOTH: u32 = 120;
 /// A frame is at least this share of the window wide.
 const FRAME: u32 = 40;
+/// Its lines have one in so many of the window's pixels.
+const LINES: u32 = 240;
 
 /// A window of a picture, in the picture's pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -64,12 +65,12 @@ impl Cut {
             region.scaled(factor as f32, factor as f32)
         };
         let part = imageops::crop_imm(composition.base.as_ref(), self.x, self.y, self.width, self.height).to_image();
-        let mut base = if factor > 1 {
+        let base = if factor > 1 {
             imageops::resize(&part, self.width * factor, self.height * factor, FilterType::Nearest)
         } else {
             part
         };
-        self.frame(&mut base, factor);
+        let pixel = self.frame(base.dimensions(), factor);
         Composition {
             base: Arc::new(base),
             heat: composition.heat.map(|mut heat| {
@@ -80,39 +81,30 @@ impl Cut {
                 superpixels.region = moved(superpixels.region);
                 superpixels
             }),
-            boxes: composition.boxes.into_iter().map(moved).collect(),
+            boxes: composition
+                .boxes
+                .into_iter()
+                .map(|frame| frame.moved(factor as f32, moved))
+                .chain([pixel])
+                .collect(),
             ..composition
         }
     }
 
-    /// Frames the pixel, in black and white so that it is seen on anything.
-    fn frame(&self, base: &mut RgbImage, factor: u32) {
-        let (width, height) = base.dimensions();
+    /// The frame around the pixel, or around it and its neighbours where it is too small to be framed.
+    fn frame(&self, (width, height): (u32, u32), factor: u32) -> Frame {
         let longer = width.max(height);
-        let thick = i64::from((longer / 240).max(1));
-        let least = i64::from((longer / FRAME).max(3));
-        let left = i64::from((self.at.0 - self.x.min(self.at.0)) * factor);
-        let top = i64::from((self.at.1 - self.y.min(self.at.1)) * factor);
-        let side = i64::from(factor);
-        // Around the pixel, and around its neighbours where it is too small to be framed.
-        let grown = ((least - side) / 2).max(0);
-        let inner = (left - grown, top - grown, left + side + grown, top + side + grown);
-        for (distance, colour) in [(2 * thick, Rgb([0; 3])), (thick, Rgb([255; 3]))] {
-            let outer = (inner.0 - distance, inner.1 - distance, inner.2 + distance, inner.3 + distance);
-            for y in outer.1.max(0)..outer.3.min(i64::from(height)) {
-                for x in outer.0.max(0)..outer.2.min(i64::from(width)) {
-                    let is_inside = (inner.0..inner.2).contains(&x) && (inner.1..inner.3).contains(&y);
-                    if !is_inside {
-                        base.put_pixel(x as u32, y as u32, colour);
-                    }
-                }
-            }
-        }
+        let grown = ((longer / FRAME).max(3).saturating_sub(factor) / 2) as f32;
+        let start = |at: u32, from: u32| (at.saturating_sub(from) * factor) as f32 - grown;
+        let side = factor as f32 + 2.0 * grown;
+        let place = Region { x: start(self.at.0, self.x), y: start(self.at.1, self.y), width: side, height: side };
+        Frame { place, width: (longer / LINES).max(1) as f32 }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use image::{Rgb, RgbImage};
     use ndarray::Array2;
 
     use super::*;
@@ -152,11 +144,17 @@ mod tests {
         let side = width / cut.width;
         let centre = ((40 - cut.x) * side + side / 2, (24 - cut.y) * side + side / 2);
         assert_eq!(shown.base.get_pixel(centre.0, centre.1).0, [250; 3], "the pixel itself is left as it is");
-        let over = shown.overlay(width, height);
+        let over = Composition { boxes: vec![], ..shown.clone() }.overlay(width, height);
         let hottest =
             over.enumerate_pixels().max_by_key(|(_, _, pixel)| pixel[3]).map(|(x, y, _)| (x / side, y / side));
         assert_eq!(hottest, Some((40 - cut.x, 24 - cut.y)));
-        let white = shown.base.pixels().filter(|pixel| pixel.0 == [255; 3]).count();
-        assert!(white > 0, "a frame around it");
+        // The frame is seen whatever else is.
+        for show_base in [true, false] {
+            let pixels = Composition { show_base, ..shown.clone() }.render(width, height);
+            let is_white = |x: u32, y: u32| pixels.get_pixel(x, y).0 == [255; 3];
+            let (x, y) = ((40 - cut.x) * side, (24 - cut.y) * side);
+            assert!((x..x + side).all(|x| is_white(x, y - 1) && is_white(x, y + side)), "above it and below");
+            assert!((y..y + side).all(|y| is_white(x - 1, y) && is_white(x + side, y)), "and beside it");
+        }
     }
 }

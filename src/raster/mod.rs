@@ -21,7 +21,7 @@ mod tiles;
 mod warp;
 
 pub use colormap::Colormap;
-pub use composite::{Composition, Heat, Superpixels};
+pub use composite::{Composition, Frame, Heat, Superpixels};
 pub use contrast::{Contrast, Placed};
 pub use cut::Cut;
 pub use heat::{Sign, display_map, display_scale, is_flat, layer_scale, percentile};
@@ -30,7 +30,7 @@ pub use recipe::{Colouring, Recipe};
 pub use region::Region;
 pub use sheet::Sheet;
 pub use smallest_box::smallest_box;
-pub use test_card::test_card;
+pub use test_card::{halves, test_card};
 pub use tiles::{Tiles, reduced};
 pub use warp::Warp;
 

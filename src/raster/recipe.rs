@@ -59,7 +59,8 @@ impl Recipe {
             Recipe::Image(composition) => composition.has_overlay(),
             Recipe::Contrast(_) | Recipe::Tiles(_) => true,
             Recipe::Sheet(sheet) => sheet.has_overlay(),
-            Recipe::Cut(whole, _) => whole.has_overlay(),
+            // The frame around its pixel.
+            Recipe::Cut(..) => true,
         }
     }
 

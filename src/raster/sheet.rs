@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use image::{Rgb, RgbImage, imageops};
+use image::{RgbImage, imageops};
 
 use super::resize::{Corners, resize_map};
-use super::{Colouring, Composition, Heat, Map, Region, Sign};
+use super::{Colouring, Composition, Frame, Heat, Map, Region, Sign};
 
 /// The share of a picture, one in so many of its pixels, that is left black beside it.
 const GAP: u32 = 48;
@@ -52,7 +52,7 @@ impl Sheet {
 
     /// Whether anything lies over the pictures.
     pub fn has_overlay(&self) -> bool {
-        !self.maps.is_empty() || self.boxes.iter().any(Option::is_some)
+        !self.maps.is_empty() || self.framed.is_some() || self.boxes.iter().any(Option::is_some)
     }
 
     /// Lays them out.
@@ -75,7 +75,7 @@ impl Sheet {
         let (all_across, all_down) = self.size();
         let columns = Sheet::columns(self.pictures.len()) as u32;
         let mut sheet = RgbImage::new(all_across, all_down);
-        let gap = (width.min(height) / GAP).max(1);
+        let gap = self.gap();
         for (number, picture) in (0..).zip(&self.pictures) {
             let Some(picture) = picture else { continue };
             let reduced = (picture.width() > width || picture.height() > height)
@@ -89,24 +89,35 @@ impl Sheet {
                 sheet.as_mut()[to..to + across].copy_from_slice(&picture.as_raw()[from..from + across]);
             }
         }
-        if let Some(number) = self.framed.filter(|number| *number < self.pictures.len()) {
-            let number = number as u32;
-            let corner = (number % columns * width, number / columns * height);
-            frame(&mut sheet, corner, (width.saturating_sub(gap), height.saturating_sub(gap)));
-        }
         sheet
     }
 
-    /// The boxes in the places of the pictures, in pixels.
-    fn lay_out_boxes(&self) -> Vec<Region> {
-        let columns = Sheet::columns(self.pictures.len());
+    /// The boxes in the places of the pictures, and the frame of the picture that has one, in pixels.
+    fn lay_out_boxes(&self) -> Vec<Frame> {
+        let count = self.pictures.len();
+        let columns = Sheet::columns(count);
         let (width, height) = (self.size.0 as f32, self.size.1 as f32);
-        let place = |(number, share): (usize, &Option<Region>)| {
+        let moved = |number: usize, share: Region| {
             let (left, top) = ((number % columns) as f32 * width, (number / columns) as f32 * height);
-            let share = share.filter(|_| number < self.pictures.len())?.scaled(width, height);
-            Some(Region { x: left + share.x, y: top + share.y, ..share })
+            let share = share.scaled(width, height);
+            Region { x: left + share.x, y: top + share.y, ..share }
         };
-        self.boxes.iter().enumerate().filter_map(place).collect()
+        let boxes = self.boxes.iter().enumerate().filter(|(number, _)| *number < count);
+        let boxes = boxes.filter_map(|(number, share)| Some(Frame { place: moved(number, (*share)?), width: 0.0 }));
+        let framed = self.framed.filter(|number| *number < count).map(|number| {
+            // Within its picture.
+            let (gap, thick) = (self.gap() as f32, (self.size.0.min(self.size.1) / FRAME).max(1) as f32);
+            let Region { x, y, width, height } = moved(number, Region::whole(1, 1));
+            let inner = |side: f32| (side - gap - 4.0 * thick).max(1.0);
+            let place = Region { x: x + 2.0 * thick, y: y + 2.0 * thick, width: inner(width), height: inner(height) };
+            Frame { place, width: thick }
+        });
+        boxes.chain(framed).collect()
+    }
+
+    /// Pixels between two pictures.
+    fn gap(&self) -> u32 {
+        (self.size.0.min(self.size.1) / GAP).max(1)
     }
 
     /// The maps in the places of the pictures, each stretched over its own; NaN where there is none.
@@ -126,19 +137,9 @@ impl Sheet {
     }
 }
 
-/// Frames a picture of that size at that corner of the sheet, in white within black, so that it is seen on anything.
-fn frame(sheet: &mut RgbImage, (left, top): (u32, u32), (width, height): (u32, u32)) {
-    let thick = (width.min(height) / FRAME).max(1);
-    for (y, x) in (0..height).flat_map(|y| (0..width).map(move |x| (y, x))) {
-        let from_edge = x.min(y).min(width - 1 - x).min(height - 1 - y);
-        if from_edge < 2 * thick {
-            sheet.put_pixel(left + x, top + y, Rgb([if from_edge < thick { 255 } else { 0 }; 3]));
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use image::Rgb;
     use ndarray::array;
 
     use super::*;
@@ -174,13 +175,17 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_stands_within_its_picture() {
-        let picture = || Some(RgbImage::from_pixel(8, 6, Rgb([100; 3])));
-        let mut sheet = sheet(vec![picture(), picture()], vec![]);
+    fn a_frame_stands_within_its_picture_and_is_seen_with_heat_and_without_a_picture() {
+        let picture = || Some(RgbImage::from_pixel(48, 36, Rgb([100; 3])));
+        let mut sheet = Sheet { size: (48, 36), ..sheet(vec![picture(), picture()], vec![Map::zeros((2, 2)); 2]) };
         sheet.framed = Some(1);
-        let pixels = sheet.lay_out_pictures();
-        let at = |x, y| pixels.get_pixel(x, y).0[0];
-        assert_eq!([at(8, 0), at(14, 4), at(9, 1), at(11, 2), at(0, 0)], [255, 255, 0, 100, 100]);
+        for show_base in [true, false] {
+            sheet.show_base = show_base;
+            let pixels = sheet.compose().render(96, 36);
+            let at = |x, y| pixels.get_pixel(x, y).0;
+            assert_eq!([at(48, 0), at(94, 34), at(49, 1), at(93, 33)], [[0; 3], [0; 3], [255; 3], [255; 3]]);
+            assert!(![[0; 3], [255; 3]].contains(&at(51, 3)) && at(0, 0) != [0; 3], "{show_base}");
+        }
     }
 
     #[test]

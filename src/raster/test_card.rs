@@ -10,6 +10,8 @@ use super::{Colormap, Composition, Heat, Map, Region, Sign};
 const SIDE: u32 = 320;
 /// Cells of the heat along a side.
 const CELLS: usize = 16;
+/// What everything lies on.
+const GROUND: [u8; 3] = [64, 72, 80];
 /// The full colours and their mixtures.
 const COLOURS: [[u8; 3]; 6] = [[255, 0, 0], [255, 255, 0], [0, 255, 0], [0, 255, 255], [0, 0, 255], [255, 0, 255]];
 
@@ -31,6 +33,26 @@ pub fn test_card() -> Composition {
     Composition { base: Arc::new(base), show_base: true, heat: Some(heat), superpixels: None, boxes: vec![] }
 }
 
+/// Two pictures that look the same where they lie side by side: plain grey with heat over it, to be sent as explanations are,
+/// and the same with the heat in it. Where a terminal mixes colours in another way than is thought, an edge is between them.
+pub fn halves() -> [Composition; 2] {
+    let base = RgbImage::from_pixel(SIDE / 2, SIDE, Rgb(GROUND));
+    let heat = Heat {
+        // Coldest at both ends, and nothing changes from left to right.
+        map: Arc::new(Map::from_shape_fn((CELLS, 1), |(row, _)| {
+            (std::f32::consts::PI * (row as f32 + 0.5) / CELLS as f32).sin()
+        })),
+        sign: Sign::Positive,
+        region: Region::whole(SIDE / 2, SIDE),
+        colormap: Colormap::default(),
+        opacity: 0.6,
+    };
+    let laid =
+        Composition { base: Arc::new(base), show_base: true, heat: Some(heat), superpixels: None, boxes: vec![] };
+    let mixed = Composition { base: Arc::new(laid.render(SIDE / 2, SIDE)), heat: None, ..laid.clone() };
+    [laid, mixed]
+}
+
 fn colour(x: u32, y: u32) -> [u8; 3] {
     let inset = x.min(y).min(SIDE - 1 - x).min(SIDE - 1 - y);
     if inset < 2 {
@@ -44,7 +66,7 @@ fn colour(x: u32, y: u32) -> [u8; 3] {
     }
     let from_middle = |place: u32| place as f32 + 0.5 - SIDE as f32 / 2.0;
     let off_circle = (from_middle(x).hypot(from_middle(y)) - SIDE as f32 / 4.0).abs();
-    if off_circle < 2.0 { [255; 3] } else { [64, 72, 80] }
+    if off_circle < 2.0 { [255; 3] } else { GROUND }
 }
 
 #[cfg(test)]
@@ -68,5 +90,14 @@ mod tests {
             alpha(240, 160) > 180 && alpha(80, 160) < 50,
             "heat on the right, the picture shines through on the left"
         );
+    }
+
+    #[test]
+    fn the_halves_are_one_picture_with_heat_over_it_and_in_it() {
+        let [laid, mixed] = halves();
+        assert!(laid.has_overlay() && !mixed.has_overlay());
+        let (width, height) = laid.size();
+        assert_eq!(laid.render(width, height), mixed.base_at(width, height));
+        assert_ne!(laid.base, mixed.base);
     }
 }

@@ -11,7 +11,7 @@ use ratatui::layout::Rect;
 
 use super::answers::Answers;
 use super::signals::{self, Signal};
-use crate::raster::test_card;
+use crate::raster::{halves, test_card};
 use crate::term::input::{Decoder, Input};
 use crate::term::{
     Canvas, CellSize, Cells, EncodeError, Environment, Facts, Graphics, Output, Part, Probe, Protocol, Quality,
@@ -106,7 +106,6 @@ fn show(
     crossterm::style::force_color_output(true);
     let mut terminal = Terminal::new(Cells::new(output.clone()))?;
     terminal.resize(Rect::from(((0, 0).into(), terminal.size()?)))?;
-    let card = test_card();
     let mut frame = terminal.get_frame();
     let buffer = frame.buffer_mut();
     let page = CardPage {
@@ -115,15 +114,19 @@ fn show(
         cell: (graphics.cell.width, graphics.cell.height),
         number,
         count,
+        mixes: graphics.children,
     };
-    if let Some(area) = draw_test_card(buffer, page, Theme { colour: !graphics.no_color, light: false }) {
-        let parts = graphics.parts(card.show_base, card.has_overlay()).iter();
-        let parts =
-            parts.map(|part: &Part| graphics.encode(&card, *part, area.as_size(), Quality::Sharp).map(Arc::new));
-        let parts = parts.collect::<Result<Vec<_>, EncodeError>>()?;
-        parts.iter().for_each(|part| canvas.want(area, part));
-        output.write_all(canvas.all_pieces().as_bytes())?;
-        canvas.stage(buffer, area, &parts);
+    if let Some(areas) = draw_test_card(buffer, page, Theme { colour: !graphics.no_color, light: false }) {
+        let halves = areas.halves.into_iter().flatten().zip(halves());
+        for (area, picture) in [(areas.card, test_card())].into_iter().chain(halves) {
+            let parts = graphics.parts(picture.show_base, picture.has_overlay()).iter();
+            let parts =
+                parts.map(|part: &Part| graphics.encode(&picture, *part, area.as_size(), Quality::Sharp).map(Arc::new));
+            let parts = parts.collect::<Result<Vec<_>, EncodeError>>()?;
+            parts.iter().for_each(|part| canvas.want(area, part));
+            output.write_all(canvas.all_pieces().as_bytes())?;
+            canvas.stage(buffer, area, &parts);
+        }
     }
     graphics.fit(buffer);
     output.write_all(canvas.before().as_bytes())?;

@@ -25,8 +25,8 @@ const SLOTS: usize = 48;
 const ANCHOR: u32 = SLOTS as u32;
 /// A transparent PNG file of one pixel, in base64.
 const NOTHING: &str = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNgYAAAAAMAASsJTYQAAAAASUVORK5CYII=";
-/// How pictures lie over each other: all below text, heat over them.
-const DEPTHS: [i8; 2] = [-2, -1];
+/// How pictures lie over each other: all below text, heat over them, and over that what is sent pixel by pixel.
+const DEPTHS: [i8; 2] = [-3, -2];
 
 /// Combining characters that number a placeholder's row: the first of kitty's list (`rowcolumn-diacritics.txt`), which are
 /// all of canonical class 230 without decomposition.
@@ -269,7 +269,8 @@ impl Store {
         // Wrapping, so that what lies left of or above the anchor is equal to itself.
         let area = Rect { x: area.x.wrapping_sub(anchor.x), y: area.y.wrapping_sub(anchor.y), ..area };
         let number = 1 + self.staged.iter().filter(|placed| placed.id == id).count();
-        self.staged.push(Placed { id, number, area, place: layer.place, depth: DEPTHS[depth.min(1)] });
+        let depth = DEPTHS[depth.min(1)] + i8::from(layer.place == Place::Pixels);
+        self.staged.push(Placed { id, number, area, place: layer.place, depth });
     }
 
     fn put_anchor(&mut self, buffer: &mut Buffer, anchor: Position) {

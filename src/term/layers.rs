@@ -2,7 +2,7 @@
 //!
 //! kitty interpolates as it enlarges, also beyond an image's last pixels, into nothing. So what is enlarged has one pixel more on
 //! every side, which is not shown. An enlargement ends with a cell; where heat ends elsewhere, the rest and what lies around the
-//! heat are a frame that is sent pixel by pixel: it is nearly of one colour, and costs little.
+//! heat are a frame that is sent pixel by pixel, with the boxes over all of it: it is nearly of one colour, and costs little.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -138,11 +138,12 @@ fn limited(
 pub(super) fn over(composition: &Composition, size: (u32, u32), cell: CellSize) -> Result<Vec<Layer>, EncodeError> {
     let all = Window { x: 0, y: 0, width: size.0, height: size.1 };
     let inner = inner(composition, size, cell);
-    if composition.has_edges() || inner.width == 0 || inner.height == 0 {
+    if composition.superpixels.is_some() || inner.width == 0 || inner.height == 0 {
         return Ok(vec![pixels(&exact(composition, size, all))?]);
     }
-    let layer = enlarged(&composition.window(size, inner), inner)?;
-    if inner == all {
+    let heat = Composition { boxes: vec![], ..composition.clone() };
+    let layer = enlarged(&heat.window(size, inner), inner)?;
+    if inner == all && composition.boxes.is_empty() {
         return Ok(vec![layer]);
     }
     let Window { x, y, width, height } = inner;
@@ -155,7 +156,14 @@ pub(super) fn over(composition: &Composition, size: (u32, u32), cell: CellSize) 
         Window { x: right, width: size.0 - right, ..inner },
     ];
     for side in sides.into_iter().filter(|side| side.width > 0 && side.height > 0) {
-        imageops::replace(&mut frame, &exact(composition, size, side), side.x.into(), side.y.into());
+        imageops::replace(&mut frame, &exact(&heat, size, side), side.x.into(), side.y.into());
+    }
+    // Boxes are over all of it.
+    if !composition.boxes.is_empty() {
+        let boxes = Composition { heat: None, ..composition.clone() }.overlay(size.0, size.1);
+        for (under, over) in frame.pixels_mut().zip(boxes.pixels()).filter(|(_, over)| over[3] > 0) {
+            *under = *over;
+        }
     }
     Ok(vec![layer, pixels(&frame)?])
 }

@@ -112,10 +112,10 @@ impl Fit {
         let darkest = self.sums.iter().filter(|sums| sums.u > 0.0).map(|sums| sums.f / sums.u).fold(1.0, f64::min);
         let through = (covariance / variance).clamp(0.0, darkest);
         let added = |through: f64| self.sums.map(|sums| (sums.f - through * sums.u) / sums.weight);
-        // No colour is brighter than white: more of it is needed.
+        // No colour is brighter than white: more of it is needed, and not a step less than that.
         let brightest = added(through).into_iter().fold(0.0, f64::max);
-        let opacity = (1.0 - through).max(brightest);
-        let opacity = ((opacity * STEPS).round() / STEPS).clamp(1.0 / STEPS, 1.0);
+        let steps = ((1.0 - through) * STEPS).round().max((brightest * STEPS).ceil());
+        let opacity = steps.clamp(1.0, STEPS) / STEPS;
         let colour = added(1.0 - opacity).map(|light| stepped(level((light / opacity).clamp(0.0, 1.0))));
         Rgba([colour[0], colour[1], colour[2], (opacity * 255.0).round() as u8])
     }

@@ -18,7 +18,7 @@ use canvas::Canvas;
 use layout::Areas;
 use views::{Place, empty, header, help, picture, status, strip, tiny, why};
 
-pub use test_card::{CardPage, draw_test_card};
+pub use test_card::{CardAreas, CardPage, draw_test_card};
 pub use theme::Theme;
 
 /// A picture and the cells that it fills; their proportions are the picture's, as near as cells allow.
