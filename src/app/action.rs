@@ -117,6 +117,8 @@ pub enum Action {
     Ask(usize),
     /// The picture was clicked: where, in shares of the whole picture's width and height.
     Point(f32, f32),
+    /// The mouse has moved over the picture, there, or away from it.
+    Hover(Option<(f32, f32)>),
     /// Another program has marked an image, or taken its mark away.
     Marked {
         /// The image.

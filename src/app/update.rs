@@ -53,6 +53,10 @@ pub fn update(state: &mut State, action: Action) -> Vec<Effect> {
             state.point((across, down));
             Vec::new()
         }
+        Action::Hover(at) => {
+            state.hover(at);
+            Vec::new()
+        }
         Action::MarkLost { image, marked, reason } => {
             state.set_mark(image, !marked);
             state.notice = Some(Notice::Failed(escape(&reason).into_owned()));
@@ -216,7 +220,7 @@ impl State {
             } else {
                 ((x * width - region.x) / region.width, (y * height - region.y) / region.height)
             };
-            zoom.at = (at.0.clamp(0.0, 1.0), at.1.clamp(0.0, 1.0));
+            (zoom.at, zoom.mouse) = ((at.0.clamp(0.0, 1.0), at.1.clamp(0.0, 1.0)), None);
         }
         self.selection.seen = !self.selection.seen;
     }

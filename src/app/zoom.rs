@@ -18,6 +18,8 @@ pub(super) struct Zoom {
     pub(super) level: u32,
     /// The pixel that is asked about, in shares of the picture's width and height.
     pub(super) at: (f32, f32),
+    /// The place under the mouse, likewise, once it has moved over the picture.
+    pub(super) mouse: Option<(f32, f32)>,
 }
 
 /// What picture and map hold at a pixel.
@@ -33,6 +35,8 @@ pub struct Reading {
     pub is_mean: bool,
     /// The map's value there, where it has one: in `[0, 1]`, or in its own unit where it is signed.
     pub heat: Option<f32>,
+    /// Whether it is the pixel under the mouse, rather than the one that is framed.
+    pub is_under_mouse: bool,
 }
 
 impl State {
@@ -45,14 +49,23 @@ impl State {
         let at = before.map_or_else(|| self.hottest(image), |zoom| zoom.at);
         let level = before.map_or(0, |zoom| zoom.level);
         let level = if closer { level + u32::from(longer >> (level + 1) >= CLOSEST) } else { level.saturating_sub(1) };
-        self.zoom = (closer || level > 0).then_some(Zoom { image, level, at });
+        self.zoom = (closer || level > 0).then_some(Zoom { image, level, at, mouse: None });
     }
 
     /// Asks about the pixel at a place, in shares of the whole picture's width and height.
     pub(super) fn point(&mut self, at: (f32, f32)) {
         let Some(image) = self.shown.filter(|image| self.current() == Some(*image)) else { return };
         let level = self.zoom.filter(|zoom| zoom.image == image).map_or(0, |zoom| zoom.level);
-        self.zoom = Some(Zoom { image, level, at });
+        self.zoom = Some(Zoom { image, level, at, mouse: None });
+    }
+
+    /// The mouse is over a place, in shares of the whole picture's width and height, or over none.
+    pub(super) fn hover(&mut self, at: Option<(f32, f32)>) {
+        if self.is_zoomed()
+            && let Some(zoom) = &mut self.zoom
+        {
+            zoom.mouse = at;
+        }
     }
 
     /// Moves the pixel that is asked about, and the window with it.
@@ -67,7 +80,7 @@ impl State {
             (pixel as f32 + 0.5) / whole.max(1) as f32
         };
         let at = (moved(cut.at.0, across, cut.width, cut.whole.0), moved(cut.at.1, down, cut.height, cut.whole.1));
-        self.zoom = Some(Zoom { at, ..zoom });
+        self.zoom = Some(Zoom { at, mouse: None, ..zoom });
     }
 
     /// Shows the whole again; whether it was not.
@@ -84,8 +97,7 @@ impl State {
     pub(super) fn cut(&self, image: ImageId) -> Option<Cut> {
         let zoom = self.zoom.filter(|zoom| zoom.image == image)?;
         let whole = self.ground(image)?.base.dimensions();
-        let pixel = |share: f32, side: u32| ((share * side as f32) as u32).min(side.saturating_sub(1));
-        Some(Cut::new(whole, zoom.level, (pixel(zoom.at.0, whole.0), pixel(zoom.at.1, whole.1))))
+        Some(Cut::new(whole, zoom.level, pixel(zoom.at, whole)))
     }
 
     /// The part of a picture that is looked at.
@@ -108,7 +120,8 @@ impl State {
         if base.dimensions() != cut.whole {
             return None;
         }
-        let (x, y) = cut.at;
+        let mouse = self.zoom.and_then(|zoom| zoom.mouse);
+        let (x, y) = mouse.map_or(cut.at, |at| pixel(at, cut.whole));
         let value = heat.as_ref().and_then(|heat| heat.value_at(x as f32 + 0.5, y as f32 + 0.5, superpixels.is_some()));
         let unit = match (self.channels(), &heat) {
             (Some(channels), _) => channels.scale,
@@ -123,6 +136,7 @@ impl State {
             rgb: base.get_pixel_checked(x, y)?.0,
             is_mean: size != cut.whole,
             heat: value.map(|value| value * unit),
+            is_under_mouse: mouse.is_some(),
         })
     }
 
@@ -139,4 +153,10 @@ impl State {
         let down = region.y + (row as f32 + 0.5) / rows as f32 * region.height;
         ((across / width as f32).clamp(0.0, 1.0), (down / height as f32).clamp(0.0, 1.0))
     }
+}
+
+/// The pixel at a place, in shares of the width and height of a picture of `whole` pixels.
+fn pixel(at: (f32, f32), whole: (u32, u32)) -> (u32, u32) {
+    let pixel = |share: f32, side: u32| ((share * side as f32) as u32).min(side.saturating_sub(1));
+    (pixel(at.0, whole.0), pixel(at.1, whole.1))
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use crossbeam_channel::{Receiver, Select, Sender, TryRecvError};
-use crossterm::event::{Event, KeyEventKind, MouseButton, MouseEventKind};
+use crossterm::event::{Event, KeyEventKind, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::Position;
 
 use super::answers::{Answer, Answers};
@@ -83,6 +83,8 @@ pub(super) struct EventLoop {
     dirty: bool,
     /// When the state is told that nothing has moved, and by which number.
     rest: Option<(Instant, u64)>,
+    /// Where the mouse has come to, which nobody was told.
+    mouse: Option<Position>,
     /// A frame was asked for and has not come.
     is_asked: bool,
     /// When the last frames came.
@@ -102,6 +104,7 @@ impl EventLoop {
             news_is_over: false,
             dirty: true,
             rest: None,
+            mouse: None,
             is_asked: false,
             frames: VecDeque::new(),
             end: None,
@@ -206,6 +209,10 @@ impl EventLoop {
         }
         for input in self.answers.give_up() {
             self.input(input)?;
+        }
+        // Of all the places that it passed, the last one is enough.
+        if let Some(at) = self.mouse.take().filter(|_| self.state.is_zoomed()) {
+            self.act(Action::Hover(ui::hovered(&self.state, at)))?;
         }
         while let Ok(signal) = self.sources.signals.try_recv() {
             self.signal(signal)?;
@@ -332,7 +339,18 @@ impl EventLoop {
 
     fn input(&mut self, input: Input) -> io::Result<()> {
         match input {
+            // It takes nobody's way: pictures go on.
+            Input::Event(Event::Mouse(MouseEvent {
+                kind: MouseEventKind::Moved | MouseEventKind::Drag(_),
+                column,
+                row,
+                ..
+            })) => {
+                self.mouse = Some(Position::new(column, row));
+                Ok(())
+            }
             Input::Event(event) => {
+                self.mouse = None;
                 self.event(&event)?;
                 // What a key has changed does not wait for the end of a picture.
                 if self.dirty { self.screen.make_way() } else { Ok(()) }

@@ -13,8 +13,8 @@ use super::encoder::{Encoder, Finished};
 use super::pace::{Pace, QUESTION};
 use crate::app::{Picture, PictureKey, State};
 use crate::term::{
-    Canvas, CellSize, Cells, Encoded, Facts, Graphics, Output, Part, Protocol, Quality, Reply, Session, is_light,
-    stop_job,
+    Canvas, CellSize, Cells, Encoded, Facts, Graphics, HEAR_CLICKS, HEAR_MOTION, Output, Part, Protocol, Quality,
+    Reply, Session, is_light, stop_job,
 };
 use crate::ui::{self, Placement, Theme};
 
@@ -47,6 +47,8 @@ pub(super) struct Screen {
     session: Session,
     graphics: Arc<Graphics>,
     canvas: Canvas,
+    /// The mouse is heard as it moves.
+    hears_motion: bool,
     encoder: Encoder,
     finished: crossbeam_channel::Receiver<Finished>,
     shown: Vec<Shown>,
@@ -91,6 +93,7 @@ impl Screen {
             output,
             session,
             canvas,
+            hears_motion: false,
             encoder,
             finished,
             shown: Vec::new(),
@@ -278,7 +281,7 @@ impl Screen {
             self.encoder.commit();
         }
         self.graphics.fit(buffer);
-        let before = self.canvas.before();
+        let before = self.hear(state.is_zoomed()).to_owned() + &self.canvas.before();
         // Whatever was written since the last frame goes first.
         self.output.flush()?;
         self.terminal.backend_mut().set_codes(self.graphics.codes());
@@ -295,6 +298,17 @@ impl Screen {
         self.pace.wrote(frame.len());
         self.ask()?;
         self.output.flush()
+    }
+
+    /// What has the mouse heard as it moves, or its clicks alone. Each cell that it passes is a dozen bytes from the terminal, so
+    /// it is heard only where something is said about what is under it.
+    fn hear(&mut self, motion: bool) -> &'static str {
+        let was = std::mem::replace(&mut self.hears_motion, motion);
+        match (was, motion) {
+            (false, true) => HEAR_MOTION,
+            (true, false) => HEAR_CLICKS,
+            _ => "",
+        }
     }
 
     /// Asks the terminal whether it has got so far, if enough was written.
@@ -392,6 +406,7 @@ impl Screen {
     pub(super) fn suspend(&mut self) -> io::Result<bool> {
         let mut stopped = false;
         self.session.suspend(|| stopped = stop_job())?;
+        self.hears_motion = false;
         self.resize()?;
         self.redraw(true)?;
         Ok(stopped)
@@ -403,6 +418,7 @@ impl Screen {
     /// When the terminal cannot be taken again.
     pub(super) fn retake(&mut self) -> io::Result<()> {
         self.session.retake()?;
+        self.hears_motion = false;
         self.resize()?;
         self.redraw(true)
     }

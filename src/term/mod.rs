@@ -41,5 +41,5 @@ pub use encode::{EncodeError, Encoded, Part, Quality};
 pub use output::Output;
 pub use probe::{Environment, Facts, Probe, Tmux, probe};
 pub use reply::Reply;
-pub use session::{Session, SessionError, last_panic, read_input};
+pub use session::{HEAR_CLICKS, HEAR_MOTION, Session, SessionError, last_panic, read_input};
 pub use suspend::stop_job;

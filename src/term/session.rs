@@ -22,8 +22,12 @@ use crate::guard;
 
 /// Alternate screen, cursor hidden, clicks and wheel reported with decimal coordinates, pastes bracketed.
 const ENTER: &str = "\x1b[?1049h\x1b[2J\x1b[H\x1b[?25l\x1b[?1000h\x1b[?1006h\x1b[?2004h";
-/// The reverse. It begins with the end of any string sequence or synchronized update that was cut short.
-const LEAVE: &str = "\x1b\\\x1b[?2026l\x1b[0m\x1b[?2004l\x1b[?1006l\x1b[?1000l";
+/// The mouse is heard as it moves, too. It takes the place of clicks and wheel alone, so these are asked for again after it.
+pub const HEAR_MOTION: &str = "\x1b[?1003h";
+/// Clicks and wheel alone, as at first.
+pub const HEAR_CLICKS: &str = "\x1b[?1003l\x1b[?1000h";
+/// The reverse of [`ENTER`]. It begins with the end of any string sequence or synchronized update that was cut short.
+const LEAVE: &str = "\x1b\\\x1b[?2026l\x1b[0m\x1b[?2004l\x1b[?1006l\x1b[?1003l\x1b[?1000l";
 /// Last, after our pictures are gone.
 const MAIN_SCREEN: &str = "\x1b[?25h\x1b[?1049l";
 

@@ -101,6 +101,15 @@ pub fn help_overflow(size: (u16, u16)) -> usize {
     help::lines(body.width).saturating_sub(usize::from(body.height))
 }
 
+/// Where in the image the mouse is, where a part of it is looked at closely: in shares of the whole picture's width and height.
+pub fn hovered(state: &State, at: Position) -> Option<(f32, f32)> {
+    let (width, height) = state.terminal.size;
+    let areas = areas(state, Rect::new(0, 0, width, height));
+    let is_hidden = areas.folded && state.panel != Panel::None || views::of(&state.panel).place() == Place::Screen;
+    let (picture, across, down) = picture::picture_at(&areas, state, at).filter(|_| !is_hidden && !areas.tiny)?;
+    Some(picture.key.cut?.outward(across, down))
+}
+
 /// What a left click there means.
 pub fn click(state: &State, at: Position) -> Option<Action> {
     let (width, height) = state.terminal.size;

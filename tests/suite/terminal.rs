@@ -333,6 +333,67 @@ fn a_terminal_that_says_nothing_still_works_and_its_late_answers_are_not_keys() 
     pty.assert_restored();
 }
 
+/// The interface with a part of its picture close up, and the first cell of that part: column and row, from 1.
+fn close_up(folder: &Path) -> (Pty, (usize, usize)) {
+    let pty = open(folder, &[], Answers::PLAIN);
+    pty.wait_until("half-blocks", |screen| screen.contains('▄'));
+    assert!(!pty.hears_motion(), "nobody asks where the mouse is");
+    pty.keys("z");
+    pty.wait_until("what is close", |screen| screen.contains("2 times"));
+    let text = pty.text();
+    let (row, line) = text.lines().enumerate().find(|(_, line)| line.contains('▄')).unwrap();
+    let column = line.chars().position(|c| c == '▄').unwrap();
+    (pty, (column + 1, row + 1))
+}
+
+#[test]
+fn close_up_the_value_under_the_mouse_is_read_as_it_moves_and_at_no_other_time() {
+    let folder = pictures();
+    let (mut pty, (column, row)) = close_up(folder.path());
+    assert!(pty.hears_motion());
+    let framed = pty.text().lines().find(|line| line.contains("2 times")).unwrap().to_owned();
+    let before = pty.bytes().len();
+    // It passes a hundred cells, and ends at the first.
+    let passed: String = (0..100).rev().map(|step| format!("\x1b[<35;{};{row}M", column + step % 20)).collect();
+    pty.keys(&passed);
+    pty.wait_until("the value under the mouse", |screen| screen.contains("mouse x ") && screen.contains("heat "));
+    std::thread::sleep(Duration::from_millis(300));
+    let spent = pty.bytes().len() - before;
+    assert!(spent < 4000, "{spent} bytes for a line that changes");
+    let read = |text: &str| text.split("mouse x ").nth(1).map(|rest| rest.split("  ").next().unwrap().to_owned());
+    let first = read(&pty.text()).unwrap();
+    pty.keys(&format!("\x1b[<35;{};{}M", column + 8, row + 4));
+    pty.wait_until("another value", |screen| read(screen).is_some_and(|now| now != first));
+    pty.keys("\x1b[<35;1;1M");
+    pty.wait_until("the framed pixel, away from the picture", |screen| screen.contains(framed.trim_end()));
+    pty.keys("j");
+    pty.wait_for("2 of 3");
+    pty.wait_until("another image is whole", |_| !pty.hears_motion());
+    pty.keys("k");
+    pty.wait_until("the close-up, as it was left", |_| pty.hears_motion());
+    pty.keys("\x1b");
+    pty.wait_until("all of it", |_| !pty.hears_motion());
+    pty.keys("q");
+    assert!(pty.wait().success());
+    pty.assert_restored();
+}
+
+#[test]
+fn however_it_ends_close_up_the_mouse_is_the_terminals_own_again() {
+    let folder = pictures();
+    for end in ["TERM", "HUP", "q"] {
+        let (mut pty, _) = close_up(folder.path());
+        pty.wait_until("the mouse is heard", |_| pty.hears_motion());
+        if end == "q" {
+            pty.keys(end)
+        } else {
+            pty.signal(end)
+        }
+        pty.wait();
+        pty.assert_restored();
+    }
+}
+
 #[test]
 fn signals_end_the_program_but_not_before_the_terminal_is_restored() {
     for name in ["TERM", "HUP", "INT"] {
@@ -360,12 +421,15 @@ fn control_z_gives_the_terminal_to_the_shell_and_fg_brings_everything_back() {
     let script = format!("'{SEEWHY}' .; echo stopped-now; read line; fg; echo all-over");
     let mut pty = Pty::run("sh", &["-m", "-c", &script], folder.path(), Answers::PLAIN);
     pty.wait_until("the first map", |screen| screen.contains("raw") && screen.contains("high"));
+    pty.keys("z");
+    pty.wait_until("what is close", |screen| screen.contains("2 times"));
     pty.keys("\x1a");
     pty.wait_for("stopped-now");
     pty.assert_restored();
     pty.keys("go on\r");
     pty.wait_for("1 of 3");
     pty.wait_until("the picture", |screen| screen.contains('▄'));
+    pty.wait_until("the mouse, too", |_| pty.hears_motion());
     pty.keys("jq");
     pty.wait_for("all-over");
     assert!(pty.wait().success());

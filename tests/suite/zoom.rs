@@ -2,7 +2,7 @@
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::layout::Position;
-use seewhy::app::{Command, Mode, Picture, State, keymap, update};
+use seewhy::app::{Action, Command, Mode, Picture, State, keymap, update};
 use seewhy::raster::Recipe;
 use seewhy::ui;
 
@@ -95,6 +95,35 @@ fn a_click_asks_about_a_pixel_close_up_or_not() {
     press(&mut state, &[Command::Escape]);
     let action = ui::click(&state, middle).unwrap();
     assert!(matches!(action, seewhy::app::Action::Segment(_)), "of superpixels, a click finds one: {action:?}");
+}
+
+#[test]
+fn the_mouse_reads_without_moving_what_is_close_and_keys_read_the_framed_pixel_again() {
+    let mut state = finished((100, 30));
+    let area = draw(&state, true).1[0].area;
+    let corner = Position::new(area.x, area.y);
+    assert_eq!(ui::hovered(&state, corner), None, "of the whole, clicks alone are heard");
+    press(&mut state, &[Command::Closer, Command::Closer]);
+    let (before, framed) = (window(&state), state.reading().unwrap());
+    let at = ui::hovered(&state, corner);
+    update(&mut state, Action::Hover(at));
+    let reading = state.reading().unwrap();
+    assert!(reading.is_under_mouse && reading.pixel != framed.pixel);
+    // A pixel of ten of the file's.
+    let (x, y, ..) = before.unwrap();
+    assert_eq!(reading.pixel, (10 * x + 5, 10 * y + 5), "the window's first pixel");
+    assert_eq!(window(&state), before);
+    assert!(screen(&state).contains(&format!("mouse x {} y {}", reading.pixel.0, reading.pixel.1)));
+    let away = ui::hovered(&state, Position::new(0, 0));
+    update(&mut state, Action::Hover(away));
+    assert_eq!(state.reading(), Some(framed), "away from the picture");
+    update(&mut state, Action::Hover(at));
+    press(&mut state, &[Command::PanRight]);
+    assert!(!state.reading().unwrap().is_under_mouse, "keys move the framed pixel");
+    update(&mut state, Action::Hover(at));
+    press(&mut state, &[Command::Escape]);
+    update(&mut state, Action::Hover(at));
+    assert_eq!(state.reading(), None);
 }
 
 #[test]

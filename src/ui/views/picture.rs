@@ -236,10 +236,11 @@ fn draw_title(canvas: &mut Canvas<'_>, area: Rect, state: &State, theme: Theme) 
 
 /// `4x  231,88  #3f6a20  heat 0.73`: what is held at the pixel that is asked about.
 fn read<'a>(reading: &Reading, theme: Theme) -> Vec<Piece<'a>> {
-    let Reading { factor, pixel: (x, y), rgb: [r, g, b], is_mean, heat } = *reading;
+    let Reading { factor, pixel: (x, y), rgb: [r, g, b], is_mean, heat, is_under_mouse } = *reading;
     let about = if is_mean { "≈" } else { "" };
+    let whose = if is_under_mouse { "mouse " } else { "" };
     let mut pieces = vec![
-        piece(0, Span::styled(format!("x {x} y {y}"), theme.accent())),
+        piece(0, Span::styled(format!("{whose}x {x} y {y}"), theme.accent())),
         piece(1, Span::raw(format!("{about}rgb {r} {g} {b}"))),
     ];
     if let Some(heat) = heat {

@@ -191,6 +191,15 @@ impl Pty {
         self.seen().screen.screen().contents()
     }
 
+    /// Whether the mouse is heard as it moves, where its clicks are heard.
+    pub(crate) fn hears_motion(&self) -> bool {
+        match self.seen().screen.screen().mouse_protocol_mode() {
+            vt100::MouseProtocolMode::AnyMotion => true,
+            vt100::MouseProtocolMode::PressRelease => false,
+            other => panic!("clicks are not heard: {other:?}"),
+        }
+    }
+
     /// All that was written so far.
     pub(crate) fn bytes(&self) -> Vec<u8> {
         self.seen().bytes.clone()
