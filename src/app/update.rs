@@ -353,7 +353,13 @@ impl State {
         if let Some(command) = self.keymap.lookup(self.mode(), event) {
             return Some(Action::Command(command));
         }
+        // The key that opened a panel closes it, where it means nothing else there.
+        let opens = || self.keymap.lookup(Mode::Browse, event);
         match event.code {
+            _ if self.mode() == Mode::Menu => {
+                let kind = self.panel.kind()?;
+                (opens()? == Command::Open(kind)).then_some(Action::Command(Command::Escape))
+            }
             KeyCode::Char(character)
                 if self.mode() == Mode::Type && !event.modifiers.contains(KeyModifiers::CONTROL) =>
             {

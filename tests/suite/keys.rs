@@ -75,6 +75,35 @@ fn behind_the_help_nothing_happens() {
 }
 
 #[test]
+fn the_key_that_opens_a_panel_closes_it_where_it_means_nothing_else() {
+    for kind in PanelKind::ALL {
+        let mut state = finished(SIZE);
+        press(&mut state, &[Command::Open(*kind)]);
+        let key = state.keymap.key(Mode::Browse, Command::Open(*kind));
+        let (open, mode) = (state.panel.kind(), state.mode());
+        letters(&mut state, &key);
+        match mode {
+            // It is a letter of what is looked for.
+            Mode::Type => assert_eq!(state.panel.kind(), Some(*kind), "{key}"),
+            _ => assert_eq!(state.panel, Panel::None, "{key}, after {open:?}"),
+        }
+    }
+}
+
+#[test]
+fn so_does_the_key_that_the_user_gave_to_it() {
+    let mut state = finished(SIZE);
+    let key = Key::parse("C").unwrap();
+    state.keymap.bind(Mode::Browse, "confusions", &[key]).unwrap();
+    letters(&mut state, "C");
+    assert!(matches!(state.panel, Panel::Confusions(_)));
+    letters(&mut state, "e");
+    assert!(matches!(state.panel, Panel::Confusions(_)), "the key of the table is not its key any more");
+    letters(&mut state, "C");
+    assert_eq!(state.panel, Panel::None);
+}
+
+#[test]
 fn the_help_is_scrolled_where_it_does_not_fit() {
     let mut state = finished((60, 20));
     letters(&mut state, "?");
@@ -84,7 +113,7 @@ fn the_help_is_scrolled_where_it_does_not_fit() {
     assert!(!screen(&state).contains(" images\n"), "the first line is gone");
     keys(&mut state, &[KeyCode::PageDown, KeyCode::PageDown, KeyCode::PageDown]);
     let end = screen(&state);
-    assert!(end.contains("never mind") && !end.contains("↓ … "), "{end}");
+    assert!(end.contains("as its own key") && !end.contains("↓ … "), "{end}");
     keys(&mut state, &[KeyCode::Up]);
     assert_ne!(screen(&state), end, "the end is the end: a line back is a line back");
     letters(&mut state, "g");

@@ -134,6 +134,14 @@ macro_rules! panels {
         }
 
         impl Panel {
+            /// What was opened; none where the list is there.
+            pub fn kind(&self) -> Option<PanelKind> {
+                match self {
+                    Panel::None => None,
+                    $(Panel::$name(_) => Some(PanelKind::$name),)+
+                }
+            }
+
             fn asked(&self) -> &dyn Behaviour {
                 match self {
                     Panel::None => &browse::Browse,
