@@ -17,7 +17,7 @@ use crate::gallery::{self, Entry, Truths};
 use crate::model::{Fingerprint, Labels, ModelSource};
 use crate::network::Scores;
 use crate::session::{SCHEMA, ScoredClass, Session};
-use crate::text::escape;
+use crate::text::{escape, percent};
 use crate::triage::{Answer, Tally};
 
 /// What is said of one image.
@@ -218,7 +218,7 @@ impl printer::Line for Line {
             Some(_) => "\u{2717}",
             None => " ",
         };
-        let class = |class: &ScoredClass| format!("{} {:.1} %", escape(&class.label), 100.0 * class.probability);
+        let class = |class: &ScoredClass| format!("{} {}", escape(&class.label), percent(class.probability));
         let classes: Vec<String> = self.top.iter().map(class).collect();
         let said = self.said().map_or_else(String::new, |said| format!("[{}]  ", escape(&said)));
         format!("{sign} {:<40} {said}{}", escape(&self.image), classes.join("  "))

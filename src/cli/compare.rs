@@ -16,7 +16,7 @@ use super::{Ending, load_model, truth, warn};
 use crate::gallery::{Entry, Truth, Truths};
 use crate::model::{Fingerprint, JointLabels, ModelSource};
 use crate::session::{Both, Pair, SCHEMA, ScoredClass, Session};
-use crate::text::escape;
+use crate::text::{escape, percent, percent_to};
 use crate::triage::{Answer, Change, Comparison};
 
 /// What both models say of one image.
@@ -235,13 +235,13 @@ impl Summary {
     }
 
     fn table(&self) -> String {
-        let percent = |part: Option<f64>| part.map_or("unknown".to_owned(), |part| format!("{:.2} %", 100.0 * part));
+        let share = |part: Option<f64>| part.map_or("unknown".to_owned(), |part| percent_to(part, 2));
         let failed = if self.failed > 0 { format!(", {} failed", self.failed) } else { String::new() };
         let mut lines = vec![
-            format!("A           {}  {}", percent(self.accuracy_a), escape(&self.models[0])),
-            format!("B           {}  {}", percent(self.accuracy_b), escape(&self.models[1])),
+            format!("A           {}  {}", share(self.accuracy_a), escape(&self.models[0])),
+            format!("B           {}  {}", share(self.accuracy_b), escape(&self.models[1])),
             format!("images      {}{failed}, {:.0} a second", self.images, self.images_per_second),
-            format!("agreement   {}", percent(self.agreement)),
+            format!("agreement   {}", share(self.agreement)),
         ];
         if let Some(p) = self.p {
             let doubt = if p < 0.05 { "more than chance explains" } else { "no more than chance explains" };
@@ -301,7 +301,7 @@ impl printer::Line for Line {
     }
 
     fn text(&self) -> String {
-        let class = |class: &ScoredClass| format!("{} {:.1} %", escape(&class.label), 100.0 * class.probability);
+        let class = |class: &ScoredClass| format!("{} {}", escape(&class.label), percent(class.probability));
         let [first, second] = self.models.each_ref().map(|said| said.top.first().map_or_else(String::new, class));
         let truth = self.truth.as_ref().map_or_else(String::new, |truth| format!("  ({})", escape(&truth.label)));
         format!("{:<10}  {:<40}  {first} -> {second}{truth}", self.change.name(), escape(&self.image))

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::model::{Fingerprint, Labels};
 use crate::session::SCHEMA;
-use crate::text::escape;
+use crate::text::{escape, percent, percent_to};
 use crate::triage::Tally;
 
 /// Rows of the table of confusions.
@@ -115,7 +115,7 @@ impl Summary {
 
     /// The same for reading.
     pub(super) fn table(&self) -> String {
-        let percent = |part: Option<f64>| part.map_or("-".to_owned(), |part| format!("{:.1} %", 100.0 * part));
+        let share = |part: Option<f64>| part.map_or("-".to_owned(), |part| percent(part));
         let mut lines = vec![];
         let mut row = |name: &str, value: String| lines.push(format!("{name:<12}{value}"));
         row("model", escape(&self.model).into_owned());
@@ -125,17 +125,17 @@ impl Summary {
             (Some(accuracy), Some([low, high])) => {
                 let interval = format!("{:.2} to {:.2} % with a confidence of 95 %", 100.0 * low, 100.0 * high);
                 let counts = format!("{} of {} right", self.right, self.known);
-                row("accuracy", format!("{:.2} %  ({counts}; {interval})", 100.0 * accuracy));
-                row("top-5", percent(self.top5));
+                row("accuracy", format!("{}  ({counts}; {interval})", percent_to(accuracy, 2)));
+                row("top-5", share(self.top5));
             }
             _ => row("accuracy", "unknown: nothing says what the images show".to_owned()),
         }
         if let Some(error) = self.ece {
-            row("calibration", format!("{:.2} % off on average (ECE, 15 bins)", 100.0 * error));
+            row("calibration", format!("{} off on average (ECE, 15 bins)", percent_to(error, 2)));
         }
         if self.known > 0 {
             lines.push(String::new());
-            lines.extend(self.class_table(&percent));
+            lines.extend(self.class_table(&share));
         }
         if !self.confusions.is_empty() {
             lines.extend([String::new(), "most often taken for another".to_owned()]);
@@ -148,7 +148,7 @@ impl Summary {
         lines.join("\n")
     }
 
-    fn class_table(&self, percent: &dyn Fn(Option<f64>) -> String) -> Vec<String> {
+    fn class_table(&self, share: &dyn Fn(Option<f64>) -> String) -> Vec<String> {
         let mut rows: Vec<&ClassRow> = self.classes.iter().collect();
         let all = rows.len();
         let mut heading = "class".to_owned();
@@ -162,7 +162,7 @@ impl Summary {
         let mut lines = vec![format!("{heading:<width$}  {:>7}  {:>9}  {:>7}", "images", "precision", "recall")];
         lines.extend(rows.into_iter().map(|row| {
             let label: String = escape(&row.label).chars().take(width).collect();
-            let (precision, recall) = (percent(row.precision), percent(row.recall));
+            let (precision, recall) = (share(row.precision), share(row.recall));
             format!("{label:<width$}  {:>7}  {precision:>9}  {recall:>7}", row.images)
         }));
         lines

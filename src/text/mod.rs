@@ -2,6 +2,7 @@
 
 mod decode;
 mod escape;
+mod percent;
 mod plain;
 mod python;
 mod quote;
@@ -12,6 +13,7 @@ pub mod yaml;
 
 pub use decode::decode;
 pub use escape::{Escaped, escape};
+pub use percent::{percent, percent_to, whole_percent};
 pub use plain::{plain, rank};
 pub use python::Literal;
 pub use quote::{json_for_terminal, quoted};

@@ -5,6 +5,8 @@ use std::time::Duration;
 use ratatui::text::{Line, Span};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
+use crate::text;
+
 /// The text in at most `width` cells; what does not fit is cut at the end and marked by `…`.
 pub(super) fn cut(text: &str, width: usize) -> String {
     if text.width() <= width {
@@ -81,8 +83,7 @@ fn pieces(word: &str, width: usize) -> Vec<String> {
 
 /// A probability, in seven cells.
 pub(super) fn percent(probability: f32) -> String {
-    let value = probability * 100.0;
-    if value > 0.0 && value < 0.05 { " <0.1 %".to_owned() } else { format!("{value:5.1} %") }
+    format!("{:>7}", text::percent(probability))
 }
 
 /// A raw score: three digits that count, however large or small.
@@ -124,24 +125,25 @@ impl Piece<'_> {
     }
 }
 
-/// Pieces from the left and from the right edge of a line of `width` cells, two cells apart. Those that do not fit are left
-/// out, the least important first.
-pub(super) fn spread<'a>(mut left: Vec<Piece<'a>>, mut right: Vec<Piece<'a>>, width: usize) -> Line<'a> {
-    let total = |pieces: &[Piece<'_>]| pieces.iter().map(|piece| piece.width() + 2).sum::<usize>();
-    while total(&left) + total(&right) > width + 2 {
-        let rank = |pieces: &[Piece<'_>]| pieces.iter().map(|piece| piece.rank).max().unwrap_or(0);
-        let from = if rank(&left) > rank(&right) { &mut left } else { &mut right };
-        let worst = rank(from);
-        if worst == 0 {
-            break;
-        }
-        from.retain(|piece| piece.rank != worst);
+/// Pieces from the left and from the right edge of a line of `width` cells, two cells apart. Those of the smallest rank are there
+/// in any case, others as far as there is room beside more important ones.
+pub(super) fn spread<'a>(left: Vec<Piece<'a>>, right: Vec<Piece<'a>>, width: usize) -> Line<'a> {
+    let cells: Vec<(u8, usize)> = left.iter().chain(&right).map(|piece| (piece.rank, piece.width() + 2)).collect();
+    let mut order: Vec<usize> = (0..cells.len()).collect();
+    order.sort_by_key(|at| cells[*at].0);
+    let (mut room, mut fits) = (width + 2, vec![false; cells.len()]);
+    for at in order {
+        let (rank, cells) = cells[at];
+        fits[at] = rank == 0 || cells <= room;
+        room = room.saturating_sub(if fits[at] { cells } else { 0 });
     }
-    let join = |pieces: Vec<Piece<'a>>| {
-        let spaced = pieces.into_iter().flat_map(|piece| [vec![Span::raw("  ")], piece.spans].concat());
+    let (fits_left, fits_right) = fits.split_at(left.len());
+    let join = |pieces: Vec<Piece<'a>>, fits: &[bool]| {
+        let fitting = pieces.into_iter().zip(fits).filter(|(_, fits)| **fits);
+        let spaced = fitting.flat_map(|(piece, _)| [vec![Span::raw("  ")], piece.spans].concat());
         spaced.skip(1).collect::<Vec<_>>()
     };
-    let (left, right) = (join(left), join(right));
+    let (left, right) = (join(left, fits_left), join(right, fits_right));
     let used: usize = left.iter().chain(&right).map(Span::width).sum();
     Line::from([left, vec![Span::raw(" ".repeat(width.saturating_sub(used)))], right].concat())
 }

@@ -312,7 +312,7 @@ fn the_one_that_is_shown_is_framed_and_named_and_esc_goes_back_a_step_at_a_time(
     assert_eq!(state.scene()[1].key.framed, Some(other));
     let name = &state.entries[found[other]].name;
     let text = screen(&state);
-    assert!(text.contains(&format!("framed: {name} ")) && text.contains(&format!("{} of 6", other + 1)), "{text}");
+    assert!(text.contains(&format!("framed: {} of 6, {name} ", other + 1)), "{text}");
     press(&mut state, &[Command::Escape]);
     assert!(matches!(&state.panel, Panel::Channels(panel) if !panel.exemplars), "{:?}", state.panel);
     assert_eq!((state.current(), state.filter.as_str()), (left, "pelican"), "at the place that was left");

@@ -40,10 +40,14 @@ const ROOMS: &[Room] = &[
         rooms: &["network", "autodiff", "raster", "text", "guard"],
         crates: &["half", "image", "rapidhash", "strsim", "toml", "tract_onnx"],
     },
-    Room { name: "explain", rooms: &["model", "network", "cache", "raster", "random"], crates: &["image", "rustfft"] },
+    Room {
+        name: "explain",
+        rooms: &["model", "network", "cache", "raster", "text", "random"],
+        crates: &["image", "rustfft"],
+    },
     Room {
         name: "explain/gradient",
-        rooms: &["model", "network", "autodiff", "raster", "random"],
+        rooms: &["model", "network", "autodiff", "raster", "text", "random"],
         crates: &["tract_onnx"],
     },
     Room { name: "metrics", rooms: &["explain", "model", "network", "raster", "random"], crates: &["image"] },
@@ -72,7 +76,7 @@ const ROOMS: &[Room] = &[
         rooms: &["session", "explain", "model", "network", "gallery", "triage", "cache", "raster", "text"],
         crates: &["crossterm", "image", "strsim"],
     },
-    Room { name: "ui", rooms: &["app", "raster"], crates: &["ratatui", "unicode_width"] },
+    Room { name: "ui", rooms: &["app", "raster", "text"], crates: &["ratatui", "unicode_width"] },
     Room {
         name: "shell",
         rooms: &[

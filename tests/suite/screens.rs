@@ -7,8 +7,8 @@ use seewhy::explain::Metric;
 use seewhy::network::{OutputActivation, Scores, Scoring};
 
 use crate::support::interface::{
-    current_key, draw, explained, finished, first, model, opened, predicted, press, screen, terminal, type_text,
-    with_superpixels, work,
+    LABELS, current_key, draw, explained, finished, first, model, opened, pair, predicted, press, screen, terminal,
+    type_text, with_superpixels, work,
 };
 
 /// Compares a screen with the one that was approved.
@@ -269,7 +269,7 @@ fn while_a_slow_method_works_the_picture_stays() {
 
 #[test]
 fn a_flat_map_says_so_and_has_no_colour_bar() {
-    let mut state = finished((80, 24));
+    let mut state = finished((100, 24));
     press(&mut state, &[Command::Rank(1)]);
     let key = current_key(&state);
     let mut attribution = explained(None).attribution;
@@ -278,7 +278,10 @@ fn a_flat_map_says_so_and_has_no_colour_bar() {
     let flat = seewhy::app::Explained::new(attribution, std::time::Duration::ZERO, None);
     update(&mut state, Action::Report(Report::Explained(key, Ok(Arc::new(flat)))));
     let text = screen(&state);
-    assert!(text.contains("flat map, raw values -2.5") && !text.contains("low "), "{text}");
+    assert!(text.contains("flat map  raw values -2.5") && !text.contains("low "), "{text}");
+    update(&mut state, terminal((80, 24)));
+    assert!(screen(&state).contains("flat map  "), "{}", screen(&state));
+    assert_five_keys(&state);
 }
 
 #[test]
@@ -384,6 +387,45 @@ fn a_scale_is_never_without_its_colours() {
         with_superpixels(&mut state);
         let text = screen(&state);
         assert!(text.contains("-0.50 ▌▌▌▌"), "{text}");
+    }
+}
+
+/// The keys of the last line.
+fn assert_five_keys(state: &State) {
+    let text = screen(state);
+    let line = text.trim_end().lines().last().unwrap();
+    for key in ["n mistake", "m method", "o view", "? help", "q quit"] {
+        assert!(line.contains(key), "{key} is missing from {line}");
+    }
+}
+
+#[test]
+fn at_80_columns_names_are_cut_before_a_key_is_left_out() {
+    let mut state = finished((80, 24));
+    let labels = LABELS.map(|label| format!("{label} of the northern Mediterranean coast"));
+    let long = ModelSummary { labels: labels.into(), ..ModelSummary::clone(&model()) };
+    update(&mut state, Action::ModelReady(Arc::new(long)));
+    work(&mut state);
+    press(&mut state, &[Command::NextMistake]);
+    approve("long_names_80x24", &state);
+    assert_five_keys(&state);
+    press(&mut state, &[Command::Against, Command::Accept]);
+    work(&mut state);
+    let text = screen(&state);
+    assert!(text.contains("grad-cam of go…-pel…"), "of both a part: {text}");
+    assert_five_keys(&state);
+    with_superpixels(&mut state);
+    assert!(screen(&state).contains("+0.50"), "{}", screen(&state));
+    assert_five_keys(&state);
+}
+
+#[test]
+fn at_80_columns_two_models_leave_room_for_the_five_keys() {
+    let mut state = pair((80, 24));
+    for _ in 0..6 {
+        assert_five_keys(&state);
+        press(&mut state, &[Command::CycleView]);
+        work(&mut state);
     }
 }
 

@@ -11,6 +11,7 @@ use crate::app::{
 };
 use crate::explain::{Asking, Sign};
 use crate::raster::{Composition, Recipe, Superpixels};
+use crate::text::percent;
 
 /// The heads of a block.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -180,8 +181,7 @@ impl State {
                 Asking::Patch(patch) => format!("patch {patch}"),
             };
             let largest = heads.rows.get(panel.head)?.largest;
-            let said =
-                format!("head {} of {block}, asked by {asks}, up to {:.1} % a patch", panel.head, 100.0 * largest);
+            let said = format!("head {} of {block}, asked by {asks}, up to {} a patch", panel.head, percent(largest));
             let said = [("map", said), ("tiles", format!("heads of {block}, asked by {asks}"))];
             let pictures =
                 self.scene().into_iter().zip(said).map(|(picture, (what, said))| (what, picture.whole(), said));

@@ -25,6 +25,9 @@ pub struct Heads {
     thumbnails: Vec<Arc<Map>>,
 }
 
+/// Shares that add up to all do so but for what rounding them has lost.
+const ROUNDING: f32 = 1e-5;
+
 /// A head in numbers.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct HeadRow {
@@ -41,7 +44,7 @@ impl HeadRow {
         let (sum, largest) = map.iter().fold((0.0, 0.0_f32), |(sum, most), share| (sum + share, most.max(*share)));
         let entropy = |share: &f32| if *share > 0.0 { -(share / sum) * (share / sum).ln() } else { 0.0 };
         let spread = if sum > 0.0 { map.iter().map(entropy).sum::<f32>().exp() } else { 0.0 };
-        HeadRow { on_patches: sum, spread, largest }
+        HeadRow { on_patches: if (1.0 - sum).abs() < ROUNDING { 1.0 } else { sum }, spread, largest }
     }
 }
 

@@ -250,9 +250,9 @@ impl Report {
             };
             row(design.explainers[explainer].name, columns.iter().zip(&best).map(cell).collect())
         };
-        let over = |of: &dyn Fn(&Tally) -> Option<f64>| -> Vec<f64> {
+        let over = |of: &dyn Fn(&Tally) -> Option<f64>| -> Vec<Option<f64>> {
             let all = |column: &&Column| {
-                (0..design.explainers.len()).filter_map(|who| of(tally(column, who)?)).fold(0.0, f64::max)
+                (0..design.explainers.len()).filter_map(|who| of(tally(column, who)?)).max_by(f64::total_cmp)
             };
             columns.iter().map(all).collect()
         };
@@ -267,10 +267,15 @@ impl Report {
         lines.push(rule("images measured, and the largest standard error of a mean"));
         lines.push(row(
             "images",
-            over(&|tally| Some(tally.count() as f64)).iter().map(|count| format!("{count} ")).collect(),
+            over(&|tally| Some(tally.count() as f64))
+                .iter()
+                .map(|count| format!("{} ", count.unwrap_or(0.0)))
+                .collect(),
         ));
         let errors = over(&Tally::standard_error);
-        lines.push(row(GIVE_OR_TAKE, errors.iter().map(|error| format!("±{error:.3} ")).collect()));
+        // Of a single image, nobody knows.
+        let error = |error: &Option<f64>| error.map_or_else(|| "- ".to_owned(), |error| format!("±{error:.3} "));
+        lines.push(row(GIVE_OR_TAKE, errors.iter().map(error).collect()));
         lines
     }
 }

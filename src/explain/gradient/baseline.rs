@@ -5,6 +5,7 @@ use ndarray::ArrayD;
 use crate::explain::frame::Frame;
 use crate::explain::params::words;
 use crate::explain::{Attribution, Metric, Param, ParamKind, Request, Subject};
+use crate::text::whole_percent;
 
 /// The baseline, for the methods that take one.
 pub(super) const BASELINE: Param = Param {
@@ -51,7 +52,7 @@ pub(super) fn report_gap(attribution: &mut Attribution, total: f64, difference: 
     attribution.metrics.push(Metric { name: "completeness gap", value: gap, unit: "logit" });
     attribution.metrics.push(Metric { name: "score difference", value: difference, unit: "logit" });
     if gap.abs() > 0.05 * difference.abs().max(1e-3) {
-        let share = 100.0 * gap.abs() / difference.abs().max(1e-12);
-        attribution.warnings.push(format!("the map misses the score's difference by {share:.0} %: {remedy}"));
+        let share = whole_percent(gap.abs() / difference.abs().max(1e-12));
+        attribution.warnings.push(format!("the map misses the score's difference by {share}: {remedy}"));
     }
 }

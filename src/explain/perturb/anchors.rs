@@ -19,6 +19,7 @@ use crate::explain::{
 };
 use crate::model::Target;
 use crate::network::Scores;
+use crate::text::whole_percent;
 
 const SAMPLES: Param = Param {
     name: "samples",
@@ -329,14 +330,14 @@ impl Search<'_> {
 
     /// The rule in words.
     fn statement(&self, rule: &[usize], mean: f64) -> String {
-        let stays = format!("the prediction stays in {:.0} % of images with", 100.0 * mean);
+        let stays = format!("the prediction stays in {} of images with", whole_percent(mean));
         if rule.is_empty() {
             return format!("whatever is hidden: {stays} superpixels hidden at random");
         }
         let (places, count) = (self.division.places(rule), self.division.count());
-        let share = self.division.percent(rule);
+        let share = whole_percent(self.division.covered(rule));
         format!(
-            "if the {places} can be seen ({} of {count} superpixels, {share:.0} % of the image), {stays} the rest hidden \
+            "if the {places} can be seen ({} of {count} superpixels, {share} of the image), {stays} the rest hidden \
              at random",
             rule.len()
         )

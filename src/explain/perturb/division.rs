@@ -178,11 +178,11 @@ impl<'a> Division<'a> {
         Attribution { segments, ..Attribution::new(map, Sign::Signed) }
     }
 
-    /// How much of the image superpixels cover, in percent.
-    pub(super) fn percent(&self, segments: &[usize]) -> f64 {
+    /// How much of the image superpixels cover, as a share of it.
+    pub(super) fn covered(&self, segments: &[usize]) -> f64 {
         let sizes = self.labels.sizes();
         let total: usize = sizes.iter().sum();
-        100.0 * segments.iter().map(|segment| sizes[*segment]).sum::<usize>() as f64 / total.max(1) as f64
+        segments.iter().map(|segment| sizes[*segment]).sum::<usize>() as f64 / total.max(1) as f64
     }
 
     /// Where superpixels lie: `top left, the centre (3) and the right`.

@@ -14,6 +14,7 @@ use crate::explain::{
     Sign, Subject,
 };
 use crate::model::Target;
+use crate::text::{percent, whole_percent};
 
 const SAMPLES: Param = Param {
     name: "samples",
@@ -226,21 +227,22 @@ impl Search<'_> {
 
     /// What was found, in words.
     fn statement(&self, hidden: &Set, exhausted: bool) -> String {
-        let (count, calls, percent) = (self.division.count(), self.calls, self.division.percent(hidden));
+        let (count, calls) = (self.division.count(), self.calls);
         let answer = &self.known[hidden];
         if self.found.is_none() {
             let search = if exhausted { "all sets were tried" } else { "not all sets were tried" };
-            let [before, after] = [self.known[&vec![]].probability, answer.probability].map(|value| 100.0 * value);
+            let [before, after] = [self.known[&vec![]].probability, answer.probability].map(percent);
             return format!(
                 "nothing flips after {calls} model calls: {search}; hiding {} of {count} superpixels comes closest, from \
-                 {before:.1} % to {after:.1} %",
+                 {before} to {after}",
                 hidden.len()
             );
         }
         let hiding = format!(
-            "hiding the {} ({} of {count} superpixels, {percent:.0} % of the image)",
+            "hiding the {} ({} of {count} superpixels, {} of the image)",
             self.division.places(hidden),
-            hidden.len()
+            hidden.len(),
+            whole_percent(self.division.covered(hidden))
         );
         let search = if exhausted { "no smaller set does" } else { "smaller sets were not all tried" };
         let needed = if hidden.len() > 1 { "; none of them can be left out" } else { "" };
@@ -253,7 +255,7 @@ impl Search<'_> {
             let name = self.subject.labels.get(class);
             name.split(',').next().unwrap_or_default().to_owned()
         };
-        let said = |(class, probability): &(usize, f32)| format!("{} ({:.0} %)", name(*class), 100.0 * probability);
+        let said = |(class, probability): &(usize, f32)| format!("{} ({})", name(*class), whole_percent(*probability));
         let now = match self.target {
             Target::Contrast(_, other) => return format!("puts {} first", name(other)),
             _ => answer.says.iter().map(said).collect::<Vec<_>>().join(" and "),

@@ -19,6 +19,7 @@ use crate::explain::{
 use crate::model::Target;
 use crate::network::Scores;
 use crate::raster::Map;
+use crate::text::whole_percent;
 
 const SAMPLES: Param = Param {
     name: "samples",
@@ -247,10 +248,8 @@ impl Fit for RiseFit<'_> {
             Attribution { values: raw.clone(), raw, flatness, ..Attribution::new(mean.map(stretch), Sign::Positive) };
         let uncertainty = if range > 0.0 { error / range } else { 0.0 };
         attribution.warnings.extend((uncertainty > NOISY).then(|| {
-            let percent = 100.0 * uncertainty;
-            format!(
-                "the masks' own pattern shows: the map is uncertain by {percent:.0} % of its range; take more samples"
-            )
+            let share = whole_percent(uncertainty);
+            format!("the masks' own pattern shows: the map is uncertain by {share} of its range; take more samples")
         }));
         Ok(Estimate { attribution, uncertainty: Some(uncertainty) })
     }

@@ -6,6 +6,7 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use crate::app::{Action, Bin, Reliability, State, panel};
+use crate::text::percent;
 use crate::ui::Theme;
 use crate::ui::canvas::Canvas;
 use crate::ui::layout::Areas;
@@ -25,7 +26,7 @@ impl View for panel::Calibration {
         let width = usize::from(areas.panel().width);
         canvas.clear(areas.list_title);
         let title = match tally.calibration_error() {
-            Some(error) => format!(" calibration: {:.1} % off (ECE)", 100.0 * error),
+            Some(error) => format!(" calibration: {} off (ECE)", percent(error)),
             None => " calibration".to_owned(),
         };
         canvas.line(areas.list_title, Span::styled(cut(&title, width), theme.accent()));
@@ -97,11 +98,11 @@ fn said(tally: &Reliability, state: &State) -> String {
     let (Some(right), Some(sure)) = (tally.accuracy(), tally.confidence()) else {
         return format!("no image whose class is known has been classified{so_far}");
     };
-    let (right, sure) = (100.0 * right, 100.0 * sure);
-    let which = match sure - right {
+    let which = match 100.0 * (sure - right) {
         more if more >= 1.0 => "too sure",
         less if less <= -1.0 => "not sure enough",
         _ => "as sure as it is right",
     };
-    format!("{sure:.1} % sure and {right:.1} % right on {} images{so_far}: on the whole {which}", tally.known())
+    let (right, sure) = (percent(right), percent(sure));
+    format!("{sure} sure and {right} right on {} images{so_far}: on the whole {which}", tally.known())
 }

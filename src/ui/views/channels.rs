@@ -180,7 +180,7 @@ fn strongest_in(state: &State, exemplars: &Exemplars) -> String {
         End::Low => format!("its negative end, coloured down to {}", number(end.value(first))),
     };
     let framed =
-        state.exemplar_at().map(|at| format!("framed: {}, {} of {}; ", named(&strongest[at]), at + 1, strongest.len()));
+        state.exemplar_at().map(|at| format!("framed: {} of {}, {}; ", at + 1, strongest.len(), named(&strongest[at])));
     let names: Vec<String> = strongest.iter().map(named).collect();
     format!("{progress}{}{scale}: {}", framed.unwrap_or_default(), names.join(", "))
 }

@@ -5,6 +5,7 @@ use ratatui::style::Style;
 use ratatui::text::Span;
 
 use crate::app::{Entry, Outcome, State, Tally};
+use crate::text::{percent, whole_percent};
 use crate::ui::Theme;
 use crate::ui::canvas::Canvas;
 use crate::ui::views::list::{BROKEN, FIXED};
@@ -17,8 +18,9 @@ pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, area: Rect, state: &State, th
     let mut right: Vec<Piece<'_>> = Vec::new();
     if let Some(pair) = &state.pair {
         for (index, model) in pair.models().iter().enumerate() {
-            let style = if index == pair.front() { theme.accent() } else { Style::new() };
-            right.push(piece(3, Span::styled(cut(&model.name, 20), style)));
+            // Where there is room for one, it is the one that keys act on.
+            let (style, rank) = if index == pair.front() { (theme.accent(), 3) } else { (Style::new(), 4) };
+            right.push(piece(rank, Span::styled(cut(&model.name, 20), style)));
         }
         right.extend(tally(state, pair.front(), theme));
     } else if let Some(model) = &state.model {
@@ -33,10 +35,10 @@ pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, area: Rect, state: &State, th
         right.push(piece(2, Span::styled("loading the second…", theme.quiet())));
     }
     if let (None, (right_ones, known @ 1..)) = (&state.pair, state.accuracy()) {
-        let share = right_ones as f32 / known as f32 * 100.0;
+        let share = whole_percent(right_ones as f64 / known as f64);
         let is_pending = |entry: &Entry| entry.truth.is_some() && entry.outcome == Outcome::Pending;
         let of = if state.entries.iter().any(is_pending) { format!(" of {known}") } else { String::new() };
-        right.push(piece(2, format!("{share:.0} %{of} right")));
+        right.push(piece(2, format!("{share}{of} right")));
     }
     canvas.line(Rect { x: area.x + 1, width: area.width.saturating_sub(2), ..area }, spread(left, right, width));
 }
@@ -49,7 +51,7 @@ fn tally<'a>(state: &State, front: usize, theme: Theme) -> Vec<Piece<'a>> {
     if known == 0 {
         return vec![piece(2, format!("{first} {second}  {disputed} differ"))];
     }
-    let [a, b] = right.map(|right| right as f32 / known as f32 * 100.0);
+    let [a, b] = right.map(|right| percent(right as f64 / known as f64));
     let is_pending = |entry: &Entry| entry.truth.is_some() && entry.change().is_none();
     let is_coming = state.is_classifying() && state.entries.iter().any(is_pending);
     let of = if is_coming { format!(" of {known}") } else { String::new() };
@@ -58,7 +60,7 @@ fn tally<'a>(state: &State, front: usize, theme: Theme) -> Vec<Piece<'a>> {
         Span::raw(" "),
         Span::styled(format!("{FIXED}{fixed} fixed"), theme.right()),
     ];
-    vec![piece(2, format!("{first} {a:.1} %  {second} {b:.1} %{of}")), Piece { rank: 2, spans: changes }]
+    vec![piece(2, format!("{first} {a}  {second} {b}{of}")), Piece { rank: 2, spans: changes }]
 }
 
 /// `3 of 60`, and what the filter leaves.

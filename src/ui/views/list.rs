@@ -6,6 +6,7 @@ use ratatui::text::{Line, Span};
 use unicode_width::UnicodeWidthStr as _;
 
 use crate::app::{Action, Answer, CONDITIONS, Change, Command, Entry, Order, Outcome, PAIR_CONDITIONS, State};
+use crate::text::whole_percent;
 use crate::ui::Theme;
 use crate::ui::canvas::Canvas;
 use crate::ui::layout::Areas;
@@ -178,14 +179,22 @@ fn file_name(name: &str, width: usize) -> String {
 fn number_of(entry: &Entry, state: &State, is_wide: bool) -> String {
     let loss = || entry.loss.filter(|_| state.order == Order::HighestLoss).map(|loss| format!("{:>6}", number(loss)));
     let fall = || entry.fall().filter(|_| state.order == Order::Broken);
-    let fall = || fall().map(|fall| format!("{:>+4.0} %", -100.0 * fall));
+    let fall = || fall().map(|fall| format!("{:>6}", points(-fall)));
     let share = || share(entry, state).map(|share| if is_wide { percent(share) } else { rounded(share) });
     loss().or_else(fall).or_else(share).unwrap_or_default()
 }
 
-/// A probability, in six cells.
+/// A probability, in six cells: `  41 %`, `99.6 %`, `>99.9%`.
 fn rounded(probability: f32) -> String {
-    format!("{:4.0} %", 100.0 * probability)
+    let text = whole_percent(probability);
+    if text.len() > 6 { text.replace(' ', "") } else { format!("{text:>6}") }
+}
+
+/// A change of a probability, in points of percent: `-12 %`, `-0.3 %`.
+fn points(change: f32) -> String {
+    let points = 100.0 * change;
+    let digits = usize::from(points.abs() < 0.5);
+    format!("{points:+.digits$} %")
 }
 
 /// Right, wrong, unknown, pending, failed, broken or fixed by a second model: told apart without colour.

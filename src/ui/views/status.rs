@@ -3,6 +3,7 @@
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::Span;
+use unicode_width::UnicodeWidthStr as _;
 
 use crate::app::{Command, Compared, Explained, Mode, Notice, Outcome, PanelKind, Sign, State, Target, View};
 use crate::raster::Colormap;
@@ -15,8 +16,12 @@ use crate::ui::words::{Piece, cut, duration, number, piece, spread, wrap};
 const BAR: (usize, usize) = (4, 12);
 /// Width below which a screen is narrow.
 pub(in crate::ui) const NARROW: usize = 100;
-/// Cells of what is shown that no bar takes.
-const SHORTEST_NAME: usize = 20;
+/// Width that all keys fit into, beside what is shown and its colours.
+const FEWEST: usize = 78;
+/// Cells of what is shown that neither the colours nor the keys take.
+const SHORTEST_NAME: usize = 11;
+/// What goes before the keys do, where there is no room.
+const SPARE: u8 = 8;
 
 /// Most rows of a message, and the share of the screen's height that it may have.
 const MOST_ROWS: (u16, u16) = (6, 3);
@@ -27,19 +32,26 @@ pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, area: Rect, state: &State, th
     if draw_message(canvas, inner, state, theme) {
         return;
     }
+    let keys: Vec<Piece<'_>> = keys(state)
+        .into_iter()
+        .filter(|(key, ..)| !key.is_empty())
+        .map(|(key, what, rank)| Piece {
+            rank,
+            spans: vec![Span::styled(key, theme.strong()), Span::styled(format!(" {what}"), theme.quiet())],
+        })
+        .collect();
+    // Where the list folds away there is no room for all of them.
+    let least = if width < FEWEST { 1 } else { SPARE };
+    let taken: usize = keys.iter().filter(|key| key.rank <= least).map(|key| key.width() + 2).sum();
     let said = views::of(&state.panel).status(state, width, theme);
-    let left = said.unwrap_or_else(|| explanation(state, width, theme));
-    let mut right = vec![piece(8, Span::styled(state.terminal.graphics.clone(), theme.quiet()))];
+    let left = said.unwrap_or_else(|| explanation(state, width.saturating_sub(taken), theme));
+    let mut right = vec![piece(SPARE, Span::styled(state.terminal.graphics.clone(), theme.quiet()))];
     if let (ready, ahead @ 1..) = state.ready_ahead() {
         let text =
             if ready == ahead { format!("next {ahead} ready") } else { format!("{ready} of next {ahead} ready") };
         right.push(piece(9, Span::styled(text, theme.quiet())));
     }
-    let keys = keys(state).into_iter().filter(|(key, ..)| !key.is_empty());
-    right.extend(keys.map(|(key, what, rank)| Piece {
-        rank,
-        spans: vec![Span::styled(key, theme.strong()), Span::styled(format!(" {what}"), theme.quiet())],
-    }));
+    right.extend(keys);
     canvas.line(inner, spread(left, right, width));
 }
 
@@ -106,47 +118,49 @@ fn message(state: &State) -> Option<String> {
     })
 }
 
-/// `grad-cam of 1 goose  raw values -0.31 … 7.12  low ▇▇▇▇ high  12 ms`
+/// `grad-cam of 1 goose  low ▇▇▇▇ high  took 12 ms`, of which the first two have room in `width` cells: what is shown is cut
+/// before it takes the place of keys, or of what the colours mean.
 fn explanation<'a>(state: &State, width: usize, theme: Theme) -> Vec<Piece<'a>> {
-    let Some(what) = what(state) else { return Vec::new() };
-    let named = |room: usize| piece(0, Span::styled(cut(&what, room), theme.strong()));
-    let mut pieces = vec![named(width.saturating_sub(8))];
+    let is_narrow = usize::from(state.terminal.size.0).saturating_sub(2) < NARROW;
+    let named = |others: usize| {
+        let room = width.saturating_sub(others).max(SHORTEST_NAME);
+        what(state, room).map(|text| piece(0, Span::styled(text, theme.strong())))
+    };
     if let Some(refusal) = state.refusal() {
-        pieces.push(piece(
-            0,
-            Span::styled(cut(&format!("! {refusal}"), width.saturating_sub(what.len() + 10)), theme.warning()),
-        ));
-        return pieces;
+        let Some(name) = named(width * 2 / 5) else { return Vec::new() };
+        // All of it stands above the picture.
+        let room = width.saturating_sub(name.width() + 2).max(SHORTEST_NAME);
+        return vec![name, piece(0, Span::styled(cut(&format!("! {refusal}"), room), theme.warning()))];
     }
-    if let Some(compared) = state.compared() {
-        pieces.extend(together(state, compared, width, theme));
-        return pieces;
+    let beside = match state.compared() {
+        Some(compared) => together(state, compared, is_narrow, theme),
+        None => state.selected_map().map_or_else(Vec::new, |map| meaning(state, map, is_narrow, theme)),
+    };
+    let needed = beside.iter().filter(|piece| piece.rank < SPARE).map(|piece| piece.width() + 2).sum();
+    let mut pieces: Vec<Piece<'_>> = named(needed).into_iter().collect();
+    if !pieces.is_empty() {
+        pieces.extend(beside);
     }
-    let Some(map) = state.selected_map() else { return pieces };
-    let low = map.range.0;
+    pieces
+}
+
+/// `low ▇▇▇▇ high  took 12 ms  viridis, 60 % opaque`
+fn meaning<'a>(state: &State, map: &Explained, is_narrow: bool, theme: Theme) -> Vec<Piece<'a>> {
     let sign = map.attribution.sign;
-    let ends = ends(sign, map.scale, width < NARROW);
-    let bar = Piece { rank: 2, spans: colour_bar(ends, sign, state.selection.colormap, width < NARROW, theme) };
-    if !map.flat {
-        // Colours without their meaning mislead: a long name gives way to the bar.
-        let rest = bar.width() + 2 + "? help".len() + 2;
-        pieces[0] = named(width.saturating_sub(rest).max(SHORTEST_NAME));
-    }
-    if sign == Sign::Membership {
-        pieces.push(bar);
-    } else if map.flat {
-        pieces.push(piece(1, Span::styled(format!("flat map, raw values {}", number(low)), theme.warning())));
+    let mut pieces = if map.flat && sign != Sign::Membership {
+        let value = format!("raw values {}", number(map.range.0));
+        vec![piece(1, Span::styled("flat map", theme.warning())), piece(SPARE, Span::styled(value, theme.warning()))]
     } else {
-        pieces.push(bar);
+        let spans = colour_bar(ends(sign, map.scale, is_narrow), sign, state.selection.colormap, is_narrow, theme);
+        vec![Piece { rank: 2, spans }]
+    };
+    if sign == Sign::Membership {
+        return pieces;
     }
     if map.progress.is_none() {
         pieces.push(piece(10, Span::styled(format!("took {}", duration(map.elapsed)), theme.quiet())));
     }
-    let colours = match sign {
-        Sign::Positive => state.selection.colormap.name(),
-        Sign::Signed => "red and blue",
-        Sign::Membership => return pieces,
-    };
+    let colours = if sign == Sign::Signed { "red and blue" } else { state.selection.colormap.name() };
     let percent = state.selection.percent;
     pieces.push(piece(11, Span::styled(format!("{colours}, {percent} % opaque"), theme.quiet())));
     pieces
@@ -159,8 +173,7 @@ pub(in crate::ui) fn values(map: &Explained) -> String {
 }
 
 /// `b less a  -0.29 ▇▇▇▇ +0.29`, or `a, b  low ▇▇▇▇ high`
-fn together<'a>(state: &State, compared: &Compared, width: usize, theme: Theme) -> Vec<Piece<'a>> {
-    let is_narrow = width < NARROW;
+fn together<'a>(state: &State, compared: &Compared, is_narrow: bool, theme: Theme) -> Vec<Piece<'a>> {
     let (words, ends, sign) = if state.selection.view == View::Difference {
         let scale = number(compared.scale());
         ("b less a", (format!("a +{scale} "), format!(" b +{scale}")), Sign::Signed)
@@ -168,18 +181,19 @@ fn together<'a>(state: &State, compared: &Compared, width: usize, theme: Theme) 
         ("a, b on one scale", ends(compared.sign, compared.scale(), is_narrow), compared.sign)
     };
     let bar = Piece { rank: 2, spans: colour_bar(ends, sign, state.selection.colormap, is_narrow, theme) };
-    vec![piece(1, Span::styled(words, theme.accent())), bar]
+    // On a narrow screen, what stands above the pictures has to do.
+    vec![piece(if is_narrow { SPARE } else { 1 }, Span::styled(words, theme.accent())), bar]
 }
 
-/// `grad-cam of 1 goose`
-fn what(state: &State) -> Option<String> {
+/// `grad-cam of 1 goose`, in `width` cells.
+fn what(state: &State, width: usize) -> Option<String> {
     let model = state.model.as_deref()?;
     if matches!(state.current_entry()?.outcome, Outcome::Failed(_)) {
         return None;
     }
     let method = state.selection.method;
     let key = state.map_key(state.current()?);
-    Some(match (state.selection.target, key.map(|key| key.target)) {
+    let text = match (state.selection.target, key.map(|key| key.target)) {
         (Target::Top(rank), Some(Target::Class(class))) => {
             format!("{method} of {} {}", rank + 1, model.short_label(class))
         }
@@ -187,14 +201,24 @@ fn what(state: &State) -> Option<String> {
         (Target::Class(class), _) => format!("{method} of {}", model.short_label(class)),
         (Target::Probability(class), _) => format!("{method} of the probability of {}", model.short_label(class)),
         (Target::Contrast(a, b), _) => {
-            format!("{method} of {} against {}", model.short_label(a), model.short_label(b))
+            let [a, b] = [a, b].map(|class| model.short_label(class));
+            let text = format!("{method} of {a} against {b}");
+            if text.width() <= width {
+                return Some(text);
+            }
+            // As it is typed; where both are long, each gets half.
+            let room = width.saturating_sub(method.len() + " of -".len());
+            let first = cut(a, room.saturating_sub(b.width()).max(room / 2));
+            format!("{method} of {first}-{b}")
         }
-    })
+    };
+    Some(cut(&text, width))
 }
 
 /// What the ends of the colours mean: for signed maps the values, and words where there is room.
 fn ends(sign: Sign, scale: f32, is_narrow: bool) -> (String, String) {
     match sign {
+        Sign::Membership if is_narrow => ("out ".to_owned(), " in rule".to_owned()),
         Sign::Membership => ("outside ".to_owned(), " in the rule".to_owned()),
         Sign::Positive if is_narrow => ("low".to_owned(), "high".to_owned()),
         Sign::Positive => ("low ".to_owned(), " high".to_owned()),

@@ -7,6 +7,7 @@ use ratatui::text::{Line, Span};
 use unicode_width::UnicodeWidthStr as _;
 
 use crate::app::{Action, Sign, StageRow, State, panel};
+use crate::text::percent_to;
 use crate::ui::Theme;
 use crate::ui::canvas::Canvas;
 use crate::ui::layout::Areas;
@@ -208,12 +209,7 @@ fn sign(stages: &[StageRow], at: usize) -> &'static str {
 
 /// `12 %`; nothing for nothing.
 fn share(part: u64, of: u64) -> String {
-    let percent = 100.0 * part as f64 / of.max(1) as f64;
-    match percent {
-        _ if part == 0 => String::new(),
-        0.0..0.5 => "<1 %".to_owned(),
-        _ => format!("{percent:.0} %"),
-    }
+    if part == 0 { String::new() } else { percent_to(part as f64 / of.max(1) as f64, 0) }
 }
 
 /// `64 x 56 x 56`

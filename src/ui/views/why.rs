@@ -5,6 +5,7 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use crate::app::{Answer, ImageId, State, Target};
+use crate::text::percent_to;
 use crate::ui::Theme;
 use crate::ui::canvas::Canvas;
 use crate::ui::layout::Areas;
@@ -85,7 +86,7 @@ fn undecided(state: &State, image: ImageId) -> Option<String> {
         None => &state.prediction(image)?.logits,
     };
     let (entropy, margin) = scores.entropy().zip(scores.margin())?;
-    Some(format!(" entropy {entropy:.2} bits, margin {:.0}%", 100.0 * margin))
+    Some(format!(" entropy {entropy:.2} bits, margin {}", percent_to(margin, 0).replace(' ', "")))
 }
 
 /// Classes with their probabilities as bars, a row each.
