@@ -83,15 +83,7 @@ pub fn update(state: &mut State, action: Action) -> Vec<Effect> {
             Vec::new()
         }
         Action::FoundAll(problems) => {
-            state.complete = true;
-            state.ask_truths();
-            // Nothing else is shown from now on.
-            if state.entries.is_empty() {
-                state.panel = Panel::None;
-            }
-            if let Some(first) = problems.first().filter(|_| !matches!(state.notice, Some(Notice::Failed(_)))) {
-                state.notice = Some(Notice::Failed(escape(first).into_owned()));
-            }
+            state.found_all(&problems);
             Vec::new()
         }
         Action::ModelReady(model) => {
@@ -126,6 +118,19 @@ pub fn update(state: &mut State, action: Action) -> Vec<Effect> {
 }
 
 impl State {
+    /// No more images will be found.
+    fn found_all(&mut self, problems: &[String]) {
+        self.complete = true;
+        self.ask_truths();
+        // Nothing else is shown from now on.
+        if self.entries.is_empty() {
+            self.panel = Panel::None;
+        }
+        if let Some(first) = problems.first().filter(|_| !matches!(self.notice, Some(Notice::Failed(_)))) {
+            self.notice = Some(Notice::Failed(escape(first).into_owned()));
+        }
+    }
+
     fn command(&mut self, command: Command) -> Vec<Effect> {
         if let Some(effects) = self.press(command) {
             return effects;

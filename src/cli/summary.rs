@@ -115,7 +115,7 @@ impl Summary {
 
     /// The same for reading.
     pub(super) fn table(&self) -> String {
-        let share = |part: Option<f64>| part.map_or("-".to_owned(), |part| percent(part));
+        let share = |part: Option<f64>| part.map_or("-".to_owned(), percent);
         let mut lines = vec![];
         let mut row = |name: &str, value: String| lines.push(format!("{name:<12}{value}"));
         row("model", escape(&self.model).into_owned());
