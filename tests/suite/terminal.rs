@@ -354,8 +354,8 @@ fn close_up_the_value_under_the_mouse_is_read_as_it_moves_and_at_no_other_time()
     let framed = pty.text().lines().find(|line| line.contains("2 times")).unwrap().to_owned();
     let before = pty.bytes().len();
     // It passes a hundred cells, and ends at the first.
-    let passed: String = (0..100).rev().map(|step| format!("\x1b[<35;{};{row}M", column + step % 20)).collect();
-    pty.keys(&passed);
+    let passed: Vec<String> = (0..100).rev().map(|step| format!("\x1b[<35;{};{row}M", column + step % 20)).collect();
+    pty.keys(&passed.concat());
     pty.wait_until("the value under the mouse", |screen| screen.contains("mouse x ") && screen.contains("heat "));
     std::thread::sleep(Duration::from_millis(300));
     let spent = pty.bytes().len() - before;
@@ -385,9 +385,9 @@ fn however_it_ends_close_up_the_mouse_is_the_terminals_own_again() {
         let (mut pty, _) = close_up(folder.path());
         pty.wait_until("the mouse is heard", |_| pty.hears_motion());
         if end == "q" {
-            pty.keys(end)
+            pty.keys(end);
         } else {
-            pty.signal(end)
+            pty.signal(end);
         }
         pty.wait();
         pty.assert_restored();
