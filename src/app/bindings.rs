@@ -267,6 +267,7 @@ pub fn command_name(command: Command) -> &'static str {
             PanelKind::Parameters => "parameters",
             PanelKind::Segments => "superpixels",
             PanelKind::Walk => "network",
+            PanelKind::Weights => "weights",
         },
         Command::Against => "against",
         Command::Pin => "pin",

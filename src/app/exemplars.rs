@@ -9,7 +9,8 @@ use std::sync::Arc;
 use image::RgbImage;
 
 use super::leaps::Leaps;
-use super::{ImageId, ImageKey, Job, ModelId, Notice, Outcome, Peaks, Priority, State, Task};
+use super::{ImageId, ImageKey, Job, ModelId, Notice, Outcome, Peaks, PlaceKey, Priority, State, Task};
+use crate::raster::Region;
 use crate::session::{Exemplar, Strongest};
 
 /// Images kept of each channel: a sheet of three by three.
@@ -198,6 +199,33 @@ impl State {
             |image: ImageId| matches!(self.entries.get(image).map(|entry| &entry.outcome), Some(Outcome::Failed(_)));
         let missing = images.filter(|image| self.thumbnail(*image).is_none() && !has_failed(*image));
         missing.filter_map(|image| self.task(image, Job::Classify(self.key(image)), Priority::Now)).collect()
+    }
+
+    /// The place in each of the images that excites the marked channel; none where it is not known yet, or there is none.
+    pub(super) fn exemplar_boxes(&self) -> Vec<Option<Region>> {
+        // A frame of a few dots would hide what it is around.
+        if !self.has_fine_dots() {
+            return Vec::new();
+        }
+        let places = self.marked_exemplars().iter().map(|exemplar| self.place_key(exemplar));
+        places.map(|key| self.places.get(&key?).copied().flatten()).collect()
+    }
+
+    fn place_key(&self, exemplar: &Exemplar) -> Option<PlaceKey> {
+        let (shown, end) = (self.shown_channels()?, self.exemplar_end());
+        let at = if end == End::High { exemplar.peak.at } else { exemplar.peak.lowest_at };
+        let image = ImageKey { model: shown.image.model, id: exemplar.image };
+        Some(PlaceKey { image, unit: (shown.layer, self.marked_channel()?), end, at })
+    }
+
+    /// The places that are wanted on screen: once their pictures are there.
+    pub(super) fn missing_places(&self) -> Vec<Task> {
+        if !self.has_fine_dots() {
+            return Vec::new();
+        }
+        let shown = self.marked_exemplars().iter().filter(|exemplar| self.thumbnail(exemplar.image).is_some());
+        let missing = shown.filter_map(|exemplar| self.place_key(exemplar)).filter(|key| !self.places.contains(key));
+        missing.filter_map(|key| self.task(key.image.id, Job::Place(key), Priority::Ahead)).collect()
     }
 
     /// The next images to ask.

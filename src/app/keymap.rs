@@ -169,8 +169,9 @@ pub const KEYMAP: &[Binding] = &[
             (key('L'), Open(Layers)),
             (key('a'), Open(Channels)),
             (key('V'), Open(Walk)),
+            (key('W'), Open(Weights)),
         ],
-        "layers, channels, network",
+        "layer, channels, walk, weights",
     ),
     row(Section::Why, &[(key('A'), Open(Heads))], "attention, head by head"),
     row(
@@ -218,6 +219,7 @@ pub const KEYMAP: &[Binding] = &[
         "lines, layer, images",
     ),
     row(Section::Menu, DIGITS, "explain the n-th class"),
+    row(Section::Menu, &[(key('T'), Open(Classes)), (key('W'), Open(Weights))], "class by name, weights"),
     row(Section::Menu, &[(key('w'), Write)], "write what is shown"),
     row(Section::Menu, &[(ESC, Escape), (key('q'), Escape)], "close, as its own key"),
     row(Section::Help, &[(key('?'), Escape), (ESC, Escape), (key('q'), Escape)], "close"),

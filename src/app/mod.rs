@@ -55,13 +55,19 @@ pub use pair::{Pair, Second, Tally};
 pub use panel::{Panel, PanelKind};
 pub use picture::{HeatKey, LinesKey, Origin, Picture, PictureKey};
 pub use pin::Pin;
-pub use results::{Channels, Decoded, Explained, HeadRow, Heads, Peaks, Predicted, WhatIf, small_picture};
+pub use results::{
+    Channels, Decoded, Explained, HeadRow, Heads, Peaks, Predicted, WeightRow, WeightRows, WeightTable, WhatIf,
+    small_picture,
+};
 pub use selection::{Selection, View};
 pub use state::{Mode, Notice, State, Terminal};
 pub use summary::{LayerRow, MethodRow, ModelSummary, StageRow};
 pub use tiles::TileLayout;
 pub use update::update;
-pub use work::{Agenda, ChannelsKey, HeadsKey, ImageId, ImageKey, Job, MapKey, Priority, Report, Task, WhatIfKey};
+pub use work::{
+    Agenda, ChannelsKey, HeadsKey, ImageId, ImageKey, Job, MapKey, PlaceKey, Priority, Report, Task, WeightsKey,
+    WhatIfKey,
+};
 pub use zoom::Reading;
 
 // What is drawn is all in the state; these are the types of below that it holds.

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use image::RgbImage;
 use ndarray::Array2;
 
-use super::{ChannelsKey, End, HeadsKey, ImageId, ImageKey, MapKey, Selection, State, TileLayout, View, WhatIfKey};
+use super::{
+    ChannelsKey, End, HeadsKey, ImageId, ImageKey, MapKey, Selection, State, TileLayout, View, WeightsKey, WhatIfKey,
+};
 use crate::explain::Sign;
 use crate::raster::{Colormap, Colouring, Composition, Cut, Heat, Map, Recipe, Region, Superpixels, Tiles};
 
@@ -51,6 +53,10 @@ pub struct PictureKey {
     pub hidden: Option<WhatIfKey>,
     /// The place in the sheet that is framed.
     pub framed: Option<usize>,
+    /// Which of the pictures in the sheet have a frame of their own around a place.
+    pub boxes: Vec<bool>,
+    /// The weights that it shows: a page of kernels, or one of them, and the one that is marked.
+    pub weights: Option<(WeightsKey, Option<usize>, usize)>,
 }
 
 impl PictureKey {
@@ -66,6 +72,8 @@ impl PictureKey {
             sheet: None,
             hidden: None,
             framed: None,
+            boxes: vec![],
+            weights: None,
         }
     }
 
@@ -73,7 +81,7 @@ impl PictureKey {
     #[must_use]
     pub fn base(&self) -> PictureKey {
         let cut = self.cut.map(|cut| Cut { at: (0, 0), ..cut });
-        PictureKey { heat: None, lines: None, framed: None, cut, ..self.clone() }
+        PictureKey { heat: None, lines: None, framed: None, boxes: vec![], cut, ..self.clone() }
     }
 }
 
@@ -94,6 +102,8 @@ pub enum Origin {
     Superpixels(WhatIfKey),
     /// A page of the channels of a layer, as tiles: its number, counted from 0.
     Tiles(ChannelsKey, TileLayout, usize),
+    /// What an output reads of each input, a number each.
+    Weights(WeightsKey),
     /// A head of a block.
     Head(HeadsKey, usize),
     /// A page of the heads of a block, as tiles.

@@ -13,11 +13,13 @@ use super::panel::Preview;
 use super::zoom::Zoom;
 use super::{
     Agenda, Cache, Channels, ChannelsKey, Compared, Decoded, Explained, Heads, HeadsKey, ImageId, ImageKey, Keymap,
-    Live, MapKey, MethodRow, ModelId, ModelSummary, Pair, Panel, Pin, Predicted, Selection, WhatIf, WhatIfKey,
+    Live, MapKey, MethodRow, ModelId, ModelSummary, Pair, Panel, Pin, PlaceKey, Predicted, Selection, WeightTable,
+    WeightsKey, WhatIf, WhatIfKey,
 };
 use crate::explain::{LayerChoice, Param, Value};
 use crate::gallery::Truths;
 use crate::model::Target;
+use crate::raster::Region;
 use crate::triage::{Answer, Entry, Filter, Order};
 
 /// Memory for decoded images, in bytes.
@@ -34,6 +36,11 @@ const HEADS_BUDGET: usize = 32 << 20;
 
 /// Memory for what is said with superpixels hidden, in bytes.
 const WHAT_IF_BUDGET: usize = 32 << 20;
+
+/// Memory for weights, in bytes.
+const WEIGHTS_BUDGET: usize = 48 << 20;
+/// The same for places that excite channels.
+const PLACES_BUDGET: usize = 1 << 20;
 
 /// What the terminal can do.
 #[derive(Debug, Clone, PartialEq)]
@@ -179,6 +186,10 @@ pub struct State {
     pub heads: Cache<HeadsKey, Result<Arc<Heads>, String>>,
     /// What is said with superpixels hidden, or why nothing.
     pub what_ifs: Cache<WhatIfKey, Result<Arc<WhatIf>, String>>,
+    /// Weights, or why there are none.
+    pub weights: Cache<WeightsKey, Result<Arc<WeightTable>, String>>,
+    /// The places that excite channels, in shares of the input's width and height; none where no pixel does.
+    pub(super) places: Cache<PlaceKey, Option<Region>>,
     /// The images that excite the channels of some layers, the layer looked at last first.
     pub(super) exemplars: Vec<Exemplars>,
     /// What the model saw of them.
@@ -242,6 +253,8 @@ impl State {
             channels: Cache::new(CHANNELS_BUDGET),
             heads: Cache::new(HEADS_BUDGET),
             what_ifs: Cache::new(WHAT_IF_BUDGET),
+            weights: Cache::new(WEIGHTS_BUDGET),
+            places: Cache::new(PLACES_BUDGET),
             exemplars: Vec::new(),
             thumbnails: Cache::new(THUMBNAIL_BUDGET),
             refusals: HashMap::new(),

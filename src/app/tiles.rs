@@ -28,6 +28,11 @@ impl TileLayout {
 }
 
 impl State {
+    /// Whether tiles are made of so many dots that lines can be drawn in them.
+    pub(super) fn has_fine_dots(&self) -> bool {
+        self.tile_layout().longest == LONGEST.0
+    }
+
     /// How tiles are laid out on this screen.
     pub(super) fn tile_layout(&self) -> TileLayout {
         let Terminal { size: (width, height), dots, .. } = self.terminal;

@@ -21,6 +21,8 @@ pub struct Sheet {
     pub pictures: Vec<Option<Arc<RgbImage>>>,
     /// Width and height of a picture, in pixels.
     pub size: (u32, u32),
+    /// Whether a pixel of a picture is a cell: then it becomes as large a square as there is room for.
+    pub cells: bool,
     /// Whether pictures are seen, or only their places taken.
     pub show_base: bool,
     /// Which of them is framed.
@@ -81,6 +83,8 @@ impl Sheet {
             let reduced = (picture.width() > width || picture.height() > height)
                 .then(|| imageops::thumbnail(picture.as_ref(), width, height));
             let picture = reduced.as_ref().unwrap_or(picture);
+            let enlarged = self.cells.then(|| enlarged(picture, width / picture.width().max(1)));
+            let picture = enlarged.as_ref().unwrap_or(picture);
             let (left, top) = (number % columns * width, number / columns * height);
             let across = 3 * width.saturating_sub(gap).min(picture.width()) as usize;
             for y in 0..height.saturating_sub(gap).min(picture.height()) {
@@ -115,9 +119,9 @@ impl Sheet {
         boxes.chain(framed).collect()
     }
 
-    /// Pixels between two pictures.
+    /// Pixels between two pictures; what stands alone needs nothing around it.
     fn gap(&self) -> u32 {
-        (self.size.0.min(self.size.1) / GAP).max(1)
+        if self.pictures.len() > 1 { (self.size.0.min(self.size.1) / GAP).max(1) } else { 0 }
     }
 
     /// The maps in the places of the pictures, each stretched over its own; NaN where there is none.
@@ -137,6 +141,14 @@ impl Sheet {
     }
 }
 
+/// A picture of which each pixel is a square of so many.
+fn enlarged(picture: &RgbImage, factor: u32) -> RgbImage {
+    let factor = factor.max(1);
+    RgbImage::from_fn(picture.width() * factor, picture.height() * factor, |x, y| {
+        *picture.get_pixel(x / factor, y / factor)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use image::Rgb;
@@ -149,6 +161,7 @@ mod tests {
         Sheet {
             pictures: pictures.into_iter().map(|picture| picture.map(Arc::new)).collect(),
             size: (8, 6),
+            cells: false,
             show_base: true,
             framed: None,
             maps: maps.into_iter().map(Arc::new).collect(),

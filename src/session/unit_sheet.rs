@@ -147,25 +147,16 @@ fn sheet(unit: &UnitSheet<'_>) -> Option<Sheet> {
         let filter = if factor > 1.0 { FilterType::CatmullRom } else { FilterType::Triangle };
         Some(Arc::new(imageops::resize(&placed.place.seen, size[0], size[1], filter)))
     };
-    let share = |placed: &PlacedExemplar<'_>| {
-        let place = placed.place.seen_box.as_ref()?;
-        let part = Region {
-            x: place.columns.start as f32,
-            y: place.rows.start as f32,
-            width: place.columns.len() as f32,
-            height: place.rows.len() as f32,
-        };
-        Some(part.scaled(1.0 / width as f32, 1.0 / height as f32))
-    };
     let scale = strongest.exemplar.peak.value;
     let lowest = unit.images.iter().map(|placed| placed.exemplar.peak.lowest).fold(0.0, f32::min);
     Some(Sheet {
         framed: None,
         pictures: unit.images.iter().map(picture).collect(),
         size: (size[0], size[1]),
+        cells: false,
         show_base: true,
         maps: unit.images.iter().map(|placed| Arc::clone(&placed.exemplar.peak.map)).collect(),
-        boxes: unit.images.iter().map(share).collect(),
+        boxes: unit.images.iter().map(|placed| placed.place.share()).collect(),
         scale,
         colouring: Colouring { sign: layer_sign(lowest, scale), colormap: Colormap::default(), opacity: OPACITY },
     })

@@ -31,6 +31,8 @@ pub struct Peak {
     pub at: (usize, usize),
     /// The channel's lowest value, or zero.
     pub lowest: f32,
+    /// Row and column where the channel is lowest.
+    pub lowest_at: (usize, usize),
     /// The channel's values, `[h, w]`, reduced.
     pub map: Arc<Map>,
 }
@@ -38,15 +40,18 @@ pub struct Peak {
 impl Peak {
     /// Of the values of a channel, `[h, w]`. What is not finite counts as nothing.
     fn of(channel: ArrayView2<'_, f32>) -> Peak {
-        let mut peak = (f32::NEG_INFINITY, (0, 0));
+        let (mut peak, mut low) = ((f32::NEG_INFINITY, (0, 0)), (f32::INFINITY, (0, 0)));
         for (at, value) in channel.indexed_iter().filter(|(_, value)| value.is_finite()) {
             if *value > peak.0 {
                 peak = (*value, at);
             }
+            if *value < low.0 {
+                low = (*value, at);
+            }
         }
         let map = reduced(&channel.to_owned(), LONGEST);
         let lowest = map.iter().copied().fold(0.0, f32::min);
-        Peak { value: peak.0, at: peak.1, lowest, map: Arc::new(map) }
+        Peak { value: peak.0, at: peak.1, lowest, lowest_at: low.1, map: Arc::new(map) }
     }
 
     /// Those of a layer's channels, `[C, h, w]`.
@@ -133,6 +138,21 @@ pub struct UnitPlace {
     pub field: ReceptiveField,
     /// What the network sees, at the size of its input.
     pub seen: RgbImage,
+}
+
+impl UnitPlace {
+    /// The box in shares of the width and height of the network's input.
+    pub fn share(&self) -> Option<Region> {
+        let place = self.seen_box.as_ref()?;
+        let part = Region {
+            x: place.columns.start as f32,
+            y: place.rows.start as f32,
+            width: place.columns.len() as f32,
+            height: place.rows.len() as f32,
+        };
+        let (width, height) = self.seen.dimensions();
+        Some(part.scaled(1.0 / width as f32, 1.0 / height as f32))
+    }
 }
 
 impl Session {
@@ -240,6 +260,6 @@ mod tests {
     #[test]
     fn a_peak_is_the_first_of_the_largest_values() {
         let peak = &Peak::all(&array![[[0.0, 2.0], [2.0, -3.0]]])[0];
-        assert_eq!((peak.value, peak.at, peak.lowest), (2.0, (0, 1), -3.0));
+        assert_eq!((peak.value, peak.at, peak.lowest, peak.lowest_at), (2.0, (0, 1), -3.0, (1, 1)));
     }
 }

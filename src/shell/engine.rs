@@ -5,11 +5,15 @@ use std::sync::Arc;
 
 use ndarray::Array3;
 
-use crate::app::{ChannelsKey, Export, HeadsKey, MapKey, ModelSummary, Predicted, Priority, WhatIfKey};
+use crate::app::{
+    ChannelsKey, Export, HeadsKey, MapKey, ModelSummary, PlaceKey, Predicted, Priority, WeightTable, WeightsKey,
+    WhatIfKey,
+};
 use crate::explain::{Attribution, ExplainError, LayerChannels, Monitor, WhatIf};
 use crate::gallery::Truths;
 use crate::model::{JointLabels, Labels, TargetError};
-use crate::network::Activation;
+use crate::network::{Activation, NetworkError};
+use crate::raster::Region;
 use crate::session::export::ExportError;
 use crate::session::{InputError, Opened};
 
@@ -52,6 +56,19 @@ pub trait Engine: Send + Sync {
     /// [`ExplainError::Cancelled`], why the image cannot be divided so, or what the network says.
     fn what_if(&self, path: &Path, key: &WhatIfKey, monitor: &Monitor<'_>) -> Result<WhatIf, EngineError>;
 
+    /// Reads weights, as they are looked at.
+    ///
+    /// # Errors
+    /// What the network says, or why there is nothing to look at.
+    fn weights(&self, key: &WeightsKey) -> Result<WeightTable, EngineError>;
+
+    /// Finds the place in an image that is open that excites a channel, in shares of the input's width and height; on one
+    /// thread.
+    ///
+    /// # Errors
+    /// When the model takes no such input, or has no gradient there.
+    fn place(&self, opened: &Opened, key: &PlaceKey) -> Result<Option<Region>, EngineError>;
+
     /// Predicts, and reads the output of a layer, `[C, h, w]`, for an image that nobody looks at: on one thread.
     ///
     /// # Errors
@@ -93,6 +110,12 @@ pub enum EngineError {
     /// It is not known where to write.
     #[error("cannot determine the current directory: {0}")]
     NoFolder(std::io::Error),
+    /// There is nothing to look at.
+    #[error("{0}")]
+    Nothing(String),
+    /// The network cannot be read.
+    #[error(transparent)]
+    Network(#[from] NetworkError),
     /// A file could not be written.
     #[error(transparent)]
     Export(#[from] ExportError),

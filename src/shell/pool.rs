@@ -134,6 +134,12 @@ impl Pool {
             Report::WhatIf(key, _) => {
                 queue.unseen.remove(&Job::WhatIf(key.clone()));
             }
+            Report::Weights(key, _) => {
+                queue.unseen.remove(&Job::Weights(key.clone()));
+            }
+            Report::Placed(key, _) => {
+                queue.unseen.remove(&Job::Place(*key));
+            }
             Report::Decoded(..) | Report::Partial(..) | Report::Exported(_) => {}
         }
     }
@@ -274,6 +280,12 @@ impl Shared {
                 };
                 Some(Report::WhatIf(key.clone(), answer.map_err(told)))
             }
+            Job::Weights(key) => Some(Report::Weights(key.clone(), engine()?.weights(key).map(Arc::new).map_err(told))),
+            Job::Place(key) => {
+                let engine = engine()?;
+                let opened = open(&task.path, self.decoding).map_err(|error| InputError::from(error).into());
+                Some(Report::Placed(*key, opened.and_then(|opened| engine.place(&opened, key)).map_err(told)))
+            }
             Job::Survey(image, layer) => {
                 let engine = engine()?;
                 let opened = open(&task.path, self.decoding).map_err(|error| InputError::from(error).into());
@@ -341,6 +353,8 @@ fn failed(job: &Job, reason: String) -> Report {
         Job::Attend(key) => Report::Attended(key.clone(), Err(reason)),
         Job::Survey(image, layer) => Report::Surveyed(*image, *layer, Err(reason)),
         Job::WhatIf(key) => Report::WhatIf(key.clone(), Err(reason)),
+        Job::Weights(key) => Report::Weights(key.clone(), Err(reason)),
+        Job::Place(key) => Report::Placed(*key, Err(reason)),
     }
 }
 

@@ -506,7 +506,7 @@ impl Pictures<'_> {
 
 /// Whether a picture is likely to get its heat soon.
 fn is_bare(picture: &Picture, state: &State) -> bool {
-    !picture.recipe.has_overlay() && state.is_working()
+    picture.key.weights.is_none() && !picture.recipe.has_overlay() && state.is_working()
 }
 
 /// Whether nothing was drawn there.

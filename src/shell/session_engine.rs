@@ -1,7 +1,7 @@
 //! The engine that is a session with a model: its answers as the interface keeps them.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use ndarray::Array3;
@@ -9,13 +9,14 @@ use ndarray::Array3;
 use super::engine::{Engine, EngineError};
 use super::written;
 use crate::app::{
-    ChannelsKey, Export, HeadsKey, LayerRow, MapKey, MethodRow, ModelSummary, Predicted, Priority, StageRow, WhatIfKey,
-    small_picture,
+    ChannelsKey, Export, HeadsKey, LayerRow, MapKey, MethodRow, ModelSummary, PlaceKey, Predicted, Priority, StageRow,
+    WeightTable, WeightsKey, WhatIfKey, small_picture,
 };
 use crate::explain::{Attribution, ExplainError, LayerChannels, LayerChoice, METHODS, Monitor, WhatIf, find, obstacle};
 use crate::gallery::Truths;
-use crate::model::Labels;
-use crate::network::{Activation, Layer, Network, Stage};
+use crate::model::{ChannelOrder, Labels};
+use crate::network::{Activation, Layer, Network, NetworkError, ReceptiveFields, Stage};
+use crate::raster::Region;
 use crate::session::{Kept, Looked, ModelId, Opened, Question, Session};
 use crate::text::escape;
 
@@ -29,12 +30,24 @@ pub struct SessionEngine {
     kept: Kept,
     truths: Arc<Truths>,
     threads: usize,
+    /// What the values of a layer depend on: of the layer that was asked for last.
+    fields: Mutex<Option<(usize, Arc<ReceptiveFields>)>>,
 }
 
 impl SessionEngine {
     /// Puts a session with a model to work; `truths` knows the classes of images, `threads` cores may be used for what the user waits for.
     pub fn new(id: ModelId, session: Session, truths: Arc<Truths>, threads: usize) -> Self {
-        SessionEngine { id, session, kept: Kept::default(), truths, threads }
+        SessionEngine { id, session, kept: Kept::default(), truths, threads, fields: Mutex::default() }
+    }
+
+    fn fields(&self, layer: usize) -> Result<Arc<ReceptiveFields>, NetworkError> {
+        let mut kept = self.fields.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, fields)) = kept.as_ref().filter(|(of, _)| *of == layer) {
+            return Ok(Arc::clone(fields));
+        }
+        let fields = Arc::new(self.session.classifier().network().receptive_fields(layer)?);
+        *kept = Some((layer, Arc::clone(&fields)));
+        Ok(fields)
     }
 }
 
@@ -163,6 +176,20 @@ impl Engine for SessionEngine {
         let pass = self.kept.pass(&self.session, path, self.threads)?;
         let asked = (&key.values, key.hidden.as_slice());
         Ok(self.session.what_if(&pass, asked, self.kept.samples(), monitor, self.threads)?)
+    }
+
+    fn weights(&self, key: &WeightsKey) -> Result<WeightTable, EngineError> {
+        let begun = Instant::now();
+        let weights = self.session.weights(&key.node)?;
+        let is_bgr = self.session.classifier().settings().channel_order.value == ChannelOrder::Bgr;
+        let mut table = WeightTable::new(&weights, key.output, is_bgr).map_err(EngineError::Nothing)?;
+        table.elapsed = begun.elapsed();
+        Ok(table)
+    }
+
+    fn place(&self, opened: &Opened, key: &PlaceKey) -> Result<Option<Region>, EngineError> {
+        let fields = self.fields(key.unit.0)?;
+        Ok(self.session.unit_place(opened, key.unit, key.at, &fields, 1)?.share())
     }
 
     fn survey(&self, opened: &Opened, layer: usize) -> Result<(Predicted, Activation), EngineError> {

@@ -319,3 +319,20 @@ fn the_one_that_is_shown_is_framed_and_named_and_esc_goes_back_a_step_at_a_time(
     press(&mut state, &[Command::Escape]);
     assert_eq!((state.current(), &state.panel), (left, &Panel::None));
 }
+
+#[test]
+fn a_place_in_each_of_the_images_is_framed_once_it_is_found() {
+    let mut state = finished((120, 36));
+    press(&mut state, &[Command::Open(PanelKind::Channels)]);
+    work(&mut state);
+    press(&mut state, &[Command::ToggleExemplars]);
+    work(&mut state);
+    let scene = state.scene();
+    let count = state.marked_exemplars().len();
+    assert!(count > 1 && scene[1].key.boxes == vec![true; count], "{:?}", scene[1].key.boxes);
+    assert_eq!(scene[1].recipe.compose().boxes.len(), count);
+    // Another channel has other places, which are asked for where its images are shown.
+    press(&mut state, &[Command::Next]);
+    assert!(!state.scene()[1].key.boxes.contains(&true));
+    assert!(state.agenda.tasks.iter().any(|task| matches!(task.job, Job::Place(_))));
+}

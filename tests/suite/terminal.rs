@@ -6,12 +6,15 @@ use std::time::Duration;
 
 use image::{Rgb, RgbImage};
 use ndarray::Array3;
-use seewhy::app::{ChannelsKey, Export, HeadsKey, MapKey, ModelSummary, Predicted, Priority, Selection, WhatIfKey};
+use seewhy::app::{
+    ChannelsKey, Export, HeadsKey, MapKey, ModelSummary, PlaceKey, Predicted, Priority, Selection, WeightTable,
+    WeightsKey, WhatIfKey,
+};
 use seewhy::explain::{Attribution, LayerChannels, Monitor, WhatIf};
 use seewhy::gallery::DecodeOptions;
 use seewhy::model::Labels;
 use seewhy::network::Activation;
-use seewhy::raster::npy;
+use seewhy::raster::{Region, npy};
 use seewhy::session::Opened;
 use seewhy::shell::{self, Engine, EngineError, Options};
 use seewhy::term::Wishes;
@@ -506,6 +509,14 @@ impl Engine for Panicking {
 
     fn what_if(&self, _: &Path, _: &WhatIfKey, _: &Monitor<'_>) -> Result<WhatIf, EngineError> {
         panic!("what if is broken on purpose")
+    }
+
+    fn weights(&self, _: &WeightsKey) -> Result<WeightTable, EngineError> {
+        panic!("weights are broken on purpose")
+    }
+
+    fn place(&self, _: &Opened, _: &PlaceKey) -> Result<Option<Region>, EngineError> {
+        panic!("places are broken on purpose")
     }
 
     fn survey(&self, _: &Opened, _: usize) -> Result<(Predicted, Activation), EngineError> {

@@ -4,12 +4,15 @@ use std::fs;
 use std::sync::Arc;
 
 use ndarray::{ArrayD, Axis};
+use seewhy::app::{Command, Panel, PanelKind, State, WeightTable};
 use seewhy::explain::{DecisionSum, Monitor, Subject, decision_sum};
 use seewhy::model::{Classifier, ModelSource, Overrides, Target};
 use seewhy::network::{Network, WeightKind, Weights};
-use seewhy::raster::npy;
+use seewhy::raster::{Recipe, npy};
 
 use crate::cli::{errors, lines, seewhy, text};
+use crate::screens::approve;
+use crate::support::interface::{finished, press, screen, type_text, work};
 use crate::support::{Manifest, fixture, fixture_array, load, miniature_pass};
 
 /// Sums of some hundred products in single precision, relative.
@@ -168,4 +171,123 @@ fn the_command_writes_an_array_and_a_sheet_for_each_layer() {
     let refused = seewhy(&["weights", "--layer", "head.cnov"]).output().unwrap();
     assert_eq!(refused.status.code(), Some(2));
     assert!(errors(&refused).contains("no weights at"), "{}", errors(&refused));
+}
+
+/// In the walk at a stage, with its weights open.
+fn weights_of(stage: usize) -> State {
+    let mut state = finished((120, 36));
+    press(&mut state, &[Command::Open(PanelKind::Walk)]);
+    press(&mut state, &vec![Command::LayerOn; stage]);
+    press(&mut state, &[Command::Open(PanelKind::Weights)]);
+    work(&mut state);
+    state
+}
+
+#[test]
+fn a_convolution_on_pixels_is_shown_as_its_filters() {
+    let mut state = weights_of(1);
+    let text = screen(&state);
+    assert!(text.contains("70 filters of 7x7") && text.contains("filters in their colours"), "{text}");
+    let scene = state.scene();
+    let Recipe::Sheet(all) = &scene[1].recipe else { panic!("a sheet") };
+    assert_eq!((scene.len(), all.framed, all.pictures.len()), (2, Some(0), 64));
+    press(&mut state, &[Command::Next]);
+    let Recipe::Sheet(all) = &state.scene()[1].recipe else { panic!("a sheet") };
+    assert_eq!(all.framed, Some(1));
+    // Nothing of the image that is looked at.
+    assert!(state.scene().iter().all(|picture| picture.key.heat.is_none() && picture.key.weights.is_some()));
+}
+
+#[test]
+fn any_other_is_shown_by_what_an_output_reads_of_each_input() {
+    let mut state = weights_of(2);
+    let text = screen(&state);
+    assert!(text.contains("output 0 of 70, 70 inputs") && text.contains("the kernel from input"), "{text}");
+    press(&mut state, &[Command::More]);
+    work(&mut state);
+    assert!(screen(&state).contains("output 1 of 70"));
+    press(&mut state, &[Command::Escape]);
+    assert!(matches!(&state.panel, Panel::Walk(walk) if walk.marked == 2));
+}
+
+#[test]
+fn the_weights_of_the_scores_are_those_of_the_class_that_is_explained() {
+    let mut state = weights_of(6);
+    let text = screen(&state);
+    assert!(text.contains("goldfinch, 70 inputs") && text.contains("a number for each input"), "{text}");
+    press(&mut state, &[Command::Rank(1)]);
+    work(&mut state);
+    assert!(screen(&state).contains("goose, 70 inputs"), "{}", screen(&state));
+    let [numbers] = &state.scene()[..] else { panic!("one picture") };
+    let Recipe::Sheet(numbers) = &numbers.recipe else { panic!("a sheet") };
+    assert!(numbers.boxes[0].is_some(), "the marked one is framed");
+}
+
+#[test]
+fn where_a_stage_has_no_weights_it_is_said_which_has() {
+    let mut state = weights_of(3);
+    let text = screen(&state);
+    for words in ["a sum has no weights. ] goes to", "next that has:", "layer4.2/relu_2. [ goes to the"] {
+        assert!(text.contains(words), "{text}");
+    }
+    press(&mut state, &[Command::LayerOn]);
+    work(&mut state);
+    assert!(screen(&state).contains("output 0 of 70"));
+}
+
+#[test]
+fn beside_channels_the_marked_one_is_the_output() {
+    let mut state = finished((120, 36));
+    press(&mut state, &[Command::Open(PanelKind::Channels)]);
+    work(&mut state);
+    press(&mut state, &[Command::Next]);
+    let channel = state.marked_channel().unwrap();
+    press(&mut state, &[Command::Open(PanelKind::Weights)]);
+    work(&mut state);
+    assert!(screen(&state).contains(&format!("output {channel} of 70")));
+    press(&mut state, &[Command::Escape]);
+    assert_eq!((state.marked_channel(), state.panel != Panel::None), (Some(channel), true));
+    // Another class by its name, and back.
+    press(&mut state, &[Command::Open(PanelKind::Classes)]);
+    type_text(&mut state, "pelican");
+    press(&mut state, &[Command::Accept]);
+    work(&mut state);
+    assert!(screen(&state).contains(" = pelican"), "{}", screen(&state));
+}
+
+#[test]
+fn weights_that_are_looked_at_stand_as_they_are_approved() {
+    for (stage, name) in [(1, "weights_filters_120x36"), (2, "weights_kernels_120x36"), (3, "weights_none_120x36")] {
+        approve(name, &weights_of(stage));
+    }
+}
+
+/// What a stage of a real network has of weights is read by what it is called.
+#[test]
+fn the_weights_of_every_stage_can_be_looked_at() {
+    let mut looked_at = 0;
+    for name in ["cnn", "mobilenet_v2", "regnet", "vit", "swin", "vgg"] {
+        let (classifier, _) = miniature_pass(name);
+        let network = classifier.network();
+        let stages = network.stages().unwrap();
+        let nodes: Vec<&String> = stages.iter().flat_map(|stage| &stage.weighted).collect();
+        assert!(!nodes.is_empty(), "{name}");
+        for node in nodes {
+            let weights = network.weights(node).unwrap();
+            let table = WeightTable::new(&weights, 1, false);
+            match weights.kind {
+                WeightKind::Other => assert!(table.is_err(), "{name} {node}"),
+                _ => {
+                    let table = table.unwrap();
+                    let most = table.rows[0].value.abs();
+                    assert!(table.rows.iter().all(|row| row.value.abs() <= most), "{name} {node}");
+                    looked_at += 1;
+                }
+            }
+        }
+        for layer in network.strip() {
+            assert!(stages.iter().any(|stage| stage.layers.contains(&layer)), "{name} {layer}");
+        }
+    }
+    assert!(looked_at > 30, "{looked_at}");
 }

@@ -290,6 +290,7 @@ impl State {
         let heat = (!exemplars.is_empty()).then(heat);
         let shown = images().zip(&pictures).map(|(image, picture)| picture.as_ref().map(|_| image)).collect();
         let show_base = self.selection.view != View::Heat || heat.is_none();
+        let boxes = self.exemplar_boxes();
         Picture {
             key: PictureKey {
                 seen: true,
@@ -297,15 +298,17 @@ impl State {
                 heat,
                 sheet: Some(shown),
                 framed,
+                boxes: boxes.iter().map(Option::is_some).collect(),
                 ..PictureKey::of(key.image)
             },
             recipe: Recipe::Sheet(Sheet {
                 pictures,
                 size: thumbnail_size((model.0 as u32, model.1 as u32)),
+                cells: false,
                 show_base,
                 framed,
                 maps: exemplars.iter().map(|exemplar| Arc::clone(&exemplar.peak.map)).collect(),
-                boxes: vec![],
+                boxes,
                 scale,
                 colouring: self.colouring(layer_sign(lowest, scale)),
             }),

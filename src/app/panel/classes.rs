@@ -14,6 +14,8 @@ pub struct Classes {
     pub marked: usize,
     /// Why this class and not the one that is looked for; none to explain the one that is looked for.
     pub subject: Option<usize>,
+    /// The panel that it was opened from, and goes back to.
+    pub(in crate::app) back: Box<Panel>,
 }
 
 /// The classes that match, best first.
@@ -35,7 +37,11 @@ impl Matches {
 
 impl Open for Classes {
     fn open(state: &mut State) -> Option<Self> {
-        state.model.is_some().then(|| Classes { query: String::new(), marked: 0, subject: None })
+        // Those that are about a class stay.
+        let is_about = matches!(state.panel, Panel::Channels(_) | Panel::Walk(_) | Panel::Weights(_));
+        let back = if is_about { state.panel.clone() } else { Panel::None };
+        let panel = Classes { query: String::new(), marked: 0, subject: None, back: Box::new(back) };
+        state.model.is_some().then_some(panel)
     }
 }
 
@@ -110,6 +116,11 @@ impl Behaviour for Classes {
         if let Some(target) = self.matches(state).target(self.marked) {
             state.selection.target = target;
         }
+        state.panel = *self.back.clone();
+    }
+
+    fn escape(&self, state: &mut State) {
+        state.panel = *self.back.clone();
     }
 
     fn edit(&mut self, change: &mut dyn FnMut(&mut String), _: &mut State) {
@@ -131,7 +142,7 @@ impl State {
     /// Opens the search for a class that another is held against: on a mistake what is said, against what is true.
     pub(in crate::app) fn open_contrast(&mut self) {
         let Some((subject, other)) = self.current().and_then(|image| self.contrast(image)) else { return };
-        let panel = Classes { query: String::new(), marked: 0, subject: Some(subject) };
+        let panel = Classes { query: String::new(), marked: 0, subject: Some(subject), back: Box::default() };
         let row = panel.matches(self).classes.iter().position(|class| *class == other);
         self.begin(Panel::Classes(Classes { marked: row.unwrap_or(0), ..panel }));
     }

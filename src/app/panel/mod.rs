@@ -16,6 +16,7 @@ mod preview;
 mod segments;
 mod steps;
 mod walk;
+mod weights;
 
 use super::{Command, Effect, ImageId, Job, Mode, Picture, Selection, State};
 pub use classes::Matches;
@@ -172,6 +173,7 @@ panels! {
     parameters::Parameters,
     segments::Segments,
     walk::Walk,
+    weights::Weights,
 }
 
 impl State {

@@ -5,6 +5,7 @@ mod explained;
 mod heads;
 mod image;
 mod peaks;
+mod weights;
 mod what_if;
 
 pub use channels::Channels;
@@ -13,4 +14,5 @@ pub use heads::{HeadRow, Heads};
 pub(super) use image::thumbnail_size;
 pub use image::{Decoded, Predicted, small_picture};
 pub use peaks::Peaks;
+pub use weights::{WeightRow, WeightRows, WeightTable};
 pub use what_if::WhatIf;

@@ -33,11 +33,17 @@ impl State {
             steps.into_iter().flatten()
         };
         tasks.extend(self.neighbours().into_iter().flat_map(ahead));
+        tasks.extend(self.missing_places());
         tasks.extend(self.survey());
         for image in self.unclassified() {
             let is_wanted = |task: &Task| match task.job {
                 Job::Open(other) | Job::Classify(other) | Job::Survey(other, _) => other == image,
-                Job::Explain(_) | Job::Channels(_) | Job::Attend(_) | Job::WhatIf(_) => false,
+                Job::Explain(_)
+                | Job::Channels(_)
+                | Job::Attend(_)
+                | Job::WhatIf(_)
+                | Job::Weights(_)
+                | Job::Place(_) => false,
             };
             if !tasks.iter().any(is_wanted) {
                 tasks.extend(self.task(image.id, Job::Classify(image), Priority::Background));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::app::{
     Answer, Command, Decoded, Entry, Explained, ImageKey, MapKey, Mode, ModelSummary, Notice, Outcome, PanelKind,
-    Predicted, Report, State, Target,
+    PlaceKey, Predicted, Report, State, Target,
 };
 use crate::text::escape;
 
@@ -110,6 +110,12 @@ impl State {
                 let bytes = answer.as_ref().map_or(0, |answer| answer.bytes());
                 self.what_ifs.insert(key, answer.map_err(|reason| escape(&reason).into_owned()), bytes);
             }
+            Report::Weights(key, table) => {
+                let bytes = table.as_ref().map_or(0, |table| table.bytes());
+                self.weights.insert(key, table.map_err(|reason| escape(&reason).into_owned()), bytes);
+            }
+            // Where there is no gradient there are no places, and the pictures are as good without.
+            Report::Placed(key, place) => self.places.insert(key, place.unwrap_or_default(), size_of::<PlaceKey>()),
             Report::Exported(Ok(files)) => {
                 self.notice = files.first().map(|first| {
                     let names = files.iter().map(|file| short_name(file, first)).collect::<Vec<_>>().join(", ");

@@ -4,9 +4,10 @@ use std::hash::{Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::app::{Channels, Decoded, Explained, Heads, Peaks, Predicted, WhatIf};
+use crate::app::{Channels, Decoded, End, Explained, Heads, Peaks, Predicted, WeightTable, WhatIf};
 use crate::explain::{Asking, LayerChoice, Values};
 use crate::model::Target;
+use crate::raster::Region;
 use crate::session::ModelId;
 
 /// Position of an image in [`State::entries`](crate::app::State::entries), which only ever grows at its end.
@@ -85,6 +86,30 @@ impl Hash for WhatIfKey {
     }
 }
 
+/// Which weights: those of a node, for one of its outputs.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct WeightsKey {
+    /// The model.
+    pub model: ModelId,
+    /// The node, by its ONNX name.
+    pub node: String,
+    /// The output.
+    pub output: usize,
+}
+
+/// Which place: the one in an image that takes a channel to an end of its values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct PlaceKey {
+    /// The image, and whose channel.
+    pub image: ImageKey,
+    /// The layer, an index into [`Network::layers`](crate::network::Network::layers), and its channel.
+    pub unit: (usize, usize),
+    /// The end.
+    pub end: End,
+    /// Row and column in the layer's grid where the channel is there.
+    pub at: (usize, usize),
+}
+
 /// A piece of work for one image.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Job {
@@ -103,6 +128,10 @@ pub enum Job {
     Survey(ImageKey, usize),
     /// Hide superpixels and predict: [`Report::WhatIf`].
     WhatIf(WhatIfKey),
+    /// Read weights, which no image changes: [`Report::Weights`].
+    Weights(WeightsKey),
+    /// Find the place in the image that excites a channel: [`Report::Placed`].
+    Place(PlaceKey),
 }
 
 impl Job {
@@ -114,6 +143,8 @@ impl Job {
             Job::Channels(key) => key.image.model,
             Job::Attend(key) => key.image.model,
             Job::WhatIf(key) => key.image.model,
+            Job::Weights(key) => key.model,
+            Job::Place(key) => key.image.model,
         }
     }
 }
@@ -169,6 +200,10 @@ pub enum Report {
     Surveyed(ImageKey, usize, Result<Arc<Peaks>, String>),
     /// What the model says with superpixels hidden.
     WhatIf(WhatIfKey, Result<Arc<WhatIf>, String>),
+    /// The weights of a node.
+    Weights(WeightsKey, Result<Arc<WeightTable>, String>),
+    /// The place that excites a channel, in shares of the input's width and height; none where no pixel moves it.
+    Placed(PlaceKey, Result<Option<Region>, String>),
     /// Files were written.
     Exported(Result<Vec<PathBuf>, String>),
 }

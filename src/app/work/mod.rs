@@ -6,4 +6,7 @@ mod jobs;
 
 pub(super) use agenda::QUICK;
 pub(super) use arrivals::{KEPT_PREDICTIONS, folder_of};
-pub use jobs::{Agenda, ChannelsKey, HeadsKey, ImageId, ImageKey, Job, MapKey, Priority, Report, Task, WhatIfKey};
+pub use jobs::{
+    Agenda, ChannelsKey, HeadsKey, ImageId, ImageKey, Job, MapKey, PlaceKey, Priority, Report, Task, WeightsKey,
+    WhatIfKey,
+};

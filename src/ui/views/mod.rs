@@ -33,6 +33,7 @@ pub(super) mod strip;
 mod terms;
 pub(super) mod tiny;
 mod walk;
+mod weights;
 pub(super) mod why;
 mod why_pair;
 
@@ -95,6 +96,7 @@ pub(super) fn of(panel: &Panel) -> &dyn View {
         Panel::Confusions(panel) => panel,
         Panel::Heads(panel) => panel,
         Panel::Walk(panel) => panel,
+        Panel::Weights(panel) => panel,
         Panel::Calibration(panel) => panel,
         Panel::Help(panel) => panel,
     }

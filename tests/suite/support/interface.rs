@@ -11,13 +11,13 @@ use ratatui::backend::TestBackend;
 use ratatui::style::Color;
 use seewhy::app::{
     Action, Agenda, Channels, Command, Decoded, Effect, Explained, Heads, ImageId, ImageKey, Job, LayerRow, MapKey,
-    MethodRow, ModelId, ModelSummary, Peaks, Predicted, Report, Second, StageRow, State, Terminal, WhatIf, WhatIfKey,
-    small_picture, update,
+    MethodRow, ModelId, ModelSummary, Peaks, Predicted, Report, Second, StageRow, State, Terminal, WeightTable, WhatIf,
+    WhatIfKey, small_picture, update,
 };
 use seewhy::explain::{self, Asking, Attribution, Family, LayerChannels, Param, ParamKind, ScoreSum, Segments, Sign};
 use seewhy::gallery::Truths;
 use seewhy::model::{JointLabels, Labels, Target};
-use seewhy::network::Scores;
+use seewhy::network::{Scores, WeightKind, Weights};
 use seewhy::raster::Region;
 use seewhy::ui::{self, Placement, Theme};
 
@@ -200,6 +200,11 @@ pub(crate) fn reports(job: &Job) -> Vec<Report> {
             let peaks = Peaks::new(&activation(image.id, *layer), Arc::clone(&predicted.small));
             vec![Report::Predicted(*image, Ok(predicted)), Report::Surveyed(*image, *layer, Ok(Arc::new(peaks)))]
         }
+        Job::Weights(key) => vec![Report::Weights(key.clone(), weights(&key.node, key.output).map(Arc::new))],
+        Job::Place(key) => {
+            let place = Region { x: 0.25, y: 0.5, width: 0.25, height: 0.25 };
+            vec![Report::Placed(*key, Ok(Some(place)))]
+        }
         Job::WhatIf(key) => vec![Report::WhatIf(key.clone(), Ok(Arc::new(what_if(key))))],
     }
 }
@@ -351,6 +356,20 @@ pub(crate) fn channels(image: ImageId, layer: usize, contributions: Result<Vec<f
         ScoreSum { score: terms.iter().sum::<f32>() + rest, rest, is_exact, weights }
     });
     Channels::new(LayerChannels { activation, contributions, sum }, Duration::from_millis(3))
+}
+
+/// The weights of a stage of that model: filters on pixels, 3x3 kernels, or those of the scores.
+fn weights(node: &str, output: usize) -> Result<WeightTable, String> {
+    let (shape, kind) = match node {
+        "/conv1/Conv" => (vec![CHANNELS, 3, 7, 7], WeightKind::Convolution { groups: 1, on_pixels: true }),
+        "/fc/Gemm" => (vec![8, CHANNELS], WeightKind::Linear { of_classes: true }),
+        _ => (vec![CHANNELS, CHANNELS, 3, 3], WeightKind::Convolution { groups: 1, on_pixels: false }),
+    };
+    let count = shape.iter().product();
+    let values = (0..count).map(|at: usize| (at as f32 * 0.7).sin() * (1.0 + (at / 9 % 5) as f32)).collect();
+    let values = ArrayD::from_shape_vec(shape, values).unwrap();
+    let weights = Weights { name: node.to_owned(), path: None, operator: "Conv".to_owned(), kind, values };
+    WeightTable::new(&weights, output, false)
 }
 
 /// Twelve heads on 7 x 7 patches: the patch that asks, or the middle, has most, the rest falls off faster in each head.
