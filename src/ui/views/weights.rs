@@ -5,7 +5,7 @@ use ratatui::layout::Position;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use crate::app::{Action, Sign, State, WeightRow, WeightRows, WeightTable, panel};
+use crate::app::{Action, Command, Mode, Sign, State, WeightRow, WeightRows, WeightTable, panel};
 use crate::ui::Theme;
 use crate::ui::canvas::Canvas;
 use crate::ui::layout::Areas;
@@ -142,15 +142,10 @@ impl panel::Weights {
         };
         let names = stage_names(&model.stages);
         let (before, after) = self.around(state);
-        let key = |command| state.keymap.key(crate::app::Mode::Menu, command);
-        let mut text = format!("{what} has no weights.");
-        if let Some(after) = after {
-            text += &format!(" {} goes to the next that has: {}.", key(crate::app::Command::LayerOn), names[after]);
-        }
-        if let Some(before) = before {
-            text += &format!(" {} goes to the one before: {}.", key(crate::app::Command::LayerBack), names[before]);
-        }
-        text
+        let key = |command| state.keymap.key(Mode::Menu, command);
+        let after = after.map(|at| format!(" {} goes to the next that has: {}.", key(Command::LayerOn), names[at]));
+        let before = before.map(|at| format!(" {} goes to the one before: {}.", key(Command::LayerBack), names[at]));
+        format!("{what} has no weights.{}{}", after.unwrap_or_default(), before.unwrap_or_default())
     }
 }
 
