@@ -150,6 +150,8 @@ pub enum Action {
         /// Frames a second.
         rate: Option<f32>,
     },
+    /// The next frame is shown: [all that belongs to it](super::State::has_next_frame) is ready, its picture too.
+    NextFrame,
     /// There are no more images to be found; files or folders that could not be read, as messages.
     FoundAll(Vec<String>),
     /// The model is there.

@@ -259,6 +259,7 @@ pub fn command_name(command: Command) -> &'static str {
             PanelKind::Channels => "channels",
             PanelKind::Classes => "class",
             PanelKind::Confusions => "confusions",
+            PanelKind::Dreams => "dream",
             PanelKind::Filter => "filter",
             PanelKind::Heads => "attention",
             PanelKind::Help => "help",

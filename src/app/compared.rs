@@ -133,12 +133,11 @@ impl State {
     /// The pictures of both models' maps; none where they are not looked at together, or not there yet.
     pub(super) fn compared_scene(&self) -> Option<Vec<Picture>> {
         let compared = self.compared()?;
-        let pictures = if self.selection.view == View::Difference {
+        Some(if self.selection.view == View::Difference {
             vec![self.compared_picture(compared, None)?]
         } else {
             vec![self.compared_picture(compared, Some(0))?, self.compared_picture(compared, Some(1))?]
-        };
-        Some(pictures.into_iter().map(|picture| self.close_up(picture)).collect())
+        })
     }
 
     /// The map of one of the models, or their difference.

@@ -3,15 +3,17 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{Agenda, Explained, ImageId, MapKey, ModelId, Picture, Predicted};
+use super::{Agenda, DreamKey, Dreamt, Explained, ImageId, MapKey, ModelId, Picture, Predicted};
 
 /// What is to be written.
 #[derive(Debug, Clone)]
 pub enum Export {
     /// A map.
     Map(Box<MapExport>),
-    /// A channel, or a head.
+    /// A channel, a head, or a stage.
     Channel(ChannelExport),
+    /// A dream.
+    Dream(DreamExport),
 }
 
 impl Export {
@@ -20,11 +22,12 @@ impl Export {
         match self {
             Export::Map(map) => map.key.image.model,
             Export::Channel(channel) => channel.model,
+            Export::Dream(dream) => dream.key.model,
         }
     }
 }
 
-/// A channel, or a head, to be written as it is shown.
+/// A channel, a head, or a stage, to be written as it is shown.
 #[derive(Debug, Clone)]
 pub struct ChannelExport {
     /// The model.
@@ -33,12 +36,21 @@ pub struct ChannelExport {
     pub path: Arc<Path>,
     /// The layer, as users know it.
     pub layer: String,
-    /// Which of the two it is, in a word.
-    pub kind: &'static str,
-    /// Its number in the layer.
-    pub number: usize,
+    /// Which channel or head: what it is in a word, and its number in the layer; none where it is the layer.
+    pub unit: Option<(&'static str, usize)>,
     /// The pictures on screen, each with what sets its file's name apart and what it shows in words.
     pub pictures: Vec<(&'static str, Picture, String)>,
+}
+
+/// A dream to be written.
+#[derive(Debug, Clone)]
+pub struct DreamExport {
+    /// Which one.
+    pub key: DreamKey,
+    /// The file of the image that it began with, where it did.
+    pub begun: Option<Arc<Path>>,
+    /// The dream.
+    pub dreamt: Arc<Dreamt>,
 }
 
 /// A map to be written, with all that its description says.

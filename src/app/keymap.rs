@@ -173,7 +173,7 @@ pub const KEYMAP: &[Binding] = &[
         ],
         "layer, channels, walk, weights",
     ),
-    row(Section::Why, &[(key('A'), Open(Heads))], "attention, head by head"),
+    row(Section::Why, &[(key('A'), Open(Heads)), (key('D'), Open(Dreams))], "attention, dream of a class"),
     row(
         Section::Why,
         &[(key('m'), Open(Methods)), (key('p'), Open(Parameters)), (key('P'), Pin)],
@@ -220,7 +220,8 @@ pub const KEYMAP: &[Binding] = &[
     ),
     row(Section::Menu, DIGITS, "explain the n-th class"),
     row(Section::Menu, &[(key('T'), Open(Classes)), (key('W'), Open(Weights))], "class by name, weights"),
-    row(Section::Menu, &[(key('w'), Write)], "write what is shown"),
+    row(Section::Menu, &[(key('z'), Closer), (key('Z'), Farther)], "closer, back"),
+    row(Section::Menu, &[(key('D'), Open(Dreams)), (key('w'), Write)], "dream of it, write it"),
     row(Section::Menu, &[(ESC, Escape), (key('q'), Escape)], "close, as its own key"),
     row(Section::Help, &[(key('?'), Escape), (ESC, Escape), (key('q'), Escape)], "close"),
     row(Section::Help, &[(key('j'), Next), (DOWN, Next), (key('k'), Previous), (UP, Previous)], "scroll"),

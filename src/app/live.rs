@@ -18,7 +18,8 @@ pub struct Live {
     pub is_over: bool,
     /// Frames shown a second, over the last ones; none before the second.
     pub rate: Option<f32>,
-    /// The frame that is shown next, once there is all that belongs to it: bars, picture and map change at once.
+    /// The frame that is shown next, once there is all that belongs to it, and its picture is with the terminal: list, bars,
+    /// picture and map change at once.
     pub(super) next: Option<ImageId>,
 }
 
@@ -46,16 +47,31 @@ impl State {
         }
     }
 
-    /// Goes to the next frame, once it is ready; to the first, at once.
+    /// Goes to the first frame at once.
     pub(super) fn settle_live(&mut self) {
-        let Some(next) = self.live.as_ref().and_then(|live| live.next) else { return };
-        let is_first = self.visible.first() == Some(&next);
-        if let Some(row) = self.visible.iter().position(|image| *image == next)
-            && (is_first || self.is_settled(next))
-        {
-            self.cursor = row;
-            self.live.iter_mut().for_each(|live| live.next = None);
+        let next = self.next_frame();
+        if next.is_some() && self.visible.first().copied() == next {
+            self.go_to_next_frame();
         }
+    }
+
+    /// The frame that is shown next.
+    pub(super) fn next_frame(&self) -> Option<ImageId> {
+        self.live.as_ref()?.next
+    }
+
+    /// Whether there is a next frame, with all that belongs to it.
+    pub fn has_next_frame(&self) -> bool {
+        self.next_frame().is_some_and(|next| self.is_settled(next))
+    }
+
+    /// Goes to the next frame.
+    pub(super) fn go_to_next_frame(&mut self) {
+        let Some(next) = self.next_frame() else { return };
+        if let Some(row) = self.visible.iter().position(|image| *image == next) {
+            self.cursor = row;
+        }
+        self.live.iter_mut().for_each(|live| live.next = None);
     }
 
     /// Leaves out the frames whose files are gone.
@@ -119,6 +135,9 @@ mod tests {
     fn fail(state: &mut State, image: ImageId) {
         let key = state.key(image);
         update(state, Action::Report(Report::Decoded(key, Err("torn".to_owned()))));
+        if state.has_next_frame() {
+            update(state, Action::NextFrame);
+        }
     }
 
     #[test]

@@ -48,7 +48,7 @@ use crate::cache::Cache;
 pub use action::{Action, Command};
 pub use bindings::{KeyError, Keymap, Row, command_name, label};
 pub use compared::Compared;
-pub use effect::{ChannelExport, Effect, Export, MapExport};
+pub use effect::{ChannelExport, DreamExport, Effect, Export, MapExport};
 pub use exemplars::{End, Exemplars};
 pub use live::{FRAMES_KEPT, Live};
 pub use pair::{Pair, Second, Tally};
@@ -56,8 +56,8 @@ pub use panel::{Panel, PanelKind};
 pub use picture::{HeatKey, LinesKey, Origin, Picture, PictureKey};
 pub use pin::Pin;
 pub use results::{
-    Channels, Decoded, Explained, HeadRow, Heads, Peaks, Predicted, WeightRow, WeightRows, WeightTable, WhatIf,
-    small_picture,
+    Activated, Channels, Decoded, DreamFrame, Dreamt, Explained, HeadRow, Heads, Peaks, Predicted, WeightRow,
+    WeightRows, WeightTable, WhatIf, small_picture,
 };
 pub use selection::{Selection, View};
 pub use state::{Mode, Notice, State, Terminal};
@@ -65,13 +65,13 @@ pub use summary::{LayerRow, MethodRow, ModelSummary, StageRow};
 pub use tiles::TileLayout;
 pub use update::update;
 pub use work::{
-    Agenda, ChannelsKey, HeadsKey, ImageId, ImageKey, Job, MapKey, PlaceKey, Priority, Report, Task, WeightsKey,
-    WhatIfKey,
+    Agenda, ChannelsKey, DreamKey, DreamStart, HeadsKey, ImageId, ImageKey, Job, MapKey, PlaceKey, Priority, Report,
+    Task, WeightsKey, WhatIfKey,
 };
 pub use zoom::Reading;
 
 // What is drawn is all in the state; these are the types of below that it holds.
-pub use crate::explain::{Asking, Family, Param, ScoreSum, Sign, Value};
+pub use crate::explain::{Aim, Asking, DREAM_STEPS, Family, Param, ScoreSum, Sign, Value};
 pub use crate::model::Target;
 pub use crate::session::{Exemplar, ModelId};
 pub use crate::triage::Tally as Reliability;

@@ -6,7 +6,8 @@ use image::RgbImage;
 use ndarray::Array2;
 
 use super::{
-    ChannelsKey, End, HeadsKey, ImageId, ImageKey, MapKey, Selection, State, TileLayout, View, WeightsKey, WhatIfKey,
+    ChannelsKey, DreamKey, End, HeadsKey, ImageId, ImageKey, MapKey, Selection, State, TileLayout, View, WeightsKey,
+    WhatIfKey,
 };
 use crate::explain::Sign;
 use crate::raster::{Colormap, Colouring, Composition, Cut, Heat, Map, Recipe, Region, Superpixels, Tiles};
@@ -57,6 +58,8 @@ pub struct PictureKey {
     pub boxes: Vec<bool>,
     /// The weights that it shows: a page of kernels, or one of them, and the one that is marked.
     pub weights: Option<(WeightsKey, Option<usize>, usize)>,
+    /// The dream that it is, after so many steps.
+    pub dream: Option<(DreamKey, usize)>,
 }
 
 impl PictureKey {
@@ -74,7 +77,13 @@ impl PictureKey {
             framed: None,
             boxes: vec![],
             weights: None,
+            dream: None,
         }
+    }
+
+    /// Whether it is the image itself, over which heat may come.
+    pub fn is_of_image(&self) -> bool {
+        self.sheet.is_none() && self.hidden.is_none() && self.weights.is_none() && self.dream.is_none()
     }
 
     /// The same without what lies over the picture.
@@ -139,7 +148,8 @@ impl State {
     pub fn scene(&self) -> Vec<Picture> {
         let Some(image) = self.shown.filter(|_| self.terminal.no_pictures.is_none()) else { return Vec::new() };
         let compared = || self.compared_scene().filter(|_| Some(image) == self.current());
-        self.panel_scene().or_else(compared).unwrap_or_else(|| self.scene_of(image, self.shown_map.as_ref()))
+        let scene = self.panel_scene().or_else(compared);
+        self.closer(scene.unwrap_or_else(|| self.scene_of(image, self.shown_map.as_ref())))
     }
 
     /// What would be on screen a step further, and a step back, as far as it is ready.
@@ -150,16 +160,26 @@ impl State {
         let step = if self.forward { 1 } else { -1 };
         let rows = [1, 2, -1].map(|steps| self.cursor.checked_add_signed(steps * step));
         let images = rows.into_iter().flatten().filter_map(|row| self.visible.get(row).copied());
-        let ready = images.filter_map(|image| {
+        // Of frames, only one is ever the next.
+        let images: Vec<ImageId> = match self.live.as_ref().filter(|live| !live.is_held && !live.is_over) {
+            Some(_) => self.next_frame().into_iter().collect(),
+            None => images.collect(),
+        };
+        let ready = images.into_iter().filter_map(|image| {
             let key = self.map_key(image).filter(|key| self.maps.contains(key))?;
-            Some(self.scene_of(image, Some(&key)))
+            Some(self.closer(self.scene_of(image, Some(&key))))
         });
         ready.collect()
     }
 
+    /// The parts of pictures that are looked at.
+    fn closer(&self, scene: Vec<Picture>) -> Vec<Picture> {
+        scene.into_iter().map(|picture| self.close_up(picture)).collect()
+    }
+
     fn scene_of(&self, image: ImageId, map: Option<&MapKey>) -> Vec<Picture> {
         if let Some(scene) = self.pinned_scene(image, map) {
-            return scene.into_iter().map(|picture| self.close_up(picture)).collect();
+            return scene;
         }
         let views: &[View] = match self.selection.view {
             View::SideBySide if map.is_some() => &[View::Image, View::Overlay],
@@ -167,8 +187,7 @@ impl State {
             View::Overlay | View::Both | View::Difference => &[View::Overlay],
             View::Heat => &[View::Heat],
         };
-        let pictures = views.iter().filter_map(|view| self.picture(image, map, *view));
-        pictures.map(|picture| self.close_up(picture)).collect()
+        views.iter().filter_map(|view| self.picture(image, map, *view)).collect()
     }
 
     /// One picture of an image; without a map, just the image.

@@ -12,9 +12,9 @@ use super::leaps::Leaps;
 use super::panel::Preview;
 use super::zoom::Zoom;
 use super::{
-    Agenda, Cache, Channels, ChannelsKey, Compared, Decoded, Explained, Heads, HeadsKey, ImageId, ImageKey, Keymap,
-    Live, MapKey, MethodRow, ModelId, ModelSummary, Pair, Panel, Pin, PlaceKey, Predicted, Selection, WeightTable,
-    WeightsKey, WhatIf, WhatIfKey,
+    Activated, Agenda, Cache, Channels, ChannelsKey, Compared, Decoded, DreamFrame, DreamKey, Dreamt, Explained, Heads,
+    HeadsKey, ImageId, ImageKey, Keymap, Live, MapKey, MethodRow, ModelId, ModelSummary, Pair, Panel, Pin, PlaceKey,
+    Predicted, Selection, WeightTable, WeightsKey, WhatIf, WhatIfKey,
 };
 use crate::explain::{LayerChoice, Param, Value};
 use crate::gallery::Truths;
@@ -41,6 +41,8 @@ const WHAT_IF_BUDGET: usize = 32 << 20;
 const WEIGHTS_BUDGET: usize = 48 << 20;
 /// The same for places that excite channels.
 const PLACES_BUDGET: usize = 1 << 20;
+/// Memory for dreams, in bytes.
+const DREAM_BUDGET: usize = 32 << 20;
 
 /// What the terminal can do.
 #[derive(Debug, Clone, PartialEq)]
@@ -182,6 +184,8 @@ pub struct State {
     pub maps: Cache<MapKey, Arc<Explained>>,
     /// Channels of layers, or why there are none.
     pub channels: Cache<ChannelsKey, Result<Arc<Channels>, String>>,
+    /// How active a layer is whose channels are still to come.
+    pub(super) activated: Option<(ChannelsKey, Arc<Activated>)>,
     /// Heads of blocks, or why there are none.
     pub heads: Cache<HeadsKey, Result<Arc<Heads>, String>>,
     /// What is said with superpixels hidden, or why nothing.
@@ -190,6 +194,10 @@ pub struct State {
     pub weights: Cache<WeightsKey, Result<Arc<WeightTable>, String>>,
     /// The places that excite channels, in shares of the input's width and height; none where no pixel does.
     pub(super) places: Cache<PlaceKey, Option<Region>>,
+    /// Dreams that are over, or why there are none.
+    pub dreams: Cache<DreamKey, Result<Arc<Dreamt>, String>>,
+    /// The dream that is being dreamt, as far as it has come.
+    pub(super) forming: Option<(DreamKey, Arc<DreamFrame>)>,
     /// The images that excite the channels of some layers, the layer looked at last first.
     pub(super) exemplars: Vec<Exemplars>,
     /// What the model saw of them.
@@ -251,10 +259,13 @@ impl State {
             predictions: Cache::new(PREDICTION_BUDGET),
             maps: Cache::new(MAP_BUDGET),
             channels: Cache::new(CHANNELS_BUDGET),
+            activated: None,
             heads: Cache::new(HEADS_BUDGET),
             what_ifs: Cache::new(WHAT_IF_BUDGET),
             weights: Cache::new(WEIGHTS_BUDGET),
             places: Cache::new(PLACES_BUDGET),
+            dreams: Cache::new(DREAM_BUDGET),
+            forming: None,
             exemplars: Vec::new(),
             thumbnails: Cache::new(THUMBNAIL_BUDGET),
             refusals: HashMap::new(),

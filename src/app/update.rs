@@ -58,8 +58,7 @@ pub fn update(state: &mut State, action: Action) -> Vec<Effect> {
             Vec::new()
         }
         Action::MarkLost { image, marked, reason } => {
-            state.set_mark(image, !marked);
-            state.notice = Some(Notice::Failed(escape(&reason).into_owned()));
+            state.lose_mark((image, marked), &reason);
             Vec::new()
         }
         Action::GoTo(image) => {
@@ -80,6 +79,10 @@ pub fn update(state: &mut State, action: Action) -> Vec<Effect> {
         }
         Action::Frame { frame, rate } => {
             state.frame(frame, rate);
+            Vec::new()
+        }
+        Action::NextFrame => {
+            state.go_to_next_frame();
             Vec::new()
         }
         Action::FoundAll(problems) => {
@@ -118,6 +121,12 @@ pub fn update(state: &mut State, action: Action) -> Vec<Effect> {
 }
 
 impl State {
+    /// A change of a mark could not be kept.
+    fn lose_mark(&mut self, (image, marked): (ImageId, bool), reason: &str) {
+        self.set_mark(image, !marked);
+        self.notice = Some(Notice::Failed(escape(reason).into_owned()));
+    }
+
     /// No more images will be found.
     fn found_all(&mut self, problems: &[String]) {
         self.complete = true;
@@ -143,6 +152,8 @@ impl State {
             Command::PageUp => self.step(-self.page()),
             Command::First => self.step(isize::MIN),
             Command::Last => self.step(isize::MAX),
+            // Its key in the list may be a key of menus, too.
+            Command::Open(panel) if self.panel.kind() == Some(panel) => self.escape(),
             Command::Open(PanelKind::Help) => self.open(PanelKind::Help),
             Command::Open(_)
             | Command::Against
@@ -209,25 +220,6 @@ impl State {
         if self.selection.outlines || !self.miss_segments() {
             self.selection.outlines = !self.selection.outlines;
         }
-    }
-
-    /// What the model saw, or the whole image; what is looked at closely stays the same place.
-    fn toggle_seen(&mut self) {
-        let region = self.current().and_then(|image| {
-            let size = self.pixels(image)?.size;
-            Some((self.prediction(image)?.region, size))
-        });
-        if let Some(((region, (width, height)), zoom)) = region.zip(self.zoom.as_mut()) {
-            let (x, y) = zoom.at;
-            let (width, height) = (width as f32, height as f32);
-            let at = if self.selection.seen {
-                ((x * region.width + region.x) / width, (y * region.height + region.y) / height)
-            } else {
-                ((x * width - region.x) / region.width, (y * height - region.y) / region.height)
-            };
-            (zoom.at, zoom.mouse) = ((at.0.clamp(0.0, 1.0), at.1.clamp(0.0, 1.0)), None);
-        }
-        self.selection.seen = !self.selection.seen;
     }
 
     fn step_layer(&mut self, step: isize) {

@@ -39,16 +39,21 @@ pub struct Reading {
     pub is_under_mouse: bool,
 }
 
+/// How often a picture of that width and height can be halved.
+fn closest((width, height): (u32, u32)) -> u32 {
+    (width.max(height) / CLOSEST).checked_ilog2().unwrap_or(0)
+}
+
 impl State {
     /// Looks closer, or less close.
     pub(super) fn zoom(&mut self, closer: bool) {
         let Some(image) = self.shown.filter(|image| self.current() == Some(*image)) else { return };
-        let Some(ground) = self.ground(image) else { return };
-        let longer = ground.base.width().max(ground.base.height());
+        let Some(picture) = self.read_picture(image) else { return };
+        let most = closest(picture.recipe.size());
         let before = self.zoom.filter(|zoom| zoom.image == image);
         let at = before.map_or_else(|| self.hottest(image), |zoom| zoom.at);
-        let level = before.map_or(0, |zoom| zoom.level);
-        let level = if closer { level + u32::from(longer >> (level + 1) >= CLOSEST) } else { level.saturating_sub(1) };
+        let level = before.map_or(0, |zoom| zoom.level.min(most));
+        let level = if closer { (level + 1).min(most) } else { level.saturating_sub(1) };
         self.zoom = (closer || level > 0).then_some(Zoom { image, level, at, mouse: None });
     }
 
@@ -70,7 +75,9 @@ impl State {
 
     /// Moves the pixel that is asked about, and the window with it.
     pub(super) fn pan(&mut self, across: i32, down: i32) {
-        let Some((zoom, cut)) = self.zoom.zip(self.shown.and_then(|image| self.cut(image))) else {
+        let picture = self.shown.and_then(|image| self.read_picture(image));
+        let cut = picture.as_ref().and_then(|picture| self.cut(picture));
+        let Some(((zoom, picture), cut)) = self.zoom.zip(picture).zip(cut) else {
             self.notice = Some(Notice::Failed("z looks closer; Shift with arrows moves then".to_owned()));
             return;
         };
@@ -80,7 +87,39 @@ impl State {
             (pixel as f32 + 0.5) / whole.max(1) as f32
         };
         let at = (moved(cut.at.0, across, cut.width, cut.whole.0), moved(cut.at.1, down, cut.height, cut.whole.1));
-        self.zoom = Some(Zoom { at, mouse: None, ..zoom });
+        let at = self.between(zoom.image, at, picture.key.seen, self.selection.seen).unwrap_or(at);
+        self.zoom = Some(Zoom { at: (at.0.clamp(0.0, 1.0), at.1.clamp(0.0, 1.0)), mouse: None, ..zoom });
+    }
+
+    /// What the model saw, or the whole image; what is looked at closely stays the same place.
+    pub(super) fn toggle_seen(&mut self) {
+        let seen = self.selection.seen;
+        if let Some(zoom) = self.zoom
+            && let Some((across, down)) = self.between(zoom.image, zoom.at, seen, !seen)
+        {
+            self.zoom = Some(Zoom { at: (across.clamp(0.0, 1.0), down.clamp(0.0, 1.0)), mouse: None, ..zoom });
+        }
+        self.selection.seen = !seen;
+    }
+
+    /// A place in shares of the file's image, or of what the model saw of it, in shares of the one or the other.
+    fn between(&self, image: ImageId, (x, y): (f32, f32), from_seen: bool, to_seen: bool) -> Option<(f32, f32)> {
+        if from_seen == to_seen {
+            return Some((x, y));
+        }
+        let (region, (width, height)) = (self.prediction(image)?.region, self.pixels(image)?.size);
+        let (width, height) = (width as f32, height as f32);
+        Some(if from_seen {
+            ((x * region.width + region.x) / width, (y * region.height + region.y) / height)
+        } else {
+            ((x * width - region.x) / region.width, (y * height - region.y) / region.height)
+        })
+    }
+
+    /// The picture that is read and moved in: the first on screen.
+    fn read_picture(&self, image: ImageId) -> Option<Picture> {
+        let first = self.panel_scene().and_then(|scene| scene.into_iter().next());
+        first.or_else(|| self.picture(image, self.shown_map.as_ref(), View::Overlay))
     }
 
     /// Shows the whole again; whether it was not.
@@ -93,16 +132,19 @@ impl State {
         self.zoom.is_some_and(|zoom| zoom.level > 0 && self.current() == Some(zoom.image))
     }
 
-    /// The window of an image's picture, and the pixel that is asked about; none where nothing is.
-    pub(super) fn cut(&self, image: ImageId) -> Option<Cut> {
-        let zoom = self.zoom.filter(|zoom| zoom.image == image)?;
-        let whole = self.ground(image)?.base.dimensions();
-        Some(Cut::new(whole, zoom.level, pixel(zoom.at, whole)))
+    /// The window of a picture, and the pixel that is asked about; none where nothing is, and for tiles.
+    fn cut(&self, picture: &Picture) -> Option<Cut> {
+        let image = picture.key.image.id;
+        let is_of_image = matches!(picture.recipe, Recipe::Image(_) | Recipe::Contrast(_));
+        let zoom = self.zoom.filter(|zoom| is_of_image && zoom.image == image)?;
+        let whole = picture.recipe.size();
+        let (across, down) = self.between(image, zoom.at, self.selection.seen, picture.key.seen)?;
+        Some(Cut::new(whole, zoom.level.min(closest(whole)), pixel((across, down), whole)))
     }
 
     /// The part of a picture that is looked at.
     pub(super) fn close_up(&self, mut picture: Picture) -> Picture {
-        if let Some(cut) = self.cut(picture.key.image.id).filter(|cut| cut.whole == picture.recipe.size()) {
+        if let Some(cut) = self.cut(&picture) {
             picture.key.cut = Some(cut);
             picture.recipe = Recipe::Cut(Box::new(picture.recipe), cut);
         }
@@ -112,14 +154,9 @@ impl State {
     /// What is held at the pixel that is asked about.
     pub fn reading(&self) -> Option<Reading> {
         let image = self.current().filter(|image| self.shown == Some(*image))?;
-        let cut = self.cut(image)?;
-        let whole = || self.picture(image, self.shown_map.as_ref(), View::Overlay);
-        let picture = self.panel_scene().map_or_else(whole, |scene| scene.into_iter().next())?.whole();
+        let picture = self.read_picture(image)?;
+        let cut = self.cut(&picture)?;
         let Recipe::Image(Composition { base, heat, superpixels, .. }) = picture.recipe else { return None };
-        // A panel may show something else of the image.
-        if base.dimensions() != cut.whole {
-            return None;
-        }
         let mouse = self.zoom.and_then(|zoom| zoom.mouse);
         let (x, y) = mouse.map_or(cut.at, |at| pixel(at, cut.whole));
         let value = heat.as_ref().and_then(|heat| heat.value_at(x as f32 + 0.5, y as f32 + 0.5, superpixels.is_some()));
@@ -131,7 +168,7 @@ impl State {
         let size = if picture.key.seen { cut.whole } else { self.pixels(image)?.size };
         let file = |at: u32, whole: u32, size: u32| ((at as f32 + 0.5) / whole.max(1) as f32 * size as f32) as u32;
         Some(Reading {
-            factor: 1 << self.zoom?.level,
+            factor: 1 << self.zoom?.level.min(closest(cut.whole)),
             pixel: (file(x, cut.whole.0, size.0), file(y, cut.whole.1, size.1)),
             rgb: base.get_pixel_checked(x, y)?.0,
             is_mean: size != cut.whole,

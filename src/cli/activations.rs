@@ -23,17 +23,26 @@ pub(super) fn run(args: &ActivationArgs, common: &CommonArgs) -> anyhow::Result<
     let paths: Vec<_> = entries.iter().map(|entry| entry.path.clone()).collect();
     let named: Vec<(&Entry, String)> = entries.iter().zip(unique_stems(&paths)).collect();
     let each = if entries.len() == 1 { common.threads() } else { 1 };
-    let bar = progress(entries.len(), "reading layers");
+    // Of one image its layers are counted.
+    let is_one = entries.len() == 1;
+    let bar = progress(if is_one { nodes.len() } else { entries.len() }, "reading layers");
+    let is_written = || bar.inc(u64::from(is_one));
     let mut output = Output::new();
     let (mut failed, mut done) = (false, 0);
     in_order(
         &named,
         common.threads(),
         &|| interrupt.is_set(),
-        |(entry, stem)| (*entry, read(&session, entry, stem, &nodes, folder.as_ref(), each)),
+        |(entry, stem)| {
+            let goes_on = || {
+                is_written();
+                !interrupt.is_set()
+            };
+            (*entry, read(&session, (entry, stem), &nodes, folder.as_ref(), each, &goes_on))
+        },
         |(entry, records)| {
-            bar.inc(1);
-            done += 1;
+            bar.inc(u64::from(!is_one));
+            done += usize::from(!interrupt.is_set() || records.as_ref().is_ok_and(|it| it.len() == nodes.len()));
             bar.suspend(|| match records {
                 Ok(records) => records.iter().try_for_each(|record| output.json(record)),
                 Err(error) => {
@@ -68,16 +77,22 @@ pub(super) fn nodes(network: &Network, names: &[String]) -> Result<Vec<NodeValue
     if nodes.is_empty() { Err(NetworkError::NoLayers) } else { Ok(nodes) }
 }
 
-/// The lines of one image.
+/// The lines of one image; of no more layers, once it does not go on after one.
 fn read(
     session: &Session,
-    entry: &Entry,
-    stem: &str,
+    (entry, stem): (&Entry, &str),
     nodes: &[NodeValue],
     folder: Option<&SheetFolder>,
     threads: usize,
+    goes_on: &dyn Fn() -> bool,
 ) -> anyhow::Result<Vec<ActivationRecord>> {
     let readings = session.read_layers(&entry.path, nodes, threads).map_err(inputs::failed(entry))?;
-    let record = |reading| Ok(session.record_layer(&entry.path, stem, reading, folder)?);
-    readings.iter().map(record).collect()
+    let mut records = vec![];
+    for reading in &readings {
+        records.push(session.record_layer(&entry.path, stem, reading, folder)?);
+        if !goes_on() {
+            break;
+        }
+    }
+    Ok(records)
 }

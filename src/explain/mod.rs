@@ -35,7 +35,7 @@ pub use crate::raster::Sign;
 pub use attention::heads::{Asking, BlockHeads, attention_heads};
 pub use channels::{LayerChannels, layer_channels};
 pub use decision::{DecisionSum, ScoreSum, Term, decision_sum};
-pub use dream::{Aim, Dream, DreamOptions, OverNoise, dream, over_noise, value_of};
+pub use dream::{Aim, Dream, DreamOptions, OverNoise, STEPS as DREAM_STEPS, dream, over_noise, value_of};
 pub use frame::Frame;
 pub use gradient::{
     Composite, Multipliers, Propagation, Statistic, multipliers, noisy_gradient, propagate_relevance,

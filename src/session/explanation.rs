@@ -12,7 +12,7 @@ use crate::explain::{
     SampleCache, Subject, Values, WhatIf, attention_heads, decision_sum, layer_channels, what_if,
 };
 use crate::model::{Classifier, Target};
-use crate::network::{Pass, Scores, with_threads};
+use crate::network::{Activation, Pass, Scores, with_threads};
 use crate::raster::{Colormap, Composition, Heat, Superpixels, display_map};
 
 /// How much of the picture the hottest heat hides in an exported overlay.
@@ -101,6 +101,14 @@ impl Session {
     ) -> Result<WhatIf, ExplainError> {
         let subject = Subject::of(&self.classifier, pass).keeping(samples);
         with_threads(threads, || what_if(subject, values, hidden, monitor))
+    }
+
+    /// What a layer holds, `[C, h, w]`.
+    ///
+    /// # Errors
+    /// What the network says.
+    pub fn layer_output(&self, pass: &Pass, layer: usize) -> Result<Activation, ExplainError> {
+        Ok(self.classifier.network().activation(pass, layer)?)
     }
 
     /// Reads the channels of a layer.

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use ndarray::Array3;
 
 use crate::app::{
-    ChannelsKey, Export, HeadsKey, MapKey, ModelSummary, PlaceKey, Predicted, Priority, WeightTable, WeightsKey,
-    WhatIfKey,
+    ChannelsKey, DreamFrame, DreamKey, Dreamt, Export, HeadsKey, MapKey, ModelSummary, PlaceKey, Predicted, Priority,
+    WeightTable, WeightsKey, WhatIfKey,
 };
 use crate::explain::{Attribution, ExplainError, LayerChannels, Monitor, WhatIf};
 use crate::gallery::Truths;
@@ -16,6 +16,9 @@ use crate::network::{Activation, NetworkError};
 use crate::raster::Region;
 use crate::session::export::ExportError;
 use crate::session::{InputError, Opened};
+
+/// Makes the picture of a dream so far; none where the network fails.
+pub type MakeFrame<'a> = dyn Fn() -> Option<DreamFrame> + 'a;
 
 /// A loaded model, as the workers use it; from several threads at once.
 pub trait Engine: Send + Sync {
@@ -38,11 +41,17 @@ pub trait Engine: Send + Sync {
     /// [`ExplainError::Cancelled`], or what the method says.
     fn explain(&self, path: &Path, key: &MapKey, monitor: &Monitor<'_>) -> Result<Attribution, EngineError>;
 
-    /// Reads the channels of a layer.
+    /// Reads the channels of a layer; hands over what it holds before it asks what they contribute.
     ///
     /// # Errors
     /// [`ExplainError::Cancelled`], or what the network says.
-    fn channels(&self, path: &Path, key: &ChannelsKey, monitor: &Monitor<'_>) -> Result<LayerChannels, EngineError>;
+    fn channels(
+        &self,
+        path: &Path,
+        key: &ChannelsKey,
+        monitor: &Monitor<'_>,
+        activated: &mut dyn FnMut(&Activation),
+    ) -> Result<LayerChannels, EngineError>;
 
     /// Reads what the heads of a block attend to, `[heads, rows, columns]`.
     ///
@@ -68,6 +77,18 @@ pub trait Engine: Send + Sync {
     /// # Errors
     /// When the model takes no such input, or has no gradient there.
     fn place(&self, opened: &Opened, key: &PlaceKey) -> Result<Option<Region>, EngineError>;
+
+    /// Dreams. After each step `report` is handed what makes the picture so far, for when it is wanted.
+    ///
+    /// # Errors
+    /// [`ExplainError::Cancelled`], why the image at `path` cannot be begun with, or what the network says.
+    fn dream(
+        &self,
+        path: &Path,
+        key: &DreamKey,
+        monitor: &Monitor<'_>,
+        report: &mut dyn FnMut(&MakeFrame<'_>),
+    ) -> Result<Dreamt, EngineError>;
 
     /// Predicts, and reads the output of a layer, `[C, h, w]`, for an image that nobody looks at: on one thread.
     ///

@@ -132,6 +132,8 @@ impl EventLoop {
                 self.screen.draw(&self.state)?;
             } else if self.screen.may_send() {
                 self.dirty |= self.screen.send()?;
+            } else if self.state.has_next_frame() && self.screen.has_next() {
+                self.act(Action::NextFrame)?;
             } else {
                 self.ask_for_frame();
                 self.wait();
@@ -229,7 +231,10 @@ impl EventLoop {
         }
         while let Ok(report) = self.sources.reports.try_recv() {
             self.sinks.pool.seen(&report);
-            self.act(Action::Report(report))?;
+            // A line that has not carried the picture before gets the next one later.
+            if !matches!(report, Report::Dreaming(..)) || self.screen.shows_all() {
+                self.act(Action::Report(report))?;
+            }
         }
         if let Some((_, count)) = self.rest.take_if(|(at, _)| Instant::now() >= *at) {
             self.act(Action::Rested(count))?;

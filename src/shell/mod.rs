@@ -39,7 +39,7 @@ use crate::triage::{Journal, JournalError, Marks, RealPaths};
 use marks::KnownMarks;
 
 pub use doctor::{Findings, doctor};
-pub use engine::{Engine, EngineError, SecondEngine};
+pub use engine::{Engine, EngineError, MakeFrame, SecondEngine};
 pub use feed::Source;
 pub use session_engine::SessionEngine;
 

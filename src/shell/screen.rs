@@ -67,6 +67,8 @@ pub(super) struct Screen {
     pass_at: Option<Instant>,
     /// When the picture on the screen will have been at rest for long enough to be sharpened.
     sharpen_at: Option<Instant>,
+    /// The next frame's picture is still being made, or on its way.
+    lacks_next: bool,
     /// A picture on screen is an older one, since the one that belongs there is still being made.
     lacks_pictures: bool,
     /// The picture that waits for its heat, and until when; none once it has waited for long enough.
@@ -104,6 +106,7 @@ impl Screen {
             pace: Pace::default(),
             pass_at: None,
             sharpen_at: None,
+            lacks_next: false,
             lacks_pictures: false,
             bare: None,
             light: false,
@@ -141,6 +144,11 @@ impl Screen {
     /// Whether no picture that is wanted on screen is still being made.
     pub(super) fn shows_all(&self) -> bool {
         !(self.lacks_pictures || self.graphics.is_stream() && self.canvas.has_pieces())
+    }
+
+    /// Whether the next of the frames that come from elsewhere can be shown at once, as far as pictures go.
+    pub(super) fn has_next(&self) -> bool {
+        self.shows_all() && !self.lacks_next
     }
 
     /// When a new frame is needed though nothing happens.
@@ -229,6 +237,7 @@ impl Screen {
         let now = Instant::now();
         self.pass_at = self.pass_at.filter(|at| now < *at);
         self.canvas.begin_wanting();
+        self.lacks_next = false;
         if self.graphics.protocol != Protocol::None && self.pass_at.is_none() {
             // A frame is seen with its heat or not at all, else that would flicker; and there is no time for a better one.
             let is_live = state.live.as_ref().is_some_and(|live| !live.is_held && !live.is_over);
@@ -237,6 +246,7 @@ impl Screen {
                 canvas: &mut self.canvas,
                 encoder: &mut self.encoder,
                 whole: is_live,
+                first: if is_live { Quality::Passing } else { Quality::Coarse },
             };
             let same = placements.len() == self.shown.len()
                 && placements.iter().zip(&self.shown).all(|(new, old)| new.picture.key == old.key);
@@ -276,7 +286,12 @@ impl Screen {
             }
             // What is likely to be looked at next is encoded after what is looked at now.
             for placement in ui::ahead(state, area) {
-                pictures.prepare(&placement);
+                if is_live {
+                    // The next frame is with the terminal before it is its turn: words and picture change at once.
+                    self.lacks_next |= pictures.ready(&placement, None).is_none();
+                } else {
+                    pictures.prepare(&placement);
+                }
             }
             self.encoder.commit();
         }
@@ -431,6 +446,8 @@ struct Pictures<'a> {
     encoder: &'a mut Encoder,
     /// A picture is shown with its heat or not at all.
     whole: bool,
+    /// What is sent of a picture first.
+    first: Quality,
 }
 
 impl Pictures<'_> {
@@ -444,7 +461,7 @@ impl Pictures<'_> {
             let best = self.best(placement, *part).map(|(_, encoded)| encoded);
             if best.is_some() {
                 parts.extend(best);
-            } else if let Some(encoded) = self.encoder.want(picture, *part, size, Quality::Coarse) {
+            } else if let Some(encoded) = self.encoder.want(picture, *part, size, self.first) {
                 self.canvas.want(*area, &encoded);
                 // What was there before of an unfinished map will do.
                 parts.extend(self.canvas.holds(*area, &encoded).then_some(encoded));
@@ -481,7 +498,7 @@ impl Pictures<'_> {
             let Some((quality, best)) = self.best(placement, *part) else { continue };
             let better = match quality {
                 _ if !best.is_reduced() => continue,
-                Quality::Coarse => Quality::Fair,
+                Quality::Passing | Quality::Coarse => Quality::Fair,
                 _ if carries => Quality::Sharp,
                 _ => continue,
             };
@@ -506,7 +523,7 @@ impl Pictures<'_> {
 
 /// Whether a picture is likely to get its heat soon.
 fn is_bare(picture: &Picture, state: &State) -> bool {
-    picture.key.weights.is_none() && !picture.recipe.has_overlay() && state.is_working()
+    picture.key.is_of_image() && !picture.recipe.has_overlay() && state.is_working()
 }
 
 /// Whether nothing was drawn there.

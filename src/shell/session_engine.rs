@@ -6,16 +6,19 @@ use std::time::Instant;
 
 use ndarray::Array3;
 
-use super::engine::{Engine, EngineError};
+use super::engine::{Engine, EngineError, MakeFrame};
 use super::written;
 use crate::app::{
-    ChannelsKey, Export, HeadsKey, LayerRow, MapKey, MethodRow, ModelSummary, PlaceKey, Predicted, Priority, StageRow,
-    WeightTable, WeightsKey, WhatIfKey, small_picture,
+    ChannelsKey, DreamFrame, DreamKey, DreamStart, Dreamt, Export, HeadsKey, LayerRow, MapKey, MethodRow, ModelSummary,
+    PlaceKey, Predicted, Priority, StageRow, WeightTable, WeightsKey, WhatIfKey, small_picture,
 };
-use crate::explain::{Attribution, ExplainError, LayerChannels, LayerChoice, METHODS, Monitor, WhatIf, find, obstacle};
+use crate::explain::{
+    Attribution, DREAM_STEPS, DreamOptions, ExplainError, LayerChannels, LayerChoice, METHODS, Monitor, WhatIf, find,
+    obstacle, value_of,
+};
 use crate::gallery::Truths;
 use crate::model::{ChannelOrder, Labels};
-use crate::network::{Activation, Layer, Network, NetworkError, ReceptiveFields, Stage};
+use crate::network::{Activation, Layer, Network, NetworkError, ReceptiveFields, Stage, with_threads};
 use crate::raster::Region;
 use crate::session::{Kept, Looked, ModelId, Opened, Question, Session};
 use crate::text::escape;
@@ -55,6 +58,12 @@ impl SessionEngine {
 pub(super) fn question(key: &MapKey) -> Result<Question, EngineError> {
     let method = find(key.method).ok_or(EngineError::NoMethod(key.method))?;
     Ok(Question { method, target: key.target, layer: key.layer.clone(), values: key.values.clone() })
+}
+
+/// How a dream is dreamt that does not begin with an image: as the command line does, for the first number.
+pub(super) fn dream_options(session: &Session, key: &DreamKey) -> DreamOptions {
+    let number = if let DreamStart::Noise(number) = key.start { number } else { 0 };
+    DreamOptions { steps: DREAM_STEPS, seed: session.options().seed.wrapping_add(number), start: None }
 }
 
 /// What a look at an image says.
@@ -159,8 +168,15 @@ impl Engine for SessionEngine {
         Ok(self.session.explain(&question, &pass, self.kept.samples(), monitor)?)
     }
 
-    fn channels(&self, path: &Path, key: &ChannelsKey, monitor: &Monitor<'_>) -> Result<LayerChannels, EngineError> {
+    fn channels(
+        &self,
+        path: &Path,
+        key: &ChannelsKey,
+        monitor: &Monitor<'_>,
+        activated: &mut dyn FnMut(&Activation),
+    ) -> Result<LayerChannels, EngineError> {
         let pass = self.kept.pass(&self.session, path, self.threads)?;
+        activated(&self.session.layer_output(&pass, key.layer)?);
         Ok(self.session.channels(&pass, key.layer, key.target, monitor)?)
     }
 
@@ -190,6 +206,31 @@ impl Engine for SessionEngine {
     fn place(&self, opened: &Opened, key: &PlaceKey) -> Result<Option<Region>, EngineError> {
         let fields = self.fields(key.unit.0)?;
         Ok(self.session.unit_place(opened, key.unit, key.at, &fields, 1)?.share())
+    }
+
+    fn dream(
+        &self,
+        path: &Path,
+        key: &DreamKey,
+        monitor: &Monitor<'_>,
+        report: &mut dyn FnMut(&MakeFrame<'_>),
+    ) -> Result<Dreamt, EngineError> {
+        let begun = Instant::now();
+        let start = match key.start {
+            DreamStart::Image(_) => Some(self.session.seen(path)?),
+            DreamStart::Noise(_) => None,
+        };
+        let options = DreamOptions { start, ..dream_options(&self.session, key) };
+        let (dream, noise) = with_threads(self.threads, || {
+            self.session.dream(key.aim, &options, monitor, |step, picture| {
+                report(&|| {
+                    let picture = picture();
+                    let value = value_of(self.session.classifier(), key.aim, &picture).ok()?;
+                    Some(DreamFrame { picture: Arc::new(picture), value, step })
+                });
+            })
+        })?;
+        Ok(Dreamt::new(dream, noise, options.steps, begun.elapsed()))
     }
 
     fn survey(&self, opened: &Opened, layer: usize) -> Result<(Predicted, Activation), EngineError> {

@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 
 use super::engine::EngineError;
-use super::session_engine::question;
-use crate::app::{ChannelExport, Export, MapExport};
+use super::session_engine::{dream_options, question};
+use crate::app::{ChannelExport, DreamExport, Export, MapExport};
 use crate::raster::Colormap;
 use crate::session::export::{self, Destination, layer_word, unique_stems};
-use crate::session::{Explanation, Files, Identity, ModelId, Question, Session};
+use crate::session::{Explanation, Files, Identity, ModelId, Question, Session, SheetFolder};
 
 /// Digits of a fingerprint in names.
 const SHORT_ID: usize = 8;
@@ -20,6 +20,7 @@ pub(super) fn write(session: &Session, what: &Export) -> Result<Vec<PathBuf>, En
     match what {
         Export::Map(map) => write_map(session, map),
         Export::Channel(channel) => write_channel(session, channel),
+        Export::Dream(dream) => write_dream(session, dream),
     }
 }
 
@@ -67,16 +68,17 @@ fn write_map(session: &Session, what: &MapExport) -> Result<Vec<PathBuf>, Engine
     Ok([png, npy, json].into_iter().flatten().collect())
 }
 
-/// Writes the pictures of a channel or a head that are on screen.
+/// Writes the pictures of a channel, a head or a stage that are on screen.
 fn write_channel(session: &Session, what: &ChannelExport) -> Result<Vec<PathBuf>, EngineError> {
     let mut stem = unique_stems(&[what.path.to_path_buf()]).remove(0);
     if let Some(model) = of_model(session, what.model) {
         stem = format!("{stem}.{model}");
     }
     let (folder, model) = (export_folder()?, session.classifier().source().to_string());
-    let layer = layer_word(&what.layer);
+    let unit = what.unit.map(|(kind, number)| format!(".{kind}-{number}")).unwrap_or_default();
+    let of = format!("{}{unit}", layer_word(&what.layer));
     let written = what.pictures.iter().map(|(shows, picture, said)| {
-        let name = format!("{layer}.{}-{}.{shows}", what.kind, what.number);
+        let name = format!("{of}.{shows}");
         let composition = picture.recipe.compose();
         let (width, height) = composition.written_size();
         let page = composition.render(width, height);
@@ -85,4 +87,14 @@ fn write_channel(session: &Session, what: &ChannelExport) -> Result<Vec<PathBuf>
         Ok(export::picture(&folder, (&stem, &name), &page, std::slice::from_ref(said), asked)?)
     });
     written.collect()
+}
+
+/// Writes a dream, as `seewhy dream` would.
+fn write_dream(session: &Session, what: &DreamExport) -> Result<Vec<PathBuf>, EngineError> {
+    let DreamExport { key, begun, dreamt } = what;
+    let to = SheetFolder { folder: export_folder()?, clobber: true };
+    let how = (&dream_options(session, key), begun.as_deref());
+    let record = session.record_dream(key.aim, how, (&dreamt.dream(), dreamt.noise), dreamt.elapsed, Some(&to))?;
+    let Files { png, npy, json } = record.files;
+    Ok([png, npy, json].into_iter().flatten().collect())
 }

@@ -26,6 +26,8 @@ pub enum Part {
 /// How sharp.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Quality {
+    /// One of many that pass by: made in no time, in no more bytes than a coarse one.
+    Passing,
     /// There within a second over a slow line.
     Coarse,
     /// A good picture, within two seconds more.
@@ -36,7 +38,7 @@ pub enum Quality {
 
 impl Quality {
     /// All, the best first.
-    pub const ALL: [Quality; 3] = [Quality::Sharp, Quality::Fair, Quality::Coarse];
+    pub const ALL: [Quality; 4] = [Quality::Sharp, Quality::Fair, Quality::Coarse, Quality::Passing];
 }
 
 /// A part of a picture, ready to be sent.

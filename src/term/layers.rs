@@ -83,18 +83,21 @@ fn limited(
     quality: Quality,
     finish: impl Fn(&RgbImage) -> RgbImage,
 ) -> Result<(RgbImage, Vec<u8>, bool), EncodeError> {
+    // What is near enough to the budget.
+    let (effort, enough) =
+        if quality == Quality::Passing { (png::Effort::Quick, 0.6) } else { (png::Effort::All, 0.9) };
     let (budget, bits) = match quality {
-        Quality::Coarse => (COARSE, COARSE_BITS),
+        Quality::Passing | Quality::Coarse => (COARSE, COARSE_BITS),
         Quality::Fair => (FAIR, FAIR_BITS),
         Quality::Sharp => {
-            let file = png::rgb(&finish(&image))?;
+            let file = png::rgb(&finish(&image), effort)?;
             return Ok((image, file, false));
         }
     };
     let budget = budget / 4 * 3;
     // What is small anyway is sent as it is.
     if image.len() < 4 * budget {
-        let file = png::rgb(&finish(&image))?;
+        let file = png::rgb(&finish(&image), effort)?;
         if file.len() <= budget {
             return Ok((image, file, false));
         }
@@ -111,12 +114,12 @@ fn limited(
             imageops::resize(&image, w, h, FilterType::CatmullRom)
         };
         let small = png::posterized(small, bits);
-        let file = png::rgb(&finish(&small))?;
+        let file = png::rgb(&finish(&small), effort)?;
         let used = file.len() as f64 / budget as f64;
         if file.len() <= budget {
             best = Some((small, file, true));
             // Near enough, or all there is.
-            if used > 0.9 || (w, h) == (width, height) {
+            if used > enough || (w, h) == (width, height) {
                 break;
             }
         }
@@ -128,7 +131,7 @@ fn limited(
         None => {
             let (w, h) = within((width, height), scale / 2.0);
             let small = png::posterized(imageops::resize(&image, w, h, FilterType::Triangle), bits);
-            let file = png::rgb(&finish(&small))?;
+            let file = png::rgb(&finish(&small), effort)?;
             Ok((small, file, true))
         }
     }

@@ -2,24 +2,52 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use image::{RgbImage, RgbaImage};
+use image::{RgbImage, Rgba, RgbaImage};
 use png::{BitDepth, ColorType, Compression, Encoder, EncodingError, Filter};
 
+/// Colours that a palette holds.
+const PALETTE: usize = 256;
+
+/// How much time a file is worth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Effort {
+    /// Next to none.
+    Quick,
+    /// All that it takes to be small.
+    All,
+}
+
 /// A file of three channels.
-pub(super) fn rgb(image: &RgbImage) -> Result<Vec<u8>, EncodingError> {
+pub(super) fn rgb(image: &RgbImage, effort: Effort) -> Result<Vec<u8>, EncodingError> {
     let mut file = Vec::new();
     let mut encoder = Encoder::new(&mut file, image.width(), image.height());
     encoder.set_color(ColorType::Rgb);
-    encoder.set_compression(Compression::High);
+    encoder.set_compression(if effort == Effort::Quick { Compression::Fast } else { Compression::High });
     encoder.set_filter(Filter::Adaptive);
     encoder.write_header()?.write_image_data(image.as_raw())?;
     Ok(file)
 }
 
+/// The colours of an image; of more than a palette holds, not all.
+fn colours(image: &RgbaImage) -> BTreeSet<[u8; 4]> {
+    let (mut colours, mut last) = (BTreeSet::new(), None);
+    for Rgba(colour) in image.pixels() {
+        // Most pixels are as the one before.
+        if last != Some(colour) {
+            colours.insert(*colour);
+            last = Some(colour);
+        }
+        if colours.len() > PALETTE {
+            break;
+        }
+    }
+    colours
+}
+
 /// A file of an overlay: with a palette where its colours fit into one, which halves it.
 pub(super) fn rgba(image: &RgbaImage) -> Result<Vec<u8>, EncodingError> {
-    let colours: BTreeSet<[u8; 4]> = image.pixels().map(|pixel| pixel.0).collect();
-    if colours.len() > 256 {
+    let colours = colours(image);
+    if colours.len() > PALETTE {
         let mut file = Vec::new();
         let mut encoder = Encoder::new(&mut file, image.width(), image.height());
         encoder.set_color(ColorType::Rgba);
@@ -32,7 +60,16 @@ pub(super) fn rgba(image: &RgbaImage) -> Result<Vec<u8>, EncodingError> {
     let mut colours: Vec<[u8; 4]> = colours.into_iter().collect();
     colours.sort_by_key(|[r, g, b, alpha]| (3 * u32::from(*r) + 6 * u32::from(*g) + u32::from(*b), *alpha));
     let numbers: HashMap<[u8; 4], u8> = colours.iter().zip(0..=255).map(|(colour, number)| (*colour, number)).collect();
-    let indices: Vec<u8> = image.pixels().map(|pixel| numbers.get(&pixel.0).copied().unwrap_or_default()).collect();
+    let mut last = None;
+    let mut number = |Rgba(colour): &Rgba<u8>| match last {
+        Some((before, number)) if before == *colour => number,
+        _ => {
+            let number = numbers.get(colour).copied().unwrap_or_default();
+            last = Some((*colour, number));
+            number
+        }
+    };
+    let indices: Vec<u8> = image.pixels().map(&mut number).collect();
     let depth = match colours.len() {
         0..=2 => BitDepth::One,
         3..=4 => BitDepth::Two,
@@ -85,7 +122,7 @@ pub(super) fn posterized(mut image: RgbImage, bits: u32) -> RgbImage {
 
 #[cfg(test)]
 mod tests {
-    use image::{Rgb, Rgba};
+    use image::Rgb;
 
     use super::*;
 
@@ -113,7 +150,10 @@ mod tests {
                 .map(|slope| slope.saturating_add(noise(x, y, slope.into()) as u8)))
         });
         let few = posterized(image.clone(), 5);
-        assert!(rgb(&few).unwrap().len() < rgb(&image).unwrap().len());
+        let file = |image| rgb(image, Effort::All).unwrap();
+        assert!(file(&few).len() < file(&image).len());
+        let quick = rgb(&image, Effort::Quick).unwrap();
+        assert!(image::load_from_memory(&quick).unwrap().to_rgb8() == image);
         assert_eq!(posterized(RgbImage::from_pixel(1, 1, Rgb([0, 255, 130])), 5).get_pixel(0, 0).0, [0, 255, 132]);
     }
 }

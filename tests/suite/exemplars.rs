@@ -147,7 +147,7 @@ fn what_is_shown_of_a_channel_can_be_written() {
         let Some(Effect::Export(export)) = effects.first() else { panic!("{effects:?}") };
         let Export::Channel(export) = export else { panic!("{export:?}") };
         assert_eq!(export.path.as_ref(), Path::new("/data/val/goldfinch/0001.jpg"));
-        assert_eq!(Some(export.number), state.marked_channel());
+        assert_eq!(export.unit, state.marked_channel().map(|channel| ("channel", channel)));
         export
             .pictures
             .iter()

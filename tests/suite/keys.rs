@@ -85,6 +85,8 @@ fn the_key_that_opens_a_panel_closes_it_where_it_means_nothing_else() {
         match mode {
             // It is a letter of what is looked for.
             Mode::Type => assert_eq!(state.panel.kind(), Some(*kind), "{key}"),
+            // It dreams anew.
+            _ if *kind == PanelKind::Dreams => assert_eq!(state.panel.kind(), Some(*kind), "{key}"),
             _ => assert_eq!(state.panel, Panel::None, "{key}, after {open:?}"),
         }
     }

@@ -25,7 +25,7 @@ fn frames_on_standard_input_are_shown_one_after_another_and_can_be_walked_back_t
     let mut pty = Pty::run("sh", &["-c", &format!("({film}) | {SEEWHY} live -")], folder.path(), Answers::PLAIN);
     pty.wait_until("a frog", |screen| screen.contains("frame-000001") && screen.contains("of 1 frog"));
     fs::write(folder.path().join("go"), "").unwrap();
-    pty.wait_until("a ship", |screen| screen.contains("frame-000002") && screen.contains("of 1 ship"));
+    pty.wait_until("a ship", |screen| screen.contains("frame-000002") && screen.contains(" 1 ship"));
     pty.wait_for("the stream has ended");
     pty.keys("k");
     pty.wait_until("the frame before", |screen| screen.contains("frame 1 of 2") && screen.contains("frame-000001"));

@@ -9,6 +9,7 @@ mod channels;
 mod cli;
 mod cli_refusals;
 mod demo;
+mod dreaming;
 mod dreams;
 mod evaluate;
 mod exemplars;

@@ -1,11 +1,16 @@
 //! The walk from the input to the scores: what stages are listed, what they count, where branches part and meet, and how the
 //! picture follows.
 
-use seewhy::app::{Command, Job, Notice, Origin, Panel, PanelKind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use seewhy::app::{
+    Action, Activated, Command, Effect, Export, Job, Notice, Origin, Panel, PanelKind, Report, State, update,
+};
 use seewhy::model::{Classifier, Overrides};
 use seewhy::network::Stage;
 
-use crate::support::interface::{finished, first, press, screen, work};
+use crate::support::interface::{activation, finished, first, press, screen, work};
 use crate::support::{Manifest, load};
 
 fn named<'s>(stages: &'s [Stage], name: &str) -> &'s Stage {
@@ -74,7 +79,7 @@ fn the_picture_follows_the_walk() {
     assert!(matches!(&wanted, Some(Job::Channels(key)) if key.layer == 1 && key.image == first(0)), "{wanted:?}");
     assert!(state.scene()[0].key.heat.is_none(), "no other map is taken for the layer");
     work(&mut state);
-    let of = |state: &seewhy::app::State| state.scene()[0].key.heat.as_ref().map(|heat| heat.of.clone());
+    let of = |state: &State| state.scene()[0].key.heat.as_ref().map(|heat| heat.of.clone());
     assert!(matches!(of(&state), Some(Origin::Energy(key)) if key.layer == 1));
 
     // On a branch, where no layer could be selected.
@@ -88,6 +93,50 @@ fn the_picture_follows_the_walk() {
     assert!(matches!(of(&state), Some(Origin::Map(_))));
     let text = screen(&state);
     assert!(text.contains("goldfinch") && text.contains("8 scores"), "{text}");
+}
+
+#[test]
+fn a_layer_is_seen_before_it_is_known_what_its_channels_contribute() {
+    let mut state = finished((120, 36));
+    press(&mut state, &[Command::Open(PanelKind::Walk), Command::LayerOn]);
+    let of = |state: &State| state.scene()[0].key.heat.as_ref().map(|heat| heat.of.clone());
+    let Some(Job::Channels(key)) = state.agenda.tasks.first().map(|task| task.job.clone()) else { panic!("no layer") };
+    assert_eq!(of(&state), None);
+    let activated = Arc::new(Activated::new(&activation(0, 1), Duration::from_millis(2)));
+    update(&mut state, Action::Report(Report::Activated(key.clone(), activated)));
+    assert_eq!(of(&state), Some(Origin::Energy(key.clone())));
+    let text = screen(&state);
+    assert!(text.contains("energy of conv1") && !text.contains("counts most"), "{text}");
+    let is_wanted = |state: &State| state.agenda.tasks.iter().any(|task| task.job == Job::Channels(key.clone()));
+    assert!(is_wanted(&state), "the rest is to come");
+    work(&mut state);
+    assert!(screen(&state).contains("counts most") && !is_wanted(&state));
+    assert_eq!(of(&state), Some(Origin::Energy(key)));
+}
+
+#[test]
+fn what_a_stage_shows_is_written() {
+    let mut state = finished((120, 36));
+    let written = |state: &mut State| match &press(state, &[Command::Write])[..] {
+        [Effect::Export(Export::Channel(export))] => {
+            assert_eq!((export.unit, export.pictures.len(), &export.path), (None, 1, &state.entries[0].path));
+            Some((export.layer.clone(), export.pictures[0].0, export.pictures[0].1.key.clone()))
+        }
+        [Effect::Export(Export::Map(_))] => None,
+        other => panic!("{other:?}"),
+    };
+    press(&mut state, &[Command::Open(PanelKind::Walk)]);
+    let (layer, shows, picture) = written(&mut state).unwrap();
+    assert_eq!((layer.as_str(), shows, picture.seen), ("input", "seen", true));
+    press(&mut state, &[Command::LayerOn]);
+    assert!(press(&mut state, &[Command::Write]).is_empty(), "it is not there yet");
+    assert!(screen(&state).contains("there is nothing to write yet"));
+    work(&mut state);
+    let (layer, shows, picture) = written(&mut state).unwrap();
+    assert_eq!((layer.as_str(), shows), ("/conv1/Conv", "energy"));
+    assert!(matches!(picture.heat.unwrap().of, Origin::Energy(key) if key.layer == 1));
+    press(&mut state, &[Command::Last]);
+    assert_eq!(written(&mut state), None, "at the scores the map is seen, and written");
 }
 
 #[test]

@@ -7,8 +7,8 @@ use std::time::Duration;
 use image::{Rgb, RgbImage};
 use ndarray::Array3;
 use seewhy::app::{
-    ChannelsKey, Export, HeadsKey, MapKey, ModelSummary, PlaceKey, Predicted, Priority, Selection, WeightTable,
-    WeightsKey, WhatIfKey,
+    ChannelsKey, DreamKey, Dreamt, Export, HeadsKey, MapKey, ModelSummary, PlaceKey, Predicted, Priority, Selection,
+    WeightTable, WeightsKey, WhatIfKey,
 };
 use seewhy::explain::{Attribution, LayerChannels, Monitor, WhatIf};
 use seewhy::gallery::DecodeOptions;
@@ -16,7 +16,7 @@ use seewhy::model::Labels;
 use seewhy::network::Activation;
 use seewhy::raster::{Region, npy};
 use seewhy::session::Opened;
-use seewhy::shell::{self, Engine, EngineError, Options};
+use seewhy::shell::{self, Engine, EngineError, MakeFrame, Options};
 use seewhy::term::Wishes;
 use seewhy::triage::Journal;
 use tempfile::TempDir;
@@ -499,7 +499,13 @@ impl Engine for Panicking {
         panic!("maps are broken on purpose")
     }
 
-    fn channels(&self, _: &Path, _: &ChannelsKey, _: &Monitor<'_>) -> Result<LayerChannels, EngineError> {
+    fn channels(
+        &self,
+        _: &Path,
+        _: &ChannelsKey,
+        _: &Monitor<'_>,
+        _: &mut dyn FnMut(&Activation),
+    ) -> Result<LayerChannels, EngineError> {
         panic!("channels are broken on purpose")
     }
 
@@ -517,6 +523,16 @@ impl Engine for Panicking {
 
     fn place(&self, _: &Opened, _: &PlaceKey) -> Result<Option<Region>, EngineError> {
         panic!("places are broken on purpose")
+    }
+
+    fn dream(
+        &self,
+        _: &Path,
+        _: &DreamKey,
+        _: &Monitor<'_>,
+        _: &mut dyn FnMut(&MakeFrame<'_>),
+    ) -> Result<Dreamt, EngineError> {
+        panic!("dreams are broken on purpose")
     }
 
     fn survey(&self, _: &Opened, _: usize) -> Result<(Predicted, Activation), EngineError> {

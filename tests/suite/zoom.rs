@@ -2,11 +2,11 @@
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::layout::Position;
-use seewhy::app::{Action, Command, Mode, Picture, State, keymap, update};
+use seewhy::app::{Action, Command, Mode, PanelKind, Picture, State, keymap, update};
 use seewhy::raster::Recipe;
 use seewhy::ui;
 
-use crate::support::interface::{draw, finished, press, screen, with_superpixels};
+use crate::support::interface::{draw, finished, press, screen, with_superpixels, work};
 
 /// The window of the picture on screen: left edge, upper edge, width, height.
 fn window(state: &State) -> Option<(u32, u32, u32, u32)> {
@@ -152,4 +152,28 @@ fn arrows_move_and_with_shift_they_move_what_is_close() {
     let mut state = finished((100, 30));
     press(&mut state, &[Command::PanRight]);
     assert!(screen(&state).contains("z looks closer"), "{}", screen(&state));
+}
+
+#[test]
+fn what_if_is_looked_at_as_closely_and_in_the_same_place() {
+    let mut state = finished((100, 30));
+    press(&mut state, &[Command::Closer, Command::Open(PanelKind::Segments)]);
+    work(&mut state);
+    press(&mut state, &[Command::Accept]);
+    work(&mut state);
+    let picture = &state.scene()[0];
+    assert!(picture.key.hidden.is_some(), "{:?}", picture.key);
+    let cut = picture.key.cut.unwrap();
+    assert_eq!((cut.whole, cut.width), ((28, 28), 14), "half of what the model saw");
+    // The warm spot is left of the middle, in both.
+    assert_eq!(cut.at, (9, 14));
+    press(&mut state, &[Command::Closer, Command::Closer, Command::Closer]);
+    assert_eq!(window(&state).map(|(.., width, _)| width), Some(14), "no closer than a few pixels");
+    press(&mut state, &[Command::PanRight]);
+    assert_eq!(state.scene()[0].key.cut.unwrap().at, (10, 14));
+    assert_eq!(state.reading().map(|reading| (reading.pixel, reading.factor)), Some(((10, 14), 2)));
+    press(&mut state, &[Command::Farther]);
+    assert_eq!(window(&state), None);
+    let key = KeyEvent::new(KeyCode::Char('z'), KeyModifiers::NONE);
+    assert_eq!(keymap::lookup(Mode::Menu, key), Some(Command::Closer), "beside panels, too");
 }

@@ -150,7 +150,7 @@ impl Behaviour for Channels {
     fn scene(&self, state: &State) -> Option<Vec<Picture>> {
         let key = self.shown.as_ref()?;
         let Some((channels, marked)) = state.channels().zip(state.marked_channel()) else { return Some(Vec::new()) };
-        let over_image = state.channel_over_image(key, channels, marked).map(|picture| state.close_up(picture));
+        let over_image = state.channel_over_image(key, channels, marked);
         let beside = if self.exemplars {
             state.sheet(key, marked)
         } else {
@@ -257,8 +257,8 @@ impl State {
                 self.scene().into_iter().zip(said).map(|(picture, (what, said))| (what, picture.whole(), said));
             let path = self.entries.get(key.image.id)?.path.clone();
             let model = key.image.model;
-            let (kind, number, pictures) = ("channel", channel, pictures.collect());
-            Some(Export::Channel(ChannelExport { model, path, layer, kind, number, pictures }))
+            let (unit, pictures) = (Some(("channel", channel)), pictures.collect());
+            Some(Export::Channel(ChannelExport { model, path, layer, unit, pictures }))
         });
         export.into_iter().map(Effect::Export).collect()
     }

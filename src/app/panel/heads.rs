@@ -132,7 +132,7 @@ impl Behaviour for Heads {
     fn scene(&self, state: &State) -> Option<Vec<Picture>> {
         let key = self.shown.as_ref()?;
         let Some(heads) = state.heads() else { return Some(Vec::new()) };
-        let over_image = state.head_over_image(key, heads, self.head).map(|picture| state.close_up(picture));
+        let over_image = state.head_over_image(key, heads, self.head);
         Some(over_image.into_iter().chain([state.head_tiles(key, heads, self.head)]).collect())
     }
 }
@@ -186,8 +186,8 @@ impl State {
             let pictures =
                 self.scene().into_iter().zip(said).map(|(picture, (what, said))| (what, picture.whole(), said));
             let (path, model) = (self.entries.get(key.image.id)?.path.clone(), key.image.model);
-            let (kind, number, pictures) = ("head", panel.head, pictures.collect());
-            Some(Export::Channel(ChannelExport { model, path, layer: block, kind, number, pictures }))
+            let (unit, pictures) = (Some(("head", panel.head)), pictures.collect());
+            Some(Export::Channel(ChannelExport { model, path, layer: block, unit, pictures }))
         };
         export().into_iter().map(Effect::Export).collect()
     }

@@ -6,6 +6,7 @@ mod calibration;
 mod channels;
 mod classes;
 mod confusions;
+mod dreams;
 mod filter;
 mod heads;
 mod help;
@@ -20,6 +21,7 @@ mod weights;
 
 use super::{Command, Effect, ImageId, Job, Mode, Picture, Selection, State};
 pub use classes::Matches;
+pub use dreams::Beginning;
 pub(super) use preview::Preview;
 pub use segments::Division;
 
@@ -165,6 +167,7 @@ panels! {
     channels::Channels,
     classes::Classes,
     confusions::Confusions,
+    dreams::Dreams,
     filter::Filter,
     heads::Heads,
     help::Help,

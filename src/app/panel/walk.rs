@@ -3,13 +3,15 @@
 //! scores are made of.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{Behaviour, Channels, Open, Panel};
 use crate::app::{
-    self, ChannelsKey, Command, Effect, ImageId, Job, Notice, Origin, Picture, PictureKey, StageRow, State, View,
+    self, Activated, ChannelExport, ChannelsKey, Command, Effect, Export, ImageId, Job, Notice, Origin, Picture,
+    PictureKey, StageRow, State, View,
 };
 use crate::explain::Sign;
-use crate::raster::{Composition, Recipe};
+use crate::raster::{Composition, Map, Recipe};
 
 /// The stages of the network.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,9 +48,21 @@ impl Walk {
         self.marked == 0
     }
 
-    /// The layer on screen.
+    /// The layer on screen, once it is known what its channels contribute.
     pub fn layer<'s>(&self, state: &'s State) -> Option<&'s app::Channels> {
         state.channels.get(self.shown.as_ref()?)?.as_deref().ok()
+    }
+
+    /// How active the layer on screen is, and how long that took.
+    pub fn energy<'s>(&self, state: &'s State) -> Option<(&'s Arc<Map>, Duration)> {
+        let activated = || state.activated_as(self.shown.as_ref()?).map(|it| (&it.energy, it.elapsed));
+        self.layer(state).map(|layer| (&layer.energy, layer.elapsed)).or_else(activated)
+    }
+
+    /// The layer on screen and its channel that counts most.
+    pub(super) fn strongest(&self, state: &State) -> Option<(usize, usize)> {
+        let channel = *self.layer(state)?.order.first()?;
+        Some((self.shown.as_ref()?.layer, channel))
     }
 
     /// The stage whose layer is on screen.
@@ -90,12 +104,31 @@ impl Walk {
     fn to_show(&self, state: &State) -> Option<ChannelsKey> {
         let (image, shown) = state.current().zip(state.shown)?;
         let found = self.key(image, state).filter(|_| shown == image);
-        let found = found.and_then(|key| Some((state.channels.get(&key)?.is_ok(), key)));
+        let found = found.and_then(|key| {
+            let is_ok = state.channels.get(&key).map(Result::is_ok);
+            let is_ok = is_ok.or_else(|| state.activated_as(&key).map(|_| true))?;
+            Some((is_ok, key))
+        });
         let key = match found {
             Some((is_ok, key)) => is_ok.then_some(key),
             None => self.shown.clone(),
         };
-        key.filter(|key| state.channels.contains(key))
+        key.filter(|key| state.channels.contains(key) || state.activated_as(key).is_some())
+    }
+
+    /// What is on screen, to be written.
+    fn export(&self, state: &State) -> Option<Export> {
+        let (layer, shows, said) = if self.is_at_input() {
+            (self.stage(state)?.name.clone(), "seen", "the input as the model sees it".to_owned())
+        } else {
+            let (_, layer) = self.shown_stage(state)?.layer.clone()?;
+            let said = format!("how active {layer} is: the root of the mean square of its channels");
+            (layer, "energy", said)
+        };
+        let picture = self.scene(state)?.into_iter().next()?;
+        let (path, model) = (state.entries.get(picture.key.image.id)?.path.clone(), picture.key.image.model);
+        let pictures = vec![(shows, picture, said)];
+        Some(Export::Channel(ChannelExport { model, path, layer, unit: None, pictures }))
     }
 
     fn step(&self, state: &mut State, rows: isize) {
@@ -144,9 +177,13 @@ impl Behaviour for Walk {
             Command::Previous => self.step(state, -1),
             Command::Less => state.move_to(state.cursor.saturating_sub(1)),
             Command::More => state.move_to(state.cursor.saturating_add(1)),
-            Command::Write => {
-                let text = "Enter opens the channels of a layer, which can be written";
-                state.notice = Some(Notice::Failed(text.to_owned()));
+            // Where there is the map, that is written.
+            Command::Write if self.scene(state).is_some() => {
+                let export = self.export(state);
+                if export.is_none() {
+                    state.notice = Some(Notice::Failed("there is nothing to write yet".to_owned()));
+                }
+                return Some(export.into_iter().map(Effect::Export).collect());
             }
             _ => return None,
         }
@@ -172,8 +209,10 @@ impl Behaviour for Walk {
             return state.as_seen().map(|picture| vec![picture]);
         }
         self.stage(state)?.layer.as_ref()?;
-        let picture = match self.shown.as_ref().zip(self.layer(state)) {
-            Some((key, layer)) => state.energy_over_image(key, layer),
+        let picture = match self.shown.as_ref().zip(self.energy(state)) {
+            Some((key, (energy, _))) => {
+                state.over_image(key.image, Origin::Energy(key.clone()), Arc::clone(energy), Sign::Positive)
+            }
             // A map of something else would be taken for the layer.
             None => state.picture(state.shown?, None, View::Image),
         };
@@ -192,7 +231,8 @@ impl State {
         })
     }
 
-    fn energy_over_image(&self, key: &ChannelsKey, layer: &app::Channels) -> Option<Picture> {
-        self.over_image(key.image, Origin::Energy(key.clone()), Arc::clone(&layer.energy), Sign::Positive)
+    /// How active a layer is whose channels are still to come.
+    fn activated_as(&self, key: &ChannelsKey) -> Option<&Activated> {
+        self.activated.as_ref().filter(|(of, _)| of == key).map(|(_, activated)| activated.as_ref())
     }
 }

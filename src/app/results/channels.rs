@@ -7,6 +7,7 @@ use ndarray::{ArrayView2, Axis};
 
 use crate::app::tiles::{LONGEST, TileLayout};
 use crate::explain::{LayerChannels, ScoreSum};
+use crate::network::Activation;
 use crate::raster::{Colouring, LayerHeat, Map, Sign, Tiles, reduced};
 use crate::text::escape;
 
@@ -40,6 +41,22 @@ pub struct Channels {
     pub elapsed: Duration,
     /// The maps, as small as tiles are.
     thumbnails: Vec<Arc<Map>>,
+}
+
+/// How active a layer is, before it is known what its channels contribute.
+#[derive(Debug, Clone)]
+pub struct Activated {
+    /// As [`Channels::energy`].
+    pub energy: Arc<Map>,
+    /// Time that it took.
+    pub elapsed: Duration,
+}
+
+impl Activated {
+    /// Of a layer's output.
+    pub fn new(activation: &Activation, elapsed: Duration) -> Activated {
+        Activated { energy: Arc::new(energy(&LayerHeat::of(activation.view()).maps)), elapsed }
+    }
 }
 
 /// Smallest and largest of the values that are finite.

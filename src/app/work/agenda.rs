@@ -19,8 +19,7 @@ impl State {
         if self.model.is_none() {
             return tasks;
         }
-        let next_frame = self.live.as_ref().and_then(|live| live.next);
-        tasks.extend(next_frame.and_then(|image| self.next_step(image, Priority::Now)));
+        tasks.extend(self.next_frame().and_then(|image| self.next_step(image, Priority::Now)));
         if let Some(image) = self.current() {
             tasks.extend(self.panel_task(image));
             tasks.extend(self.next_step(image, Priority::Now));
@@ -43,7 +42,8 @@ impl State {
                 | Job::Attend(_)
                 | Job::WhatIf(_)
                 | Job::Weights(_)
-                | Job::Place(_) => false,
+                | Job::Place(_)
+                | Job::Dream(_) => false,
             };
             if !tasks.iter().any(is_wanted) {
                 tasks.extend(self.task(image.id, Job::Classify(image), Priority::Background));

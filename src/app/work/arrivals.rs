@@ -97,7 +97,9 @@ impl State {
                 }
             }
             Report::Explained(key, result) => self.explained(key, result),
+            Report::Activated(key, activated) => self.activated = Some((key, activated)),
             Report::Channels(key, result) => {
+                self.activated = self.activated.take().filter(|(of, _)| *of != key);
                 let bytes = result.as_ref().map_or(0, |channels| channels.bytes());
                 self.channels.insert(key, result.map_err(|reason| escape(&reason).into_owned()), bytes);
             }
@@ -116,6 +118,8 @@ impl State {
             }
             // Where there is no gradient there are no places, and the pictures are as good without.
             Report::Placed(key, place) => self.places.insert(key, place.unwrap_or_default(), size_of::<PlaceKey>()),
+            Report::Dreaming(key, frame) => self.dreaming(key, frame),
+            Report::Dreamt(key, result) => self.dreamt(key, result),
             Report::Exported(Ok(files)) => {
                 self.notice = files.first().map(|first| {
                     let names = files.iter().map(|file| short_name(file, first)).collect::<Vec<_>>().join(", ");

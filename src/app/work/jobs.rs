@@ -4,8 +4,10 @@ use std::hash::{Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::app::{Channels, Decoded, End, Explained, Heads, Peaks, Predicted, WeightTable, WhatIf};
-use crate::explain::{Asking, LayerChoice, Values};
+use crate::app::{
+    Activated, Channels, Decoded, DreamFrame, Dreamt, End, Explained, Heads, Peaks, Predicted, WeightTable, WhatIf,
+};
+use crate::explain::{Aim, Asking, LayerChoice, Values};
 use crate::model::Target;
 use crate::raster::Region;
 use crate::session::ModelId;
@@ -110,6 +112,26 @@ pub struct PlaceKey {
     pub at: (usize, usize),
 }
 
+/// Which dream. The same key means the same picture in the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct DreamKey {
+    /// The model.
+    pub model: ModelId,
+    /// What is to be excited.
+    pub aim: Aim,
+    /// What it begins with.
+    pub start: DreamStart,
+}
+
+/// What a dream begins with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum DreamStart {
+    /// Near grey: noise, another one for each number.
+    Noise(u64),
+    /// What the model sees of an image.
+    Image(ImageId),
+}
+
 /// A piece of work for one image.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Job {
@@ -119,7 +141,7 @@ pub enum Job {
     Classify(ImageKey),
     /// Make a map: [`Report::Partial`] any number of times, then [`Report::Explained`].
     Explain(MapKey),
-    /// Read the channels of a layer: [`Report::Channels`].
+    /// Read the channels of a layer: [`Report::Activated`], then [`Report::Channels`].
     Channels(ChannelsKey),
     /// Read what the heads of a block attend to: [`Report::Attended`].
     Attend(HeadsKey),
@@ -132,6 +154,8 @@ pub enum Job {
     Weights(WeightsKey),
     /// Find the place in the image that excites a channel: [`Report::Placed`].
     Place(PlaceKey),
+    /// Dream, with the image for company: [`Report::Dreaming`] any number of times, then [`Report::Dreamt`].
+    Dream(DreamKey),
 }
 
 impl Job {
@@ -145,6 +169,7 @@ impl Job {
             Job::WhatIf(key) => key.image.model,
             Job::Weights(key) => key.model,
             Job::Place(key) => key.image.model,
+            Job::Dream(key) => key.model,
         }
     }
 }
@@ -192,6 +217,8 @@ pub enum Report {
     Partial(MapKey, (usize, usize), Option<Arc<Explained>>),
     /// A method is done. Not sent for cancelled work.
     Explained(MapKey, Result<Arc<Explained>, String>),
+    /// How active a layer is; what its channels contribute is still to come.
+    Activated(ChannelsKey, Arc<Activated>),
     /// The channels of a layer.
     Channels(ChannelsKey, Result<Arc<Channels>, String>),
     /// The heads of a block.
@@ -204,6 +231,10 @@ pub enum Report {
     Weights(WeightsKey, Result<Arc<WeightTable>, String>),
     /// The place that excites a channel, in shares of the input's width and height; none where no pixel moves it.
     Placed(PlaceKey, Result<Option<Region>, String>),
+    /// A dream as it forms.
+    Dreaming(DreamKey, Arc<DreamFrame>),
+    /// A dream is over. Not sent for cancelled work.
+    Dreamt(DreamKey, Result<Arc<Dreamt>, String>),
     /// Files were written.
     Exported(Result<Vec<PathBuf>, String>),
 }

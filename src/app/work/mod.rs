@@ -7,6 +7,6 @@ mod jobs;
 pub(super) use agenda::QUICK;
 pub(super) use arrivals::{KEPT_PREDICTIONS, folder_of};
 pub use jobs::{
-    Agenda, ChannelsKey, HeadsKey, ImageId, ImageKey, Job, MapKey, PlaceKey, Priority, Report, Task, WeightsKey,
-    WhatIfKey,
+    Agenda, ChannelsKey, DreamKey, DreamStart, HeadsKey, ImageId, ImageKey, Job, MapKey, PlaceKey, Priority, Report,
+    Task, WeightsKey, WhatIfKey,
 };

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use clap::Args;
 
+use crate::explain::DREAM_STEPS;
 use crate::session::{SheetFolder, export};
 
 /// Both ways to say what is wanted.
@@ -33,7 +34,7 @@ pub(in crate::cli) struct DreamArgs {
     #[arg(long, value_name = "IMAGE")]
     pub(in crate::cli) start: Option<PathBuf>,
     /// Steps of ascent, each a forward and a backward pass
-    #[arg(long, default_value_t = 256, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    #[arg(long, default_value_t = DREAM_STEPS as u32, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub(in crate::cli) steps: u32,
     #[command(flatten)]
     pub(in crate::cli) out: OutArgs,

@@ -28,8 +28,11 @@ const SCALE: f32 = 0.1;
 /// It is moved by one pixel for so many of its side.
 const PIXELS_A_SHIFT: usize = 28;
 
+/// Steps after which little changes any more.
+pub const STEPS: usize = 256;
+
 /// What is to be excited.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Aim {
     /// The mean of a channel over the places of its layer.
     Channel {
@@ -71,6 +74,13 @@ pub struct OverNoise {
     pub mean: f32,
     /// Their standard deviation.
     pub deviation: f32,
+}
+
+impl OverNoise {
+    /// How many standard deviations a value is over the mean.
+    pub fn deviations(&self, value: f32) -> f32 {
+        (value - self.mean) / self.deviation.max(f32::MIN_POSITIVE)
+    }
 }
 
 /// Dreams. `report` is handed the picture so far after each step, with the number of steps done.

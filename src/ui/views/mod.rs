@@ -16,6 +16,7 @@ mod calibration;
 mod channels;
 mod classes;
 mod confusions;
+mod dreams;
 pub(super) mod empty;
 mod filter;
 pub(super) mod header;
@@ -94,6 +95,7 @@ pub(super) fn of(panel: &Panel) -> &dyn View {
         Panel::Segments(panel) => panel,
         Panel::Channels(panel) => panel,
         Panel::Confusions(panel) => panel,
+        Panel::Dreams(panel) => panel,
         Panel::Heads(panel) => panel,
         Panel::Walk(panel) => panel,
         Panel::Weights(panel) => panel,

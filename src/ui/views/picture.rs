@@ -4,7 +4,7 @@ use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use crate::app::{Family, MapKey, Origin, Outcome, Pair, Picture, Reading, State};
+use crate::app::{DREAM_STEPS, Family, MapKey, Origin, Outcome, Pair, Picture, Reading, State};
 use crate::ui::canvas::Canvas;
 use crate::ui::layout::{Areas, fit, halves};
 use crate::ui::views::{self, why::filled};
@@ -204,12 +204,14 @@ fn draw_title(canvas: &mut Canvas<'_>, area: Rect, state: &State, theme: Theme) 
     let Some((entry, image)) = state.current_entry().zip(state.current()) else { return };
     let width = usize::from(area.width).saturating_sub(2);
     let mut right = Vec::new();
-    if let Some((_, done, total)) = state.progress.as_ref().filter(|(_, _, total)| *total > 0) {
+    let calls = state.progress.as_ref().map(|(_, done, total)| (*done, *total, "model calls"));
+    let steps = state.forming().map(|frame| (frame.step, DREAM_STEPS, "steps"));
+    if let Some((done, total, what)) = steps.or(calls).filter(|(_, total, _)| *total > 0) {
         // As wide at the first call as at the last, or pieces would come and go on the way.
-        let bar = pad(&filled(*done as f32 / *total as f32, PROGRESS), PROGRESS);
+        let bar = pad(&filled(done as f32 / total as f32, PROGRESS), PROGRESS);
         right.push(piece(3, Span::styled(bar, theme.accent_bar())));
         let digits = total.to_string().len();
-        right.push(piece(1, Span::styled(format!("{done:>digits$} of {total} model calls"), theme.accent())));
+        right.push(piece(1, Span::styled(format!("{done:>digits$} of {total} {what}"), theme.accent())));
         if let Some(left) = time_left(state) {
             right.push(piece(2, Span::styled(format!("{left} left"), theme.quiet())));
         }

@@ -60,6 +60,10 @@ fn hint(state: &State) -> Option<&'static str> {
     match &state.panel {
         Panel::Walk(panel) if panel.is_at_head(state) => Some("Enter takes the score apart: the channels that decide"),
         Panel::Walk(_) => Some("[ ] or j k walk, h l other images, Enter its channels"),
+        Panel::Dreams(panel) if panel.unit.is_some() => {
+            Some("D another beginning, [ ] other channels, w writes, Esc stops")
+        }
+        Panel::Dreams(_) => Some("D another beginning, 1..9 other classes, w writes, Esc stops"),
         Panel::Channels(panel) if panel.stage.is_some() => {
             Some("[ ] other layers of the network, ! for or against, Esc back")
         }

@@ -102,7 +102,7 @@ impl View for panel::Walk {
             return Some(vec![piece(0, Span::styled(name, theme.strong()))]);
         }
         stage.layer.as_ref()?;
-        let Some((layer, shown)) = self.layer(state).zip(self.shown_stage(state)) else {
+        let Some(((_, elapsed), shown)) = self.energy(state).zip(self.shown_stage(state)) else {
             return Some(vec![piece(0, Span::styled(name, theme.strong()))]);
         };
         let name = cut(&short(&shown.name), width.saturating_sub(18));
@@ -113,7 +113,7 @@ impl View for panel::Walk {
         Some(vec![
             piece(0, Span::styled(format!("energy of {name}"), theme.strong())),
             Piece { rank: 2, spans: bar },
-            piece(4, Span::styled(duration(layer.elapsed), theme.quiet())),
+            piece(4, Span::styled(duration(elapsed), theme.quiet())),
         ])
     }
 }

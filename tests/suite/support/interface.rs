@@ -10,11 +10,13 @@ use ratatui::Terminal as Screen;
 use ratatui::backend::TestBackend;
 use ratatui::style::Color;
 use seewhy::app::{
-    Action, Agenda, Channels, Command, Decoded, Effect, Explained, Heads, ImageId, ImageKey, Job, LayerRow, MapKey,
-    MethodRow, ModelId, ModelSummary, Peaks, Predicted, Report, Second, StageRow, State, Terminal, WeightTable, WhatIf,
-    WhatIfKey, small_picture, update,
+    Action, Agenda, Channels, Command, DREAM_STEPS, Decoded, DreamFrame, DreamKey, DreamStart, Dreamt, Effect,
+    Explained, Heads, ImageId, ImageKey, Job, LayerRow, MapKey, MethodRow, ModelId, ModelSummary, Peaks, Predicted,
+    Report, Second, StageRow, State, Terminal, WeightTable, WhatIf, WhatIfKey, small_picture, update,
 };
-use seewhy::explain::{self, Asking, Attribution, Family, LayerChannels, Param, ParamKind, ScoreSum, Segments, Sign};
+use seewhy::explain::{
+    self, Asking, Attribution, Family, LayerChannels, OverNoise, Param, ParamKind, ScoreSum, Segments, Sign,
+};
 use seewhy::gallery::Truths;
 use seewhy::model::{JointLabels, Labels, Target};
 use seewhy::network::{Scores, WeightKind, Weights};
@@ -206,6 +208,10 @@ pub(crate) fn reports(job: &Job) -> Vec<Report> {
             vec![Report::Placed(*key, Ok(Some(place)))]
         }
         Job::WhatIf(key) => vec![Report::WhatIf(key.clone(), Ok(Arc::new(what_if(key))))],
+        Job::Dream(key) => vec![
+            Report::Dreaming(*key, Arc::new(dream_frame(*key, 64))),
+            Report::Dreamt(*key, Ok(Arc::new(dreamt(*key)))),
+        ],
     }
 }
 
@@ -330,6 +336,24 @@ pub(crate) fn what_if(key: &WhatIfKey) -> WhatIf {
     }
     let input = ArrayD::zeros(vec![1, 3, 28, 28]);
     WhatIf::new(explain::WhatIf { labels: Arc::new(labels), input, seen, scores: Scores::softmax(&logits) })
+}
+
+/// A dream after some of its steps: the more of them, the larger its square.
+pub(crate) fn dream_frame(key: DreamKey, step: usize) -> DreamFrame {
+    let number = if let DreamStart::Noise(number) = key.start { number } else { 9 };
+    let picture = RgbImage::from_fn(28, 28, |x, y| {
+        let is_inside = x.max(y) < step as u32 / 10;
+        Rgb(if is_inside { [200, 80, (40 * number % 250) as u8] } else { [128; 3] })
+    });
+    DreamFrame { picture: Arc::new(picture), value: step as f32 / 10.0 + number as f32, step }
+}
+
+/// A dream that is over.
+pub(crate) fn dreamt(key: DreamKey) -> Dreamt {
+    let DreamFrame { picture, value, step } = dream_frame(key, DREAM_STEPS);
+    let (picture, values) = (picture.as_ref().clone(), ArrayD::zeros(vec![3, 28, 28]));
+    let noise = OverNoise { mean: 0.5, deviation: 1.25 };
+    Dreamt::new(explain::Dream { picture, values, value }, noise, step, Duration::from_millis(2300))
 }
 
 /// A signed map of three superpixels, side by side.

@@ -6,23 +6,47 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::Sender;
 use image::DynamicImage;
 use image::imageops::FilterType;
 
 use super::crash::caught;
-use super::engine::{Engine, EngineError};
+use super::engine::{Engine, EngineError, MakeFrame};
 use crate::app::{
-    Agenda, Channels, Decoded, Explained, Heads, ImageKey, Job, MapKey, ModelId, Peaks, Priority, Report, Task, WhatIf,
+    Activated, Agenda, Channels, Decoded, DreamKey, Explained, Heads, ImageKey, Job, MapKey, ModelId, Peaks, Priority,
+    Report, Task, WhatIf,
 };
 use crate::explain::{Cancel, ExplainError, Monitor};
 use crate::gallery::{DecodeOptions, Decoded as DecodedFile};
+use crate::network::Activation;
 use crate::session::{InputError, Opened, open};
 
 /// Longest side of a decoded picture that is kept, in pixels: as much as a screen shows.
 const KEPT_SIDE: u32 = 2048;
+
+/// A dream is seen every so often.
+const FRAME: Duration = Duration::from_millis(200);
+
+/// Which tasks a worker takes.
+#[derive(Debug, Clone, Copy)]
+enum Lane {
+    /// Those that are wanted no later than that.
+    Until(Priority),
+    /// Dreams, which take seconds: nothing else is to wait for them.
+    Dreams,
+}
+
+impl Lane {
+    fn takes(self, task: &Task) -> bool {
+        match (self, &task.job) {
+            (Lane::Dreams, Job::Dream(_)) => true,
+            (Lane::Dreams, _) | (Lane::Until(_), Job::Dream(_)) => false,
+            (Lane::Until(furthest), _) => task.priority <= furthest,
+        }
+    }
+}
 
 /// The workers' side of the shell.
 pub(super) struct Pool {
@@ -54,18 +78,18 @@ struct Queue {
 
 impl Pool {
     /// Starts `threads` workers, and one that keeps itself free for what the user waits for: superpixels, say, are cut
-    /// without asking whether anybody still wants them.
+    /// without asking whether anybody still wants them. Another one dreams.
     pub(super) fn start(threads: usize, decoding: DecodeOptions, reports: Sender<Report>) -> std::io::Result<Pool> {
         let shared = Arc::new(Shared { queue: Mutex::default(), wake: Condvar::new(), decoding, reports });
-        for number in 0..=threads.max(1) {
+        let lane = |number: usize| match number {
+            0 => Lane::Until(Priority::Now),
+            // What is made ahead does not wait for what is only wanted some day.
+            1 if threads > 1 => Lane::Until(Priority::Ahead),
+            _ => Lane::Until(Priority::Background),
+        };
+        for (number, lane) in (0..=threads.max(1)).map(lane).chain([Lane::Dreams]).enumerate() {
             let shared = Arc::clone(&shared);
-            let furthest = match number {
-                0 => Priority::Now,
-                // What is made ahead does not wait for what is only wanted some day.
-                1 if threads > 1 => Priority::Ahead,
-                _ => Priority::Background,
-            };
-            thread::Builder::new().name(format!("worker {number}")).spawn(move || shared.work(furthest))?;
+            thread::Builder::new().name(format!("worker {number}")).spawn(move || shared.work(lane))?;
         }
         Ok(Pool { shared })
     }
@@ -140,7 +164,14 @@ impl Pool {
             Report::Placed(key, _) => {
                 queue.unseen.remove(&Job::Place(*key));
             }
-            Report::Decoded(..) | Report::Partial(..) | Report::Exported(_) => {}
+            Report::Dreamt(key, _) => {
+                queue.unseen.remove(&Job::Dream(*key));
+            }
+            Report::Decoded(..)
+            | Report::Partial(..)
+            | Report::Activated(..)
+            | Report::Dreaming(..)
+            | Report::Exported(_) => {}
         }
     }
 }
@@ -161,8 +192,8 @@ impl Shared {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn work(&self, furthest: Priority) {
-        while let Some((task, cancel)) = self.next(furthest) {
+    fn work(&self, lane: Lane) {
+        while let Some((task, cancel)) = self.next(lane) {
             let done = caught(|| self.carry_out(&task, &cancel));
             let mut queue = self.lock();
             // A cancelled job may have been begun again by another worker.
@@ -185,8 +216,8 @@ impl Shared {
         }
     }
 
-    /// Waits for the most wanted task that is wanted no later than `furthest`.
-    fn next(&self, furthest: Priority) -> Option<(Task, Cancel)> {
+    /// Waits for the most wanted task of a lane.
+    fn next(&self, lane: Lane) -> Option<(Task, Cancel)> {
         let mut queue = self.lock();
         loop {
             if queue.closed {
@@ -196,7 +227,7 @@ impl Shared {
             let allowed = |task: &Task| {
                 // Pixels can be had before the model is there.
                 let can_begin = matches!(task.job, Job::Open(_)) || engines.contains_key(&task.job.model());
-                can_begin && task.priority <= furthest
+                can_begin && lane.takes(task)
             };
             if let Some(at) = queue.waiting.iter().position(allowed) {
                 let task = queue.waiting.remove(at);
@@ -252,10 +283,15 @@ impl Shared {
                 Some(Report::Predicted(*id, predicted.map(Arc::new).map_err(told)))
             }
             Job::Explain(key) => self.explain(task, key, cancel),
+            Job::Dream(key) => self.dream(task, key, cancel),
             Job::Channels(key) => {
                 let begun = Instant::now();
                 let monitor = Monitor::new(cancel.clone(), |_| {});
-                let channels = match engine()?.channels(&task.path, key, &monitor) {
+                let mut activated = |activation: &Activation| {
+                    let activated = Arc::new(Activated::new(activation, begun.elapsed()));
+                    let _ = self.reports.send(Report::Activated(key.clone(), activated));
+                };
+                let channels = match engine()?.channels(&task.path, key, &monitor, &mut activated) {
                     Err(EngineError::Explain(ExplainError::Cancelled)) => return None,
                     Ok(layer) => Ok(Arc::new(Channels::new(layer, begun.elapsed()))),
                     Err(error) => Err(error.to_string()),
@@ -328,6 +364,24 @@ impl Shared {
         };
         Some(Report::Explained(key.clone(), result))
     }
+
+    fn dream(&self, task: &Task, key: &DreamKey, cancel: &Cancel) -> Option<Report> {
+        let monitor = Monitor::new(cancel.clone(), |_| {});
+        let mut last: Option<Instant> = None;
+        let mut report = |frame: &MakeFrame<'_>| {
+            if last.is_none_or(|at| at.elapsed() >= FRAME)
+                && let Some(frame) = frame()
+            {
+                let _ = self.reports.send(Report::Dreaming(*key, Arc::new(frame)));
+                last = Some(Instant::now());
+            }
+        };
+        let dreamt = match self.engine(key.model)?.dream(&task.path, key, &monitor, &mut report) {
+            Err(EngineError::Explain(ExplainError::Cancelled)) => return None,
+            dreamt => dreamt.map(Arc::new).map_err(told),
+        };
+        Some(Report::Dreamt(*key, dreamt))
+    }
 }
 
 /// An error as a message for people.
@@ -355,139 +409,9 @@ fn failed(job: &Job, reason: String) -> Report {
         Job::WhatIf(key) => Report::WhatIf(key.clone(), Err(reason)),
         Job::Weights(key) => Report::Weights(key.clone(), Err(reason)),
         Job::Place(key) => Report::Placed(*key, Err(reason)),
+        Job::Dream(key) => Report::Dreamt(*key, Err(reason)),
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::path::{Path, PathBuf};
-    use std::time::Duration;
-
-    use crossbeam_channel::Receiver;
-
-    use super::*;
-    use crate::app::{Action, Change, Effect, Second, State, update};
-    use crate::gallery::{Truths, demo, find};
-    use crate::model::{Classifier, JointLabels, ModelSource, Overrides, Size};
-    use crate::session::{Kept, RunOptions, Session};
-    use crate::shell::session_engine::{SessionEngine, question};
-
-    /// Far longer than anything takes.
-    const PATIENCE: Duration = Duration::from_mins(2);
-
-    fn options() -> RunOptions {
-        RunOptions { decoding: DecodeOptions::default(), seed: 0, tolerance: None, top: 5 }
-    }
-
-    /// The bundled network, and a small one that knows other classes.
-    fn classifiers() -> [Classifier; 2] {
-        let small = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/cnn/torchscript.onnx");
-        let sized = Overrides { input_size: Size::new(28, 24), ..Overrides::default() };
-        let load = |source, overrides: &Overrides| Classifier::load(&source, overrides).unwrap();
-        [load(ModelSource::Builtin, &Overrides::default()), load(ModelSource::Path(small), &sized)]
-    }
-
-    fn act(state: &mut State, pool: &Pool, action: Action) {
-        for effect in update(state, action) {
-            if let Effect::Agenda(agenda) = effect {
-                pool.set_agenda(&agenda);
-            }
-        }
-    }
-
-    /// Takes reports until nothing is wanted any more.
-    fn work(state: &mut State, pool: &Pool, reports: &Receiver<Report>) {
-        while !state.agenda.tasks.is_empty() {
-            let report = reports.recv_timeout(PATIENCE).unwrap();
-            pool.seen(&report);
-            act(state, pool, Action::Report(report));
-        }
-    }
-
-    #[test]
-    fn two_models_are_asked_about_the_same_images_and_their_answers_are_kept_apart() {
-        let folder = tempfile::tempdir().unwrap();
-        let pictures = demo::unpack_into(folder.path()).unwrap();
-        let images: Vec<PathBuf> = find([pictures]).take(2).map(|found| found.unwrap().path).collect();
-        let [one, other] = [0, 1].map(ModelId::new);
-        let engine = |id: ModelId, classifier| -> Arc<dyn Engine> {
-            Arc::new(SessionEngine::new(id, Session::new(classifier, options()), Arc::new(Truths::default()), 1))
-        };
-        let [bundled, small] = classifiers();
-        let engines = [engine(one, bundled), engine(other, small)];
-        let (sender, reports) = crossbeam_channel::unbounded();
-        let pool = Pool::start(2, DecodeOptions::default(), sender).unwrap();
-        engines.iter().for_each(|engine| pool.set_engine(engine.summary().id, Arc::clone(engine)));
-
-        let mut state = State::new("demo".to_owned(), None);
-        act(&mut state, &pool, Action::Found(images.iter().map(|path| Arc::from(path.as_path())).collect()));
-        act(&mut state, &pool, Action::FoundAll(vec![]));
-        let mut keys = vec![];
-        for engine in &engines {
-            act(&mut state, &pool, Action::ModelReady(Arc::new(engine.summary())));
-            assert!(state.entries.iter().all(|entry| entry.answer().is_none()), "nobody asked this model yet");
-            work(&mut state, &pool, &reports);
-            keys.extend([0, 1].map(|image| state.map_key(image).unwrap()));
-        }
-        for (classifier, keys) in classifiers().into_iter().zip(keys.chunks(2)) {
-            let session = Session::new(classifier, options());
-            for (key, path) in keys.iter().zip(&images) {
-                let (pass, _) = session.pass(path, 1).unwrap();
-                let predicted = state.predictions.get(&key.image).unwrap();
-                assert_eq!(predicted.logits.to_vec(), pass.logits.to_vec());
-                let question = question(key).unwrap();
-                let kept = Kept::default();
-                let monitor = Monitor::new(Cancel::default(), |_| {});
-                let map = session.explain(&question, &pass, kept.samples(), &monitor).unwrap().map;
-                assert_eq!(state.maps.get(key).unwrap().attribution.map, map);
-            }
-        }
-        let of = |key: usize| &state.maps.get(&keys[key]).unwrap().attribution.map;
-        assert_ne!(of(0).dim(), of(2).dim(), "the two networks see the same image at different sizes");
-    }
-
-    #[test]
-    fn what_a_second_model_changes_is_what_each_says_alone() {
-        let folder = tempfile::tempdir().unwrap();
-        let pictures = demo::unpack_into(folder.path()).unwrap();
-        let images: Vec<PathBuf> = find([pictures]).take(6).map(|found| found.unwrap().path).collect();
-        let joint = {
-            let [first, second] = classifiers();
-            Arc::new(JointLabels::new(first.labels(), second.labels()))
-        };
-        let truths = Arc::new(Truths::new(joint.labels().names(), joint.labels().folders(), joint.labels().len()));
-        let mut number = 0;
-        let engines = classifiers().map(|classifier| -> Arc<dyn Engine> {
-            number += 1;
-            let session = Session::new(classifier, options());
-            Arc::new(SessionEngine::new(ModelId::new(number - 1), session, Arc::clone(&truths), 1))
-        });
-        let (sender, reports) = crossbeam_channel::unbounded();
-        let pool = Pool::start(2, DecodeOptions::default(), sender).unwrap();
-        engines.iter().for_each(|engine| pool.set_engine(engine.summary().id, Arc::clone(engine)));
-        let mut state = State::new("demo".to_owned(), None);
-        act(&mut state, &pool, Action::Found(images.iter().map(|path| Arc::from(path.as_path())).collect()));
-        act(&mut state, &pool, Action::FoundAll(vec![]));
-        act(&mut state, &pool, Action::ModelReady(Arc::new(engines[0].summary())));
-        let model = Arc::new(engines[1].summary());
-        let (shared, truths) = (Arc::clone(&joint), Arc::clone(&truths));
-        act(&mut state, &pool, Action::SecondReady(Second { model, joint: shared, truths: Arc::clone(&truths) }));
-        work(&mut state, &pool, &reports);
-
-        let sessions = classifiers().map(|classifier| Session::new(classifier, options()));
-        for (entry, path) in state.entries.iter().zip(&images) {
-            let names = sessions.each_ref().map(|session| {
-                let (pass, _) = session.pass(path, 1).unwrap();
-                session.classifier().labels().get(pass.logits.top(1)[0].index).to_lowercase()
-            });
-            let folder = path.parent().unwrap().file_name().unwrap().to_string_lossy().to_lowercase();
-            let expected = match names.each_ref().map(|name| *name == folder) {
-                [true, true] => Change::BothRight,
-                [true, false] => Change::Broken,
-                [false, true] => Change::Fixed,
-                [false, false] => Change::BothWrong,
-            };
-            assert_eq!(entry.change(), Some(expected), "{}: {names:?}", path.display());
-        }
-    }
-}
+mod tests;
