@@ -1,7 +1,9 @@
 //! What the terminal sends: keys, and the answers that it owes us, however slowly they come.
 //!
 //! `ESC [` and, half a second later, `?62;c` are one answer, not three keys. So as long as an answer is owed, what may be the
-//! beginning of one is held until the rest comes.
+//! beginning of one is held until the rest comes. From a terminal that has not said a word, though, a lone ESC is most likely the
+//! key, and whoever pressed it does not want to wait: it is taken for the key after a moment, and should the rest of an answer
+//! follow all the same, that is one still.
 
 use std::time::{Duration, Instant};
 
@@ -15,6 +17,8 @@ use crate::term::{CellSize, Facts, Reply, Wishes};
 const ESCAPE: Duration = Duration::from_millis(40);
 /// The same for a sequence that no two keys could be.
 const SEQUENCE: Duration = Duration::from_secs(1);
+/// The same for a lone ESC from a terminal that owes all its answers.
+const FROM_SILENCE: Duration = Duration::from_millis(120);
 /// An answer of which nothing has come for so long does not come any more.
 const LIMIT: Duration = Duration::from_secs(4);
 /// How long to wait, when leaving, for answers that are owed.
@@ -27,6 +31,10 @@ pub(super) struct Answers {
     decoder: Decoder,
     /// When the terminal sent something last.
     heard: Instant,
+    /// It has answered something.
+    speaks: bool,
+    /// The last that came was ESC, and was taken for the key though an answer was owed.
+    is_taken: bool,
     /// What it said so far, where it has not answered the last question of the probe.
     probe: Option<Facts>,
     /// It was asked for the size of a cell.
@@ -48,7 +56,8 @@ impl Answers {
     /// Goes on where the probe left off; `owed` is what it learnt, where the last answer is still to come.
     pub(super) fn new(decoder: Decoder, owed: Option<Facts>, wishes: Wishes) -> Answers {
         let now = Instant::now();
-        Answers { decoder, heard: now, probe: owed, cell: false, wishes, until: now + LIMIT }
+        let speaks = owed.as_ref().is_none_or(|facts| !facts.replies.is_empty());
+        Answers { decoder, heard: now, speaks, is_taken: false, probe: owed, cell: false, wishes, until: now + LIMIT }
     }
 
     /// What the user insists on.
@@ -70,9 +79,15 @@ impl Answers {
     pub(super) fn hear(&mut self, bytes: &[u8]) -> Vec<Input> {
         let now = Instant::now();
         let is_late = now > self.heard + ESCAPE;
-        let inputs = if is_late { self.decoder.feed_late(bytes) } else { self.decoder.feed(bytes) };
+        let goes_on = std::mem::take(&mut self.is_taken) && self.is_owed(now) && Decoder::is_rest_of_answer(bytes);
+        let inputs = match (goes_on, is_late) {
+            (true, _) => self.decoder.feed(&[&[0x1b], bytes].concat()),
+            (false, true) => self.decoder.feed_late(bytes),
+            (false, false) => self.decoder.feed(bytes),
+        };
         self.heard = now;
         let is_answering = self.decoder.is_sequence() || inputs.iter().any(|input| matches!(input, Input::Reply(_)));
+        self.speaks |= is_answering;
         if is_answering && self.is_owed(now) {
             self.until = now + LIMIT;
         }
@@ -86,13 +101,20 @@ impl Answers {
         }
         let rest = if self.decoder.is_sequence() { SEQUENCE } else { ESCAPE };
         let alone = self.heard + rest;
-        Some(if self.is_owed(self.heard) { alone.max(self.until) } else { alone })
+        Some(match self.is_owed(self.heard) {
+            true if self.decoder.is_escape() && !self.speaks => self.heard + FROM_SILENCE,
+            true => alone.max(self.until),
+            false => alone,
+        })
     }
 
     /// What was held and is taken for what it is, if the rest has not come in time.
     pub(super) fn give_up(&mut self) -> Vec<Input> {
-        let is_over = self.deadline().is_some_and(|deadline| Instant::now() >= deadline);
-        if is_over { self.decoder.timeout() } else { Vec::new() }
+        if self.deadline().is_none_or(|deadline| Instant::now() < deadline) {
+            return Vec::new();
+        }
+        self.is_taken = self.decoder.is_escape() && self.is_owed(self.heard);
+        self.decoder.timeout()
     }
 
     /// Takes an answer.
@@ -108,27 +130,29 @@ impl Answers {
         if is_last { self.probe.take().map(|facts| Answer::Facts(Box::new(facts))) } else { None }
     }
 
-    /// Before leaving: answers that are under way are read here, rather than by the shell. `tell` shows the user a word.
-    pub(super) fn drain(mut self, input: &Receiver<Vec<u8>>, tell: impl FnOnce(&str)) {
+    /// Before leaving, for good or for a while: answers that are under way are read here, rather than by the shell, and what
+    /// follows from them is returned. `tell` shows the user a word.
+    pub(super) fn drain(&mut self, input: &Receiver<Vec<u8>>, tell: impl FnOnce(&str)) -> Vec<Answer> {
         let now = Instant::now();
         let mut tell = Some(tell);
+        let mut learnt = Vec::new();
         while self.is_owed(now) && Instant::now() < now + LAST {
             let wake = if tell.is_some() { now + PATIENCE } else { now + LAST };
             match input.recv_deadline(wake) {
                 Ok(bytes) => {
                     for input in self.hear(&bytes) {
                         match input {
-                            Input::Reply(reply) => drop(self.take(reply)),
+                            Input::Reply(reply) => learnt.extend(self.take(reply)),
                             Input::Event(Event::Key(key))
                                 if key.code == KeyCode::Char('c') && key.modifiers == KeyModifiers::CONTROL =>
                             {
-                                return;
+                                return learnt;
                             }
                             Input::Event(_) => {}
                         }
                     }
                 }
-                Err(error) if error.is_disconnected() => return,
+                Err(error) if error.is_disconnected() => return learnt,
                 Err(_) => {
                     if let Some(tell) = tell.take() {
                         tell("waiting for the terminal's last answers, 3 s at most (^C: leave now)");
@@ -136,5 +160,69 @@ impl Answers {
                 }
             }
         }
+        learnt
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// From a terminal that owes all its answers, and one that owes the last.
+    fn owed(replies: Vec<Reply>) -> Answers {
+        Answers::new(Decoder::default(), Some(Facts { replies, ..Facts::default() }), Wishes::default())
+    }
+
+    /// What is taken for granted of what was heard last, after as long as that takes.
+    fn given_up(answers: &mut Answers) -> Vec<Input> {
+        let wait = answers.deadline().map_or(Duration::ZERO, |deadline| deadline - answers.heard);
+        answers.heard -= wait;
+        answers.until -= wait;
+        answers.give_up()
+    }
+
+    fn is_key(inputs: &[Input], code: KeyCode) -> bool {
+        matches!(inputs, [Input::Event(Event::Key(key))] if key.code == code)
+    }
+
+    #[test]
+    fn the_escape_key_does_not_wait_for_a_terminal_that_has_not_said_a_word() {
+        let mut answers = owed(Vec::new());
+        assert!(answers.hear(b"\x1b").is_empty());
+        assert_eq!(answers.deadline(), Some(answers.heard + FROM_SILENCE));
+        assert!(is_key(&given_up(&mut answers), KeyCode::Esc));
+        for (typed, code) in [("[", KeyCode::Char('[')), ("P", KeyCode::Char('P')), ("j", KeyCode::Char('j'))] {
+            assert!(answers.hear(b"\x1b").is_empty());
+            assert!(is_key(&given_up(&mut answers), KeyCode::Esc));
+            assert!(is_key(&answers.hear(typed.as_bytes()), code), "{typed} is a key after it");
+        }
+    }
+
+    #[test]
+    fn an_answer_is_one_though_its_beginning_was_taken_for_the_escape_key() {
+        for rest in ["[?62;c", "P>|qterm(q)\x1b\\", "_Gi=31;OK\x1b\\", "]11;rgb:0000/0000/0000\x1b\\", "[6;20;10t"] {
+            let mut answers = owed(Vec::new());
+            answers.hear(b"\x1b");
+            assert!(is_key(&given_up(&mut answers), KeyCode::Esc));
+            let (first, last) = rest.split_at(rest.len() / 2);
+            assert!(answers.hear(first.as_bytes()).is_empty(), "{first}");
+            assert!(matches!(answers.hear(last.as_bytes())[..], [Input::Reply(_)]), "{rest}");
+            answers.hear(b"\x1b");
+            assert!(
+                answers.deadline() > Some(answers.heard + FROM_SILENCE),
+                "it speaks: what it owes may come in pieces"
+            );
+        }
+    }
+
+    #[test]
+    fn from_a_terminal_that_speaks_an_escape_is_held_as_long_as_it_owes_an_answer() {
+        let mut answers = owed(vec![Reply::Version("kitty(0.41.1)".to_owned())]);
+        answers.hear(b"\x1b");
+        assert_eq!(answers.deadline(), Some(answers.until));
+        assert!(matches!(answers.hear(b"[?62;c")[..], [Input::Reply(Reply::DeviceAttributes(_))]));
+        answers.take(Reply::DeviceAttributes(vec![62]));
+        answers.hear(b"\x1b");
+        assert_eq!(answers.deadline(), Some(answers.heard + ESCAPE), "it owes none");
     }
 }

@@ -105,7 +105,8 @@ fn show(
 ) -> anyhow::Result<()> {
     crossterm::style::force_color_output(true);
     let mut terminal = Terminal::new(Cells::new(output.clone()))?;
-    terminal.resize(Rect::from(((0, 0).into(), terminal.size()?)))?;
+    let size = terminal.size()?;
+    terminal.resize(Rect::from(((0, 0).into(), size)))?;
     let mut frame = terminal.get_frame();
     let buffer = frame.buffer_mut();
     let page = CardPage {
@@ -131,7 +132,7 @@ fn show(
     graphics.fit(buffer);
     output.write_all(canvas.before().as_bytes())?;
     output.flush()?;
-    terminal.backend_mut().set_codes(graphics.codes());
+    terminal.backend_mut().set(graphics.codes(), size);
     terminal.flush()?;
     output.write_all(canvas.after().as_bytes())?;
     output.write_all(canvas.all_pieces().as_bytes())?;

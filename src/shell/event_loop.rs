@@ -147,23 +147,11 @@ impl EventLoop {
         self.state.entries.iter().filter(|entry| entry.is_marked).count()
     }
 
-    /// Leaves the terminal quiet: answers that are still under way are read here, rather than by the shell.
+    /// Leaves for good.
     pub(super) fn finish(self) {
         let EventLoop { mut screen, sources, mut answers, sinks, .. } = self;
         drop(sinks);
-        let deadline = Instant::now() + LAST_ANSWERS;
-        while screen.is_owed() {
-            let Ok(bytes) = sources.input.recv_deadline(deadline) else { break };
-            for input in answers.hear(&bytes) {
-                match input {
-                    Input::Reply(Reply::Status) => screen.answered(),
-                    Input::Reply(reply) => drop(answers.take(reply)),
-                    Input::Event(_) => {}
-                }
-            }
-        }
-        // Where the terminal cannot be written to, nobody waits either.
-        answers.drain(&sources.input, |word| drop(screen.say(word)));
+        quieten(&mut screen, &sources.input, &mut answers);
         screen.finish();
     }
 
@@ -370,18 +358,19 @@ impl EventLoop {
             self.screen.answered();
             return Ok(());
         }
-        match self.answers.take(reply) {
-            Some(Answer::Facts(facts)) => {
+        self.answers.take(reply).map_or(Ok(()), |answer| self.learn(answer))
+    }
+
+    /// What follows from an answer.
+    fn learn(&mut self, answer: Answer) -> io::Result<()> {
+        match answer {
+            Answer::Facts(facts) => {
                 let graphics = decide(&facts, self.answers.wishes());
                 self.screen.set_graphics(graphics, &facts)?;
-                self.tell_terminal();
             }
-            Some(Answer::Cell(cell)) => {
-                self.screen.set_cell(cell);
-                self.tell_terminal();
-            }
-            None => {}
+            Answer::Cell(cell) => self.screen.set_cell(cell),
         }
+        self.tell_terminal();
         Ok(())
     }
 
@@ -432,7 +421,7 @@ impl EventLoop {
             no_pictures: (graphics.protocol == Protocol::None).then(|| graphics.reason.clone()),
             page: ui::list_rows((size.width, size.height)),
             menu: ui::menu_rows((size.width, size.height)),
-            help_overflow: ui::help_overflow((size.width, size.height)),
+            help_overflow: ui::help_overflow((size.width, size.height), &self.state.keymap),
         };
         let effects = update(&mut self.state, Action::Terminal(terminal));
         self.dirty = true;
@@ -485,9 +474,11 @@ impl EventLoop {
     }
 
     fn suspend(&mut self) -> io::Result<()> {
+        let learnt = quieten(&mut self.screen, &self.sources.input, &mut self.answers);
         if !self.screen.suspend()? {
             self.act(Action::Notify(Notice::Failed("there is no shell to return to".to_owned())))?;
         }
+        learnt.into_iter().try_for_each(|answer| self.learn(answer))?;
         // These tell of the stop that is over.
         while let Ok(signal) = self.sources.signals.try_recv() {
             if let Signal::End(number) = signal {
@@ -497,4 +488,23 @@ impl EventLoop {
         self.tell_terminal();
         Ok(())
     }
+}
+
+/// Leaves the terminal quiet: answers that are still under way are read here, rather than by the shell. What follows from them.
+fn quieten(screen: &mut Screen, input: &Receiver<Vec<u8>>, answers: &mut Answers) -> Vec<Answer> {
+    let deadline = Instant::now() + LAST_ANSWERS;
+    let mut learnt = Vec::new();
+    while screen.is_owed() {
+        let Ok(bytes) = input.recv_deadline(deadline) else { break };
+        for input in answers.hear(&bytes) {
+            match input {
+                Input::Reply(Reply::Status) => screen.answered(),
+                Input::Reply(reply) => learnt.extend(answers.take(reply)),
+                Input::Event(_) => {}
+            }
+        }
+    }
+    // Where the terminal cannot be written to, nobody waits either.
+    learnt.extend(answers.drain(input, |word| drop(screen.say(word))));
+    learnt
 }

@@ -16,6 +16,7 @@ mod encoder;
 mod engine;
 mod event_loop;
 mod feed;
+mod hold;
 mod marks;
 mod pace;
 mod pool;

@@ -74,8 +74,13 @@ impl Pace {
     /// Gives up on answers that do not come.
     pub(super) fn look(&mut self, now: Instant) {
         if self.deadline().is_some_and(|deadline| now >= deadline) {
-            *self = Pace { took: self.took, ..Pace::default() };
+            self.forget();
         }
+    }
+
+    /// Whatever was under way does not arrive any more.
+    pub(super) fn forget(&mut self) {
+        *self = Pace { took: self.took, ..Pace::default() };
     }
 
     /// Whether answers are still to come.

@@ -10,8 +10,9 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Rect, Size};
 
 use super::encoder::{Encoder, Finished};
+use super::hold::{Hold, Way};
 use super::pace::{Pace, QUESTION};
-use crate::app::{Picture, PictureKey, State};
+use crate::app::{PictureKey, State};
 use crate::term::{
     Canvas, CellSize, Cells, Encoded, Facts, Graphics, HEAR_CLICKS, HEAR_MOTION, Output, Part, Protocol, Quality,
     Reply, Session, is_light, stop_job,
@@ -23,10 +24,6 @@ const BEGIN: &[u8] = b"\x1b[?2026h";
 const END: &[u8] = b"\x1b[?2026l";
 /// After so long without a change, a picture is sent again as sharp as it gets, if the line is fast.
 const REST: Duration = Duration::from_secs(1);
-/// So long a picture that is sent together with its heat waits for it.
-const BARE: Duration = Duration::from_millis(600);
-/// So long a better picture waits for the heat where it is sent alone.
-const HEAT_FIRST: Duration = Duration::from_secs(3);
 /// How long the last bytes may take.
 const LAST_BYTES: Duration = Duration::from_secs(1);
 /// Within this time tmux has drawn itself in its new size.
@@ -71,8 +68,7 @@ pub(super) struct Screen {
     lacks_next: bool,
     /// A picture on screen is an older one, since the one that belongs there is still being made.
     lacks_pictures: bool,
-    /// The picture that waits for its heat, and until when; none once it has waited for long enough.
-    bare: Option<(PictureKey, Option<Instant>)>,
+    hold: Hold,
 }
 
 impl Screen {
@@ -108,7 +104,7 @@ impl Screen {
             sharpen_at: None,
             lacks_next: false,
             lacks_pictures: false,
-            bare: None,
+            hold: Hold::default(),
             light: false,
             wishes_light: None,
         })
@@ -153,8 +149,7 @@ impl Screen {
 
     /// When a new frame is needed though nothing happens.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        let bare = self.bare.as_ref().and_then(|(_, until)| *until);
-        [self.sharpen_at, self.pass_at, bare].into_iter().flatten().min()
+        [self.sharpen_at, self.pass_at, self.hold.deadline()].into_iter().flatten().min()
     }
 
     /// When the terminal is not waited for any longer.
@@ -255,17 +250,18 @@ impl Screen {
             }
             let rested = self.sharpen_at.is_none_or(|at| now >= at);
             self.sharpen_at = self.sharpen_at.filter(|at| now < *at);
-            let sharpens = rested && self.pace.is_fast().unwrap_or(self.is_local);
-            let first = placements.first().map(|placement| &placement.picture);
+            let is_fast = self.pace.is_fast().unwrap_or(self.is_local);
+            let sharpens = rested && is_fast;
             let is_stream = self.graphics.is_stream();
-            let patience = if is_stream { BARE } else { HEAT_FIRST };
-            let before = self.bare.take();
-            self.bare = first.filter(|picture| is_bare(picture, state)).map(|picture| {
-                let until =
-                    before.filter(|(key, _)| *key == picture.key).map_or(Some(now + patience), |(_, until)| until);
-                (picture.key.clone(), until.filter(|until| now < *until))
-            });
-            let waits = self.bare.as_ref().is_some_and(|(_, until)| until.is_some());
+            let way = Way { is_whole: is_stream, is_fast };
+            let first = placements.first().filter(|first| first.picture.key.is_of_image() && state.is_working());
+            let shown = self.shown.first().map(|shown| &shown.key);
+            let waits = match first {
+                Some(Placement { picture, .. }) => {
+                    self.hold.waits(&picture.key, picture.recipe.has_overlay(), shown, way, now)
+                }
+                None => self.hold.release(),
+            };
             self.lacks_pictures = false;
             let mut before = std::mem::take(&mut self.shown).into_iter();
             for placement in &placements {
@@ -299,7 +295,7 @@ impl Screen {
         let before = self.hear(state.is_zoomed()).to_owned() + &self.canvas.before();
         // Whatever was written since the last frame goes first.
         self.output.flush()?;
-        self.terminal.backend_mut().set_codes(self.graphics.codes());
+        self.terminal.backend_mut().set(self.graphics.codes(), self.size);
         self.terminal.flush()?;
         self.terminal.swap_buffers();
         let cells = self.output.take();
@@ -420,6 +416,7 @@ impl Screen {
     /// When the terminal cannot be taken again.
     pub(super) fn suspend(&mut self) -> io::Result<bool> {
         let mut stopped = false;
+        self.pace.forget();
         self.session.suspend(|| stopped = stop_job())?;
         self.hears_motion = false;
         self.resize()?;
@@ -519,11 +516,6 @@ impl Pictures<'_> {
     fn holds(&self, area: Rect, parts: &[Arc<Encoded>]) -> bool {
         parts.iter().all(|part| self.canvas.holds(area, part))
     }
-}
-
-/// Whether a picture is likely to get its heat soon.
-fn is_bare(picture: &Picture, state: &State) -> bool {
-    picture.key.is_of_image() && !picture.recipe.has_overlay() && state.is_working()
 }
 
 /// Whether nothing was drawn there.

@@ -46,9 +46,21 @@ impl Decoder {
     /// as an answer would.
     pub fn feed_late(&mut self, bytes: &[u8]) -> Vec<Input> {
         let goes_on = bytes.first().is_some_and(|first| b"[P_]".contains(first));
-        let mut inputs = if self.buffer == [0x1b] && !goes_on { self.timeout() } else { Vec::new() };
+        let mut inputs = if self.is_escape() && !goes_on { self.timeout() } else { Vec::new() };
         inputs.extend(self.feed(bytes));
         inputs
+    }
+
+    /// Whether these bytes are what follows ESC in an answer, or in the beginning of one that no keys are.
+    pub fn is_rest_of_answer(bytes: &[u8]) -> bool {
+        let mut decoder = Decoder::default();
+        let inputs = decoder.feed(&[&[0x1b], bytes].concat());
+        inputs.first().map_or(decoder.is_sequence(), |input| matches!(input, Input::Reply(_)))
+    }
+
+    /// Whether ESC waits alone.
+    pub fn is_escape(&self) -> bool {
+        self.buffer == [0x1b]
     }
 
     /// Whether what waits is the beginning of a sequence that keys pressed one after another are not.

@@ -111,6 +111,11 @@ impl Areas {
         if self.folded || self.tiny { self.list } else { self.list.union(self.why) }
     }
 
+    /// Where a panel beside the list goes: over the picture and what is said above it. Empty where the list folds away.
+    pub(super) fn beside(&self) -> Rect {
+        if self.folded || self.tiny { Rect::default() } else { self.title.union(self.picture) }
+    }
+
     /// The parts of a panel that is a menu: the rows, and what is said about the marked one.
     pub(super) fn menu(&self) -> (Rect, Rect) {
         let area = self.panel();

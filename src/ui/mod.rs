@@ -1,6 +1,6 @@
 //! Drawing: from the state to cells, and a list of which picture belongs where. It changes nothing and writes nothing.
 //!
-//! Panels never lie over a picture (they take the list's place, or the whole body), because terminals with sixel graphics
+//! Panels never lie over a picture (they take the list's place, the picture's, or the whole body), because terminals with sixel graphics
 //! leave remnants of what was covered.
 
 mod canvas;
@@ -13,7 +13,7 @@ mod words;
 use ratatui::Frame;
 use ratatui::layout::{Position, Rect};
 
-use crate::app::{Action, Panel, Picture, State};
+use crate::app::{Action, Keymap, Panel, Picture, State};
 use canvas::Canvas;
 use layout::Areas;
 use views::{Place, empty, header, help, picture, status, strip, tiny, why};
@@ -36,9 +36,15 @@ pub fn draw(frame: &mut Frame<'_>, state: &State, theme: Theme) -> Vec<Placement
     let areas = areas(state, frame.area());
     let canvas = &mut Canvas { buffer: frame.buffer_mut() };
     let view = views::of(&state.panel);
-    if view.place() == Place::Screen {
+    if view.place() == Place::Pictures {
         if !areas.tiny {
             header::draw(canvas, areas.header, state, theme);
+        }
+        if help::fits_beside(&areas, &state.keymap) {
+            views::of(&Panel::None).draw(canvas, &areas, state, theme);
+            why::draw(canvas, &areas, state, theme);
+            strip::draw(canvas, areas.strip, state, theme);
+            status::draw(canvas, areas.status, state, theme);
         }
         view.draw(canvas, &areas, state, theme);
         return Vec::new();
@@ -78,7 +84,7 @@ fn areas(state: &State, screen: Rect) -> Areas {
 /// area: for whoever makes them ready to be shown.
 pub fn ahead(state: &State, screen: Rect) -> Vec<Placement> {
     let areas = areas(state, screen);
-    let has_pictures = !areas.tiny && views::of(&state.panel).place() != Place::Screen;
+    let has_pictures = !areas.tiny && views::of(&state.panel).place() != Place::Pictures;
     if has_pictures { picture::ahead(&areas, state) } else { Vec::new() }
 }
 
@@ -96,16 +102,15 @@ pub fn menu_rows(size: (u16, u16)) -> usize {
 
 /// Lines of the help that do not fit on a screen of `size` cells, for
 /// [`Terminal::help_overflow`](crate::app::Terminal::help_overflow).
-pub fn help_overflow(size: (u16, u16)) -> usize {
-    let body = Areas::new(Rect::new(0, 0, size.0, size.1)).body;
-    help::lines(body.width).saturating_sub(usize::from(body.height))
+pub fn help_overflow(size: (u16, u16), keymap: &Keymap) -> usize {
+    help::overflow(&Areas::new(Rect::new(0, 0, size.0, size.1)), keymap)
 }
 
 /// Where in the image the mouse is, where a part of it is looked at closely: in shares of the whole picture's width and height.
 pub fn hovered(state: &State, at: Position) -> Option<(f32, f32)> {
     let (width, height) = state.terminal.size;
     let areas = areas(state, Rect::new(0, 0, width, height));
-    let is_hidden = areas.folded && state.panel != Panel::None || views::of(&state.panel).place() == Place::Screen;
+    let is_hidden = areas.folded && state.panel != Panel::None || views::of(&state.panel).place() == Place::Pictures;
     let (picture, across, down) = picture::picture_at(&areas, state, at).filter(|_| !is_hidden && !areas.tiny)?;
     Some(picture.key.cut?.outward(across, down))
 }

@@ -52,6 +52,39 @@ fn the_escape_key_is_one_where_the_terminal_says_nothing() {
 }
 
 #[test]
+fn an_answer_torn_behind_its_first_byte_is_an_answer_and_no_keys() {
+    let folder = pictures();
+    // Late enough that nobody expects a word from it any more.
+    let answers = Answers { delay: 2 * PAUSE, torn: Some(PAUSE), ..Answers::KITTY };
+    let mut pty = open_by_env(folder.path(), &[SEEWHY], answers);
+    pty.wait_until("kitty in the status line", |screen| status(screen).contains("kitty"));
+    let text = pty.text();
+    assert!(text.contains("1 of 3") && text.contains("raw"), "no panel was opened:\n{text}");
+    pty.keys("q");
+    assert!(pty.wait().success());
+    pty.assert_restored();
+}
+
+#[test]
+fn who_stops_before_the_answer_waits_for_it_and_comes_back_with_what_it_says() {
+    let folder = pictures();
+    let script = format!("'{SEEWHY}' .; read line; printf 'typed=[%s]' \"$line\" | cat -v; read line; fg");
+    let answers = Answers { delay: Duration::from_secs(3), ..Answers::KITTY };
+    let mut pty = Pty::run("sh", &["-m", "-c", &script], folder.path(), answers);
+    pty.wait_until("the interface", |screen| screen.contains("help"));
+    pty.keys("\x1a");
+    pty.wait_for("waiting for the terminal's last answers");
+    pty.wait_until("the main screen", |screen| !screen.contains("waiting for the terminal's last answers"));
+    pty.keys("\r");
+    pty.wait_for("typed=[]");
+    pty.keys("\r");
+    pty.wait_until("kitty in the status line", |screen| status(screen).contains("kitty"));
+    pty.keys("q");
+    assert!(pty.wait().success());
+    pty.assert_restored();
+}
+
+#[test]
 fn who_leaves_before_the_answer_waits_for_it_and_the_shell_gets_nothing() {
     let folder = pictures();
     let script = format!("'{SEEWHY}' .; read line; printf 'typed=[%s]' \"$line\" | cat -v");

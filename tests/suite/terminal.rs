@@ -204,6 +204,13 @@ fn end_of(bytes: &[u8], from: usize, text: &str, nth: usize) -> Option<usize> {
     starts.map(|(start, _)| from + start + text.len()).nth(nth - 1)
 }
 
+/// How many bytes are no image on its way.
+fn besides_images(bytes: &[u8]) -> usize {
+    let text = String::from_utf8_lossy(bytes);
+    let commands = text.split("\x1b_G").skip(1).map(|command| command.split("\x1b\\").next().unwrap_or_default());
+    bytes.len() - commands.filter(|command| command.contains(';')).map(|command| command.len() + 5).sum::<usize>()
+}
+
 #[test]
 fn each_key_has_its_budget_of_bytes_in_kitty() {
     let folder = grain();
@@ -224,6 +231,13 @@ fn each_key_has_its_budget_of_bytes_in_kitty() {
     let with_heat = placed(from, 2);
     let all = placed(from, 4);
     assert!(with_heat <= 35_000 && all <= 100_000, "{with_heat} bytes to a picture with its heat, {all} to a good one");
+    let from = press("?");
+    pty.wait_for("these keys");
+    pty.keys("\x1b");
+    placed(from, 3);
+    pty.wait_until("no help", |screen| !screen.contains("these keys") && status(screen).contains("quit"));
+    let help = besides_images(&pty.bytes()[from..]);
+    assert!(help <= 3_000, "{help} bytes to the help and back");
     let from = press("o");
     let heat = placed(from, 1);
     assert!(heat <= 5_000, "{heat} bytes to heat alone");
@@ -232,6 +246,23 @@ fn each_key_has_its_budget_of_bytes_in_kitty() {
     assert!(both <= 150_000, "{both} bytes to the two side by side");
     pty.keys("q");
     assert!(pty.wait().success());
+}
+
+#[test]
+fn in_sixels_the_first_picture_is_sent_once_with_its_heat() {
+    let folder = grain();
+    let answers = Answers { attributes: "64;4", ..Answers::PLAIN };
+    let mut pty = Pty::run_over(SEEWHY, &["."], folder.path(), answers, (60, 24), None);
+    pty.wait_until("the first map", |screen| status(screen).contains("low"));
+    let ends = |bytes: &[u8]| end_of(bytes, 0, "\x1bP", 1).and_then(|begin| end_of(bytes, begin, "\x1b\\", 1));
+    pty.wait_until("a picture", |_| ends(&pty.bytes()).is_some());
+    // What a key changes comes after all that was to come before.
+    pty.keys("x");
+    pty.wait_for("* marked");
+    assert_eq!(end_of(&pty.bytes(), 0, "\x1bP", 2), None, "one picture");
+    pty.keys("q");
+    assert!(pty.wait().success());
+    pty.assert_restored();
 }
 
 #[test]
@@ -268,10 +299,12 @@ fn no_color_is_about_text_and_pictures_keep_theirs() {
     let mut pty = Pty::run("env", &["NO_COLOR=1", SEEWHY, "."], folder.path(), Answers::KITTY);
     let has = |bytes: &[u8], text: &str| bytes.windows(text.len()).any(|window| window == text.as_bytes());
     pty.wait_until("a picture, by its id in the colour of its cells", |_| {
-        has(&pty.bytes(), "\u{10eeee}") && has(&pty.bytes(), "\x1b[38;2;")
+        has(&pty.bytes(), "\u{10eeee}") && has(&pty.bytes(), "38;2;")
     });
     pty.wait_until("the first map", |screen| screen.contains("raw") && screen.contains("high"));
-    assert!(!has(&pty.bytes(), "\x1b[38;5;"), "the text has no colour");
+    for colour in ["38;5;", "[31m", "[32m", "[36m", ";31m", ";32m", ";36m"] {
+        assert!(!has(&pty.bytes(), colour), "the text has no colour, {colour} neither");
+    }
     pty.keys("q");
     assert!(pty.wait().success());
     pty.assert_restored();

@@ -45,8 +45,8 @@ pub(super) enum Place {
     List,
     /// That of the list and the predictions.
     Column,
-    /// All but the header.
-    Screen,
+    /// The pictures', or all but the header where those leave it no room.
+    Pictures,
 }
 
 /// What is said above the pictures beside a panel, in place of what the map says.

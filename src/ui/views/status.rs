@@ -65,7 +65,7 @@ fn keys(state: &State) -> Vec<(String, &'static str, u8)> {
         }
         Mode::Type => vec![(key(Command::Escape), "back", 3), (key(Command::Accept), "take it", 1)],
         Mode::Menu => vec![(key(Command::Next), "next", 4), (key(Command::Escape), "close", 1)],
-        Mode::Help => Vec::new(),
+        Mode::Help => vec![(key(Command::Escape), "close", 1)],
         Mode::Browse => {
             let first =
                 if state.lacks_truth() { (key(Command::Next), "next") } else { (key(Command::NextMistake), "mistake") };

@@ -11,8 +11,8 @@ use ratatui::backend::TestBackend;
 use ratatui::style::Color;
 use seewhy::app::{
     Action, Agenda, Channels, Command, DREAM_STEPS, Decoded, DreamFrame, DreamKey, DreamStart, Dreamt, Effect,
-    Explained, Heads, ImageId, ImageKey, Job, LayerRow, MapKey, MethodRow, ModelId, ModelSummary, Peaks, Predicted,
-    Report, Second, StageRow, State, Terminal, WeightTable, WhatIf, WhatIfKey, small_picture, update,
+    Explained, Heads, ImageId, ImageKey, Job, Keymap, LayerRow, MapKey, MethodRow, ModelId, ModelSummary, Peaks,
+    Predicted, Report, Second, StageRow, State, Terminal, WeightTable, WhatIf, WhatIfKey, small_picture, update,
 };
 use seewhy::explain::{
     self, Asking, Attribution, Family, LayerChannels, OverNoise, Param, ParamKind, ScoreSum, Segments, Sign,
@@ -144,7 +144,8 @@ pub(crate) fn finished(size: (u16, u16)) -> State {
 /// A terminal of that size.
 pub(crate) fn terminal(size: (u16, u16)) -> Action {
     let graphics = "kitty".to_owned();
-    let (page, menu, help_overflow) = (ui::list_rows(size), ui::menu_rows(size), ui::help_overflow(size));
+    let (page, menu, help_overflow) =
+        (ui::list_rows(size), ui::menu_rows(size), ui::help_overflow(size, &Keymap::default()));
     let (cell, dots) = ((8, 16), (8, 16));
     Action::Terminal(Terminal { size, cell, dots, graphics, no_pictures: None, page, menu, help_overflow })
 }

@@ -26,6 +26,8 @@ pub(crate) struct Answers {
     pub(crate) delay: Duration,
     /// It answers in pieces of so many bytes, with so long a pause between them.
     pub(crate) pieces: Option<(usize, Duration)>,
+    /// It pauses for so long after the first byte of all.
+    pub(crate) torn: Option<Duration>,
     /// It does not know APC, and prints what is in it.
     pub(crate) prints_apc: bool,
 }
@@ -37,6 +39,7 @@ impl Answers {
         attributes: "64;1;2;22",
         delay: Duration::ZERO,
         pieces: None,
+        torn: None,
         prints_apc: false,
     };
     /// A terminal with kitty's graphics.
@@ -51,6 +54,9 @@ impl Answers {
             let _speaks = speaking.lock().unwrap();
             thread::sleep(self.delay);
             let (size, pause) = self.pieces.unwrap_or((answer.len(), Duration::ZERO));
+            let (first, answer) = answer.split_at(usize::from(self.torn.is_some()));
+            let _ = writer.lock().unwrap().write_all(first);
+            thread::sleep(self.torn.unwrap_or_default());
             for piece in answer.chunks(size) {
                 if writer.lock().unwrap().write_all(piece).is_err() {
                     return;
