@@ -375,7 +375,13 @@ fn close_up(folder: &Path) -> (Pty, (usize, usize)) {
     pty.wait_until("half-blocks", |screen| screen.contains('▄'));
     assert!(!pty.hears_motion(), "nobody asks where the mouse is");
     pty.keys("z");
-    pty.wait_until("what is close", |screen| screen.contains("2 times"));
+    pty.wait_until("what is close, and its heat", |screen| screen.contains("2 times") && screen.contains("heat "));
+    // The words come first, and then the picture.
+    let mut written = 0;
+    while written < pty.bytes().len() {
+        written = pty.bytes().len();
+        std::thread::sleep(Duration::from_millis(300));
+    }
     let text = pty.text();
     let (row, line) = text.lines().enumerate().find(|(_, line)| line.contains('▄')).unwrap();
     let column = line.chars().position(|c| c == '▄').unwrap();
