@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::Receiver;
 use crossterm::event::{Event, KeyCode, KeyModifiers};
 
+use super::screen::Screen;
 use crate::term::input::{Decoder, Input};
 use crate::term::{CellSize, Facts, Reply, Wishes};
 
@@ -23,6 +24,8 @@ const FROM_SILENCE: Duration = Duration::from_millis(120);
 const LIMIT: Duration = Duration::from_secs(4);
 /// How long to wait, when leaving, for answers that are owed.
 const LAST: Duration = Duration::from_secs(3);
+/// How long to wait, when leaving, for the terminal's word that it has drawn what it was sent.
+const LAST_STATUS: Duration = Duration::from_secs(1);
 /// After so long, the user is told what they wait for.
 const PATIENCE: Duration = Duration::from_millis(200);
 
@@ -128,6 +131,26 @@ impl Answers {
         let is_last = matches!(reply, Reply::DeviceAttributes(_));
         self.probe.as_mut()?.replies.push(reply);
         if is_last { self.probe.take().map(|facts| Answer::Facts(Box::new(facts))) } else { None }
+    }
+
+    /// Leaves the terminal quiet: answers that are still under way are read here, rather than by the shell. What follows from
+    /// them.
+    pub(super) fn quieten(&mut self, screen: &mut Screen, input: &Receiver<Vec<u8>>) -> Vec<Answer> {
+        let deadline = Instant::now() + LAST_STATUS;
+        let mut learnt = Vec::new();
+        while screen.is_owed() {
+            let Ok(bytes) = input.recv_deadline(deadline) else { break };
+            for input in self.hear(&bytes) {
+                match input {
+                    Input::Reply(Reply::Status) => screen.answered(),
+                    Input::Reply(reply) => learnt.extend(self.take(reply)),
+                    Input::Event(_) => {}
+                }
+            }
+        }
+        // Where the terminal cannot be written to, nobody waits either.
+        learnt.extend(self.drain(input, |word| drop(screen.say(word))));
+        learnt
     }
 
     /// Before leaving, for good or for a while: answers that are under way are read here, rather than by the shell, and what

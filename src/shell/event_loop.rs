@@ -30,8 +30,6 @@ use crate::ui;
 
 /// Screens of so many columns have room for the reason why pictures are drawn as they are.
 const WIDE: u16 = 120;
-/// How long to wait, when leaving, for the terminal's word that it has drawn what it was sent.
-const LAST_ANSWERS: Duration = Duration::from_secs(1);
 /// How long the mark of a menu rests on a row before what takes its time is begun.
 const REST: Duration = Duration::from_millis(400);
 
@@ -151,7 +149,7 @@ impl EventLoop {
     pub(super) fn finish(self) {
         let EventLoop { mut screen, sources, mut answers, sinks, .. } = self;
         drop(sinks);
-        quieten(&mut screen, &sources.input, &mut answers);
+        answers.quieten(&mut screen, &sources.input);
         screen.finish();
     }
 
@@ -474,7 +472,7 @@ impl EventLoop {
     }
 
     fn suspend(&mut self) -> io::Result<()> {
-        let learnt = quieten(&mut self.screen, &self.sources.input, &mut self.answers);
+        let learnt = self.answers.quieten(&mut self.screen, &self.sources.input);
         if !self.screen.suspend()? {
             self.act(Action::Notify(Notice::Failed("there is no shell to return to".to_owned())))?;
         }
@@ -488,23 +486,4 @@ impl EventLoop {
         self.tell_terminal();
         Ok(())
     }
-}
-
-/// Leaves the terminal quiet: answers that are still under way are read here, rather than by the shell. What follows from them.
-fn quieten(screen: &mut Screen, input: &Receiver<Vec<u8>>, answers: &mut Answers) -> Vec<Answer> {
-    let deadline = Instant::now() + LAST_ANSWERS;
-    let mut learnt = Vec::new();
-    while screen.is_owed() {
-        let Ok(bytes) = input.recv_deadline(deadline) else { break };
-        for input in answers.hear(&bytes) {
-            match input {
-                Input::Reply(Reply::Status) => screen.answered(),
-                Input::Reply(reply) => learnt.extend(answers.take(reply)),
-                Input::Event(_) => {}
-            }
-        }
-    }
-    // Where the terminal cannot be written to, nobody waits either.
-    learnt.extend(answers.drain(input, |word| drop(screen.say(word))));
-    learnt
 }

@@ -19,6 +19,7 @@ mod feed;
 mod hold;
 mod marks;
 mod pace;
+mod pictures;
 mod pool;
 mod screen;
 mod session_engine;
