@@ -106,7 +106,8 @@ def record(press, display):
         shown = []
         began = changed = time.monotonic()
         # The first picture waits for the terminal to start.
-        while (now := time.monotonic()) < began + PATIENCE and (now < changed + STILL or not frames and len(shown) < 2):
+        still = STILL if frames else 3 * STILL
+        while (now := time.monotonic()) < began + PATIENCE and (now < changed + still or not frames and len(shown) < 2):
             picture = ImageGrab.grab(xdisplay=display)
             if picture.tobytes() != before.tobytes():
                 shown.append([picture, key, words, FRAME])

@@ -159,7 +159,7 @@ pub const KEYMAP: &[Binding] = &[
         "layers, channels",
     ),
     row(Section::Why, &[(key('V'), Open(Walk)), (key('W'), Open(Weights))], "walk, weights"),
-    row(Section::Why, &[(key('A'), Open(Heads)), (key('D'), Open(Dreams))], "attention, dream of class"),
+    row(Section::Why, &[(key('A'), Open(Heads)), (key('D'), Open(Dreams))], "attention, dreams"),
     row(
         Section::Why,
         &[(key('m'), Open(Methods)), (key('p'), Open(Parameters)), (key('P'), Pin)],
