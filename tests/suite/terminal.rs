@@ -1,28 +1,13 @@
 //! The interface end to end: the real binary in a pseudo-terminal, with the bundled model.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use image::{Rgb, RgbImage};
-use ndarray::Array3;
-use seewhy::app::{
-    ChannelsKey, DreamKey, Dreamt, Export, HeadsKey, MapKey, ModelSummary, PlaceKey, Predicted, Priority, Selection,
-    WeightTable, WeightsKey, WhatIfKey,
-};
-use seewhy::explain::{Attribution, LayerChannels, Monitor, WhatIf};
-use seewhy::gallery::DecodeOptions;
-use seewhy::model::Labels;
-use seewhy::network::Activation;
-use seewhy::raster::{Region, npy};
-use seewhy::session::Opened;
-use seewhy::shell::{self, Engine, EngineError, MakeFrame, Options};
-use seewhy::term::Wishes;
-use seewhy::triage::Journal;
+use seewhy::raster::npy;
 use tempfile::TempDir;
 
 use crate::support::fixture;
-use crate::support::interface::{model, predicted};
 use crate::support::pty::{Answers, Pty};
 use crate::two_models::noisy;
 
@@ -369,73 +354,6 @@ fn a_terminal_that_says_nothing_still_works_and_its_late_answers_are_not_keys() 
     pty.assert_restored();
 }
 
-/// The interface with a part of its picture close up, and the first cell of that part: column and row, from 1.
-fn close_up(folder: &Path) -> (Pty, (usize, usize)) {
-    let pty = open(folder, &[], Answers::PLAIN);
-    pty.wait_until("half-blocks", |screen| screen.contains('▄'));
-    assert!(!pty.hears_motion(), "nobody asks where the mouse is");
-    pty.keys("z");
-    pty.wait_until("what is close, and its heat", |screen| screen.contains("2 times") && screen.contains("heat "));
-    // The words come first, and then the picture.
-    let mut written = 0;
-    while written < pty.bytes().len() {
-        written = pty.bytes().len();
-        std::thread::sleep(Duration::from_millis(300));
-    }
-    let text = pty.text();
-    let (row, line) = text.lines().enumerate().find(|(_, line)| line.contains('▄')).unwrap();
-    let column = line.chars().position(|c| c == '▄').unwrap();
-    (pty, (column + 1, row + 1))
-}
-
-#[test]
-fn close_up_the_value_under_the_mouse_is_read_as_it_moves_and_at_no_other_time() {
-    let folder = pictures();
-    let (mut pty, (column, row)) = close_up(folder.path());
-    assert!(pty.hears_motion());
-    let framed = pty.text().lines().find(|line| line.contains("2 times")).unwrap().to_owned();
-    let before = pty.bytes().len();
-    // It passes a hundred cells, and ends at the first.
-    let passed: Vec<String> = (0..100).rev().map(|step| format!("\x1b[<35;{};{row}M", column + step % 20)).collect();
-    pty.keys(&passed.concat());
-    pty.wait_until("the value under the mouse", |screen| screen.contains("mouse x ") && screen.contains("heat "));
-    std::thread::sleep(Duration::from_millis(300));
-    let spent = pty.bytes().len() - before;
-    assert!(spent < 4000, "{spent} bytes for a line that changes");
-    let read = |text: &str| text.split("mouse x ").nth(1).map(|rest| rest.split("  ").next().unwrap().to_owned());
-    let first = read(&pty.text()).unwrap();
-    pty.keys(&format!("\x1b[<35;{};{}M", column + 8, row + 4));
-    pty.wait_until("another value", |screen| read(screen).is_some_and(|now| now != first));
-    pty.keys("\x1b[<35;1;1M");
-    pty.wait_until("the framed pixel, away from the picture", |screen| screen.contains(framed.trim_end()));
-    pty.keys("j");
-    pty.wait_for("2 of 3");
-    pty.wait_until("another image is whole", |_| !pty.hears_motion());
-    pty.keys("k");
-    pty.wait_until("the close-up, as it was left", |_| pty.hears_motion());
-    pty.keys("\x1b");
-    pty.wait_until("all of it", |_| !pty.hears_motion());
-    pty.keys("q");
-    assert!(pty.wait().success());
-    pty.assert_restored();
-}
-
-#[test]
-fn however_it_ends_close_up_the_mouse_is_the_terminals_own_again() {
-    let folder = pictures();
-    for end in ["TERM", "HUP", "q"] {
-        let (mut pty, _) = close_up(folder.path());
-        pty.wait_until("the mouse is heard", |_| pty.hears_motion());
-        if end == "q" {
-            pty.keys(end);
-        } else {
-            pty.signal(end);
-        }
-        pty.wait();
-        pty.assert_restored();
-    }
-}
-
 #[test]
 fn signals_end_the_program_but_not_before_the_terminal_is_restored() {
     for name in ["TERM", "HUP", "INT"] {
@@ -511,147 +429,5 @@ fn a_model_that_is_trained_on_and_images_that_arrive_are_taken_in() {
     pty.wait_for("net.onnx (new)");
     pty.keys("q");
     assert!(pty.wait().success());
-    pty.assert_restored();
-}
-
-/// A model that panics: on the interface's own thread, or on a worker's.
-struct Panicking {
-    in_interface: bool,
-}
-
-impl Engine for Panicking {
-    fn summary(&self) -> ModelSummary {
-        assert!(!self.in_interface, "the summary is broken on purpose");
-        ModelSummary::clone(&model())
-    }
-
-    fn labels(&self) -> &Labels {
-        unimplemented!("there is no second model")
-    }
-
-    fn predict(&self, path: &Path, _: &Opened, _: Priority) -> Result<Predicted, EngineError> {
-        assert!(!path.ends_with("banana.png"), "bananas are broken on purpose");
-        Ok(Predicted::clone(&predicted(0)))
-    }
-
-    fn explain(&self, _: &Path, _: &MapKey, _: &Monitor<'_>) -> Result<Attribution, EngineError> {
-        panic!("maps are broken on purpose")
-    }
-
-    fn channels(
-        &self,
-        _: &Path,
-        _: &ChannelsKey,
-        _: &Monitor<'_>,
-        _: &mut dyn FnMut(&Activation),
-    ) -> Result<LayerChannels, EngineError> {
-        panic!("channels are broken on purpose")
-    }
-
-    fn heads(&self, _: &Path, _: &HeadsKey, _: &Monitor<'_>) -> Result<Array3<f32>, EngineError> {
-        panic!("heads are broken on purpose")
-    }
-
-    fn what_if(&self, _: &Path, _: &WhatIfKey, _: &Monitor<'_>) -> Result<WhatIf, EngineError> {
-        panic!("what if is broken on purpose")
-    }
-
-    fn weights(&self, _: &WeightsKey) -> Result<WeightTable, EngineError> {
-        panic!("weights are broken on purpose")
-    }
-
-    fn place(&self, _: &Opened, _: &PlaceKey) -> Result<Option<Region>, EngineError> {
-        panic!("places are broken on purpose")
-    }
-
-    fn dream(
-        &self,
-        _: &Path,
-        _: &DreamKey,
-        _: &Monitor<'_>,
-        _: &mut dyn FnMut(&MakeFrame<'_>),
-    ) -> Result<Dreamt, EngineError> {
-        panic!("dreams are broken on purpose")
-    }
-
-    fn survey(&self, _: &Opened, _: usize) -> Result<(Predicted, Activation), EngineError> {
-        panic!("surveys are broken on purpose");
-    }
-
-    fn export(&self, _: &Export) -> Result<Vec<PathBuf>, EngineError> {
-        panic!("exports are broken on purpose")
-    }
-}
-
-/// The interface with that model on the folder that this process runs in.
-fn open_with(engine: Panicking) {
-    let paths = ["apple.png", "banana.png", "cherry.png"].map(|name| Arc::from(Path::new(name)));
-    let options = Options {
-        feed: None,
-        root: "broken".to_owned(),
-        base: None,
-        find: Box::new(move |hand_over| {
-            hand_over(paths.to_vec());
-            Vec::new()
-        }),
-        decoding: DecodeOptions::default(),
-        load: Box::new(move || Ok(Arc::new(engine) as Arc<dyn Engine>)),
-        second: None,
-        watch: None,
-        journal: Ok(Journal::at("marks.jsonl".into())),
-        graphics: Wishes::default(),
-        selection: Selection::default(),
-        layer: None,
-        keymap: seewhy::app::Keymap::default(),
-        light: None,
-        threads: 2,
-    };
-    shell::run(options).unwrap();
-}
-
-#[test]
-#[ignore = "it is run in a terminal of its own by the test of panics in the interface"]
-fn an_interface_that_panics() {
-    open_with(Panicking { in_interface: true });
-}
-
-#[test]
-#[ignore = "it is run in a terminal of its own by the test of panics on workers"]
-fn an_interface_whose_workers_panic() {
-    open_with(Panicking { in_interface: false });
-}
-
-/// One of the two above, by this very binary, in a terminal.
-fn run_alone(name: &str, folder: &Path) -> Pty {
-    let binary = std::env::current_exe().unwrap();
-    let name = format!("terminal::{name}");
-    let arguments = ["--ignored", "--exact", &name, "--nocapture", "--test-threads=1"];
-    Pty::run(binary.to_str().unwrap(), &arguments, folder, Answers::PLAIN)
-}
-
-#[test]
-fn a_panic_gives_the_terminal_back_and_then_says_what_happened() {
-    let folder = pictures();
-    let mut pty = run_alone("an_interface_that_panics", folder.path());
-    assert!(!pty.wait().success());
-    pty.assert_restored();
-    let bytes = pty.bytes();
-    let entered = bytes.windows(8).any(|window| window == b"\x1b[?1049h");
-    assert!(entered, "there was an interface:\n{}", pty.text());
-    let said = pty.text();
-    assert!(said.contains("the summary is broken on purpose") && said.contains("please report it"), "{said}");
-}
-
-#[test]
-fn a_panic_on_a_worker_is_one_message_and_the_rest_goes_on() {
-    let folder = pictures();
-    let mut pty = run_alone("an_interface_whose_workers_panic", folder.path());
-    pty.wait_for("maps are broken on purpose");
-    pty.keys("j");
-    pty.wait_for("2 of 3");
-    pty.wait_for("bananas are broken on purpose");
-    assert!(!pty.text().contains("panicked at"), "nothing is printed over the screen:\n{}", pty.text());
-    pty.keys("jq");
-    assert!(pty.wait().success(), "{}", pty.text());
     pty.assert_restored();
 }

@@ -1,5 +1,8 @@
 //! A closer look: the window, what is read at a pixel, and the way back.
 
+use std::path::Path;
+use std::time::Duration;
+
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::layout::Position;
 use seewhy::app::{Action, Command, Mode, PanelKind, Picture, State, keymap, update};
@@ -7,6 +10,8 @@ use seewhy::raster::Recipe;
 use seewhy::ui;
 
 use crate::support::interface::{draw, finished, press, screen, with_superpixels, work};
+use crate::support::pty::{Answers, Pty};
+use crate::terminal::{open, pictures};
 
 /// The window of the picture on screen: left edge, upper edge, width, height.
 fn window(state: &State) -> Option<(u32, u32, u32, u32)> {
@@ -176,4 +181,71 @@ fn what_if_is_looked_at_as_closely_and_in_the_same_place() {
     assert_eq!(window(&state), None);
     let key = KeyEvent::new(KeyCode::Char('z'), KeyModifiers::NONE);
     assert_eq!(keymap::lookup(Mode::Menu, key), Some(Command::Closer), "beside panels, too");
+}
+
+/// The interface with a part of its picture close up, and the first cell of that part: column and row, from 1.
+fn close_up(folder: &Path) -> (Pty, (usize, usize)) {
+    let pty = open(folder, &[], Answers::PLAIN);
+    pty.wait_until("half-blocks", |screen| screen.contains('▄'));
+    assert!(!pty.hears_motion(), "nobody asks where the mouse is");
+    pty.keys("z");
+    pty.wait_until("what is close, and its heat", |screen| screen.contains("2 times") && screen.contains("heat "));
+    // The words come first, and then the picture.
+    let mut written = 0;
+    while written < pty.bytes().len() {
+        written = pty.bytes().len();
+        std::thread::sleep(Duration::from_millis(300));
+    }
+    let text = pty.text();
+    let (row, line) = text.lines().enumerate().find(|(_, line)| line.contains('▄')).unwrap();
+    let column = line.chars().position(|c| c == '▄').unwrap();
+    (pty, (column + 1, row + 1))
+}
+
+#[test]
+fn close_up_the_value_under_the_mouse_is_read_as_it_moves_and_at_no_other_time() {
+    let folder = pictures();
+    let (mut pty, (column, row)) = close_up(folder.path());
+    assert!(pty.hears_motion());
+    let framed = pty.text().lines().find(|line| line.contains("2 times")).unwrap().to_owned();
+    let before = pty.bytes().len();
+    // It passes a hundred cells, and ends at the first.
+    let passed: Vec<String> = (0..100).rev().map(|step| format!("\x1b[<35;{};{row}M", column + step % 20)).collect();
+    pty.keys(&passed.concat());
+    pty.wait_until("the value under the mouse", |screen| screen.contains("mouse x ") && screen.contains("heat "));
+    std::thread::sleep(Duration::from_millis(300));
+    let spent = pty.bytes().len() - before;
+    assert!(spent < 4000, "{spent} bytes for a line that changes");
+    let read = |text: &str| text.split("mouse x ").nth(1).map(|rest| rest.split("  ").next().unwrap().to_owned());
+    let first = read(&pty.text()).unwrap();
+    pty.keys(&format!("\x1b[<35;{};{}M", column + 8, row + 4));
+    pty.wait_until("another value", |screen| read(screen).is_some_and(|now| now != first));
+    pty.keys("\x1b[<35;1;1M");
+    pty.wait_until("the framed pixel, away from the picture", |screen| screen.contains(framed.trim_end()));
+    pty.keys("j");
+    pty.wait_for("2 of 3");
+    pty.wait_until("another image is whole", |_| !pty.hears_motion());
+    pty.keys("k");
+    pty.wait_until("the close-up, as it was left", |_| pty.hears_motion());
+    pty.keys("\x1b");
+    pty.wait_until("all of it", |_| !pty.hears_motion());
+    pty.keys("q");
+    assert!(pty.wait().success());
+    pty.assert_restored();
+}
+
+#[test]
+fn however_it_ends_close_up_the_mouse_is_the_terminals_own_again() {
+    let folder = pictures();
+    for end in ["TERM", "HUP", "q"] {
+        let (mut pty, _) = close_up(folder.path());
+        pty.wait_until("the mouse is heard", |_| pty.hears_motion());
+        if end == "q" {
+            pty.keys(end);
+        } else {
+            pty.signal(end);
+        }
+        pty.wait();
+        pty.assert_restored();
+    }
 }

@@ -8,7 +8,7 @@ use image::RgbImage;
 use ndarray::{ArrayView3, Axis, Ix4};
 
 use crate::network::{WeightKind, Weights};
-use crate::raster::{Map, Sign, cells, layer_scale};
+use crate::raster::{Map, Sheet, Sign, cells, layer_scale};
 use crate::session::filter_pictures;
 use crate::text::escape;
 
@@ -105,8 +105,7 @@ impl WeightTable {
                 let scale = layer_scale(values.iter());
                 let picture = |kernel: ArrayView3<'_, f32>| {
                     let map = kernel.index_axis(Axis(0), 0);
-                    let shown = |value: &f32| if scale > 0.0 { (value / scale).clamp(-1.0, 1.0) } else { 0.0 };
-                    Arc::new(cells(&map.map(shown), Sign::Signed))
+                    Arc::new(cells(&map.map(|weight| share(*weight, scale)), Sign::Signed))
                 };
                 if each == 1 {
                     let rows = sorted(kernels.outer_iter().map(norm).enumerate(), |_| None);
@@ -156,7 +155,7 @@ impl WeightTable {
     /// Of single numbers: the first input, and how many stand in a row of their picture.
     pub fn grid(&self) -> Option<(usize, usize)> {
         let first = self.rows.iter().map(|row| row.index).min()?;
-        (self.kind == WeightRows::Numbers).then(|| (first, columns(self.rows.len())))
+        (self.kind == WeightRows::Numbers).then(|| (first, Sheet::columns(self.rows.len())))
     }
 }
 
@@ -172,18 +171,16 @@ fn sorted(values: impl Iterator<Item = (usize, f32)>, of_all: impl Fn(usize) -> 
     rows
 }
 
-/// Columns of a picture of so many numbers: as many as rows, or one more.
-fn columns(count: usize) -> usize {
-    let side = count.isqrt();
-    (side + usize::from(side * side < count)).max(1)
+/// A weight by the one that the strongest colour stands for, in `[-1, 1]`.
+fn share(weight: f32, scale: f32) -> f32 {
+    if scale > 0.0 { (weight / scale).clamp(-1.0, 1.0) } else { 0.0 }
 }
 
 /// Numbers in rows, a pixel for each.
 fn grid(numbers: &[f32], scale: f32) -> RgbImage {
-    let columns = columns(numbers.len());
+    let columns = Sheet::columns(numbers.len());
     let map = Map::from_shape_fn((numbers.len().div_ceil(columns).max(1), columns), |(y, x)| {
-        let value = numbers.get(y * columns + x).copied().unwrap_or(0.0);
-        if scale > 0.0 { (value / scale).clamp(-1.0, 1.0) } else { 0.0 }
+        share(numbers.get(y * columns + x).copied().unwrap_or(0.0), scale)
     });
     cells(&map, Sign::Signed)
 }

@@ -14,6 +14,9 @@ use crate::ui::canvas::Canvas;
 use crate::ui::layout::Areas;
 use crate::ui::words::{cut, number, pad};
 
+/// Cells of what is added, and of how much: they end where the contributions above them end.
+const LABEL: usize = 15;
+const VALUE: usize = 10;
 /// Lines of the sum.
 const SUM: u16 = 4;
 /// Fewest rows of the table with which it has a place, and with which both sides do.
@@ -100,10 +103,6 @@ impl Table {
         canvas.row(self.sum, 3, Span::styled(cut(&format!("   {said}"), width), theme.quiet()));
     }
 }
-
-/// Cells of what is added, and of how much: they end where the contributions above them end.
-const LABEL: usize = 15;
-const VALUE: usize = 10;
 
 /// What the rest of a sum is called, and what is to be known of it.
 fn in_words(sum: &ScoreSum) -> (&'static str, &'static str) {
