@@ -22,11 +22,10 @@ pub(super) fn run(args: &ActivationArgs, common: &CommonArgs) -> anyhow::Result<
     let folder = args.out.folder()?;
     let paths: Vec<_> = entries.iter().map(|entry| entry.path.clone()).collect();
     let named: Vec<(&Entry, String)> = entries.iter().zip(unique_stems(&paths)).collect();
-    let each = if entries.len() == 1 { common.threads() } else { 1 };
-    // Of one image its layers are counted.
+    // Of one image its layers are counted, and all threads work on it.
     let is_one = entries.len() == 1;
+    let each = if is_one { common.threads() } else { 1 };
     let bar = progress(if is_one { nodes.len() } else { entries.len() }, "reading layers");
-    let is_written = || bar.inc(u64::from(is_one));
     let mut output = Output::new();
     let (mut failed, mut done) = (false, 0);
     in_order(
@@ -35,7 +34,7 @@ pub(super) fn run(args: &ActivationArgs, common: &CommonArgs) -> anyhow::Result<
         &|| interrupt.is_set(),
         |(entry, stem)| {
             let goes_on = || {
-                is_written();
+                bar.inc(u64::from(is_one));
                 !interrupt.is_set()
             };
             (*entry, read(&session, (entry, stem), &nodes, folder.as_ref(), each, &goes_on))
