@@ -8,7 +8,7 @@ use seewhy::raster::npy;
 use tempfile::TempDir;
 
 use crate::support::fixture;
-use crate::support::pty::{Answers, Pty};
+use crate::support::pty::{Answers, Line, Pty};
 use crate::two_models::noisy;
 
 pub(crate) const SEEWHY: &str = env!("CARGO_BIN_EXE_seewhy");
@@ -199,7 +199,7 @@ fn besides_images(bytes: &[u8]) -> usize {
 #[test]
 fn each_key_has_its_budget_of_bytes_in_kitty() {
     let folder = grain();
-    let mut pty = Pty::run_over(SEEWHY, &["."], folder.path(), Answers::KITTY, (120, 36), None);
+    let mut pty = Pty::run_over(SEEWHY, &["."], folder.path(), Answers::KITTY, (120, 36), Line::QUICK);
     // Picture and better picture, heat and the frame around it: each is placed when it has arrived.
     let placed = |from: usize, count: usize| {
         pty.wait_until("pictures in their places", |_| end_of(&pty.bytes(), from, "a=p,q=2,", count).is_some());
@@ -237,7 +237,7 @@ fn each_key_has_its_budget_of_bytes_in_kitty() {
 fn in_sixels_the_first_picture_is_sent_once_with_its_heat() {
     let folder = grain();
     let answers = Answers { attributes: "64;4", ..Answers::PLAIN };
-    let mut pty = Pty::run_over(SEEWHY, &["."], folder.path(), answers, (60, 24), None);
+    let mut pty = Pty::run_over(SEEWHY, &["."], folder.path(), answers, (60, 24), Line::QUICK);
     pty.wait_until("the first map", |screen| status(screen).contains("low"));
     let ends = |bytes: &[u8]| end_of(bytes, 0, "\x1bP", 1).and_then(|begin| end_of(bytes, begin, "\x1b\\", 1));
     pty.wait_until("a picture", |_| ends(&pty.bytes()).is_some());
@@ -253,16 +253,18 @@ fn in_sixels_the_first_picture_is_sent_once_with_its_heat() {
 #[test]
 fn a_key_does_not_wait_for_a_picture_on_a_slow_line() {
     let folder = grain();
-    let line = (1 << 10, Duration::from_millis(25));
-    let mut pty = Pty::run_over(SEEWHY, &["."], folder.path(), Answers::KITTY, (120, 36), Some(line));
     // The better picture is on its way: one with many pieces, after the first was placed.
     let is_on_its_way = |bytes: &[u8]| {
         let last = bytes.windows(9).rposition(|window| window == b"a=t,f=100").unwrap_or(0);
         end_of(bytes, last, "q=2,m=1;", 4).is_some() && end_of(&bytes[..last], 0, "a=p,q=2,", 1).is_some()
     };
-    pty.wait_until("a long transfer", |_| is_on_its_way(&pty.bytes()));
-    let from = pty.bytes().len();
-    pty.keys("j");
+    let line = Line { piece: 1 << 10, pause: Duration::from_millis(25), stands: is_on_its_way };
+    let mut pty = Pty::run_over(SEEWHY, &["."], folder.path(), Answers::KITTY, (120, 36), line);
+    let mut from = 0;
+    pty.while_the_line_stands(|| {
+        from = pty.bytes().len();
+        pty.keys("j");
+    });
     pty.wait_for("2 of 3");
     let shown = pty.bytes().len() - from;
     assert!(shown < 24_000, "{shown} bytes before the key shows");

@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::io::{Read, Write};
 use std::num::NonZeroU16;
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -93,6 +93,23 @@ impl Answers {
     }
 }
 
+/// How much a line carries.
+#[derive(Clone, Copy)]
+pub(crate) struct Line {
+    /// So many bytes at once.
+    pub(crate) piece: usize,
+    /// So long between them.
+    pub(crate) pause: Duration,
+    /// Where nothing more is read until the test goes on: what was written then is known to the byte, however busy the
+    /// machine is. It is asked about all that was read, until it says yes once.
+    pub(crate) stands: fn(&[u8]) -> bool,
+}
+
+impl Line {
+    /// As quick as it can be.
+    pub(crate) const QUICK: Line = Line { piece: 1 << 16, pause: Duration::ZERO, stands: |_| false };
+}
+
 /// What came out of the program.
 struct Seen {
     screen: vt100::Parser,
@@ -105,24 +122,27 @@ pub(crate) struct Pty {
     writer: Arc<Mutex<Box<dyn Write + Send>>>,
     child: Box<dyn Child + Send + Sync>,
     seen: Arc<Mutex<Seen>>,
+    /// Where the line says that it stands.
+    standing: mpsc::Receiver<()>,
+    /// Has it go on.
+    go_on: mpsc::Sender<()>,
     modes: String,
 }
 
 impl Pty {
     /// Runs a program with these arguments in `folder`.
     pub(crate) fn run<S: AsRef<OsStr>>(program: &str, arguments: &[S], folder: &Path, answers: Answers) -> Pty {
-        Pty::run_over(program, arguments, folder, answers, (100, 30), None)
+        Pty::run_over(program, arguments, folder, answers, (100, 30), Line::QUICK)
     }
 
-    /// Runs a program on a screen of so many columns and rows, at the other end of a line that carries so many bytes in each
-    /// such time.
+    /// Runs a program on a screen of so many columns and rows, at the other end of a line.
     pub(crate) fn run_over<S: AsRef<OsStr>>(
         program: &str,
         arguments: &[S],
         folder: &Path,
         answers: Answers,
         (cols, rows): (u16, u16),
-        line: Option<(usize, Duration)>,
+        line: Line,
     ) -> Pty {
         let size = PtySize { rows, cols, pixel_width: 10 * cols, pixel_height: 20 * rows };
         let pair = native_pty_system().openpty(size).unwrap();
@@ -161,9 +181,10 @@ impl Pty {
         let mut reader = pair.master.try_clone_reader().unwrap();
         let writer = Arc::new(Mutex::new(pair.master.take_writer().unwrap()));
         let (shared, answerer) = (Arc::clone(&seen), Arc::clone(&writer));
+        let ((stands, standing), (go_on, goes_on)) = (mpsc::channel(), mpsc::channel());
         thread::spawn(move || {
-            let (length, pause) = line.unwrap_or((1 << 16, Duration::ZERO));
-            let mut buffer = vec![0; length];
+            let mut buffer = vec![0; line.piece];
+            let mut has_stood = false;
             // Questions may be torn across reads: the tail of what was read is kept.
             let mut tail = Vec::new();
             let speaking = Arc::default();
@@ -181,11 +202,17 @@ impl Pty {
                 let mut seen = shared.lock().unwrap();
                 seen.screen.process(&answers.shows(&buffer[..count]));
                 seen.bytes.extend_from_slice(&buffer[..count]);
+                let comes_to_a_stand = !has_stood && (line.stands)(&seen.bytes);
                 drop(seen);
-                thread::sleep(pause);
+                if comes_to_a_stand {
+                    has_stood = true;
+                    let _ = stands.send(());
+                    let _ = goes_on.recv();
+                }
+                thread::sleep(line.pause);
             }
         });
-        Pty { master: pair.master, writer, child, seen, modes }
+        Pty { master: pair.master, writer, child, seen, standing, go_on, modes }
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {
@@ -209,6 +236,13 @@ impl Pty {
     /// All that was written so far.
     pub(crate) fn bytes(&self) -> Vec<u8> {
         self.seen().bytes.clone()
+    }
+
+    /// Waits until the line stands, does something, and has the line go on.
+    pub(crate) fn while_the_line_stands(&self, act: impl FnOnce()) {
+        self.standing.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("no stand; the screen shows:\n{}", self.text()));
+        act();
+        let _ = self.go_on.send(());
     }
 
     /// Types.
