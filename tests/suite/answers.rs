@@ -69,11 +69,12 @@ fn an_answer_torn_behind_its_first_byte_is_an_answer_and_no_keys() {
 fn who_stops_before_the_answer_waits_for_it_and_comes_back_with_what_it_says() {
     let folder = pictures();
     let script = format!("'{SEEWHY}' .; read line; printf 'typed=[%s]' \"$line\" | cat -v; read line; fg");
-    let answers = Answers { delay: Duration::from_secs(3), ..Answers::KITTY };
+    let answers = Answers { held: true, ..Answers::KITTY };
     let mut pty = Pty::run("sh", &["-m", "-c", &script], folder.path(), answers);
     pty.wait_until("the interface", |screen| screen.contains("help"));
     pty.keys("\x1a");
     pty.wait_for("waiting for the terminal's last answers");
+    pty.answer();
     pty.wait_until("the main screen", |screen| !screen.contains("waiting for the terminal's last answers"));
     pty.keys("\r");
     pty.wait_for("typed=[]");
@@ -88,12 +89,12 @@ fn who_stops_before_the_answer_waits_for_it_and_comes_back_with_what_it_says() {
 fn who_leaves_before_the_answer_waits_for_it_and_the_shell_gets_nothing() {
     let folder = pictures();
     let script = format!("'{SEEWHY}' .; read line; printf 'typed=[%s]' \"$line\" | cat -v");
-    // Late enough that a busy machine has drawn by then, and soon enough that leaving waits for it.
-    let answers = Answers { delay: Duration::from_secs(3), ..Answers::PLAIN };
+    let answers = Answers { held: true, ..Answers::PLAIN };
     let mut pty = Pty::run("sh", &["-c", &script], folder.path(), answers);
     pty.wait_until("the interface", |screen| screen.contains("help"));
     pty.keys("q");
     pty.wait_for("waiting for the terminal's last answers");
+    pty.answer();
     pty.wait_until("the main screen", |screen| !screen.contains("waiting for the terminal's last answers"));
     pty.keys("\r");
     pty.wait_for("typed=[]");

@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::io::{Read, Write};
 use std::num::NonZeroU16;
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, mpsc};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -24,6 +24,8 @@ pub(crate) struct Answers {
     pub(crate) attributes: &'static str,
     /// How long it thinks before it answers.
     pub(crate) delay: Duration,
+    /// It answers nothing until the test says so.
+    pub(crate) held: bool,
     /// It answers in pieces of so many bytes, with so long a pause between them.
     pub(crate) pieces: Option<(usize, Duration)>,
     /// It pauses for so long after the first byte of all.
@@ -38,6 +40,7 @@ impl Answers {
         version: "XTerm(379)",
         attributes: "64;1;2;22",
         delay: Duration::ZERO,
+        held: false,
         pieces: None,
         torn: None,
         prints_apc: false,
@@ -48,10 +51,11 @@ impl Answers {
     pub(crate) const SILENT: Answers = Answers { version: "", attributes: "", ..Answers::PLAIN };
 
     /// Sends what it has to say, one answer after another.
-    fn send(self, answer: Vec<u8>, writer: &Arc<Mutex<Box<dyn Write + Send>>>, speaking: &Arc<Mutex<()>>) {
-        let (writer, speaking) = (Arc::clone(writer), Arc::clone(speaking));
+    fn send(self, answer: Vec<u8>, writer: &Arc<Mutex<Box<dyn Write + Send>>>, speech: &Arc<Speech>) {
+        let (writer, speech) = (Arc::clone(writer), Arc::clone(speech));
         thread::spawn(move || {
-            let _speaks = speaking.lock().unwrap();
+            let may_speak = speech.may_speak.lock().unwrap();
+            let _speaks = speech.allowed.wait_while(may_speak, |may_speak| !*may_speak).unwrap();
             thread::sleep(self.delay);
             let (size, pause) = self.pieces.unwrap_or((answer.len(), Duration::ZERO));
             let (first, answer) = answer.split_at(usize::from(self.torn.is_some()));
@@ -110,6 +114,12 @@ impl Line {
     pub(crate) const QUICK: Line = Line { piece: 1 << 16, pause: Duration::ZERO, stands: |_| false };
 }
 
+/// One answer at a time, and none before it is allowed.
+struct Speech {
+    may_speak: Mutex<bool>,
+    allowed: Condvar,
+}
+
 /// What came out of the program.
 struct Seen {
     screen: vt100::Parser,
@@ -122,6 +132,7 @@ pub(crate) struct Pty {
     writer: Arc<Mutex<Box<dyn Write + Send>>>,
     child: Box<dyn Child + Send + Sync>,
     seen: Arc<Mutex<Seen>>,
+    speech: Arc<Speech>,
     /// Where the line says that it stands.
     standing: mpsc::Receiver<()>,
     /// Has it go on.
@@ -180,14 +191,14 @@ impl Pty {
         let seen = Arc::new(Mutex::new(seen));
         let mut reader = pair.master.try_clone_reader().unwrap();
         let writer = Arc::new(Mutex::new(pair.master.take_writer().unwrap()));
-        let (shared, answerer) = (Arc::clone(&seen), Arc::clone(&writer));
+        let speech = Arc::new(Speech { may_speak: Mutex::new(!answers.held), allowed: Condvar::new() });
+        let (shared, answerer, speaking) = (Arc::clone(&seen), Arc::clone(&writer), Arc::clone(&speech));
         let ((stands, standing), (go_on, goes_on)) = (mpsc::channel(), mpsc::channel());
         thread::spawn(move || {
             let mut buffer = vec![0; line.piece];
             let mut has_stood = false;
             // Questions may be torn across reads: the tail of what was read is kept.
             let mut tail = Vec::new();
-            let speaking = Arc::default();
             while let Ok(count @ 1..) = reader.read(&mut buffer) {
                 tail.extend_from_slice(&buffer[..count]);
                 let answer = answers.to(&tail);
@@ -212,7 +223,7 @@ impl Pty {
                 thread::sleep(line.pause);
             }
         });
-        Pty { master: pair.master, writer, child, seen, standing, go_on, modes }
+        Pty { master: pair.master, writer, child, seen, speech, standing, go_on, modes }
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {
@@ -243,6 +254,12 @@ impl Pty {
         self.standing.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("no stand; the screen shows:\n{}", self.text()));
         act();
         let _ = self.go_on.send(());
+    }
+
+    /// Has a terminal answer that held its answers back.
+    pub(crate) fn answer(&self) {
+        *self.speech.may_speak.lock().unwrap() = true;
+        self.speech.allowed.notify_all();
     }
 
     /// Types.
