@@ -73,6 +73,7 @@ pub use zoom::Reading;
 // What is drawn is all in the state; these are the types of below that it holds.
 pub use crate::explain::{Aim, Asking, DREAM_STEPS, Family, Param, ScoreSum, Sign, Value};
 pub use crate::model::Target;
+pub use crate::network::{StageTime, StageTimes};
 pub use crate::session::{Exemplar, ModelId};
 pub use crate::triage::Tally as Reliability;
 pub use crate::triage::{Answer, Bin, CONDITIONS, Change, Confusion, Entry, Order, Outcome, PAIR_CONDITIONS};

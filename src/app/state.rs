@@ -14,7 +14,7 @@ use super::zoom::Zoom;
 use super::{
     Activated, Agenda, Cache, Channels, ChannelsKey, Compared, Decoded, DreamFrame, DreamKey, Dreamt, Explained, Heads,
     HeadsKey, ImageId, ImageKey, Keymap, Live, MapKey, MethodRow, ModelId, ModelSummary, Pair, Panel, Pin, PlaceKey,
-    Predicted, Selection, WeightTable, WeightsKey, WhatIf, WhatIfKey,
+    Predicted, Selection, StageTimes, WeightTable, WeightsKey, WhatIf, WhatIfKey,
 };
 use crate::explain::{LayerChoice, Param, Value};
 use crate::gallery::Truths;
@@ -192,6 +192,8 @@ pub struct State {
     pub what_ifs: Cache<WhatIfKey, Result<Arc<WhatIf>, String>>,
     /// Weights, or why there are none.
     pub weights: Cache<WeightsKey, Result<Arc<WeightTable>, String>>,
+    /// How long the stages of each model take, or why that is not known.
+    pub(super) times: HashMap<ModelId, Result<Arc<StageTimes>, String>>,
     /// The places that excite channels, in shares of the input's width and height; none where no pixel does.
     pub(super) places: Cache<PlaceKey, Option<Region>>,
     /// Dreams that are over, or why there are none.
@@ -263,6 +265,7 @@ impl State {
             heads: Cache::new(HEADS_BUDGET),
             what_ifs: Cache::new(WHAT_IF_BUDGET),
             weights: Cache::new(WEIGHTS_BUDGET),
+            times: HashMap::new(),
             places: Cache::new(PLACES_BUDGET),
             dreams: Cache::new(DREAM_BUDGET),
             forming: None,

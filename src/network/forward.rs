@@ -23,10 +23,7 @@ impl Network {
     /// When the input has another shape than the network's, tract fails, or a score is not finite.
     pub fn forward(&self, input: Arc<ArrayD<f32>>) -> Result<Pass, NetworkError> {
         let tensor = self.input_tensor(&input.view())?;
-        let plan = self.forward.get(|| {
-            let outputs: Vec<OutletId> = std::iter::once(self.logits).chain(self.kept.iter().copied()).collect();
-            self.plan("run the network".into(), &[self.input], &outputs, Free { outputs_from: 1, ..Free::NONE })
-        })?;
+        let plan = self.forward_plan()?;
         let mut outputs = plan.run(tvec![tensor])?.into_iter();
         let logits = outputs.next().map(|logits| self.read_logits(&logits)).transpose()?;
         let logits = logits.ok_or_else(|| tract("could not run the network")(anyhow::anyhow!("it has no output")))?;
@@ -34,6 +31,14 @@ impl Network {
         let kept = self.kept.iter().copied().zip(kept).collect();
         finite(&logits)?;
         Ok(Pass { input, logits, kept })
+    }
+
+    /// Logits and kept values, from the input.
+    pub(super) fn forward_plan(&self) -> Result<Arc<Plan>, NetworkError> {
+        self.forward.get(|| {
+            let outputs: Vec<OutletId> = std::iter::once(self.logits).chain(self.kept.iter().copied()).collect();
+            self.plan("run the network".into(), &[self.input], &outputs, Free { outputs_from: 1, ..Free::NONE })
+        })
     }
 
     /// The scores of one input, and nothing that could be explained: quicker than [`Network::forward`], which puts values
@@ -61,9 +66,13 @@ impl Network {
     /// # Errors
     /// When tract fails.
     pub fn first_run(&self) -> Result<Scores, NetworkError> {
+        self.raw_scores(&self.noise().view())
+    }
+
+    /// An input between 0 and 1 that is always the same.
+    pub(super) fn noise(&self) -> ArrayD<f32> {
         let mut random = random(0, 0);
-        let noise = ArrayD::from_shape_simple_fn(self.input_shape.clone(), || random.random::<f32>());
-        self.raw_scores(&noise.view())
+        ArrayD::from_shape_simple_fn(self.input_shape.clone(), || random.random::<f32>())
     }
 
     /// The logits of one input, and nothing else: for methods that ask about many inputs, on one thread for each call.

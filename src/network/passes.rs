@@ -1,5 +1,7 @@
 //! What is done to a graph before it runs, as a list of passes.
 
+use std::collections::HashMap;
+
 use tract_onnx::prelude::*;
 use tract_onnx::tract_core::ops::konst::Const;
 
@@ -14,6 +16,8 @@ pub(super) struct Draft {
     /// Which of them have, where the network has them first.
     pub(super) inputs_in_lanes: Vec<bool>,
     pub(super) outputs_in_lanes: Vec<bool>,
+    /// Nodes that are done inside of another operator, and its name.
+    pub(super) fused: HashMap<String, String>,
 }
 
 impl Draft {
@@ -21,7 +25,7 @@ impl Draft {
     pub(super) fn new(graph: TypedModel, free: Free) -> Draft {
         let [inputs_in_lanes, outputs_in_lanes] =
             [graph.inputs.len(), graph.outputs.len()].map(|count| vec![false; count]);
-        Draft { graph, free, inputs_in_lanes, outputs_in_lanes }
+        Draft { graph, free, inputs_in_lanes, outputs_in_lanes, fused: HashMap::new() }
     }
 }
 
@@ -48,8 +52,9 @@ fn on_graph(mut draft: Draft, change: fn(&mut TypedModel) -> TractResult<()>) ->
 }
 
 fn insert_kernels(draft: Draft) -> TractResult<Draft> {
-    let kernels::Inserted { graph, inputs_in_lanes, outputs_in_lanes } = kernels::insert(draft.graph, draft.free)?;
-    Ok(Draft { graph, inputs_in_lanes, outputs_in_lanes, ..draft })
+    let kernels::Inserted { graph, inputs_in_lanes, outputs_in_lanes, fused } =
+        kernels::insert(draft.graph, draft.free)?;
+    Ok(Draft { graph, inputs_in_lanes, outputs_in_lanes, fused, ..draft })
 }
 
 fn optimise(draft: Draft) -> TractResult<Draft> {

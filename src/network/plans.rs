@@ -1,15 +1,18 @@
 //! Plans: parts of the network, optimised and ready to run.
 
+use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use lru::LruCache;
 use tract_onnx::prelude::*;
+use tract_onnx::tract_core::plan::eval;
 
 use super::NetworkError;
 use super::backward::BackwardKind;
-use super::kernels::Free;
+use super::kernels::{Free, Program};
 use super::passes::{Draft, PASSES};
 use super::threads::among_threads;
 use crate::guard;
@@ -21,6 +24,16 @@ pub(super) struct Plan {
     /// Which inputs and outputs have their channels last, whatever the network has.
     inputs_in_lanes: Vec<bool>,
     outputs_in_lanes: Vec<bool>,
+    /// Nodes of the network that are done inside of another operator, and its name.
+    pub(super) fused: HashMap<String, String>,
+}
+
+/// How long a run took.
+pub(super) struct Clocked {
+    /// Each step, by its name, in the order of evaluation.
+    pub(super) steps: Vec<(String, Duration)>,
+    /// All of it.
+    pub(super) whole: Duration,
 }
 
 impl Plan {
@@ -36,14 +49,12 @@ impl Plan {
             let draft = PASSES
                 .iter()
                 .try_fold(Draft::new(graph, free), |draft, pass| (pass.apply)(draft).context(pass.name))?;
-            Ok((TypedRunnableModel::new(draft.graph)?, draft.inputs_in_lanes, draft.outputs_in_lanes))
+            let Draft { graph, inputs_in_lanes, outputs_in_lanes, fused, .. } = draft;
+            let runnable = TypedRunnableModel::new(graph)?;
+            Ok(Plan { runnable, purpose: purpose.clone(), inputs_in_lanes, outputs_in_lanes, fused })
         });
-        match optimised {
-            Ok((runnable, inputs_in_lanes, outputs_in_lanes)) => {
-                Ok(Plan { runnable, purpose, inputs_in_lanes, outputs_in_lanes })
-            }
-            Err(problem) => Err(NetworkError::Tract { attempt: format!("could not prepare to {purpose}"), problem }),
-        }
+        let attempt = || format!("could not prepare to {purpose}");
+        optimised.map_err(|problem| NetworkError::Tract { attempt: attempt(), problem })
     }
 
     /// The value of input number `slot`, as [`Plan::build_free`] wants it.
@@ -67,6 +78,30 @@ impl Plan {
     pub(super) fn run(&self, inputs: TVec<TValue>) -> Result<TVec<TValue>, NetworkError> {
         let failed = |problem| NetworkError::Tract { attempt: format!("could not {}", self.purpose), problem };
         among_threads(|| guarded(|| self.runnable.run(inputs))).map_err(failed)
+    }
+
+    /// [`Plan::run`], with a clock around each step.
+    pub(super) fn run_clocked(&self, inputs: TVec<TValue>) -> Result<Clocked, NetworkError> {
+        let failed = |problem| NetworkError::Tract { attempt: format!("could not {}", self.purpose), problem };
+        among_threads(|| guarded(|| self.clocked(inputs))).map_err(failed)
+    }
+
+    fn clocked(&self, inputs: TVec<TValue>) -> TractResult<Clocked> {
+        let (begun, mut steps) = (Instant::now(), vec![]);
+        self.runnable.spawn()?.run_plan_with_eval(inputs, |context, state, node, inputs| {
+            let mut last = Instant::now();
+            let mut done = |name: &str| {
+                steps.push((name.to_owned(), last.elapsed()));
+                last = Instant::now();
+            };
+            if let Some(program) = node.op_as::<Program>() {
+                return program.run(&inputs, done);
+            }
+            let outputs = eval(context, state, node, inputs);
+            done(&node.name);
+            outputs
+        })?;
+        Ok(Clocked { steps, whole: begun.elapsed() })
     }
 }
 

@@ -58,10 +58,11 @@ impl Network {
     /// # Errors
     /// When a shape of the graph is symbolic.
     pub fn stages(&self) -> Result<Vec<Stage>, super::NetworkError> {
-        self.find_stages().map_err(tract("could not read the network's graph"))
+        Ok(self.stages_of_nodes().map_err(tract("could not read the network's graph"))?.0)
     }
 
-    fn find_stages(&self) -> TractResult<Vec<Stage>> {
+    /// The stages, and that of each node that depends on the image.
+    pub(super) fn stages_of_nodes(&self) -> TractResult<(Vec<Stage>, HashMap<usize, usize>)> {
         let order = self.graph.eval_order()?;
         let input = Stage {
             name: "input".to_owned(),
@@ -87,9 +88,9 @@ impl Network {
         for id in order {
             walk.add(self.graph.node(id))?;
         }
-        let mut stages = walk.stages;
+        let Walk { mut stages, places, .. } = walk;
         mark_trunk(&mut stages);
-        Ok(stages)
+        Ok((stages, places))
     }
 }
 

@@ -12,7 +12,7 @@ use crate::app::{
 use crate::explain::{Attribution, ExplainError, LayerChannels, Monitor, WhatIf};
 use crate::gallery::Truths;
 use crate::model::{JointLabels, Labels, TargetError};
-use crate::network::{Activation, NetworkError};
+use crate::network::{Activation, NetworkError, StageTimes};
 use crate::raster::Region;
 use crate::session::export::ExportError;
 use crate::session::{InputError, Opened};
@@ -70,6 +70,12 @@ pub trait Engine: Send + Sync {
     /// # Errors
     /// What the network says, or why there is nothing to look at.
     fn weights(&self, key: &WeightsKey) -> Result<WeightTable, EngineError>;
+
+    /// Measures how long the stages take.
+    ///
+    /// # Errors
+    /// [`ExplainError::Cancelled`], or what the network says.
+    fn stage_times(&self, monitor: &Monitor<'_>) -> Result<StageTimes, EngineError>;
 
     /// Finds the place in an image that is open that excites a channel, in shares of the input's width and height; on one
     /// thread.

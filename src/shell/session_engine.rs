@@ -18,7 +18,7 @@ use crate::explain::{
 };
 use crate::gallery::Truths;
 use crate::model::{ChannelOrder, Labels};
-use crate::network::{Activation, Layer, Network, NetworkError, ReceptiveFields, Stage, with_threads};
+use crate::network::{Activation, Layer, Network, NetworkError, ReceptiveFields, Stage, StageTimes, with_threads};
 use crate::raster::Region;
 use crate::session::{Kept, Looked, ModelId, Opened, Question, Session};
 use crate::text::escape;
@@ -201,6 +201,12 @@ impl Engine for SessionEngine {
         let mut table = WeightTable::new(&weights, key.output, is_bgr).map_err(EngineError::Nothing)?;
         table.elapsed = begun.elapsed();
         Ok(table)
+    }
+
+    fn stage_times(&self, monitor: &Monitor<'_>) -> Result<StageTimes, EngineError> {
+        let network = self.session.classifier().network();
+        let times = with_threads(self.threads, || network.stage_times(|| monitor.check().is_err()))?;
+        Ok(times.ok_or(ExplainError::Cancelled)?)
     }
 
     fn place(&self, opened: &Opened, key: &PlaceKey) -> Result<Option<Region>, EngineError> {

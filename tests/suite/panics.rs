@@ -11,7 +11,7 @@ use seewhy::app::{
 use seewhy::explain::{Attribution, LayerChannels, Monitor, WhatIf};
 use seewhy::gallery::DecodeOptions;
 use seewhy::model::Labels;
-use seewhy::network::Activation;
+use seewhy::network::{Activation, StageTimes};
 use seewhy::raster::Region;
 use seewhy::session::Opened;
 use seewhy::shell::{self, Engine, EngineError, MakeFrame, Options};
@@ -66,6 +66,10 @@ impl Engine for Panicking {
 
     fn weights(&self, _: &WeightsKey) -> Result<WeightTable, EngineError> {
         panic!("weights are broken on purpose")
+    }
+
+    fn stage_times(&self, _: &Monitor<'_>) -> Result<StageTimes, EngineError> {
+        panic!("clocks are broken on purpose")
     }
 
     fn place(&self, _: &Opened, _: &PlaceKey) -> Result<Option<Region>, EngineError> {

@@ -8,10 +8,10 @@ use seewhy::app::{
     Action, Activated, Command, Effect, Export, Job, Notice, Origin, Panel, PanelKind, Report, State, update,
 };
 use seewhy::model::{Classifier, Overrides};
-use seewhy::network::Stage;
+use seewhy::network::{Stage, StageTime, with_threads};
 
 use crate::support::interface::{activation, finished, first, press, screen, work};
-use crate::support::{Manifest, load};
+use crate::support::{Manifest, load, miniature};
 
 fn named<'s>(stages: &'s [Stage], name: &str) -> &'s Stage {
     stages.iter().find(|stage| stage.name == name).unwrap_or_else(|| panic!("no {name}"))
@@ -64,6 +64,94 @@ fn every_architecture_can_be_walked_to_its_scores_from_both_exporters() {
             assert_eq!(read.len() + 1, stages.len(), "{case}: every stage but the last is read");
         }
     }
+}
+
+#[test]
+fn the_time_of_a_pass_is_shared_among_its_stages() {
+    let times_of = |classifier: &Classifier| {
+        let network = classifier.network();
+        let times = with_threads(1, || network.stage_times(|| false)).unwrap().unwrap();
+        let stages = network.stages().unwrap();
+        let shares: Vec<Option<f64>> = (0..stages.len()).map(|at| times.share(at)).collect();
+        assert_eq!(times.stages.len(), stages.len());
+        assert!(shares.iter().flatten().all(|share| (0.0..=1.0).contains(share)), "{shares:?}");
+        assert!(shares.iter().flatten().sum::<f64>() <= 1.0, "{shares:?}");
+        (stages, times, shares)
+    };
+    let convolves = |stage: &Stage| stage.operators.iter().any(|operator| operator == "Conv");
+
+    let (stages, _, shares) = times_of(&Classifier::builtin().unwrap());
+    for (stage, share) in stages.iter().zip(shares).filter(|(stage, _)| convolves(stage)) {
+        assert!(share.is_some_and(|share| share > 0.0), "{stage:?}");
+    }
+    let mut fused = 0;
+    for (name, network) in Manifest::read().networks() {
+        for exporter in ["dynamo", "torchscript"] {
+            let Some((classifier, _)) = load(network, exporter, Overrides::default()) else { continue };
+            let (stages, times, shares) = times_of(&classifier);
+            let case = format!("{name}, {exporter}");
+            assert!(shares.iter().flatten().any(|share| *share > 0.0), "{case}");
+            for (at, (stage, time)) in stages.iter().zip(&times.stages).enumerate() {
+                assert!(!convolves(stage) || matches!(time, StageTime::Own(_)), "{case}: {stage:?}");
+                let StageTime::Fused(by) = time else { continue };
+                fused += 1;
+                assert!(*by != at && matches!(times.stages[*by], StageTime::Own(_)), "{case}: {stage:?} in {by}");
+            }
+        }
+    }
+    assert!(fused > 0, "no stage is done inside of another");
+}
+
+#[test]
+fn the_sum_of_a_residual_is_done_in_its_convolution() {
+    let (classifier, _) = miniature("resnet", "torchscript");
+    let network = classifier.network();
+    let (stages, times) = (network.stages().unwrap(), network.stage_times(|| false).unwrap().unwrap());
+    let sums: Vec<usize> = (0..stages.len()).filter(|at| stages[*at].from.len() > 1).collect();
+    assert!(!sums.is_empty());
+    for at in sums {
+        let StageTime::Fused(by) = times.stages[at] else { panic!("{:?} {:?}", stages[at], times.stages[at]) };
+        assert!(stages[at].from.contains(&by) && stages[by].work > 0, "{:?} in {:?}", stages[at], stages[by]);
+    }
+}
+
+#[test]
+fn a_clock_stops_when_nobody_waits_for_it() {
+    let classifier = Classifier::builtin().unwrap();
+    assert_eq!(classifier.network().stage_times(|| true).unwrap(), None);
+}
+
+#[test]
+fn stages_are_timed_once_a_model_while_they_are_looked_at() {
+    let mut state = finished((120, 36));
+    let is_wanted = |state: &State| state.agenda.tasks.iter().any(|task| matches!(task.job, Job::Time(_)));
+    assert!(!is_wanted(&state));
+    press(&mut state, &[Command::Open(PanelKind::Walk), Command::LayerOn]);
+    assert!(is_wanted(&state));
+    assert!(screen(&state).contains("14 %     …"), "{}", screen(&state));
+    work(&mut state);
+    let text = screen(&state);
+    assert!(text.contains("14 %  25 %") && text.contains("24 ms of 96 ms"), "{text}");
+    press(&mut state, &[Command::Next, Command::Next]);
+    work(&mut state);
+    let text = screen(&state);
+    assert!(text.contains("29 %     ·") && text.contains("fused into layer3.5/conv1"), "{text}");
+    press(&mut state, &[Command::Escape, Command::Open(PanelKind::Walk)]);
+    assert!(!is_wanted(&state));
+}
+
+#[test]
+fn why_stages_have_no_time_is_said() {
+    let mut state = finished((120, 36));
+    press(&mut state, &[Command::Open(PanelKind::Walk), Command::LayerOn]);
+    let Some(Job::Time(model)) =
+        state.agenda.tasks.iter().map(|task| task.job.clone()).find(|job| matches!(job, Job::Time(_)))
+    else {
+        panic!("no clock")
+    };
+    update(&mut state, Action::Report(Report::Timed(model, Err("the plan broke".to_owned()))));
+    assert!(screen(&state).contains("not timed: the plan broke"), "{}", screen(&state));
+    assert!(!state.agenda.tasks.iter().any(|task| matches!(task.job, Job::Time(_))));
 }
 
 #[test]

@@ -8,9 +8,10 @@ use std::time::Duration;
 use super::{Behaviour, Channels, Open, Panel};
 use crate::app::{
     self, Activated, ChannelExport, ChannelsKey, Command, Effect, Export, ImageId, Job, Notice, Origin, Picture,
-    PictureKey, StageRow, State, View,
+    PictureKey, Priority, StageRow, State, Task, View,
 };
 use crate::explain::Sign;
+use crate::network::StageTimes;
 use crate::raster::{Composition, Map, Recipe};
 
 /// The stages of the network.
@@ -70,6 +71,12 @@ impl Walk {
         let shown = self.shown.as_ref()?.layer;
         let stages = &state.model.as_deref()?.stages;
         stages.iter().find(|stage| stage.layer.as_ref().is_some_and(|(layer, _)| *layer == shown))
+    }
+
+    /// How long the stages take, or why that is not known; none while it is measured.
+    pub fn times<'s>(&self, state: &'s State) -> Option<Result<&'s StageTimes, &'s str>> {
+        let times = state.times.get(&state.model_id())?;
+        Some(times.as_deref().map_err(String::as_str))
     }
 
     /// Why the layer of the marked stage cannot be shown.
@@ -221,6 +228,13 @@ impl Behaviour for Walk {
 }
 
 impl State {
+    /// How long the stages take, which the walk is to show.
+    pub(in crate::app) fn missing_times(&self, image: ImageId) -> Option<Task> {
+        let model = self.model_id();
+        let is_missing = matches!(self.panel, Panel::Walk(_)) && !self.times.contains_key(&model);
+        if is_missing { self.task(image, Job::Time(model), Priority::Now) } else { None }
+    }
+
     /// The input as the model sees it; none before it has been seen, or where another image is still on screen.
     fn as_seen(&self) -> Option<Picture> {
         let image = self.shown.filter(|shown| Some(*shown) == self.current())?;

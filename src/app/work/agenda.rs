@@ -26,6 +26,11 @@ impl State {
             tasks.extend(self.pinned_step(image, Priority::Now));
             tasks.extend(self.other_step(image).or_else(|| self.other_answer(image)));
             tasks.extend(self.missing_thumbnails());
+            if let Some(task) = self.missing_times(image) {
+                // Beside a clock, nothing runs that nobody waits for.
+                tasks.push(task);
+                return tasks;
+            }
         }
         let ahead = |(_, image)| {
             let steps = [self.next_step(image, Priority::Ahead), self.pinned_step(image, Priority::Ahead)];
@@ -42,6 +47,7 @@ impl State {
                 | Job::Attend(_)
                 | Job::WhatIf(_)
                 | Job::Weights(_)
+                | Job::Time(_)
                 | Job::Place(_)
                 | Job::Dream(_) => false,
             };

@@ -116,6 +116,9 @@ impl State {
                 let bytes = table.as_ref().map_or(0, |table| table.bytes());
                 self.weights.insert(key, table.map_err(|reason| escape(&reason).into_owned()), bytes);
             }
+            Report::Timed(model, times) => {
+                self.times.insert(model, times.map_err(|reason| escape(&reason).into_owned()));
+            }
             // Where there is no gradient there are no places, and the pictures are as good without.
             Report::Placed(key, place) => self.places.insert(key, place.unwrap_or_default(), size_of::<PlaceKey>()),
             Report::Dreaming(key, frame) => self.dreaming(key, frame),

@@ -9,6 +9,7 @@ use crate::app::{
 };
 use crate::explain::{Aim, Asking, LayerChoice, Values};
 use crate::model::Target;
+use crate::network::StageTimes;
 use crate::raster::Region;
 use crate::session::ModelId;
 
@@ -152,6 +153,8 @@ pub enum Job {
     WhatIf(WhatIfKey),
     /// Read weights, which no image changes: [`Report::Weights`].
     Weights(WeightsKey),
+    /// Find out how long the stages of the model take, whatever the image: [`Report::Timed`].
+    Time(ModelId),
     /// Find the place in the image that excites a channel: [`Report::Placed`].
     Place(PlaceKey),
     /// Dream, with the image for company: [`Report::Dreaming`] any number of times, then [`Report::Dreamt`].
@@ -168,6 +171,7 @@ impl Job {
             Job::Attend(key) => key.image.model,
             Job::WhatIf(key) => key.image.model,
             Job::Weights(key) => key.model,
+            Job::Time(model) => *model,
             Job::Place(key) => key.image.model,
             Job::Dream(key) => key.model,
         }
@@ -229,6 +233,8 @@ pub enum Report {
     WhatIf(WhatIfKey, Result<Arc<WhatIf>, String>),
     /// The weights of a node.
     Weights(WeightsKey, Result<Arc<WeightTable>, String>),
+    /// How long the stages of a model take. Not sent for cancelled work.
+    Timed(ModelId, Result<Arc<StageTimes>, String>),
     /// The place that excites a channel, in shares of the input's width and height; none where no pixel moves it.
     Placed(PlaceKey, Result<Option<Region>, String>),
     /// A dream as it forms.

@@ -46,9 +46,8 @@ impl Inserter<'_> {
     /// Wires the attention that ends with `node`, the product with the values; false where the node is something else. What
     /// comes before was wired by itself, since values may come last; nothing needs it then.
     pub(super) fn attention(&mut self, node: &TypedNode) -> TractResult<bool> {
-        let Some(found) = beginning(self.whole, node).and_then(|first| find(self.whole, first)) else {
-            return Ok(false);
-        };
+        let Some(first) = beginning(self.whole, node) else { return Ok(false) };
+        let Some(found) = find(self.whole, first) else { return Ok(false) };
         if found.last.node != node.id {
             return Ok(false);
         }
@@ -77,8 +76,8 @@ impl Inserter<'_> {
             answers,
             shape: concrete(self.whole, last)?,
         };
-        let outlet = self.graph.wire_node(self.whole.node(last.node).name.clone(), op, &inputs)?[0];
-        self.done.extend(nodes);
+        let outlet = self.graph.wire_node(node.name.clone(), op, &inputs)?[0];
+        self.fuse(nodes.into_iter().chain([first.id]), node);
         self.places.insert(last, Place::planes(outlet));
         Ok(true)
     }

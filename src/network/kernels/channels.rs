@@ -44,9 +44,9 @@ impl Inserter<'_> {
             tail.take(sum);
         }
         tail.activate(self.whole);
-        let name = self.whole.node(tail.last.node).name.clone();
-        let outlet = self.graph.wire_node(name, ScaleChannels { activation: tail.activation }, &inputs)?[0];
-        self.done.extend(tail.nodes);
+        let op = ScaleChannels { activation: tail.activation };
+        let outlet = self.graph.wire_node(node.name.clone(), op, &inputs)?[0];
+        self.fuse(tail.nodes, node);
         self.places.insert(tail.last, Place::lanes(outlet));
         Ok(true)
     }

@@ -72,8 +72,8 @@ impl Inserter<'_> {
         }
         let op = Pool { kind: Kind::Average(Count::All), window: Window::of(size), size, channels: shape[1] };
         let input = self.lanes(node.inputs[0])?;
-        let outlet = self.graph.wire_node(quotient.name.clone(), op, &[input])?[0];
-        self.done.extend([node.id, quotient.id]);
+        let outlet = self.graph.wire_node(node.name.clone(), op, &[input])?[0];
+        self.fuse([node.id, quotient.id], node);
         self.places.insert(OutletId::new(quotient.id, 0), Place::lanes(outlet));
         Ok(true)
     }

@@ -113,9 +113,8 @@ impl Inserter<'_> {
         if let Some(residual) = tail.residual {
             inputs.push(if in_lanes { self.lanes(residual)? } else { self.planes(residual)? });
         }
-        let name = self.whole.node(tail.last.node).name.clone();
-        let outlet = self.graph.wire_node(name, op, &inputs)?[0];
-        self.done.extend(tail.nodes);
+        let outlet = self.graph.wire_node(node.name.clone(), op, &inputs)?[0];
+        self.fuse(tail.nodes, node);
         self.places.insert(tail.last, if in_lanes { Place::lanes(outlet) } else { Place::planes(outlet) });
         Ok(true)
     }

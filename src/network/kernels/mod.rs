@@ -39,7 +39,7 @@ use tract_onnx::tract_core::ops::nn::DataFormat;
 
 use crate::kernels::{Geometry, Window};
 use operator::Convolution;
-pub(super) use program::with_programs;
+pub(super) use program::{Program, with_programs};
 use relayout::Relayout;
 
 /// Whether tract's convolutions are used as they are: `SEEWHY_KERNELS=tract`, to compare and to find faults.
@@ -60,6 +60,8 @@ pub(super) struct Inserted {
     pub(super) graph: TypedModel,
     pub(super) inputs_in_lanes: Vec<bool>,
     pub(super) outputs_in_lanes: Vec<bool>,
+    /// The nodes of the whole graph that are done inside of an operator of ours, and its name: that of the node it begins with.
+    pub(super) fused: HashMap<String, String>,
 }
 
 /// Which inputs and outputs may be in lanes: images from these numbers on.
@@ -85,13 +87,14 @@ pub(super) fn insert(whole: TypedModel, free: Free) -> TractResult<Inserted> {
     if *ONLY_TRACT || !whole.nodes().iter().any(any) {
         let (inputs, outputs) = (whole.inputs.len(), whole.outputs.len());
         let (inputs_in_lanes, outputs_in_lanes) = (vec![false; inputs], vec![false; outputs]);
-        return Ok(Inserted { graph: whole, inputs_in_lanes, outputs_in_lanes });
+        return Ok(Inserted { graph: whole, inputs_in_lanes, outputs_in_lanes, fused: HashMap::new() });
     }
     let mut inserter = Inserter {
         whole: &whole,
         graph: TypedModel { symbols: whole.symbols.clone(), ..TypedModel::default() },
         places: HashMap::new(),
         done: HashSet::new(),
+        fused: HashMap::new(),
         packed_matrices: HashSet::new(),
     };
     let mut inputs_in_lanes = vec![];
@@ -122,9 +125,9 @@ pub(super) fn insert(whole: TypedModel, free: Free) -> TractResult<Inserted> {
         outputs_in_lanes.push(place.is_some());
         outputs.push(if place.is_some() { inserter.lanes(*output)? } else { inserter.planes(*output)? });
     }
-    let mut graph = inserter.graph;
+    let (mut graph, fused) = (inserter.graph, inserter.fused);
     graph.select_output_outlets(&outputs)?;
-    Ok(Inserted { graph, inputs_in_lanes, outputs_in_lanes })
+    Ok(Inserted { graph, inputs_in_lanes, outputs_in_lanes, fused })
 }
 
 /// Where a value of the whole graph is in the new one.
@@ -152,6 +155,8 @@ struct Inserter<'a> {
     places: HashMap<OutletId, Place>,
     /// Nodes of the whole graph that need nothing more: their values are there, or inside of another operator.
     done: HashSet<usize>,
+    /// Those inside, by name, and the operator's name.
+    fused: HashMap<String, String>,
     /// Where the matrices lie that are packed for one direction.
     packed_matrices: HashSet<usize>,
 }
@@ -180,6 +185,16 @@ impl Inserter<'_> {
         Ok(())
     }
 
+    /// These nodes are done by the operator that is named after `first`.
+    fn fuse(&mut self, nodes: impl IntoIterator<Item = usize>, first: &TypedNode) {
+        for id in nodes {
+            self.done.insert(id);
+            if id != first.id {
+                self.fused.insert(self.whole.node(id).name.clone(), first.name.clone());
+            }
+        }
+    }
+
     /// A convolution with what follows it; nothing is done where its weights are not constant.
     fn convolution(&mut self, node: &TypedNode) -> TractResult<bool> {
         let Some(geometry) = node.op_as::<Conv>().and_then(|op| geometry(self.whole, node, op)) else {
@@ -194,9 +209,8 @@ impl Inserter<'_> {
         if let Some(residual) = tail.residual {
             inputs.push(self.lanes(residual)?);
         }
-        let name = self.whole.node(tail.last.node).name.clone();
-        let outlet = self.graph.wire_node(name, op, &inputs)?[0];
-        self.done.extend(tail.nodes);
+        let outlet = self.graph.wire_node(node.name.clone(), op, &inputs)?[0];
+        self.fuse(tail.nodes, node);
         self.places.insert(tail.last, Place::lanes(outlet));
         Ok(true)
     }

@@ -35,8 +35,8 @@ impl Inserter<'_> {
             epsilon: found.epsilon.to_bits(),
             shape: concrete(self.whole, found.last)?,
         };
-        let outlet = self.graph.wire_node(self.whole.node(found.last.node).name.clone(), op, &[input])?[0];
-        self.done.extend(found.nodes);
+        let outlet = self.graph.wire_node(node.name.clone(), op, &[input])?[0];
+        self.fuse(found.nodes, node);
         self.places.insert(found.last, Place::planes(outlet));
         Ok(true)
     }

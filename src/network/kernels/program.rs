@@ -31,7 +31,7 @@ thread_local! {
 
 /// Steps, one after the other.
 #[derive(Debug, Clone)]
-struct Program {
+pub(in crate::network) struct Program {
     parts: Arc<[Part]>,
     /// What the parts' common memory holds.
     memory: usize,
@@ -65,7 +65,24 @@ impl PartialEq for Program {
 impl Eq for Program {}
 
 impl Program {
-    fn run(&self, inputs: &[&[f32]], memory: &mut [f32]) -> TractResult<TVec<TValue>> {
+    /// Runs the steps; `done` is told the name of each when it is done.
+    pub(in crate::network) fn run(&self, inputs: &TVec<TValue>, done: impl FnMut(&str)) -> TractResult<TVec<TValue>> {
+        let views =
+            inputs.iter().map(|input| input.try_as_plain_ram()).collect::<TractResult<TVec<PlainView<'_>>>>()?;
+        let slices = views.iter().map(PlainView::as_slice::<f32>).collect::<TractResult<TVec<_>>>()?;
+        // Not borrowed during the run: a thread that waits for others may take up another run meanwhile.
+        let mut memory = match MEMORY.take().filter(|memory| memory.len() >= self.memory) {
+            Some(memory) => memory,
+            None => Tensor::zero_aligned::<f32>(&[self.memory], PAGE)?,
+        };
+        let outputs = self.run_in(memory.try_as_plain_ram_mut()?.as_slice_mut::<f32>()?, &slices, done);
+        if memory.len() <= KEPT {
+            MEMORY.set(Some(memory));
+        }
+        outputs
+    }
+
+    fn run_in(&self, memory: &mut [f32], inputs: &[&[f32]], mut done: impl FnMut(&str)) -> TractResult<TVec<TValue>> {
         let mut outputs: TVec<Option<Tensor>> = self.outputs.iter().map(|_| None).collect();
         for part in self.parts.iter() {
             match &part.output {
@@ -83,6 +100,7 @@ impl Program {
                 }
                 Place::Input(_) => anyhow::bail!("an input is written"),
             }
+            done(&part.name);
         }
         outputs.into_iter().map(|output| Ok(output.context("an output is not computed")?.into_tvalue())).collect()
     }
@@ -144,19 +162,7 @@ impl EvalOp for Program {
     op_out_of_plan!();
 
     fn eval(&self, _ctx: &EvalContext, inputs: TVec<TValue>) -> TractResult<TVec<TValue>> {
-        let views =
-            inputs.iter().map(|input| input.try_as_plain_ram()).collect::<TractResult<TVec<PlainView<'_>>>>()?;
-        let slices = views.iter().map(PlainView::as_slice::<f32>).collect::<TractResult<TVec<_>>>()?;
-        // Not borrowed during the run: a thread that waits for others may take up another run meanwhile.
-        let mut memory = match MEMORY.take().filter(|memory| memory.len() >= self.memory) {
-            Some(memory) => memory,
-            None => Tensor::zero_aligned::<f32>(&[self.memory], PAGE)?,
-        };
-        let outputs = self.run(&slices, memory.try_as_plain_ram_mut()?.as_slice_mut::<f32>()?);
-        if memory.len() <= KEPT {
-            MEMORY.set(Some(memory));
-        }
-        outputs
+        self.run(&inputs, |_| ())
     }
 }
 

@@ -161,6 +161,9 @@ impl Pool {
             Report::Weights(key, _) => {
                 queue.unseen.remove(&Job::Weights(key.clone()));
             }
+            Report::Timed(model, _) => {
+                queue.unseen.remove(&Job::Time(*model));
+            }
             Report::Placed(key, _) => {
                 queue.unseen.remove(&Job::Place(*key));
             }
@@ -317,6 +320,14 @@ impl Shared {
                 Some(Report::WhatIf(key.clone(), answer.map_err(told)))
             }
             Job::Weights(key) => Some(Report::Weights(key.clone(), engine()?.weights(key).map(Arc::new).map_err(told))),
+            Job::Time(model) => {
+                let monitor = Monitor::new(cancel.clone(), |_| {});
+                let times = match engine()?.stage_times(&monitor) {
+                    Err(EngineError::Explain(ExplainError::Cancelled)) => return None,
+                    times => times.map(Arc::new).map_err(told),
+                };
+                Some(Report::Timed(*model, times))
+            }
             Job::Place(key) => {
                 let engine = engine()?;
                 let opened = open(&task.path, self.decoding).map_err(|error| InputError::from(error).into());
@@ -408,6 +419,7 @@ fn failed(job: &Job, reason: String) -> Report {
         Job::Survey(image, layer) => Report::Surveyed(*image, *layer, Err(reason)),
         Job::WhatIf(key) => Report::WhatIf(key.clone(), Err(reason)),
         Job::Weights(key) => Report::Weights(key.clone(), Err(reason)),
+        Job::Time(model) => Report::Timed(*model, Err(reason)),
         Job::Place(key) => Report::Placed(*key, Err(reason)),
         Job::Dream(key) => Report::Dreamt(*key, Err(reason)),
     }

@@ -1,12 +1,14 @@
-//! The network, in the list's place: its stages under their resolutions, with what each has learnt and works; branches stand
-//! beside a line, and where they meet is said.
+//! The network, in the list's place: its stages under their resolutions, with what each has learnt and how long it takes;
+//! branches stand beside a line, and where they meet is said.
+
+use std::time::Duration;
 
 use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use unicode_width::UnicodeWidthStr as _;
 
-use crate::app::{Action, Sign, StageRow, State, panel};
+use crate::app::{Action, Sign, StageRow, StageTime, StageTimes, State, panel};
 use crate::text::percent_to;
 use crate::ui::Theme;
 use crate::ui::canvas::Canvas;
@@ -17,9 +19,12 @@ use crate::ui::views::strip::short;
 use crate::ui::views::{Said, View, Window, status, terms, why};
 use crate::ui::words::{Piece, cut, cut_start, duration, number, piece, wrap};
 
-/// Cells of the shares of weights and of work.
+/// Cells of the shares of weights and of the time.
 const WEIGHTS: usize = 8;
-const WORK: usize = 6;
+const TIME: usize = 6;
+/// What stands for a share of the time that is being measured, and for none of its own.
+const PENDING: &str = "…";
+const FUSED: &str = "·";
 /// Cells before a name: mark, and the line of branches.
 const BEFORE: usize = 4;
 /// Width from which on there is room for operators, and theirs.
@@ -45,12 +50,13 @@ impl View for panel::Walk {
         let (heads, list, about) = parts(areas);
         canvas.line(heads, Span::styled(cut(&head(width), width), theme.quiet()));
         let rows = rows(&model.stages);
-        let (sums, names) = (sums(&model.stages), stage_names(&model.stages));
+        let names = stage_names(&model.stages);
+        let shares = Shares { weights: model.stages.iter().map(|stage| stage.weights).sum(), times: self.times(state) };
         let window = window(list, &rows, self.marked);
         for at in window.rows() {
             let line = match &rows[at] {
                 Row::Heading(text) => Line::styled(format!("  {text}"), theme.accent()),
-                Row::Stage(at) => line((&model.stages, &names[*at]), *at, *at == self.marked, (sums, width), theme),
+                Row::Stage(at) => line((&model.stages, &names[*at]), *at, *at == self.marked, (shares, width), theme),
             };
             canvas.line(window.place(at), line);
         }
@@ -151,22 +157,47 @@ fn window(list: Rect, rows: &[Row], marked: usize) -> Window {
     Window::new(list, at, rows.len())
 }
 
-/// All weights and all work.
-fn sums(stages: &[StageRow]) -> (u64, u64) {
-    stages.iter().fold((0, 0), |(weights, work), stage| (weights + stage.weights, work + stage.work))
+/// What shares are of.
+#[derive(Clone, Copy)]
+struct Shares<'s> {
+    /// All weights.
+    weights: u64,
+    /// How long the stages take, or why that is not known; none while it is measured.
+    times: Option<Result<&'s StageTimes, &'s str>>,
 }
 
-/// `    stage           weights  work`
+impl Shares<'_> {
+    /// `12 %`; nothing for nothing.
+    fn of_weights(self, stage: &StageRow) -> String {
+        if stage.weights == 0 { String::new() } else { whole(stage.weights as f64 / self.weights.max(1) as f64) }
+    }
+
+    /// `12 %`, or why there is none.
+    fn of_time(self, at: usize) -> String {
+        match self.times {
+            None => PENDING.to_owned(),
+            Some(Err(_)) => String::new(),
+            Some(Ok(times)) => times.share(at).map_or(FUSED.to_owned(), whole),
+        }
+    }
+}
+
+/// `12 %`
+fn whole(share: f64) -> String {
+    percent_to(share, 0)
+}
+
+/// `    stage           weights  time`
 fn head(width: usize) -> String {
     let names = names(width);
     let operators = if width >= WIDE { format!("{:<OPERATORS$}", "operator") } else { String::new() };
-    format!("    {:<names$}{operators}{:>WEIGHTS$}{:>WORK$}", "stage", "weights", "work")
+    format!("    {:<names$}{operators}{:>WEIGHTS$}{:>TIME$}", "stage", "weights", "time")
 }
 
 /// Cells of names.
 fn names(width: usize) -> usize {
     let operators = if width >= WIDE { OPERATORS } else { 0 };
-    width.saturating_sub(BEFORE + operators + WEIGHTS + WORK)
+    width.saturating_sub(BEFORE + operators + WEIGHTS + TIME)
 }
 
 /// ` ▸│ layer1.0.conv1     3 %   12 %`
@@ -174,7 +205,7 @@ fn line<'a>(
     (stages, name): (&[StageRow], &str),
     at: usize,
     is_marked: bool,
-    ((weights, work), width): ((u64, u64), usize),
+    (shares, width): (Shares<'_>, usize),
     theme: Theme,
 ) -> Line<'a> {
     let stage = &stages[at];
@@ -190,8 +221,8 @@ fn line<'a>(
     if width >= WIDE {
         spans.push(Span::styled(format!("{:<OPERATORS$}", cut(&stage.operators, OPERATORS - 1)), theme.quiet()));
     }
-    spans.push(Span::styled(format!("{:>WEIGHTS$}", share(stage.weights, weights)), theme.quiet()));
-    spans.push(Span::styled(format!("{:>WORK$}", share(stage.work, work)), theme.quiet()));
+    spans.push(Span::styled(format!("{:>WEIGHTS$}", shares.of_weights(stage)), theme.quiet()));
+    spans.push(Span::styled(format!("{:>TIME$}", shares.of_time(at)), theme.quiet()));
     Line::from(spans)
 }
 
@@ -207,11 +238,6 @@ fn sign(stages: &[StageRow], at: usize) -> &'static str {
     }
 }
 
-/// `12 %`; nothing for nothing.
-fn share(part: u64, of: u64) -> String {
-    if part == 0 { String::new() } else { percent_to(part as f64 / of.max(1) as f64, 0) }
-}
-
 /// `64 x 56 x 56`
 fn sides(shape: &[usize]) -> String {
     shape.iter().map(ToString::to_string).collect::<Vec<_>>().join(" x ")
@@ -224,6 +250,28 @@ fn count(count: u64) -> String {
         1_000..1_000_000 => format!("{:.1} k", count as f64 / 1e3),
         1_000_000..1_000_000_000 => format!("{:.1} M", count as f64 / 1e6),
         _ => format!("{:.1} G", count as f64 / 1e9),
+    }
+}
+
+/// `12 ms of 96 ms`, or why a stage has no time of its own.
+fn taken(times: Result<&StageTimes, &str>, at: usize, names: &[String]) -> Option<String> {
+    let times = match times {
+        Ok(times) => times,
+        Err(reason) => return Some(format!("not timed: {reason}")),
+    };
+    Some(match times.stages.get(at)? {
+        StageTime::Own(time) => format!("{} of {}", brief(*time), brief(times.whole)),
+        StageTime::Fused(by) => format!("fused into {}", names.get(*by).map_or("?", String::as_str)),
+        StageTime::None => "no step of its own".to_owned(),
+    })
+}
+
+/// `12 ms`, `1.2 ms`; less than a tenth of one is not none.
+fn brief(time: Duration) -> String {
+    match time.as_secs_f64() * 1000.0 {
+        0.0..0.05 => "<0.1 ms".to_owned(),
+        milliseconds @ 0.0..9.95 => format!("{milliseconds:.1} ms"),
+        _ => duration(time),
     }
 }
 
@@ -242,11 +290,12 @@ fn draw_about(canvas: &mut Canvas<'_>, area: Rect, panel: &panel::Walk, state: &
     let mut lines = vec![cut_start(&stage.name, width)];
     let shape = sides(&stage.shape);
     lines.push(if stage.operators.is_empty() { shape } else { format!("{shape}  {}", stage.operators) });
+    let names = stage_names(&model.stages);
+    lines.extend(panel.times(state).and_then(|times| taken(times, panel.marked, &names)));
     if stage.weights > 0 || stage.work > 0 {
         let said = format!("{} weights, {} multiply-adds", count(stage.weights), count(stage.work));
         lines.extend(wrap(&said, width));
     }
-    let names = stage_names(&model.stages);
     let read = |at: &usize| names.get(*at).map_or("?".to_owned(), Clone::clone);
     let reads: Vec<String> = stage.from.iter().map(read).collect();
     if reads.len() > 1 || stage.from.first().is_some_and(|from| from + 1 != panel.marked) {
@@ -298,8 +347,30 @@ mod tests {
     }
 
     #[test]
+    fn a_stage_has_a_time_or_it_is_said_where_it_is_spent() {
+        let [own, short] = [24_000, 20].map(Duration::from_micros);
+        let stages = vec![StageTime::Own(own), StageTime::Fused(0), StageTime::Own(short), StageTime::None];
+        let times = StageTimes { stages, whole: Duration::from_millis(96) };
+        let all = |times| [0, 1, 2, 3].map(|at| Shares { weights: 1, times }.of_time(at));
+        assert_eq!(all(Some(Ok(&times))), ["25 %", "·", "<1 %", "·"]);
+        assert_eq!((all(None), all(Some(Err("it failed")))), (["…"; 4].map(Into::into), [""; 4].map(Into::into)));
+        let names = ["conv1".to_owned(), "add".to_owned()];
+        let said = |at| taken(Ok(&times), at, &names).unwrap();
+        assert_eq!(
+            [0, 1, 2, 3].map(said),
+            ["24 ms of 96 ms", "fused into conv1", "<0.1 ms of 96 ms", "no step of its own"]
+        );
+        let brief = [4_968, 9_960, 809_478, 1_240_000].map(|time| brief(Duration::from_micros(time)));
+        assert_eq!(brief, ["5.0 ms", "10 ms", "809 ms", "1.2 s"]);
+        assert_eq!(taken(Err("it failed"), 0, &names).unwrap(), "not timed: it failed");
+    }
+
+    #[test]
     fn shares_and_counts_are_short() {
-        assert_eq!([(0, 9), (1, 900), (1, 4)].map(|(part, of)| share(part, of)), ["", "<1 %", "25 %"]);
+        let shares = |of| Shares { weights: of, times: None };
+        let weighing = |weights| StageRow { weights, ..stage(&[1], false, &[], true) };
+        let cases = [(0, 9), (1, 900), (1, 4)].map(|(part, of)| shares(of).of_weights(&weighing(part)));
+        assert_eq!(cases, ["", "<1 %", "25 %"]);
         assert_eq!([9, 36_864, 115_605_504, 4_100_000_000].map(count), ["9", "36.9 k", "115.6 M", "4.1 G"]);
     }
 }

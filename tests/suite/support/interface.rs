@@ -19,7 +19,7 @@ use seewhy::explain::{
 };
 use seewhy::gallery::Truths;
 use seewhy::model::{JointLabels, Labels, Target};
-use seewhy::network::{Scores, WeightKind, Weights};
+use seewhy::network::{Scores, StageTime, StageTimes, WeightKind, Weights};
 use seewhy::raster::Region;
 use seewhy::ui::{self, Placement, Theme};
 
@@ -123,6 +123,13 @@ fn stages() -> Vec<StageRow> {
     ]
 }
 
+/// How long those stages take: the sum of the residual is a part of the convolution before it.
+pub(crate) fn stage_times() -> StageTimes {
+    let own = |time| StageTime::Own(Duration::from_micros(time));
+    let stages = vec![own(300), own(24_000), own(30_000), StageTime::Fused(2), own(40_000), own(20), own(700)];
+    StageTimes { stages, whole: Duration::from_millis(96) }
+}
+
 /// An interface on the six images, found but not yet looked at, on a screen of that size.
 pub(crate) fn opened(size: (u16, u16)) -> State {
     let mut state = State::new("val/".to_owned(), Some("/data/val".into()));
@@ -204,6 +211,7 @@ pub(crate) fn reports(job: &Job) -> Vec<Report> {
             vec![Report::Predicted(*image, Ok(predicted)), Report::Surveyed(*image, *layer, Ok(Arc::new(peaks)))]
         }
         Job::Weights(key) => vec![Report::Weights(key.clone(), weights(&key.node, key.output).map(Arc::new))],
+        Job::Time(model) => vec![Report::Timed(*model, Ok(Arc::new(stage_times())))],
         Job::Place(key) => {
             let place = Region { x: 0.25, y: 0.5, width: 0.25, height: 0.25 };
             vec![Report::Placed(*key, Ok(Some(place)))]
