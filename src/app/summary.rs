@@ -13,6 +13,8 @@ pub struct LayerRow {
     pub index: usize,
     /// As users know it: the module path where the file holds it, else the ONNX name.
     pub name: String,
+    /// All names that it is found by: its node, its tensor, its module.
+    pub known_as: Vec<String>,
     /// `[C, h, w]`.
     pub shape: [usize; 3],
 }
@@ -80,6 +82,8 @@ pub struct ModelSummary {
     pub layers: Vec<LayerRow>,
     /// Position in `layers` of the one that `auto` means.
     pub auto: Option<usize>,
+    /// Position in `layers` of the one that the user asked for by name, before the model was there.
+    pub asked: Option<usize>,
     /// The blocks with attention, from input to logits, as users know them; safe to print.
     pub attention: Vec<String>,
     /// The way from the input to the scores; the first is the input.

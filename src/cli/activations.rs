@@ -59,7 +59,7 @@ pub(super) fn run(args: &ActivationArgs, common: &CommonArgs) -> anyhow::Result<
 ///
 /// # Errors
 /// When a name means nothing, or the network has no layer with spatial extent.
-pub(super) fn nodes(network: &Network, names: &[String]) -> Result<Vec<NodeValue>, NetworkError> {
+fn nodes(network: &Network, names: &[String]) -> Result<Vec<NodeValue>, NetworkError> {
     let mut nodes: Vec<NodeValue> = vec![];
     for name in names {
         let found = match name.as_str() {

@@ -100,7 +100,7 @@ fn open(
     let watch = watched.as_ref().map(|source| Arc::new(Mutex::new(Watch::new(source))));
     let arrivals = Arc::new(Mutex::new(Arrivals::new(named.clone())));
     let (of_first, of_second) = if second.is_some() { (None, watch.clone()) } else { (watch.clone(), None) };
-    let renew = |(source, watch)| renewer(source, watch, common, screen.tolerance, named.clone());
+    let renew = |(source, watch)| renewer(source, watch, common, screen, named.clone());
     let is_live = feed.is_some();
     let command = marks_command(&root, &named, screen.marks.as_deref());
     let marked = shell::run(Options {
@@ -110,12 +110,12 @@ fn open(
         find: finder(named.clone(), screen.watch.then(|| Arc::clone(&arrivals))),
         watch: watched.zip(watch).map(renew).map(|renew| (renew, arriving(arrivals))),
         decoding: common.run_options(screen.tolerance).decoding,
-        load: loader(model, second.is_some(), of_first, common, screen.tolerance, named.clone()),
-        second: second.map(|model| second_loader(model, of_second, common, screen.tolerance, named.clone())),
+        load: loader(model, second.is_some(), of_first, common, screen, named.clone()),
+        second: second.map(|model| second_loader(model, of_second, common, screen, named.clone())),
         graphics: screen.wishes(),
         journal: marks::journal(screen.marks.as_deref()),
         selection,
-        layer: Some(screen.layer.clone()).filter(|layer| layer != "auto"),
+        layer: screen.layer(),
         keymap: screen.keymap.clone(),
         light: screen.background.light,
         threads: common.threads(),
@@ -172,11 +172,11 @@ fn loader(
     is_first_of_two: bool,
     watch: Option<Arc<Mutex<Watch>>>,
     common: &CommonArgs,
-    tolerance: Option<f64>,
+    screen: &ScreenArgs,
     images: Vec<PathBuf>,
 ) -> Load {
-    let (overrides, options, threads) = (common.overrides(), common.run_options(tolerance), common.threads());
-    let truth = common.truth().map(Path::to_path_buf);
+    let (overrides, options, threads) = (common.overrides(), common.run_options(screen.tolerance), common.threads());
+    let (truth, layer) = (common.truth().map(Path::to_path_buf), screen.layer());
     Box::new(move || {
         let session = Session::load(&source, &overrides, &images, options)?;
         if let Some(watch) = &watch {
@@ -186,7 +186,8 @@ fn loader(
             Err(_) if is_first_of_two => truth::truths(session.classifier(), None)?,
             truths => truths?,
         };
-        Ok(Arc::new(SessionEngine::new(ModelId::default(), session, truths, threads)) as Arc<dyn Engine>)
+        let engine = SessionEngine::new(ModelId::default(), session, truths, threads);
+        Ok(Arc::new(engine.with_layer(layer.as_deref())) as Arc<dyn Engine>)
     })
 }
 
@@ -195,17 +196,17 @@ fn second_loader(
     source: ModelSource,
     watch: Option<Arc<Mutex<Watch>>>,
     common: &CommonArgs,
-    tolerance: Option<f64>,
+    screen: &ScreenArgs,
     images: Vec<PathBuf>,
 ) -> LoadSecond {
-    let (overrides, options, threads) = (common.overrides(), common.run_options(tolerance), common.threads());
-    let truth = common.truth().map(Path::to_path_buf);
+    let (overrides, options, threads) = (common.overrides(), common.run_options(screen.tolerance), common.threads());
+    let (truth, layer) = (common.truth().map(Path::to_path_buf), screen.layer());
     Box::new(move |id, first| {
         let session = Session::load(&source, &overrides, &images, options)?;
         if let Some(watch) = &watch {
             locked(watch).follow(&session);
         }
-        beside(first, id, session, truth.as_deref(), threads)
+        beside(first, id, session, (truth.as_deref(), layer.as_deref()), threads)
     })
 }
 
@@ -214,32 +215,32 @@ fn renewer(
     source: ModelSource,
     watch: Arc<Mutex<Watch>>,
     common: &CommonArgs,
-    tolerance: Option<f64>,
+    screen: &ScreenArgs,
     images: Vec<PathBuf>,
 ) -> Renew {
-    let (overrides, options, threads) = (common.overrides(), common.run_options(tolerance), common.threads());
-    let truth = common.truth().map(Path::to_path_buf);
+    let (overrides, options, threads) = (common.overrides(), common.run_options(screen.tolerance), common.threads());
+    let (truth, layer) = (common.truth().map(Path::to_path_buf), screen.layer());
     Box::new(move |id, first| {
         let renewed = locked(&watch).look(|| Session::load(&source, &overrides, &images, options))?;
         Some(match renewed {
-            Ok(session) => beside(first, id, session, truth.as_deref(), threads),
+            Ok(session) => beside(first, id, session, (truth.as_deref(), layer.as_deref()), threads),
             Err(error) => Err(anyhow!("the model has changed, and the old one is kept: {}", error.problem)),
         })
     })
 }
 
-/// Puts a session to work beside a first model.
+/// Puts a session to work beside a first model, with a file of true classes and a layer where somebody named them.
 fn beside(
     first: &dyn Engine,
     id: ModelId,
     session: Session,
-    truth: Option<&Path>,
+    (truth, layer): (Option<&Path>, Option<&str>),
     threads: usize,
 ) -> anyhow::Result<SecondEngine> {
     let joint = Arc::new(JointLabels::new(first.labels(), session.classifier().labels()));
     let truths = truth::of_classes(joint.labels(), truth)?;
-    let engine = Arc::new(SessionEngine::new(id, session, Arc::clone(&truths), threads));
-    Ok(SecondEngine { engine, joint, truths })
+    let engine = SessionEngine::new(id, session, Arc::clone(&truths), threads).with_layer(layer);
+    Ok(SecondEngine { engine: Arc::new(engine), joint, truths })
 }
 
 /// The images that have come since the list was made.

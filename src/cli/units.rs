@@ -9,9 +9,9 @@ use super::batch::{Interrupt, in_order, progress};
 use super::classify::ErrorLine;
 use super::inputs;
 use super::output::Output;
-use super::{Ending, activations, load_model, warn};
+use super::{Ending, load_model, warn};
 use crate::gallery::Entry;
-use crate::network::{NetworkError, NodeValue, ReceptiveFields};
+use crate::network::{Network, NetworkError, NodeValue, ReceptiveFields};
 use crate::session::{
     ExemplarRecord, InputError, PlacedExemplar, Session, SheetFolder, Strongest, UnitRecord, UnitSheet,
 };
@@ -40,10 +40,8 @@ pub(super) fn run(args: &UnitArgs, common: &CommonArgs) -> anyhow::Result<Ending
     let interrupt = Interrupt::install()?;
     let session = load_model(common, &common.model()?, &args.paths, common.run_options(None))?;
     let network = session.classifier().network();
-    let node = activations::nodes(network, std::slice::from_ref(&args.layer))?.swap_remove(0);
-    let Some(layer) = node.layer else {
-        bail!("--layer {:?}: it has no grid of rows and columns, and so no places that could be shown", args.layer);
-    };
+    let layer = layer(network, &args.layer)?;
+    let node = network.layer_node(layer);
     let [channels, ..] = network.layers()[layer].shape;
     if let Some(channel) = args.channel.iter().find(|channel| **channel >= channels) {
         bail!("--channel {channel}: {} has {channels} channels, numbered from 0", node.name);
@@ -96,6 +94,14 @@ pub(super) fn run(args: &UnitArgs, common: &CommonArgs) -> anyhow::Result<Ending
         warn(&format!("the lines have no boxes: {why}"));
     }
     Ok(Ending::of_images(done < wanted.len(), some_failed))
+}
+
+/// The layer of this name, an index among the network's.
+fn layer(network: &Network, name: &str) -> Result<usize, NetworkError> {
+    match name {
+        "auto" => network.auto_layer().ok_or(NetworkError::NoLayers),
+        name => network.find_layer(name),
+    }
 }
 
 impl Job<'_> {

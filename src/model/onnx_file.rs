@@ -209,6 +209,7 @@ impl OnnxFile {
                 operator: node.op_type.clone(),
                 outputs: node.output.clone(),
                 path: scopes.and_then(|(_, scopes)| module_path(scopes)),
+                reads_weights: node.input.iter().any(|input| weights.contains(input.as_str())),
                 aliases: weight.and_then(|weight| weight.strip_suffix(".weight")).map(Into::into).into_iter().collect(),
             }
         };

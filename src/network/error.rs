@@ -30,13 +30,21 @@ pub enum NetworkError {
     /// No gradient.
     #[error(transparent)]
     Gradient(#[from] autodiff::Error),
-    /// The layer named does not exist or has no spatial extent.
+    /// The layer named does not exist.
     #[error("no layer {name:?}; {}`seewhy model -v` lists all", did_you_mean(nearest.as_deref()))]
     NoSuchLayer {
         /// The name asked for.
         name: String,
         /// A layer that was meant perhaps.
         nearest: Option<String>,
+    },
+    /// What is called so is no layer.
+    #[error(
+        "{name:?} has no rows and columns that belong to the image's; `seewhy model -v` lists the layers that have"
+    )]
+    NoGrid {
+        /// The name asked for.
+        name: String,
     },
     /// No layer at all.
     #[error("no layer between input and logits has spatial extent")]

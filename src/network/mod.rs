@@ -19,6 +19,7 @@ mod incremental;
 mod kernels;
 mod layers;
 mod layout;
+mod modules;
 mod names;
 mod pass;
 mod passes;
@@ -228,18 +229,28 @@ impl Network {
         (0..self.layers.list.len()).filter(|index| self.layers.list[*index].trunk || Some(*index) == auto).collect()
     }
 
-    /// The index of the layer with this name: of its node, its tensor or its module's path (the last node of the module).
+    /// The index of the layer with this name: of its node or its tensor; of a module, the last layer inside it.
     ///
     /// # Errors
-    /// [`NetworkError::NoSuchLayer`].
+    /// [`NetworkError::NoSuchLayer`], or [`NetworkError::NoGrid`].
     pub fn find_layer(&self, name: &str) -> Result<usize, NetworkError> {
         let places = self.names.find(name);
         let found = places.iter().rev().find_map(|place| self.layers.outlets.iter().position(|outlet| outlet == place));
-        found.ok_or_else(|| {
-            let names = self.layers.list.iter().map(|layer| layer.name.as_str());
-            let paths = self.layers.list.iter().filter_map(|layer| layer.path.as_deref());
-            self.no_such_layer(name, names.chain(paths).collect())
+        found.ok_or_else(|| match &places[..] {
+            [] => self.no_such_layer(name, self.layers.outlets.iter().copied()),
+            _ => NetworkError::NoGrid { name: name.to_owned() },
         })
+    }
+
+    /// The names that [`Network::find_layer`] finds a layer by: its node's, its tensor's, and the path of its module, which
+    /// later layers may share.
+    pub fn names_of_layer(&self, layer: usize) -> Vec<String> {
+        let Layer { name, tensor, .. } = &self.layers.list[layer];
+        let node = self.names.output(self.layers.outlets[layer]).map(|(node, _)| node);
+        let mut names = vec![name.clone(), tensor.clone()];
+        names.extend(node.and_then(modules::module));
+        names.dedup();
+        names
     }
 
     /// The operators that stop the gradient on its way to the input; empty when every gradient method works.

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 
 use tract_onnx::prelude::OutletId;
 
+use super::modules;
 use crate::text::escape;
 
 /// One node of the ONNX file.
@@ -24,6 +25,8 @@ pub struct OnnxNode {
     pub path: Option<String>,
     /// Other paths that a user may know it by: the owner of its weights, where a fused batch norm took over the name.
     pub aliases: Vec<String>,
+    /// Whether it reads numbers that the file holds.
+    pub reads_weights: bool,
 }
 
 impl OnnxNode {
@@ -37,6 +40,7 @@ impl OnnxNode {
             outputs: self.outputs.into_iter().map(safe).collect(),
             path: self.path.map(safe),
             aliases: self.aliases.into_iter().map(safe).collect(),
+            reads_weights: self.reads_weights,
         }
     }
 }
@@ -79,13 +83,18 @@ impl NodeNames {
         Some((node, node.outputs.get(*slot).map_or("", String::as_str)))
     }
 
-    /// Every outlet that the name may mean, in the order of evaluation: a node's name or a tensor's, else a module's path,
-    /// else another path that it is known by.
+    /// Every outlet that the name may mean, in the order of evaluation: of the node or tensor that is called so, else all
+    /// inside the module of this path, else of a node that has another name.
     pub fn find(&self, name: &str) -> Vec<OutletId> {
+        let asked = modules::asked(name);
         let exact = |node: &OnnxNode| node.name == name || node.outputs.iter().any(|tensor| tensor == name);
-        let path = |node: &OnnxNode| node.path.as_deref() == Some(name);
+        let module = |node: &OnnxNode| modules::module(node).is_some_and(|module| modules::is_inside(&module, &asked));
+        let again = |node: &OnnxNode| {
+            modules::module(node).is_some_and(|module| modules::is_called_again(node, &module, &asked))
+        };
+        let inside = |node: &OnnxNode| module(node) || again(node) && self.nodes.iter().any(&module);
         let alias = |node: &OnnxNode| node.aliases.iter().any(|alias| alias == name);
-        let kinds: [&dyn Fn(&OnnxNode) -> bool; 3] = [&exact, &path, &alias];
+        let kinds: [&dyn Fn(&OnnxNode) -> bool; 3] = [&exact, &inside, &alias];
         for matches in kinds {
             let hits = self.nodes.iter().zip(&self.outlets).filter(|(node, _)| matches(node));
             let found: Vec<OutletId> = hits.filter_map(|(node, outlets)| named(node, outlets, name)).collect();
@@ -127,6 +136,7 @@ mod tests {
             assert_eq!(names.find(name), [OutletId::new(4, 0)], "{name}");
         }
         assert_eq!(names.find("layer1.relu"), [OutletId::new(4, 0), OutletId::new(5, 0)]);
+        assert_eq!(names.find("layer1"), names.find("layer1.relu"));
         assert_eq!(names.find("conv"), []);
         assert_eq!(
             names.output(OutletId::new(4, 0)).map(|(node, tensor)| (node.name.as_str(), tensor)),
@@ -134,5 +144,23 @@ mod tests {
         );
         assert_eq!(names.output(OutletId::new(3, 0)), None);
         assert_eq!(names.owner(3).map(|node| node.name.as_str()), Some("node_relu"));
+    }
+
+    #[test]
+    fn a_module_is_all_inside_it_and_its_later_calls() {
+        let mut names = NodeNames::default();
+        let nodes = ["conv1/Conv", "relu/Relu", "conv2/Conv", "relu_1/Relu", "pool_1/Pool"];
+        for (id, name) in nodes.into_iter().enumerate() {
+            let reads_weights = name.starts_with("conv");
+            let node = OnnxNode { reads_weights, ..node(&format!("/layer1/layer1.0/{name}"), name, None) };
+            names.add(node, [id], &[OutletId::new(id, 0)]);
+        }
+        let find = |name: &str| names.find(name).iter().map(|outlet| outlet.node).collect::<Vec<_>>();
+        for name in ["layer1", "layer1.0", "/layer1/layer1.0", "layer1.0/"] {
+            assert_eq!(find(name), [0, 1, 2, 3, 4], "{name}");
+        }
+        assert_eq!(find("layer1.0.relu"), [1, 3], "it is called twice");
+        assert_eq!((find("layer1.0.relu_1"), find("layer1.0.pool_1")), (vec![3], vec![4]));
+        assert_eq!((find("layer1.0.pool"), find("layer1.0.con"), find("")), (vec![], vec![], vec![]));
     }
 }

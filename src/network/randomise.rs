@@ -27,11 +27,12 @@ impl Network {
     /// # Errors
     /// When the graph has a cycle.
     pub fn weighted(&self) -> Result<Vec<String>, NetworkError> {
-        let name = |weighted: &Weighted| match self.names.owner(weighted.node) {
-            Some(node) => node.name.clone(),
-            None => self.graph.node(weighted.node).name.clone(),
-        };
-        Ok(self.find_weighted()?.iter().map(name).collect())
+        Ok(self.find_weighted()?.iter().map(|weighted| self.weighted_name(weighted.node)).collect())
+    }
+
+    /// What users call a node with weights.
+    pub(super) fn weighted_name(&self, node: usize) -> String {
+        self.names.owner(node).map_or_else(|| self.graph.node(node).name.clone(), |owner| owner.name.clone())
     }
 
     /// The network with the weights of its last `count` weighted nodes drawn anew: normal numbers with the mean and the

@@ -1,6 +1,6 @@
 //! What any node of the network holds for an image, by the node's name: read in one run that ends where the last one is.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use ndarray::{ArrayD, ArrayViewD, Axis};
 use tract_onnx::prelude::*;
@@ -8,8 +8,10 @@ use tract_onnx::prelude::*;
 use super::error::tract;
 use super::extract::{concrete, needed};
 use super::kernels::Free;
+use super::layers::MOVERS;
+use super::modules;
 use super::plans::PlanKind;
-use super::{Layer, LayerLayout, Network, NetworkError, tensors};
+use super::{Layer, LayerLayout, Network, NetworkError, OnnxNode, tensors};
 
 /// A value of the network that can be read: what a node of the ONNX file makes of the image.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,18 +82,17 @@ impl Network {
         })
     }
 
-    /// The value that a name means: that of a layer, as [`Network::find_layer`] finds it, or of any other of
-    /// [`Network::nodes`].
+    /// The value that a name means: of a node or tensor, or what a module makes of the image, its last value but for such
+    /// as only move it around.
     ///
     /// # Errors
     /// [`NetworkError::NoSuchLayer`], with the name that is nearest.
     pub fn find_node(&self, name: &str) -> Result<NodeValue, NetworkError> {
-        if let Ok(layer) = self.find_layer(name) {
-            return Ok(self.layer_node(layer));
-        }
         let (nodes, places) = (self.nodes(), self.names.find(name));
-        let found = nodes.iter().rev().find(|node| places.contains(&node.outlet));
-        found.cloned().ok_or_else(|| self.no_such_layer(name, nodes.iter().map(|node| node.name.as_str()).collect()))
+        let found = || nodes.iter().rev().filter(|node| places.contains(&node.outlet));
+        let computed = found().find(|node| !MOVERS.contains(&node.operator.as_str()));
+        let found = computed.or_else(|| found().next()).cloned();
+        found.ok_or_else(|| self.no_such_layer(name, nodes.iter().map(|node| node.outlet)))
     }
 
     /// What nodes hold for an input, each of its [`NodeValue::shape`]. One run for all of them.
@@ -134,11 +135,22 @@ impl Network {
         read().map_err(tract(format!("could not read the value of {:?}", node.name)))
     }
 
-    /// That a name means nothing, and which of `names` was meant perhaps.
-    pub(super) fn no_such_layer(&self, name: &str, names: Vec<&str>) -> NetworkError {
-        let nearest = nearest(name, names).map(str::to_owned);
-        NetworkError::NoSuchLayer { name: name.to_owned(), nearest }
+    /// That a name means nothing, and which of the outlets, or of the modules that they are in, was meant perhaps.
+    pub(super) fn no_such_layer(&self, name: &str, outlets: impl Iterator<Item = OutletId>) -> NetworkError {
+        let nodes = outlets.filter_map(|outlet| Some(self.names.output(outlet)?.0));
+        NetworkError::NoSuchLayer { name: name.to_owned(), nearest: nearest_of(name, nodes) }
     }
+}
+
+/// The name that was meant perhaps, of a node or of a module that one is in.
+pub(super) fn nearest_of<'a>(name: &str, nodes: impl Iterator<Item = &'a OnnxNode>) -> Option<String> {
+    let mut names = BTreeSet::new();
+    for node in nodes {
+        let module = modules::module(node).unwrap_or_default();
+        names.extend(modules::around(&module).map(str::to_owned));
+        names.insert(node.name.clone());
+    }
+    nearest(name, names.iter().map(String::as_str).collect()).map(str::to_owned)
 }
 
 /// The one of `names` that somebody meant who wrote `name`: the shortest that has it as a part, or else the one with the

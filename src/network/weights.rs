@@ -11,6 +11,7 @@ use tract_onnx::tract_core::ops::konst::Const;
 
 use super::error::tract;
 use super::extract::{concrete, extract, needed};
+use super::values::nearest_of;
 use super::{Layout, Network, NetworkError, tensors};
 
 /// What the axes of weights mean.
@@ -79,26 +80,46 @@ impl Weights {
 }
 
 impl Network {
-    /// The weights of the node with this name (its own, or that of its tensor or module), which [`Network::weighted`] lists.
+    /// The weights of a node, by a name that [`Network::weighted`] lists, or any that [`Network::find_weights`] takes: the
+    /// first where it means several.
     ///
     /// # Errors
-    /// [`NetworkError::NoSuchLayer`], or when tract cannot compute weights that are made of others.
+    /// [`NetworkError::NoSuchWeights`], or when tract cannot compute weights that are made of others.
     pub fn weights(&self, name: &str) -> Result<Weights, NetworkError> {
-        let found = self.find_weighted()?;
-        let named = |id: usize| self.names.owner(id).is_some_and(|node| node.name == name);
-        let place = |id: usize| {
-            let places = self.names.find(name);
-            // A bias that the file has in the same node is a node of its own here.
-            let owner = |id: usize| self.names.owner(id).map(|node| node.name.as_str());
-            places.iter().any(|place| place.node == id || owner(place.node) == owner(id) && owner(id).is_some())
-        };
-        let by_name = found.iter().find(|weighted| named(weighted.node) || self.graph.node(weighted.node).name == name);
-        let Some(weighted) = by_name.or_else(|| found.iter().find(|weighted| place(weighted.node))) else {
-            let all = self.weighted()?;
-            return Err(self.no_such_weights(name, all.iter().map(String::as_str).collect()));
-        };
-        let id = weighted.node;
+        let id = self.named_weights(name)?[0];
         self.read_weights(id).map_err(tract(format!("could not read the weights of {name:?}")))
+    }
+
+    /// The names of the nodes with weights that a name means, from the input to the logits: a node's own or its tensor's, or
+    /// that of a module, for all that are inside it.
+    ///
+    /// # Errors
+    /// [`NetworkError::NoSuchWeights`].
+    pub fn find_weights(&self, name: &str) -> Result<Vec<String>, NetworkError> {
+        let mut names: Vec<String> = self.named_weights(name)?.into_iter().map(|id| self.weighted_name(id)).collect();
+        names.dedup();
+        Ok(names)
+    }
+
+    /// The nodes with weights that a name means, one at least.
+    fn named_weights(&self, name: &str) -> Result<Vec<usize>, NetworkError> {
+        let found: Vec<usize> = self.find_weighted()?.into_iter().map(|weighted| weighted.node).collect();
+        let by_name = found.iter().find(|id| self.weighted_name(**id) == name || self.graph.node(**id).name == name);
+        if let Some(id) = by_name {
+            return Ok(vec![*id]);
+        }
+        let places = self.names.find(name);
+        // A bias that the file has in the same node is a node of its own here.
+        let owner = |id: usize| self.names.owner(id).map(|node| node.name.as_str());
+        let is_meant = |id: &usize| {
+            places.iter().any(|place| place.node == *id || owner(place.node) == owner(*id) && owner(*id).is_some())
+        };
+        let meant: Vec<usize> = found.iter().copied().filter(is_meant).collect();
+        if meant.is_empty() {
+            let nodes = found.iter().filter_map(|id| self.names.owner(*id));
+            return Err(NetworkError::NoSuchWeights { name: name.to_owned(), nearest: nearest_of(name, nodes) });
+        }
+        Ok(meant)
     }
 
     fn read_weights(&self, id: usize) -> TractResult<Weights> {
@@ -204,12 +225,5 @@ impl Network {
         }
         depends.remove(&id);
         depends.iter().all(is_plain) && (self.logits.node == id || depends.contains(&self.logits.node))
-    }
-
-    fn no_such_weights(&self, name: &str, names: Vec<&str>) -> NetworkError {
-        match self.no_such_layer(name, names) {
-            NetworkError::NoSuchLayer { name, nearest } => NetworkError::NoSuchWeights { name, nearest },
-            other => other,
-        }
     }
 }

@@ -33,6 +33,8 @@ pub struct SessionEngine {
     kept: Kept,
     truths: Arc<Truths>,
     threads: usize,
+    /// The layer that somebody asked for by name, an index among the network's.
+    layer: Option<usize>,
     /// What the values of a layer depend on: of the layer that was asked for last.
     fields: Mutex<Option<(usize, Arc<ReceptiveFields>)>>,
 }
@@ -40,7 +42,14 @@ pub struct SessionEngine {
 impl SessionEngine {
     /// Puts a session with a model to work; `truths` knows the classes of images, `threads` cores may be used for what the user waits for.
     pub fn new(id: ModelId, session: Session, truths: Arc<Truths>, threads: usize) -> Self {
-        SessionEngine { id, session, kept: Kept::default(), truths, threads, fields: Mutex::default() }
+        SessionEngine { id, session, kept: Kept::default(), truths, threads, layer: None, fields: Mutex::default() }
+    }
+
+    /// The same, where the layer of this name is among those to step through, if there is such a one.
+    #[must_use]
+    pub fn with_layer(mut self, name: Option<&str>) -> Self {
+        self.layer = name.and_then(|name| self.session.classifier().network().find_layer(name).ok());
+        self
     }
 
     fn fields(&self, layer: usize) -> Result<Arc<ReceptiveFields>, NetworkError> {
@@ -108,10 +117,14 @@ impl Engine for SessionEngine {
     fn summary(&self) -> ModelSummary {
         let classifier = self.session.classifier();
         let network = classifier.network();
-        let strip = network.strip();
+        let mut strip = network.strip();
+        strip.extend(self.layer.filter(|layer| !strip.contains(layer)));
+        strip.sort_unstable();
+        let place = |layer: usize| strip.iter().position(|index| *index == layer);
         let row = |index: &usize| {
             let layer = &network.layers()[*index];
-            LayerRow { index: *index, name: layer_name(layer), shape: layer.shape }
+            let known_as = network.names_of_layer(*index).iter().map(|name| escape(name).into_owned()).collect();
+            LayerRow { index: *index, name: layer_name(layer), known_as, shape: layer.shape }
         };
         let (height, width) = network.input_extent();
         let label = |class| escape(&classifier.labels().get(class)).into_owned();
@@ -122,7 +135,8 @@ impl Engine for SessionEngine {
             labels: (0..network.classes()).map(label).collect(),
             is_probable: network.scoring().is_probable(),
             truths: Arc::clone(&self.truths),
-            auto: network.auto_layer().and_then(|auto| strip.iter().position(|index| *index == auto)),
+            auto: network.auto_layer().and_then(place),
+            asked: self.layer.and_then(place),
             layers: strip.iter().map(row).collect(),
             attention: network
                 .attention()

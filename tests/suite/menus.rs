@@ -121,6 +121,24 @@ fn taking_a_method_needs_no_pause_and_settings_stay_with_theirs() {
 }
 
 #[test]
+fn a_layer_is_found_by_its_module_and_may_be_asked_for_before_the_model_is_there() {
+    let mut state = finished(SIZE);
+    press(&mut state, &[Command::Open(PanelKind::Layers)]);
+    type_text(&mut state, "layer3.5.relu_2");
+    press(&mut state, &[Command::Accept]);
+    assert_eq!(current_key(&state).layer, LayerChoice::These(vec![3]));
+    let asked = |asked: Option<usize>| {
+        let mut state = finished(SIZE);
+        state.wanted_layer = Some("layer4.0".to_owned());
+        update(&mut state, Action::ModelReady(Arc::new(ModelSummary { asked, ..ModelSummary::clone(&model()) })));
+        state
+    };
+    assert_eq!(current_key(&asked(Some(1))).layer, LayerChoice::These(vec![7]));
+    let missing = asked(None);
+    assert!(screen(&missing).contains("has no layer layer4.0"), "{}", screen(&missing));
+}
+
+#[test]
 fn layers_are_looked_at_from_the_deepest_on() {
     let mut state = finished(SIZE);
     press(&mut state, &[Command::Open(PanelKind::Layers)]);

@@ -76,6 +76,58 @@ fn a_layer_is_found_by_node_tensor_and_module_path() {
     assert!(matches!(network.find_layer("layer99"), Err(NetworkError::NoSuchLayer { name, .. }) if name == "layer99"));
 }
 
+/// What hooks on the modules would give: the last layer inside each, whichever exporter wrote the file.
+#[test]
+fn a_module_is_the_last_layer_inside_it_in_files_of_both_exporters() {
+    let cases: [(&str, &[(&str, &str)]); 3] = [
+        (
+            "resnet",
+            &[("2", "/2/relu_1/Relu"), ("2.relu", "/2/relu_1/Relu"), ("3", "/3/relu_1/Relu"), ("0", "/0/0.2/Relu")],
+        ),
+        (
+            "mobilenet_v3",
+            &[
+                ("features", "/features/features.4/features.4.2/HardSwish"),
+                ("features.3", "/features/features.3/Add"),
+                ("features.2.block.1", "/features/features.2/block/block.1/block.1.2/Relu"),
+                ("features.2.block.1.2", "/features/features.2/block/block.1/block.1.2/Relu"),
+            ],
+        ),
+        (
+            "vit",
+            &[
+                ("encoder", "/encoder/ln/LayerNormalization"),
+                ("encoder.layers.encoder_layer_0", "/encoder/layers/encoder_layer_0/Add_1"),
+                ("encoder.layers.encoder_layer_0.mlp.1", "/encoder/layers/encoder_layer_0/mlp/mlp.1/Mul_1"),
+            ],
+        ),
+    ];
+    for (name, modules) in cases {
+        let [(torchscript, input), (dynamo, _)] = ["torchscript", "dynamo"].map(|exporter| miniature(name, exporter));
+        let read = |network: &Network, layer: usize| {
+            let values = network.values(input.view(), &[network.layer_node(layer)]).unwrap().remove(0);
+            values.iter().copied().collect::<Vec<_>>()
+        };
+        for (module, node) in modules {
+            let found = [&torchscript, &dynamo].map(|classifier| classifier.network().find_layer(module).unwrap());
+            assert_eq!(torchscript.network().layers()[found[0]].name, *node, "{name} {module}");
+            let values = [read(torchscript.network(), found[0]), read(dynamo.network(), found[1])];
+            assert!(distance(&values[1], &values[0]) < ROUNDING, "{name} {module}");
+            let spelled = node.rsplit_once('/').unwrap().0.rsplit_once("/relu").map_or(*module, |(scopes, _)| scopes);
+            assert!(torchscript.network().find_layer(spelled).is_ok(), "{name} {spelled}");
+        }
+    }
+    let (vit, _) = miniature("vit", "dynamo");
+    let classes = vit.network().find_node("heads").unwrap();
+    assert_eq!((classes.layer, &classes.shape[..]), (None, &[vit.network().classes()][..]), "a module without a grid");
+    match vit.network().find_layer("layers.encoder_layer_0") {
+        Err(NetworkError::NoSuchLayer { nearest, .. }) => {
+            assert_eq!(nearest.as_deref(), Some("encoder.layers.encoder_layer_0"));
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
 #[test]
 fn everything_passes_through_the_trunk_and_something_bypasses_the_rest() {
     for name in ["resnet", "densenet", "vit", "swin", "shufflenet"] {

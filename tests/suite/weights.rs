@@ -168,6 +168,13 @@ fn the_command_writes_an_array_and_a_sheet_for_each_layer() {
         let last = lines.last().unwrap();
         assert_eq!(last["axes"], serde_json::json!(["classes", "features"]), "{last}");
     }
+    for (exporter, inside) in [("torchscript", "/2/conv1/Conv /2/conv2/Conv"), ("dynamo", "node_Conv_97 node_Conv_99")]
+    {
+        let file = fixture("resnet").join(exporter).with_extension("onnx");
+        let output = seewhy(&["weights", "--layer", "2,2.conv2", "--model", text(&file)]).output().unwrap();
+        let names: Vec<String> = lines(&output).iter().map(|line| line["layer"].as_str().unwrap().to_owned()).collect();
+        assert_eq!(names.join(" "), inside, "all that is inside, each once: {}", errors(&output));
+    }
     let refused = seewhy(&["weights", "--layer", "head.cnov"]).output().unwrap();
     assert_eq!(refused.status.code(), Some(2));
     assert!(errors(&refused).contains("no weights at"), "{}", errors(&refused));

@@ -34,8 +34,9 @@ impl Layers {
     /// [`ModelSummary::layers`](crate::app::ModelSummary::layers).
     pub fn matches(&self, state: &State) -> Vec<usize> {
         let Some(model) = &state.model else { return Vec::new() };
+        let names: Vec<String> = model.layers.iter().map(|layer| layer.known_as.join(", ")).collect();
         // What is nearer to the decision says more about it.
-        search(&self.query, model.layers.iter().map(|layer| layer.name.as_str()), |layer| layer as f32)
+        search(&self.query, names.iter().map(String::as_str), |layer| layer as f32)
     }
 }
 

@@ -50,7 +50,7 @@ impl State {
     /// Selects the layer that was asked for by name before the model was there.
     fn select_wanted_layer(&mut self) {
         let Some((wanted, model)) = self.wanted_layer.take().zip(self.model.as_deref()) else { return };
-        let layer = model.layers.iter().position(|layer| layer.name == wanted);
+        let layer = model.asked;
         if layer.is_none() {
             let key = self.keymap.key(Mode::Browse, Command::Open(PanelKind::Layers));
             let text = format!("{} has no layer {}; {key} lists those that it has", model.name, escape(&wanted));

@@ -14,8 +14,8 @@ pub(super) const DREAM_EXAMPLES: &str = "Examples:\n  seewhy dream --target frog
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct DreamArgs {
-    /// Layer by the name of its node or output tensor, as `seewhy model -v` prints it; `auto` is the last with spatial extent
-    /// before the head
+    /// Layer by the name of its node or output tensor, as `seewhy model -v` prints it, or of a module (`layer3`) for the last
+    /// layer inside it; `auto` is the last with spatial extent before the head
     #[arg(long, value_name = "NODE", requires = "channel")]
     pub(in crate::cli) layer: Option<String>,
     /// Channels of it, from 0, separated by commas: what each wants to see, averaged over its places
@@ -45,8 +45,8 @@ pub(in crate::cli) struct ActivationArgs {
     /// Directories, images, .npy tensors, or - for a list on standard input
     #[arg(required = true, value_name = "PATH")]
     pub(in crate::cli) paths: Vec<PathBuf>,
-    /// Layers by the names of their nodes or output tensors, as `seewhy model -v` prints them, separated by commas; `auto` is the
-    /// last with spatial extent before the head, `all` are all that have any
+    /// Layers by the names of their nodes or output tensors, as `seewhy model -v` prints them, or of modules (`layer3`) for
+    /// their outputs, separated by commas; `auto` is the last with spatial extent before the head, `all` are all that have any
     #[arg(long, value_delimiter = ',', default_value = "auto", value_name = "NODE|auto|all")]
     pub(in crate::cli) layer: Vec<String>,
     #[command(flatten)]
@@ -55,7 +55,8 @@ pub(in crate::cli) struct ActivationArgs {
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct WeightArgs {
-    /// Layers by the names of their nodes, tensors or modules, separated by commas [default: all that have weights]
+    /// Layers by the names of their nodes or tensors, or of modules (`layer3`) for all inside them, separated by commas
+    /// [default: all that have weights]
     #[arg(long, value_delimiter = ',', value_name = "NODE")]
     pub(in crate::cli) layer: Vec<String>,
     #[command(flatten)]
@@ -67,8 +68,8 @@ pub(in crate::cli) struct UnitArgs {
     /// Directories, images, .npy tensors, or - for a list on standard input
     #[arg(required = true, value_name = "PATH")]
     pub(in crate::cli) paths: Vec<PathBuf>,
-    /// Layer by the name of its node or output tensor, as `seewhy model -v` prints it; `auto` is the last with spatial extent
-    /// before the head
+    /// Layer by the name of its node or output tensor, as `seewhy model -v` prints it, or of a module (`layer3`) for the last
+    /// layer inside it; `auto` is the last with spatial extent before the head
     #[arg(long, default_value = "auto", value_name = "NODE|auto")]
     pub(in crate::cli) layer: String,
     /// Channels, numbered from 0, separated by commas [default: all]

@@ -297,8 +297,8 @@ pub(super) struct ExplainArgs {
     /// `p:` before a class explains its probability in place of its logit
     #[arg(long, default_value = "top", value_name = "TOP|INDEX|LABEL", allow_hyphen_values = true)]
     pub(super) target: String,
-    /// Layers for class activation maps, by the names that `seewhy model` prints, separated by commas; the maps of several
-    /// are averaged
+    /// Layers for class activation maps, by the names that `seewhy model` prints, or of modules (`layer3`) for the last layer
+    /// inside each, separated by commas; the maps of several are averaged
     #[arg(long, value_delimiter = ',', default_value = "auto", value_name = "NODE|auto")]
     pub(super) layer: Vec<String>,
     /// A method's parameter, such as samples=500; may be given several times. `seewhy explain --help` lists them
@@ -333,8 +333,8 @@ pub(super) struct EvaluateArgs {
     /// Measures, separated by commas [default: all that model and images allow]
     #[arg(long, value_delimiter = ',', value_name = "NAME", value_parser = measure_names())]
     pub(super) measure: Vec<String>,
-    /// Layers for class activation maps, by the names that `seewhy model` prints, separated by commas; the maps of several
-    /// are averaged
+    /// Layers for class activation maps, by the names that `seewhy model` prints, or of modules (`layer3`) for the last layer
+    /// inside each, separated by commas; the maps of several are averaged
     #[arg(long, value_delimiter = ',', default_value = "auto", value_name = "NODE|auto")]
     pub(super) layer: Vec<String>,
     /// A method's parameter, such as samples=500; may be given several times. `seewhy explain --help` lists them

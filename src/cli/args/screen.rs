@@ -43,9 +43,10 @@ pub(in crate::cli) struct ScreenArgs {
     #[arg(long, env = "SEEWHY_METHOD", hide_env = true, value_name = "NAME", value_parser = method_names(),
         hide_possible_values = true)]
     pub(in crate::cli) method: Option<String>,
-    /// Layer to begin with, by the name that `seewhy model` prints; `L` chooses another
+    /// Layer to begin with, by the name that `seewhy model` prints, or of a module (`layer3`) for the last layer inside it; `L`
+    /// chooses another
     #[arg(long, env = "SEEWHY_LAYER", hide_env = true, default_value = AUTO, value_name = "NODE|auto")]
-    pub(in crate::cli) layer: String,
+    layer: String,
     /// Colours of maps without sign; `c` goes on to the next
     #[arg(long, env = "SEEWHY_COLORMAP", hide_env = true, default_value = "inferno", value_parser = colormaps())]
     pub(in crate::cli) colormap: Colormap,
@@ -80,6 +81,11 @@ pub(in crate::cli) struct ScreenArgs {
 }
 
 impl ScreenArgs {
+    /// The layer to begin with, where somebody named one.
+    pub(in crate::cli) fn layer(&self) -> Option<String> {
+        Some(self.layer.clone()).filter(|layer| layer != AUTO)
+    }
+
     /// How pictures are to be drawn.
     pub(in crate::cli) fn wishes(&self) -> Wishes {
         Wishes { protocol: self.graphics.0, cell: self.cell.cell }

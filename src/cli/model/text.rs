@@ -102,7 +102,7 @@ fn layers(description: &Description, all: bool) -> Vec<String> {
         let row = format!("{auto} {:<names$}  {:<operators$}  {:<15}{path}", layer.name, layer.operator, size(layer));
         lines.push(escape(row.trim_end()).into_owned());
     }
-    lines.push("  * is what `auto` picks; --layer takes any name, tensor or module path".into());
+    lines.push("  * is what `auto` picks; --layer takes any name, tensor or PyTorch module".into());
     if few < count {
         lines.push("  -v lists them all".into());
     }

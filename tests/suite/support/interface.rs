@@ -55,6 +55,7 @@ pub(crate) fn model() -> Arc<ModelSummary> {
     let layer = |index: usize, name: &str, side: usize| LayerRow {
         index,
         name: name.to_owned(),
+        known_as: vec![name.to_owned(), name[1..].replace('/', ".")],
         shape: [CHANNELS, side, side],
     };
     let method = |name, family, needs_layer, caution, obstacle| MethodRow {
@@ -79,6 +80,7 @@ pub(crate) fn model() -> Arc<ModelSummary> {
             layer(9, "/layer4/layer4.2/relu_2/Relu", 7),
         ],
         auto: Some(2),
+        asked: None,
         attention: ["/encoder/layers.10/attention/Softmax", "/encoder/layers.11/attention/Softmax"]
             .map(String::from)
             .into(),
