@@ -1,13 +1,15 @@
-//! A model whose files are written anew, by a training script that goes on: loaded again when they have changed, and rest.
+//! A model whose files are written anew, by a training script that goes on or by somebody who mends its sidecar or the names
+//! of its classes: loaded again when they have changed, and rest.
 //!
 //! Files are looked at again and again, which works where nobody notifies of changes (NFS). Whoever looks decides how often;
 //! files that are the same in two looks are taken to be whole.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use super::Session;
 use crate::gallery::Stamp;
-use crate::model::{Fingerprint, ModelError, ModelSource};
+use crate::model::{Fingerprint, Labels, ModelError, ModelSource};
 
 /// A file of the model.
 #[derive(Debug)]
@@ -31,8 +33,8 @@ impl Watched {
 pub struct Watch {
     /// The graph first.
     files: Vec<Watched>,
-    /// The model that was loaded last.
-    current: Option<Fingerprint>,
+    /// The model that was loaded last, with the names of its classes and of their folders.
+    current: Option<(Fingerprint, Labels)>,
 }
 
 impl Watch {
@@ -48,13 +50,14 @@ impl Watch {
     /// A model is in use: its files are those to look at from now on.
     pub fn follow(&mut self, session: &Session) {
         let classifier = session.classifier();
-        self.current = Some(classifier.fingerprint());
+        self.current = Some((classifier.fingerprint(), classifier.labels().clone()));
         let mut before = std::mem::take(&mut self.files);
         let mut paths = classifier.files().to_vec();
         // The next version may keep its weights where exporters put them.
         paths.extend(paths.first().map(|graph| beside(graph)));
-        paths.dedup();
-        for path in paths {
+        paths.extend(classifier.companions().iter().cloned());
+        let mut known = HashSet::new();
+        for path in paths.into_iter().filter(|path| known.insert(path.clone())) {
             let at = before.iter().position(|file| file.path == path);
             self.files.push(at.map_or_else(|| Watched::new(path), |at| before.swap_remove(at)));
         }
@@ -68,7 +71,7 @@ impl Watch {
         }
         let loaded = load();
         if let Ok(session) = &loaded {
-            let before = self.current;
+            let before = self.current.take();
             self.follow(session);
             // Written again, or copied over itself.
             if self.current == before {

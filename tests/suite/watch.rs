@@ -132,6 +132,37 @@ fn weights_beside_the_graph_are_watched_too() {
 }
 
 #[test]
+fn what_is_said_beside_the_model_is_watched_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = net(folder.path());
+    let mut trained = Trained::at(&path);
+    let mut ids = vec![trained.id()];
+    let mut write = |file: &str, text: &str| {
+        fs::write(folder.path().join(file), text).unwrap();
+        assert!(trained.look().is_none(), "{file} may still be written");
+        let renewed = trained.look();
+        if renewed == Some(Ok(())) {
+            ids.push(trained.id());
+        }
+        renewed
+    };
+    assert_eq!(write("net.toml", "mean = [0.5, 0.5, 0.5]\n"), Some(Ok(())), "a sidecar has come");
+    let classes = load(&ModelSource::from(path.as_path())).unwrap().classifier().labels().len();
+    let names = |stem: &str| (0..classes).map(|class| format!("{stem}{class}\n")).collect::<String>();
+    assert_eq!(write("labels.txt", &names("bird ")), Some(Ok(())), "classes have names now");
+    assert_eq!(write("labels.txt", &names("mammal ")), Some(Ok(())), "they have other names");
+    assert_eq!(write("net.toml", "mean = [0.5, 0.5, 0.5] # as in training\n"), None, "nothing else is said");
+    let refused = write("net.toml", "mean = [0.5,\n").unwrap().unwrap_err();
+    assert!(refused.contains("net.toml"), "{refused}");
+    assert_eq!(write("synsets.txt", &names("n0")), None, "nothing speaks of that file");
+    assert_eq!(write("net.toml", "mean = [0.25, 0.5, 0.5]\nfolders = \"synsets.txt\"\n"), Some(Ok(())));
+    assert_eq!(write("synsets.txt", &names("n1")), Some(Ok(())), "the model is the same, its folders are others");
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), 5, "each time another model");
+}
+
+#[test]
 fn the_same_model_written_again_is_no_news() {
     let folder = tempfile::tempdir().unwrap();
     let path = net(folder.path());

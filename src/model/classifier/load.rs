@@ -99,6 +99,7 @@ impl Classifier {
             Ok(Classifier {
                 source: self.source.clone(),
                 files: self.files.clone(),
+                companions: self.companions.clone(),
                 contents: self.contents.clone(),
                 name: self.name.clone(),
                 network,
@@ -209,10 +210,12 @@ impl Classifier {
             read.push(files.onnx.clone());
             read.extend(weights);
         }
+        let companions = files.map(|files| companions(files, &source, &sources)).unwrap_or_default();
         let contents = if read.is_empty() { Contents::of_bytes(builtin::ONNX) } else { Contents::of_files(&read)? };
         Ok(Classifier {
             source,
             files: read,
+            companions,
             contents,
             name,
             notices,
@@ -257,6 +260,23 @@ const CONFIGS: [(&str, ReadConfig); 3] = [
     ("processor_config.json", hub::processors),
     ("config.json", hub::config),
 ];
+
+/// Where settings and names are read from, or would be if they were there.
+fn companions(files: &Files, source: &ModelSource, sources: &[Source]) -> Vec<PathBuf> {
+    let named = if let ModelSource::Path(path) = source { path } else { &files.onnx };
+    let configs = CONFIGS.iter().flat_map(|(name, _)| files.folders.iter().map(move |folder| folder.join(name)));
+    let lists = sources.iter().flat_map(|source| [&source.says.labels, &source.says.folders]);
+    let lists = lists.filter_map(|list| match list {
+        Some(LabelSource::File(path)) => Some(path.clone()),
+        _ => None,
+    });
+    sidecar::candidates(&files.onnx, named)
+        .into_iter()
+        .chain(configs)
+        .chain(lists)
+        .chain(labels::beside(files))
+        .collect()
+}
 
 fn json(path: &Path) -> Result<Value, ModelProblem> {
     let text = labels::read_text(path, LONGEST_CONFIG)?;

@@ -24,6 +24,8 @@ pub struct Classifier {
     source: ModelSource,
     /// The graph and the weights beside it; none of a model in memory.
     files: Vec<PathBuf>,
+    /// Where what it expects and what its classes are called is or may be said, beside the files.
+    companions: Vec<PathBuf>,
     contents: Contents,
     name: String,
     network: Network,
@@ -110,6 +112,12 @@ impl Classifier {
     /// The files that it was read from: the graph, and those that hold weights of it. The bundled model has none.
     pub fn files(&self) -> &[PathBuf] {
         &self.files
+    }
+
+    /// Where files may lie that say what it expects and what its classes are called, whether or not they are there: the
+    /// sidecar, configurations, lists of names.
+    pub fn companions(&self) -> &[PathBuf] {
+        &self.companions
     }
 
     /// Which model it is, wherever it lies.

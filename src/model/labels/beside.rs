@@ -20,15 +20,24 @@ pub(super) struct Beside {
     pub(super) notices: Vec<String>,
 }
 
+/// What such a list may be called, and whether that is the model's own name; those come first.
+fn names(files: &Files) -> impl Iterator<Item = (String, bool)> {
+    let own = files.onnx.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+    let usual = STEMS.into_iter().map(|stem| (stem.to_owned(), false));
+    let stems = own.map(|stem| (stem, true)).into_iter().chain(usual);
+    stems.flat_map(|(stem, own)| SUFFIXES.map(|suffix| (format!("{stem}.{suffix}"), own)))
+}
+
+/// Every file that would be taken for such a list if it were there.
+pub(in crate::model) fn beside(files: &Files) -> impl Iterator<Item = PathBuf> {
+    names(files).flat_map(|(name, _)| files.folders.iter().map(move |folder| folder.join(&name)))
+}
+
 /// Looks for a list of names with one for each class: called like the model, or by one of the usual names.
 pub(super) fn find(files: &Files, classes: usize, offset: i64) -> Beside {
     let mut beside = Beside::default();
     let mut misfits = vec![];
-    let own = files.onnx.file_stem().map(|stem| stem.to_string_lossy().into_owned());
-    let usual = STEMS.into_iter().map(|stem| (stem.to_owned(), false));
-    let stems = own.map(|stem| (stem, true)).into_iter().chain(usual);
-    let names = stems.flat_map(|(stem, own)| SUFFIXES.map(|suffix| (format!("{stem}.{suffix}"), own)));
-    for (name, is_own) in names {
+    for (name, is_own) in names(files) {
         let Some(path) = files.beside(&name) else { continue };
         let wanted = usize::try_from((classes as i64).saturating_sub(offset)).unwrap_or(0);
         let shown = Escaped::from(path.as_path());

@@ -19,6 +19,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
+pub(super) use self::beside::beside;
 pub(super) use self::decide::{decide, guess_from_folders, of_one};
 pub use self::joint::JointLabels;
 use self::list::List;
