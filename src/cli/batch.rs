@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write as _};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -11,34 +11,73 @@ use anyhow::Context;
 use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use crate::explain::Cancel;
+use crate::session::export::between_files;
 
-/// Set by ^C or SIGTERM: finish what is half done, start nothing new. A second ^C ends the program at once.
+/// How long what is half done may take after a ^C, together with [`TICK`].
+const GRACE: Duration = Duration::from_millis(700);
+/// How often a ^C is looked for.
+const TICK: Duration = Duration::from_millis(50);
+/// The exit code of what a ^C has ended.
+const INTERRUPTED: i32 = 130;
+
+/// Set by ^C or SIGTERM: finish what is half done, start nothing new. What takes longer than people wait is given up, with
+/// no file or line half written. A second ^C ends the program at once.
 #[derive(Clone, Default)]
-pub(super) struct Interrupt(Arc<AtomicBool>);
+pub(super) struct Interrupt {
+    is_set: Arc<AtomicBool>,
+    is_patient: Arc<AtomicBool>,
+}
 
 impl Interrupt {
     /// Takes over the signals that ask a program to stop.
     pub(super) fn install() -> anyhow::Result<Interrupt> {
-        let flag = Arc::new(AtomicBool::new(false));
+        let interrupt = Interrupt::default();
+        let flag = &interrupt.is_set;
         for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
             let attempt = || -> io::Result<()> {
-                signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(&flag))?;
-                signal_hook::flag::register(signal, Arc::clone(&flag))?;
+                signal_hook::flag::register_conditional_shutdown(signal, INTERRUPTED, Arc::clone(flag))?;
+                signal_hook::flag::register(signal, Arc::clone(flag))?;
                 Ok(())
             };
             attempt().context("could not listen for signals")?;
         }
-        Ok(Interrupt(flag))
+        let watched = interrupt.clone();
+        let watch = move || watched.give_up();
+        std::thread::Builder::new().name("interrupt".to_owned()).spawn(watch).context("could not start a thread")?;
+        Ok(interrupt)
+    }
+
+    /// From now on what is half done may take its time, since something is said of all that was done by then.
+    pub(super) fn be_patient(&self) {
+        self.is_patient.store(true, Ordering::Relaxed);
+    }
+
+    /// Waits for a ^C, and ends the program where it does not end by itself.
+    fn give_up(&self) {
+        while !self.is_set() {
+            std::thread::sleep(TICK);
+        }
+        std::thread::sleep(GRACE);
+        if !self.is_patient.load(Ordering::Relaxed) {
+            between_files(|| {
+                let _whole_lines = io::stdout().lock();
+                // Below the progress bar.
+                if io::stderr().is_terminal() {
+                    let _ = io::stderr().write_all(b"\n");
+                }
+                signal_hook::low_level::exit(INTERRUPTED)
+            });
+        }
     }
 
     /// The same word for a running method.
     pub(super) fn cancel(&self) -> Cancel {
-        Cancel::from(Arc::clone(&self.0))
+        Cancel::from(Arc::clone(&self.is_set))
     }
 
     /// Whether someone asked to stop.
     pub(super) fn is_set(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.is_set.load(Ordering::Relaxed)
     }
 }
 

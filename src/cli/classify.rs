@@ -102,6 +102,7 @@ pub(super) fn run(args: &ClassifyArgs, common: &CommonArgs) -> anyhow::Result<En
     let mut printer = Printer::new(args.format.unwrap_or(by_default), args.summary, &header)?;
     let mut tally = Tally::of(classifier.network());
     let (mut failed, mut done, begun) = (0, 0, Instant::now());
+    interrupt.be_patient();
     in_order(
         &entries,
         threads,

@@ -110,6 +110,7 @@ pub(super) fn run(args: &CompareArgs, common: &CommonArgs) -> anyhow::Result<End
     let mut printer = Printer::new(format, args.summary, &header(common.top()))?;
     let mut comparison = Comparison::new(pair.joint().labels().len());
     let (mut failed, mut done, begun) = (0, 0, Instant::now());
+    interrupt.be_patient();
     in_order(
         &entries,
         threads,

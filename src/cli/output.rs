@@ -59,6 +59,8 @@ impl Output {
 
     /// Writes bytes as they are and sends them off.
     pub(super) fn bytes(&mut self, bytes: &[u8]) -> anyhow::Result<()> {
+        // Nobody ends the program in the middle.
+        let _whole = io::stdout().lock();
         written(self.writer.write_all(bytes).and_then(|()| self.writer.flush()))
     }
 

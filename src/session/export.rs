@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{PoisonError, RwLock};
 
 use image::RgbImage;
 use thiserror::Error;
@@ -210,6 +211,15 @@ fn annotate(overlay: &RgbImage, sign: Sign, colormap: Colormap, record: &Record)
     caption(overlay, &lines, Some(&Bar { low, high, colour: &colour }))
 }
 
+/// Held by whoever is writing a file.
+static WRITING: RwLock<()> = RwLock::new(());
+
+/// Does something while no file is being written: to end the program, and leave no temporary files.
+pub fn between_files<T>(then: impl FnOnce() -> T) -> T {
+    let _nobody = WRITING.write().unwrap_or_else(PoisonError::into_inner);
+    then()
+}
+
 /// Writes to a temporary name in the same folder and renames when all is there. Only with `replace` may that be another file's
 /// name.
 pub(super) fn write_whole(
@@ -217,6 +227,7 @@ pub(super) fn write_whole(
     replace: bool,
     write: impl FnOnce(&mut fs::File) -> io::Result<()>,
 ) -> Result<(), ExportError> {
+    let _writing = WRITING.read().unwrap_or_else(PoisonError::into_inner);
     let attempt = || -> io::Result<()> {
         let folder = path.parent().unwrap_or(Path::new("."));
         let mut builder = tempfile::Builder::new();

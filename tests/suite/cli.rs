@@ -246,6 +246,29 @@ fn a_list_on_standard_input_and_a_reader_that_leaves_early() {
     assert_eq!((output.status.code(), errors(&output).contains("panicked")), (Some(0), false), "{}", errors(&output));
 }
 
+/// ^C where nothing looks for one: while a list of images is read, from a pipe whose other end does not come to an end.
+#[cfg(target_os = "linux")]
+#[test]
+fn an_interrupt_ends_what_would_take_forever() {
+    for command in ["classify", "activations", "units", "explain"] {
+        let mut child =
+            seewhy(&[command, "-"]).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let catches_interrupts = |status: &str| {
+            let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap();
+            u64::from_str_radix(caught.trim(), 16).unwrap() & 2 != 0
+        };
+        let status = format!("/proc/{}/status", child.id());
+        while !catches_interrupts(&fs::read_to_string(&status).unwrap()) {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+        let list = child.stdin.take();
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(130), "{command}: {}", errors(&output));
+        drop(list);
+    }
+}
+
 /// ^C in the middle: files that are there are whole, none is temporary, and the exit code says what happened.
 #[cfg(unix)]
 #[test]

@@ -29,6 +29,7 @@ pub(super) fn run(args: &EvaluateArgs, common: &CommonArgs) -> anyhow::Result<En
         return Ok(Ending::Interrupted);
     }
     design.drop_what_is_missing(args, &images)?;
+    interrupt.be_patient();
     Study { design: &design, images: &images, interrupt: &interrupt, report: &mut report }.run()?;
     if interrupt.is_set() {
         warn("interrupted: the means are of what was measured by then");
