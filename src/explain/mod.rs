@@ -43,6 +43,7 @@ pub use gradient::{
 };
 pub use methods::{METHODS, default_method, find, obstacle, refusal};
 pub use monitor::{Cancel, Monitor, Partial};
+pub use params::ParameterError;
 pub use perturb::{
     HIDE, Masks, SoftMask, WhatIf, Windows, constrained_values, lime_plane, rise_with_masks, shapley_values, what_if,
 };
@@ -344,8 +345,8 @@ pub enum ExplainError {
         channel: usize,
     },
     /// A parameter that does not exist or is out of range.
-    #[error("{0}")]
-    Parameter(String),
+    #[error(transparent)]
+    Parameter(#[from] ParameterError),
 }
 
 /// An explanation method.

@@ -1,7 +1,34 @@
 //! Parameters of methods: `NAME=VALUE` read and checked against the registry, defaults filled in.
 
+use thiserror::Error;
+
 use super::perturb::SUPERPIXEL_PARAMS;
-use super::{ExplainError, MethodInfo, Param, ParamKind, Request, Value, Values};
+use super::{MethodInfo, Param, ParamKind, Request, Value, Values};
+
+/// A parameter that cannot be set so.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum ParameterError {
+    /// The method has no such parameter.
+    #[error("{method} has no parameter {name:?}: it takes {}", if known.is_empty() { "none".to_owned() } else { known.join(", ") })]
+    Unknown {
+        /// The method.
+        method: &'static str,
+        /// The parameter asked for.
+        name: String,
+        /// Those that it has.
+        known: Vec<&'static str>,
+    },
+    /// The value is none that it takes.
+    #[error("{name}={value:?}: {name} takes {domain}")]
+    Value {
+        /// The parameter.
+        name: &'static str,
+        /// What was to be its value.
+        value: String,
+        /// What it takes, in words.
+        domain: String,
+    },
+}
 
 impl Param {
     /// The value when none is given.
@@ -27,8 +54,8 @@ impl Param {
     /// Reads a value from text.
     ///
     /// # Errors
-    /// [`ExplainError::Parameter`], naming the parameter and what it takes.
-    pub fn parse(&self, text: &str) -> Result<Value, ExplainError> {
+    /// [`ParameterError::Value`], naming the parameter and what it takes.
+    pub fn parse(&self, text: &str) -> Result<Value, ParameterError> {
         let value = match self.kind {
             ParamKind::Integer { min, max, .. } => {
                 text.parse().ok().filter(|value| (min..=max).contains(value)).map(Value::Integer)
@@ -43,9 +70,12 @@ impl Param {
                 _ => None,
             },
         };
-        value.ok_or_else(|| {
-            ExplainError::Parameter(format!("{}={text:?}: {} takes {}", self.name, self.name, self.domain()))
-        })
+        value.ok_or_else(|| self.refuses(text))
+    }
+
+    /// That it does not take a value.
+    pub(super) fn refuses(&self, value: &str) -> ParameterError {
+        ParameterError::Value { name: self.name, value: value.to_owned(), domain: self.domain() }
     }
 }
 
@@ -75,19 +105,18 @@ impl MethodInfo {
     /// Reads `NAME=VALUE` settings.
     ///
     /// # Errors
-    /// [`ExplainError::Parameter`] for a name that the method does not have, or a value out of its range.
+    /// A name that the method does not have, or a value out of its range.
     pub fn parse_values<'a>(
         &self,
         settings: impl IntoIterator<Item = (&'a str, &'a str)>,
-    ) -> Result<Values, ExplainError> {
+    ) -> Result<Values, ParameterError> {
         let mut values = Values::new();
         for (name, text) in settings {
-            let param = self.param(name).ok_or_else(|| {
-                let names: Vec<_> = self.params().map(|param| param.name).collect();
-                let known =
-                    if names.is_empty() { "it takes none".into() } else { format!("it takes {}", names.join(", ")) };
-                ExplainError::Parameter(format!("{} has no parameter {name:?}: {known}", self.name))
-            })?;
+            let unknown = || {
+                let known = self.params().map(|param| param.name).collect();
+                ParameterError::Unknown { method: self.name, name: name.to_owned(), known }
+            };
+            let param = self.param(name).ok_or_else(unknown)?;
             values.insert(name.into(), param.parse(text)?);
         }
         Ok(values)

@@ -8,6 +8,7 @@ use std::collections::HashSet;
 use anyhow::Context as _;
 use image::DynamicImage;
 use ndarray::{ArrayD, IxDyn};
+use thiserror::Error;
 use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::pb::tensor_shape_proto::Dimension;
 use tract_onnx::pb::tensor_shape_proto::dimension::Value as Side;
@@ -42,6 +43,23 @@ impl Cut {
             Layout::Nhwc => [1, height, width, channels],
         }
     }
+}
+
+/// Why the part of a graph that resizes has made nothing of an image.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum FrontError {
+    /// tract refused.
+    #[error("{reason}")]
+    Refused {
+        /// Its account, on one line.
+        reason: String,
+    },
+    /// tract panicked.
+    #[error("tract gave up before {output:?}")]
+    GaveUp {
+        /// The tensor behind that part.
+        output: String,
+    },
 }
 
 /// The part of a graph that resizes.
@@ -85,7 +103,7 @@ impl Front {
         fed.input_size.value = Size { width: image.width(), height: image.height() };
         fed.resize.value = Resize::Keep;
         fed.crop.value = None;
-        self.tensor(fed.prepare(image)?.tensor).map_err(PictureError::Front)
+        Ok(self.tensor(fed.prepare(image)?.tensor)?)
     }
 
     /// The axes and channels of the input, whatever its height and width.
@@ -98,10 +116,10 @@ impl Front {
     }
 
     /// What the network takes of a tensor that is prepared as the whole graph takes it.
-    pub(super) fn tensor(&self, tensor: ArrayD<f32>) -> Result<ArrayD<f32>, String> {
+    pub(super) fn tensor(&self, tensor: ArrayD<f32>) -> Result<ArrayD<f32>, FrontError> {
         match guard::quietly(|| self.run(tensor)) {
-            Ok(result) => result.map_err(|error| reason(&error)),
-            Err(_) => Err(format!("tract gave up before {:?}", self.output)),
+            Ok(result) => result.map_err(|error| FrontError::Refused { reason: reason(&error) }),
+            Err(_) => Err(FrontError::GaveUp { output: self.output.clone() }),
         }
     }
 

@@ -47,6 +47,7 @@ mod wire;
 pub use classifier::{Classifier, Output, TensorError, TensorProblem};
 pub use error::{ExternalDataProblem, MissingOperator, ModelError, ModelProblem};
 pub use fingerprint::Fingerprint;
+pub use front::FrontError;
 pub use labels::{JointLabels, Labels};
 pub use operators::onnx;
 pub use preprocess::{CropGeometry, PictureError, Prepared};

@@ -5,6 +5,7 @@ use image::{DynamicImage, GrayImage, Luma, Rgb, RgbImage};
 use ndarray::{Array4, ArrayD, ArrayViewD, Axis};
 use thiserror::Error;
 
+use super::front::FrontError;
 use super::settings::{ChannelOrder, Middle, Origin, Resize, Settings, Size};
 use crate::network::Layout;
 use crate::raster::resize::{Window, resize_grey_window, resize_window};
@@ -43,7 +44,7 @@ pub enum PictureError {
     Channels(usize),
     /// The part of the graph that resizes pictures failed.
     #[error("the graph cannot resize it: {0}")]
-    Front(String),
+    Front(#[from] FrontError),
 }
 
 /// The grey of the bars beside an image that was letterboxed, as in YOLO's training.

@@ -151,7 +151,7 @@ pub fn noisy_gradient(
         latest = Some(attribution.clone());
         Some(attribution)
     })?;
-    latest.ok_or_else(|| ExplainError::Parameter("it needs at least one copy of the image".into()))
+    latest.ok_or_else(|| SAMPLES.refuses("0").into())
 }
 
 /// Sums of values and of their squares.

@@ -8,6 +8,7 @@ use ndarray::{ArrayD, Axis, Dimension as _};
 use thiserror::Error;
 
 use super::Classifier;
+use crate::model::front::FrontError;
 use crate::model::preprocess::{CropGeometry, Prepared};
 use crate::model::settings::Origin;
 use crate::network::Layout;
@@ -42,7 +43,7 @@ pub enum TensorProblem {
     },
     /// The part of the graph that resizes it failed.
     #[error("the graph cannot resize it: {0}")]
-    Front(String),
+    Front(#[from] FrontError),
     /// Values with which no network can reckon.
     #[error(
         "its value at {index:?} is {value}{}: find out where that comes from, or replace it as `numpy.nan_to_num` does",
@@ -99,7 +100,7 @@ impl Classifier {
         }
         let mut tensor = if tensor.ndim() == 3 { tensor.insert_axis(Axis(0)) } else { tensor };
         if let Some(front) = self.front.as_ref().filter(|front| front.takes(tensor.shape())) {
-            tensor = front.tensor(tensor).map_err(TensorProblem::Front)?;
+            tensor = front.tensor(tensor)?;
         }
         let [batch, height, width, channels] = expected;
         let transposed =
