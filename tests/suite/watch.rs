@@ -148,7 +148,7 @@ fn what_is_said_beside_the_model_is_watched_too() {
     };
     assert_eq!(write("net.toml", "mean = [0.5, 0.5, 0.5]\n"), Some(Ok(())), "a sidecar has come");
     let classes = load(&ModelSource::from(path.as_path())).unwrap().classifier().labels().len();
-    let names = |stem: &str| (0..classes).map(|class| format!("{stem}{class}\n")).collect::<String>();
+    let names = |stem: &str| (0..classes).map(|class| format!("{stem}{class}")).collect::<Vec<_>>().join("\n");
     assert_eq!(write("labels.txt", &names("bird ")), Some(Ok(())), "classes have names now");
     assert_eq!(write("labels.txt", &names("mammal ")), Some(Ok(())), "they have other names");
     assert_eq!(write("net.toml", "mean = [0.5, 0.5, 0.5] # as in training\n"), None, "nothing else is said");
