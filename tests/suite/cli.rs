@@ -6,7 +6,7 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::Value as Json;
 
-use crate::support::{Manifest, fixture, fixture_array};
+use crate::support::{Manifest, fixture, fixture_array, signal};
 
 /// The program with the small convolutional network of the fixtures, whose input is 28 x 24 pixels.
 pub(crate) fn seewhy(arguments: &[&str]) -> Command {
@@ -261,7 +261,7 @@ fn an_interrupt_ends_what_would_take_forever() {
         while !catches_interrupts(&fs::read_to_string(&status).unwrap()) {
             std::thread::sleep(std::time::Duration::from_millis(5));
         }
-        assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+        signal("INT", child.id());
         let list = child.stdin.take();
         let output = child.wait_with_output().unwrap();
         assert_eq!(output.status.code(), Some(130), "{command}: {}", errors(&output));
@@ -289,8 +289,7 @@ fn an_interrupt_leaves_whole_files_only() {
     while fs::read_dir(&out).map_or(0, Iterator::count) < 3 {
         std::thread::sleep(std::time::Duration::from_millis(5));
     }
-    let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
-    assert!(killed.success());
+    signal("INT", child.id());
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(130), "{}", errors(&output));
     let files: Vec<_> = fs::read_dir(&out).unwrap().map(|entry| entry.unwrap().path()).collect();

@@ -8,6 +8,7 @@ pub(crate) mod kitty;
 pub(crate) mod pty;
 
 use std::path::PathBuf;
+use std::process::Command;
 use std::sync::Arc;
 
 use ndarray::ArrayD;
@@ -23,6 +24,12 @@ pub(crate) fn shared_data(relative: &str) -> PathBuf {
     let path = root.join("data").join(relative);
     assert!(path.exists(), "{} is not here", path.display());
     path
+}
+
+/// Sends a signal to a process. Every shell can, where a minimal system has no program of that name.
+pub(crate) fn signal(name: &str, process: u32) {
+    let status = Command::new("sh").args(["-c", r#"kill -s "$0" "$1""#, name, &process.to_string()]).status();
+    assert!(status.unwrap().success(), "{name} to {process}");
 }
 
 /// A file of `tests/fixtures`.

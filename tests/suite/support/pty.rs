@@ -283,8 +283,7 @@ impl Pty {
 
     /// Sends a signal to the program.
     pub(crate) fn signal(&self, name: &str) {
-        let id = self.child.process_id().unwrap().to_string();
-        assert!(std::process::Command::new("kill").args(["-s", name, &id]).status().unwrap().success());
+        super::signal(name, self.child.process_id().unwrap());
     }
 
     /// Waits for the end.
