@@ -291,7 +291,8 @@ fn draw_about(canvas: &mut Canvas<'_>, area: Rect, panel: &panel::Walk, state: &
     let shape = sides(&stage.shape);
     lines.push(if stage.operators.is_empty() { shape } else { format!("{shape}  {}", stage.operators) });
     let names = stage_names(&model.stages);
-    lines.extend(panel.times(state).and_then(|times| taken(times, panel.marked, &names)));
+    let taken = panel.times(state).and_then(|times| taken(times, panel.marked, &names));
+    lines.extend(taken.into_iter().flat_map(|said| wrap(&said, width)));
     if stage.weights > 0 || stage.work > 0 {
         let said = format!("{} weights, {} multiply-adds", count(stage.weights), count(stage.work));
         lines.extend(wrap(&said, width));
