@@ -18,7 +18,7 @@ struct Room {
 /// tract is for those who run graphs, differentiate them and read them from files; and for methods with rules of their own
 /// on the way back, which speak of its operators. Terminals and drawing are for the rooms that end in pixels or cells.
 const ROOMS: &[Room] = &[
-    Room { name: "text", rooms: &[], crates: &[] },
+    Room { name: "text", rooms: &[], crates: &["saphyr_parser"] },
     Room { name: "random", rooms: &[], crates: &["rand_xoshiro"] },
     Room { name: "guard", rooms: &[], crates: &[] },
     Room { name: "cache", rooms: &[], crates: &["lru"] },
