@@ -19,6 +19,9 @@ const COLUMNS: usize = 64;
 /// Channels of a pixel that are summed up at once, wanted or not.
 const CHANNELS: usize = 4;
 
+/// Rows whose pixels are summed up at once.
+const ROWS: usize = 4;
+
 /// Consecutive places, and the weight of each.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Taps {
@@ -38,20 +41,24 @@ pub fn blend_rows(rows: &[u8], weights: &[i32], to: &mut [u8]) {
     InstructionSet::best().run(BlendRows { rows, weights, to });
 }
 
-/// Each pixel of `to` becomes the sum of those pixels of `row` that its taps name, each times its weight, to the nearest,
-/// within 0 to 255. Pixels have 1 to 4 `channels`. What lies in `row` behind its last pixel counts for nothing, but makes that
-/// pixel quicker.
+/// Resizes `rows`, `stride` bytes each, to those of `to`: each pixel of `to` becomes the sum of those pixels of its row that its
+/// taps name, each times its weight, to the nearest, within 0 to 255. Pixels have 1 to 4 `channels`. What lies in `rows` behind
+/// the last pixel counts for nothing, but makes that pixel quicker.
 ///
 /// # Panics
-/// Where `to` does not hold a pixel for each of the taps, or a tap lies beyond the row, or there are other numbers of channels.
-pub fn blend_pixels(row: &[u8], channels: usize, taps: &[Taps], to: &mut [u8]) {
-    assert_eq!(to.len(), taps.len() * channels, "taps for each pixel");
+/// Where `to` does not hold a pixel for each of the taps in every row, or a tap lies beyond the rows, or there are other numbers
+/// of channels.
+pub fn blend_pixels(rows: &[u8], stride: usize, channels: usize, taps: &[Taps], to: &mut [u8]) {
+    if taps.is_empty() {
+        return;
+    }
+    assert_eq!(to.len() % (taps.len() * channels), 0, "taps for each pixel");
     let set = InstructionSet::best();
     match channels {
-        1 => set.run(BlendPixels::<1> { row, taps, to }),
-        2 => set.run(BlendPixels::<2> { row, taps, to }),
-        3 => set.run(BlendPixels::<3> { row, taps, to }),
-        CHANNELS => set.run(BlendPixels::<CHANNELS> { row, taps, to }),
+        1 => set.run(BlendPixels::<1> { rows, stride, taps, to }),
+        2 => set.run(BlendPixels::<2> { rows, stride, taps, to }),
+        3 => set.run(BlendPixels::<3> { rows, stride, taps, to }),
+        CHANNELS => set.run(BlendPixels::<CHANNELS> { rows, stride, taps, to }),
         _ => panic!("{channels} channels are not summed up at once"),
     }
 }
@@ -66,28 +73,34 @@ impl Job for BlendRows<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, _: S) {
         let width = self.to.len();
-        let (blocks, rest) = self.to.as_chunks_mut::<COLUMNS>();
-        let left = blocks.len() * COLUMNS;
-        for (block, to) in blocks.iter_mut().enumerate() {
+        // The last block overlaps the one before.
+        let last = width.saturating_sub(COLUMNS);
+        for first in (0..last).step_by(COLUMNS).chain([last]) {
+            let Some(to) = self.to[first..].first_chunk_mut::<COLUMNS>() else { break };
             let mut sums = [HALF; COLUMNS];
             for (row, weight) in self.weights.iter().enumerate() {
-                let Some(values) = self.rows[row * width + block * COLUMNS..].first_chunk::<COLUMNS>() else { return };
+                let Some(values) = self.rows[row * width + first..].first_chunk::<COLUMNS>() else { return };
                 for (sum, value) in sums.iter_mut().zip(values) {
                     *sum += i32::from(*value) * weight;
                 }
             }
-            *to = sums.map(settle);
+            for (to, sum) in to.iter_mut().zip(sums) {
+                *to = settle(sum);
+            }
         }
-        for (column, to) in rest.iter_mut().enumerate() {
-            let column = self.rows[left + column..].iter().step_by(width);
-            let sum = column.zip(self.weights).fold(HALF, |sum, (value, weight)| sum + i32::from(*value) * weight);
-            *to = settle(sum);
+        if width < COLUMNS {
+            for (column, to) in self.to.iter_mut().enumerate() {
+                let column = self.rows[column..].iter().step_by(width);
+                let sum = column.zip(self.weights).fold(HALF, |sum, (value, weight)| sum + i32::from(*value) * weight);
+                *to = settle(sum);
+            }
         }
     }
 }
 
 struct BlendPixels<'a, const N: usize> {
-    row: &'a [u8],
+    rows: &'a [u8],
+    stride: usize,
     taps: &'a [Taps],
     to: &'a mut [u8],
 }
@@ -95,23 +108,55 @@ struct BlendPixels<'a, const N: usize> {
 impl<const N: usize> Job for BlendPixels<'_, N> {
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        for (to, Taps { first, weights }) in self.to.as_chunks_mut::<N>().0.iter_mut().zip(self.taps) {
-            let mut sums = i32x4::splat(simd, HALF);
-            for (place, weight) in (*first..).zip(weights) {
-                let from = &self.row[place * N..];
-                // Channels of the next pixel cost nothing.
-                let values = from.first_chunk().copied().unwrap_or_else(|| {
-                    let mut values = [0; CHANNELS];
-                    values[..N].copy_from_slice(&from[..N]);
-                    values
-                });
-                sums += i32x4::simd_from(simd, values.map(i32::from)) * i32x4::splat(simd, *weight);
-            }
-            for (to, sum) in to.iter_mut().zip(sums.as_slice()) {
-                *to = settle(*sum);
+        let width = self.taps.len() * N;
+        for (block, to) in self.to.chunks_mut(ROWS * width).enumerate() {
+            let count = to.len() / width;
+            // Rows that are not there repeat the last. All are cut to one length, so that a place is looked up once for all.
+            let row = |row: usize| &self.rows[(block * ROWS + row.min(count - 1)) * self.stride..];
+            let length = row(ROWS - 1).len();
+            let rows = [&row(0)[..length], &row(1)[..length], &row(2)[..length], row(3)];
+            for (pixel, Taps { first, weights }) in self.taps.iter().enumerate() {
+                let mut sums = [i32x4::splat(simd, HALF); ROWS];
+                for (place, weight) in (*first..).zip(weights) {
+                    let weight = i32x4::splat(simd, *weight);
+                    for (sum, row) in sums.iter_mut().zip(rows) {
+                        *sum += channels::<S, N>(simd, &row[..length], place * N) * weight;
+                    }
+                }
+                for (row, sum) in sums.into_iter().enumerate().take(count) {
+                    let sum = (sum >> WEIGHT_BITS).max(0).min(255);
+                    let [a, b, c, d] = <[i32; CHANNELS]>::from(sum);
+                    let values = [a as u8, b as u8, c as u8, d as u8];
+                    let at = row * width + pixel * N;
+                    if at + CHANNELS <= (row + 1) * width {
+                        // What is too much belongs to the next pixel, which comes later.
+                        to[at..at + CHANNELS].copy_from_slice(&values);
+                    } else {
+                        to[at..at + N].copy_from_slice(&values[..N]);
+                    }
+                }
             }
         }
     }
+}
+
+/// The channels of the pixel that begins at `at`; those beyond them are of the next, which cost nothing.
+#[inline(always)]
+fn channels<S: Simd, const N: usize>(simd: S, row: &[u8], at: usize) -> i32x4<S> {
+    let [a, b, c, d] = if at + CHANNELS <= row.len() {
+        [row[at], row[at + 1], row[at + 2], row[at + 3]]
+    } else {
+        alone::<N>(&row[at..])
+    };
+    i32x4::simd_from(simd, [a.into(), b.into(), c.into(), d.into()])
+}
+
+/// A pixel with nothing behind it.
+#[cold]
+fn alone<const N: usize>(pixel: &[u8]) -> [u8; CHANNELS] {
+    let mut values = [0; CHANNELS];
+    values[..N].copy_from_slice(&pixel[..N]);
+    values
 }
 
 /// A sum as a byte.

@@ -120,9 +120,7 @@ where
     let row = columns as usize * N;
 
     let mut between = vec![0_u8; (needed_to - needed_from) * row];
-    for (target, line) in between.chunks_exact_mut(row).zip(needed_from..) {
-        blend_pixels(&source[line * source_row..], N, &across, target);
-    }
+    blend_pixels(&source[needed_from * source_row..], source_row, N, &across, &mut between);
     let mut target = vec![0_u8; rows as usize * row];
     for (target, Taps { first, weights }) in target.chunks_exact_mut(row).zip(&down) {
         let first = (first - needed_from) * row;

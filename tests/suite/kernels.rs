@@ -398,15 +398,18 @@ fn bytes_are_blended_to_the_nearest_at_every_width() {
     blend_all_pixels::<4>(&weights);
 }
 
-/// Up to the last pixel of a row, which has nothing behind it.
+/// Up to the last pixel of the last row, which has nothing behind it; a few rows at a time, and what is left.
 fn blend_all_pixels<const N: usize>(weights: &[i32]) {
-    let row: Vec<u8> = (0..20 * N).map(|i| (i * 7919 % 256) as u8).collect();
     let taps: Vec<Taps> = (0..=20 - weights.len()).map(|first| Taps { first, weights: weights.to_vec() }).collect();
-    let mut found = vec![0; taps.len() * N];
-    blend_pixels(&row, N, &taps, &mut found);
-    for (at, found) in found.iter().enumerate() {
-        let (pixel, channel) = (at / N, at % N);
-        let terms = weights.iter().enumerate().map(|(tap, weight)| (row[(pixel + tap) * N + channel], *weight));
-        assert_eq!(*found, blended(terms), "{N} channels, pixel {pixel}");
+    for rows in [1, 4, 7] {
+        let from: Vec<u8> = (0..rows * 20 * N).map(|i| (i * 7919 % 256) as u8).collect();
+        let mut found = vec![0; rows * taps.len() * N];
+        blend_pixels(&from, 20 * N, N, &taps, &mut found);
+        for (at, found) in found.iter().enumerate() {
+            let (row, pixel, channel) = (at / N / taps.len(), at / N % taps.len(), at % N);
+            let place = |tap: usize| ((row * 20 + pixel + tap) * N) + channel;
+            let terms = weights.iter().enumerate().map(|(tap, weight)| (from[place(tap)], *weight));
+            assert_eq!(*found, blended(terms), "{N} channels, row {row}, pixel {pixel}");
+        }
     }
 }
