@@ -52,6 +52,11 @@ impl Table {
         }
     }
 
+    /// Each code, its length, and its symbol, in rising order.
+    pub(super) fn codes(&self) -> &[(u16, u8, u8)] {
+        &self.codes
+    }
+
     /// The code of a symbol and its length.
     fn code(&self, symbol: u8) -> Option<(u16, u8)> {
         self.codes.iter().find(|(.., other)| *other == symbol).map(|(code, length, _)| (*code, *length))

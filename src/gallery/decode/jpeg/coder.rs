@@ -1,17 +1,15 @@
 //! The blocks of a scan: which bits belong to which.
 
-use std::rc::Rc;
-
 use super::bits::{Broken, Reader, Table};
 use super::frame::{Frame, Scan, Tables};
-use super::steps::{BLOCK, Steps};
+
+/// Coefficients of a block.
+const BLOCK: u8 = 64;
 
 /// A component of a scan.
 struct Part<'a> {
     dc: Option<&'a Table>,
     ac: Option<&'a Table>,
-    /// What passes over blocks with these tables; in sequential scans only.
-    steps: Option<Rc<Steps>>,
     /// Blocks in an MCU.
     blocks: usize,
 }
@@ -32,7 +30,7 @@ impl<'a> Coder<'a> {
     pub(super) fn new(tables: &'a Tables, frame: &'a mut Frame, scan: &'a Scan) -> Option<Coder<'a>> {
         let is_sequential = frame.process.is_sequential();
         let mut parts: Vec<Part<'a>> = vec![];
-        for (place, (component, dc_at, ac_at)) in scan.parts.iter().enumerate() {
+        for (component, dc_at, ac_at) in &scan.parts {
             let (across, down) = frame.components[*component].sampling;
             let (dc, ac) = (tables.dc[*dc_at].as_ref(), tables.ac[*ac_at].as_ref());
             let is_sound = if is_sequential {
@@ -42,12 +40,8 @@ impl<'a> Coder<'a> {
             } else {
                 ac.is_some()
             };
-            let steps = dc.zip(ac).filter(|_| is_sequential).map(|(dc, ac)| {
-                let same = scan.parts[..place].iter().position(|(_, dc, ac)| (dc, ac) == (dc_at, ac_at));
-                same.and_then(|place| parts[place].steps.clone()).unwrap_or_else(|| Rc::new(Steps::new(dc, ac)))
-            });
             let blocks = if scan.parts.len() == 1 { 1 } else { across * down };
-            parts.push(is_sound.then_some(Part { dc, ac, steps, blocks })?);
+            parts.push(is_sound.then_some(Part { dc, ac, blocks })?);
         }
         let component = &mut frame.components[scan.parts[0].0];
         if !is_sequential && scan.band.0 > 0 && component.set.is_empty() {
@@ -74,7 +68,7 @@ impl<'a> Coder<'a> {
                         reader.bits(1)?;
                     }
                     (Some(dc), _) if !self.is_sequential => mean(reader, dc)?,
-                    (Some(dc), Some(ac)) => part.block(reader, dc, ac)?,
+                    (Some(dc), Some(ac)) => block(reader, dc, ac)?,
                     _ => return Err(Broken::Damaged),
                 }
             }
@@ -151,21 +145,14 @@ impl<'a> Coder<'a> {
     }
 }
 
-impl Part<'_> {
-    /// Reads a block of a sequential scan.
-    fn block(&self, reader: &mut Reader<'_>, dc: &Table, ac: &Table) -> Result<(), Broken> {
-        let mut passed = 0;
-        loop {
-            // What is written again is read code by code.
-            if let (Some(steps), None) = (&self.steps, &reader.copy) {
-                passed = steps.pass(reader, passed);
-            }
-            if passed >= BLOCK {
-                return Ok(());
-            }
-            passed = if passed == 0 { mean(reader, dc).map(|()| 1)? } else { next(reader, ac, passed)? };
-        }
+/// Reads a block of a sequential scan.
+fn block(reader: &mut Reader<'_>, dc: &Table, ac: &Table) -> Result<(), Broken> {
+    mean(reader, dc)?;
+    let mut passed = 1;
+    while passed < BLOCK {
+        passed = next(reader, ac, passed)?;
     }
+    Ok(())
 }
 
 /// Reads the difference of a mean.

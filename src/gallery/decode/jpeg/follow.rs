@@ -8,6 +8,7 @@ use std::ops::Range;
 use super::bits::{Broken, Reader, Writer};
 use super::coder::Coder;
 use super::frame::{Frame, Scan, Tables};
+use super::skim::{Data, Skim};
 
 /// No sensible file has more scans.
 const MOST_SCANS: usize = 100;
@@ -154,6 +155,12 @@ impl Walk<'_> {
             [(component, ..)] => frame.components[component].blocks.0 * frame.components[component].blocks.1,
             _ => frame.units(),
         };
+        // What is written again is read code by code.
+        let is_quick = frame.process.is_sequential() && !self.mend;
+        if let Some(end) = is_quick.then(|| self.skim(frame, scan, units, at)).flatten() {
+            self.cover(scan);
+            return Some((end, None));
+        }
         let mut coder = Coder::new(&self.tables, frame, scan)?;
         let mut reader = Reader::new(self.bytes, at);
         reader.copy = self.mend.then(Writer::default);
@@ -178,14 +185,42 @@ impl Walk<'_> {
                 break;
             }
         }
-        for (component, ..) in &scan.parts {
-            self.covered[*component] = true;
-        }
+        self.cover(scan);
         if wrong.is_none() && !reader.finish() {
             wrong = Some(Trouble::Damaged(None));
         }
         self.mended.extend(reader.copy.take().map(Writer::into_bytes).unwrap_or_default());
         Some((reader.position(), wrong))
+    }
+
+    fn cover(&mut self, scan: &Scan) {
+        for (component, ..) in &scan.parts {
+            self.covered[*component] = true;
+        }
+    }
+
+    /// Where a sequential scan ends that is sound, at first sight.
+    fn skim(&self, frame: &Frame, scan: &Scan, units: usize, mut at: usize) -> Option<usize> {
+        let mut blocks = vec![];
+        for (component, dc, ac) in &scan.parts {
+            let (across, down) = frame.components[*component].sampling;
+            let count = if scan.parts.len() == 1 { 1 } else { across * down };
+            blocks.extend(vec![(self.tables.dc[*dc].as_ref()?, self.tables.ac[*ac].as_ref()?); count]);
+        }
+        let skim = Skim::new(&blocks);
+        let interval = if self.interval > 0 { self.interval } else { units };
+        let mut data = Data::default();
+        for (restarts, unit) in (0..units).step_by(interval).enumerate() {
+            if restarts > 0 {
+                let marker = [0xff, 0xd0 + ((restarts - 1) % 8) as u8];
+                at += self.bytes.get(at..)?.starts_with(&marker).then_some(marker.len())?;
+            }
+            at += data.take(self.bytes.get(at..)?);
+            if !skim.is_sound(&data, interval.min(units - unit)) {
+                return None;
+            }
+        }
+        Some(at)
     }
 
     /// Adds scans for components that have none, and the end. None where that cannot be done.

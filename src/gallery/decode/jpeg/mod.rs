@@ -4,7 +4,7 @@ mod bits;
 mod coder;
 mod follow;
 mod frame;
-mod steps;
+mod skim;
 
 use std::io::Cursor;
 
