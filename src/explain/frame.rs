@@ -109,22 +109,26 @@ impl<'a> Frame<'a> {
 
     /// The values of `from`, with the pixels that `replaced` names taken from `to`.
     pub fn mix(&self, from: &[f32], to: &[f32], replaced: impl Fn(usize) -> bool) -> ArrayD<f32> {
-        let replaced: Vec<bool> = (0..self.height * self.width).map(replaced).collect();
+        let pixels = 0..self.height * self.width;
         let mut values;
         match self.settings.layout.value {
             Layout::Nchw => {
                 values = Vec::with_capacity(from.len());
-                let side = replaced.len().max(1);
+                let side = pixels.len().max(1);
+                // All bits or none: so that several numbers are chosen at a time.
+                let chosen: Vec<u32> = pixels.map(|pixel| if replaced(pixel) { u32::MAX } else { 0 }).collect();
                 for (plane, other) in from.chunks_exact(side).zip(to.chunks_exact(side)) {
-                    let pixels = plane.iter().copied().zip(other.iter().copied()).zip(&replaced);
-                    values.extend(pixels.map(|((value, other), replaced)| if *replaced { other } else { value }));
+                    let both = plane.iter().zip(other).zip(&chosen);
+                    values.extend(both.map(|((value, other), chosen)| {
+                        f32::from_bits(value.to_bits() & !chosen | other.to_bits() & chosen)
+                    }));
                 }
             }
             Layout::Nhwc => {
                 values = from.to_vec();
-                let pixels = values.chunks_exact_mut(self.channels).zip(to.chunks_exact(self.channels));
-                for ((pixel, other), _) in pixels.zip(&replaced).filter(|(_, it)| **it) {
-                    pixel.copy_from_slice(other);
+                let places = values.chunks_exact_mut(self.channels).zip(to.chunks_exact(self.channels));
+                for ((place, other), _) in places.zip(pixels).filter(|(_, pixel)| replaced(*pixel)) {
+                    place.copy_from_slice(other);
                 }
             }
         }
