@@ -221,10 +221,13 @@ fn is_prose(start: &[u8]) -> bool {
 fn text(start: &[u8]) -> Option<String> {
     let start = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start);
     let is_text = |byte: &u8| !byte.is_ascii_control() || byte.is_ascii_whitespace();
+    if start.is_empty() || !start.iter().all(is_text) {
+        return None;
+    }
     let text = String::from_utf8_lossy(start);
     // The last letter may be cut.
     let broken = text.matches('\u{fffd}').count() > 1;
-    (!start.is_empty() && !broken && start.iter().all(is_text)).then(|| text.trim_start().to_lowercase())
+    (!broken).then(|| text.trim_start().to_lowercase())
 }
 
 fn is_svg(start: &[u8]) -> bool {

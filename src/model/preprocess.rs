@@ -2,7 +2,7 @@
 //! a range, normalise.
 
 use image::{DynamicImage, GrayImage, Luma, Rgb, RgbImage};
-use ndarray::{Array4, ArrayD, ArrayViewD, ArrayViewMutD, Axis};
+use ndarray::{Array4, ArrayD, ArrayViewD, Axis};
 use thiserror::Error;
 
 use super::front::FrontError;
@@ -127,22 +127,24 @@ impl Settings {
 
     /// Normalises what the network sees; without `alpha`, all of it is opaque.
     fn tensor(&self, seen: &RgbImage, alpha: Option<&GrayImage>) -> ArrayD<f32> {
-        let mut tensor = Array4::<f32>::zeros(self.shape());
-        let mut planes = self.channels_first(tensor.view_mut().into_dyn());
-        for plane in 0..self.channels.value {
-            let channel = self.channel(plane);
+        let (channels, pixels) = (self.channels.value, seen.as_raw().as_chunks::<3>().0);
+        let mut values = Vec::with_capacity(channels * pixels.len());
+        for channel in (0..channels).map(|plane| self.channel(plane)) {
             let normalised: [f32; 256] = std::array::from_fn(|value| self.value(channel, value as u8));
-            let mut plane = planes.index_axis_mut(Axis(1), plane);
+            let normalised = |value: u8| normalised[usize::from(value)];
             match (channel, alpha) {
-                (0..3, _) => {
-                    let pixels = seen.as_raw().as_chunks::<3>().0;
-                    fill(plane, pixels.iter().map(|pixel| normalised[usize::from(pixel[channel])]));
-                }
-                (_, Some(alpha)) => fill(plane, alpha.as_raw().iter().map(|pixel| normalised[usize::from(*pixel)])),
-                (_, None) => plane.fill(normalised[usize::from(u8::MAX)]),
+                (0..3, _) => values.extend(pixels.iter().map(|pixel| normalised(pixel[channel]))),
+                (_, Some(alpha)) => values.extend(alpha.as_raw().iter().map(|value| normalised(*value))),
+                (_, None) => values.extend(std::iter::repeat_n(normalised(u8::MAX), pixels.len())),
             }
         }
-        tensor.into_dyn()
+        let (height, width) = (seen.height() as usize, seen.width() as usize);
+        let planes = Array4::from_shape_vec((1, channels, height, width), values);
+        let planes = planes.unwrap_or_else(|_| Array4::zeros((1, channels, height, width)));
+        match self.layout.value {
+            Layout::Nchw => planes.into_dyn(),
+            Layout::Nhwc => planes.permuted_axes([0, 2, 3, 1]).as_standard_layout().into_owned().into_dyn(),
+        }
     }
 
     /// What a value from 0 to 255 of a channel, red first, becomes.
@@ -155,14 +157,6 @@ impl Settings {
         match self.channel_order.value {
             ChannelOrder::Bgr if self.channels.value >= 3 && plane < 3 => 2 - plane,
             _ => plane,
-        }
-    }
-
-    /// The tensor's axes in the order batch, channels, height, width.
-    fn channels_first<'a>(&self, tensor: ArrayViewMutD<'a, f32>) -> ArrayViewMutD<'a, f32> {
-        match self.layout.value {
-            Layout::Nchw => tensor,
-            Layout::Nhwc => tensor.permuted_axes(vec![0, 3, 1, 2]),
         }
     }
 
@@ -257,14 +251,6 @@ impl Settings {
     fn mean_colour(&self) -> [u8; 3] {
         let mean = |channel: usize| self.mean.value.get(channel).or(self.mean.value.first()).copied().unwrap_or(0.0);
         [0, 1, 2].map(|channel| self.range.value.pixel(mean(channel)).round_ties_even().clamp(0.0, 255.0) as u8)
-    }
-}
-
-/// Puts values into a plane, row by row; quicker where they lie next to each other.
-fn fill(mut plane: ArrayViewMutD<'_, f32>, values: impl Iterator<Item = f32>) {
-    match plane.as_slice_mut() {
-        Some(plane) => plane.iter_mut().zip(values).for_each(|(to, value)| *to = value),
-        None => plane.iter_mut().zip(values).for_each(|(to, value)| *to = value),
     }
 }
 

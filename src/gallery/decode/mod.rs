@@ -142,8 +142,11 @@ fn general(path: &Path, format: ImageFormat) -> Result<(DynamicImage, Orientatio
 
 /// All bytes of a file, if they are no more than decoding may take.
 fn whole(path: &Path) -> Result<Vec<u8>, DecodeProblem> {
-    let mut bytes = vec![];
-    File::open(path)?.take(MOST_MEMORY + 1).read_to_end(&mut bytes)?;
+    let file = File::open(path)?;
+    // Room for all of it at once, and for the byte that is not there.
+    let length = file.metadata()?.len().min(MOST_MEMORY) + 1;
+    let mut bytes = Vec::with_capacity(length as usize);
+    file.take(MOST_MEMORY + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > MOST_MEMORY { Err(DecodeProblem::TooLarge) } else { Ok(bytes) }
 }
 

@@ -275,3 +275,43 @@ impl<'a> Skim<'a> {
 fn is_whole(passed: u32) -> bool {
     passed == BLOCK || (END < passed && passed < END + BLOCK)
 }
+
+#[cfg(test)]
+mod tests {
+    use rand::RngExt as _;
+
+    use super::*;
+    use crate::random::random;
+
+    #[test]
+    fn a_scan_is_sound_where_it_holds_as_many_mcus_as_it_should() {
+        const UNITS: usize = 1000;
+        let dc = Table::new(&[1, 1], &[0, 3]).unwrap();
+        let ac = Table::new(&[1, 1, 1], &[0x00, 0x02, 0x51]).unwrap();
+        let mut random = random(0, 0);
+        let mut bits: Vec<u8> = vec![];
+        for _ in 0..UNITS {
+            let mean: &[u8] = if random.random() { &[0] } else { &[1, 0, 0, 1, 1] };
+            bits.extend(mean);
+            for _ in 0..random.random_range(0..6) {
+                let rest: &[u8] = if random.random() { &[1, 0, 1, 1] } else { &[1, 1, 0, 1] };
+                bits.extend(rest);
+            }
+            bits.push(0);
+        }
+        let mut file = vec![];
+        for bits in bits.chunks(8) {
+            let byte = (0..8).fold(0, |byte, place| byte << 1 | bits.get(place).unwrap_or(&1));
+            file.push(byte);
+            file.extend((byte == 0xff).then_some(0));
+        }
+        let length = file.len();
+        file.extend([0xff, 0xd9]);
+
+        let mut data = Data::default();
+        assert_eq!(data.take(&file), length);
+        let skim = Skim::new(&[(&dc, &ac)]);
+        let sound = [UNITS - 10, UNITS, UNITS + 1].map(|units| skim.is_sound(&data, units));
+        assert_eq!(sound, [false, true, false]);
+    }
+}
