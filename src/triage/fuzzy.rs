@@ -90,6 +90,11 @@ pub fn search<'a>(query: &str, texts: impl Iterator<Item = &'a str>, weight: imp
     found.into_iter().map(|(.., index)| index).collect()
 }
 
+/// Whether a text matches in any way.
+pub fn matches(query: &str, text: &str) -> bool {
+    fit(query, text).is_some()
+}
+
 /// Whether the text has the query in it as it stands, or its words.
 pub fn has_words(query: &str, text: &str) -> bool {
     fit(query, text).is_some_and(|(kind, _)| kind < Kind::Letters)

@@ -15,6 +15,6 @@ pub use change::{Change, Comparison, Rights, mcnemar, same};
 pub use confusion::{Confusion, confusions};
 pub use entry::{Answer, Entry, Outcome};
 pub use filter::{CONDITIONS, Filter, PAIR_CONDITIONS};
-pub use fuzzy::{has_words, search};
+pub use fuzzy::{has_words, matches, search};
 pub use journal::{Journal, JournalError, Marks, RealPaths};
 pub use order::Order;

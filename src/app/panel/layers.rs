@@ -2,7 +2,7 @@
 
 use super::{Behaviour, Open};
 use crate::app::{Mode, Selection, State};
-use crate::triage::search;
+use crate::triage::{matches, search};
 
 /// The layers of the model that maps can be made of.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,7 +36,11 @@ impl Layers {
         let Some(model) = &state.model else { return Vec::new() };
         let names: Vec<String> = model.layers.iter().map(|layer| layer.known_as.join(", ")).collect();
         // What is nearer to the decision says more about it.
-        search(&self.query, names.iter().map(String::as_str), |layer| layer as f32)
+        let mut found = search(&self.query, names.iter().map(String::as_str), |layer| layer as f32);
+        // Half of what was typed in one name and half in the other is no match.
+        let has_name = |layer: &usize| model.layers[*layer].known_as.iter().any(|name| matches(&self.query, name));
+        found.retain(has_name);
+        found
     }
 }
 
