@@ -50,6 +50,17 @@ impl<K: Hash + Eq, V> Cache<K, V> {
         }
     }
 
+    /// Forgets all values whose key is so.
+    pub fn forget(&mut self, is_so: impl Fn(&K) -> bool)
+    where
+        K: Clone,
+    {
+        let keys: Vec<K> = self.entries.iter().map(|(key, _)| key).filter(|key| is_so(key)).cloned().collect();
+        for key in keys {
+            self.weight -= self.entries.pop(&key).map_or(0, |(_, weight)| weight);
+        }
+    }
+
     /// How many values of the size of those held the budget has room for.
     pub fn room(&self) -> usize {
         let average = self.weight / self.entries.len().max(1);
@@ -80,6 +91,15 @@ mod tests {
         cache.insert('c', 3, 40);
         assert_eq!((cache.get(&'a'), cache.get(&'b'), cache.get(&'c')), (Some(&1), None, Some(&3)));
         assert_eq!(cache.weight(), 80);
+    }
+
+    #[test]
+    fn what_is_forgotten_weighs_nothing() {
+        let mut cache = Cache::new(100);
+        cache.insert('a', 1, 40);
+        cache.insert('b', 2, 50);
+        cache.forget(|key| *key == 'a');
+        assert_eq!((cache.get(&'a'), cache.get(&'b'), cache.weight()), (None, Some(&2), 50));
     }
 
     #[test]

@@ -143,6 +143,8 @@ pub enum Action {
     MarkedBefore(Vec<Arc<Path>>),
     /// More images were found, in the order of the list.
     Found(Vec<Arc<Path>>),
+    /// Files of images were written anew, or are gone.
+    Changed(Vec<Arc<Path>>),
     /// A frame has come, or no more will, and why; with what is shown a second.
     Frame {
         /// The frame's file.

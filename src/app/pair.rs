@@ -56,6 +56,12 @@ pub struct Tally {
 }
 
 impl Pair {
+    /// What the second model said of an image does not count any more.
+    pub(super) fn ask_again(&mut self, image: ImageId) {
+        self.failed.remove(&image);
+        self.pending.insert(image);
+    }
+
     /// The first and the second model.
     pub fn models(&self) -> &[Arc<ModelSummary>; 2] {
         &self.models

@@ -20,100 +20,36 @@ const SCROLL_MARGIN: usize = 2;
 pub fn update(state: &mut State, action: Action) -> Vec<Effect> {
     state.is_touched |= action.is_users();
     let rested = state.awaits_rest();
-    let mut effects = match action {
+    let mut effects = Vec::new();
+    match action {
         Action::Command(command) => {
             state.notice = None;
-            state.command(command)
+            effects = state.command(command);
         }
-        Action::Text(character) => {
-            state.type_text(|text| text.push(character));
-            Vec::new()
-        }
-        Action::Select(row) => {
-            state.move_to(row);
-            Vec::new()
-        }
-        Action::Pick(row) => {
-            state.pick(row);
-            Vec::new()
-        }
-        Action::Segment(segment) => {
-            state.click_segment(segment);
-            Vec::new()
-        }
-        Action::Ask(patch) => {
-            state.ask_patch(patch);
-            Vec::new()
-        }
-        Action::Marked { image, marked } => {
-            state.set_mark(image, marked);
-            Vec::new()
-        }
-        Action::Point(across, down) => {
-            state.point((across, down));
-            Vec::new()
-        }
-        Action::Hover(at) => {
-            state.hover(at);
-            Vec::new()
-        }
-        Action::MarkLost { image, marked, reason } => {
-            state.lose_mark((image, marked), &reason);
-            Vec::new()
-        }
-        Action::GoTo(image) => {
-            state.go_to(image);
-            Vec::new()
-        }
-        Action::Scroll(notches) => {
-            state.step(notches);
-            Vec::new()
-        }
-        Action::MarkedBefore(paths) => {
-            state.marked_before.extend(paths);
-            Vec::new()
-        }
-        Action::Found(paths) => {
-            state.found(paths);
-            Vec::new()
-        }
-        Action::Frame { frame, rate } => {
-            state.frame(frame, rate);
-            Vec::new()
-        }
-        Action::NextFrame => {
-            state.go_to_next_frame();
-            Vec::new()
-        }
-        Action::FoundAll(problems) => {
-            state.found_all(&problems);
-            Vec::new()
-        }
-        Action::ModelReady(model) => {
-            state.model_ready(model);
-            Vec::new()
-        }
-        Action::SecondReady(second) => {
-            state.second_ready(second);
-            Vec::new()
-        }
-        Action::Terminal(terminal) => {
-            state.terminal = terminal;
-            Vec::new()
-        }
-        Action::Report(report) => {
-            state.report(report);
-            Vec::new()
-        }
-        Action::Rested(count) => {
-            state.rested(count);
-            Vec::new()
-        }
-        Action::Notify(notice) => {
-            state.notice = Some(notice);
-            Vec::new()
-        }
-    };
+        Action::Text(character) => state.type_text(|text| text.push(character)),
+        Action::Select(row) => state.move_to(row),
+        Action::Pick(row) => state.pick(row),
+        Action::Segment(segment) => state.click_segment(segment),
+        Action::Ask(patch) => state.ask_patch(patch),
+        Action::Marked { image, marked } => state.set_mark(image, marked),
+        Action::Point(across, down) => state.point((across, down)),
+        Action::Hover(at) => state.hover(at),
+        Action::MarkLost { image, marked, reason } => state.lose_mark((image, marked), &reason),
+        Action::GoTo(image) => state.go_to(image),
+        Action::Scroll(notches) => state.step(notches),
+        Action::MarkedBefore(paths) => state.marked_before.extend(paths),
+        Action::Found(paths) => state.found(paths),
+        Action::Changed(paths) => state.changed(&paths),
+        Action::Frame { frame, rate } => state.frame(frame, rate),
+        Action::NextFrame => state.go_to_next_frame(),
+        Action::FoundAll(problems) => state.found_all(&problems),
+        Action::ModelReady(model) => state.model_ready(model),
+        Action::SecondReady(second) => state.second_ready(second),
+        Action::Terminal(terminal) => state.terminal = terminal,
+        Action::Report(report) => state.report(report),
+        Action::Rested(count) => state.rested(count),
+        Action::Notify(notice) => state.notice = Some(notice),
+    }
     state.settle();
     effects.extend(state.replan());
     effects.extend(state.rest(rested));

@@ -243,9 +243,9 @@ fn beside(
     Ok(SecondEngine { engine: Arc::new(engine), joint, truths })
 }
 
-/// The images that have come since the list was made.
+/// The images that have come or changed since the list was made.
 fn arriving(arrivals: Arc<Mutex<Arrivals>>) -> Arrive {
-    Box::new(move || locked(&arrivals).look().into_iter().map(Arc::from).collect())
+    Box::new(move || locked(&arrivals).look())
 }
 
 fn locked<T>(shared: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

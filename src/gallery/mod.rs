@@ -16,7 +16,7 @@ mod truth_lines;
 mod truths;
 
 pub use animation::{Still, animation};
-pub use arrivals::{Arrivals, Stamp};
+pub use arrivals::{Arrivals, Arrived, Stamp};
 pub use decode::{Alpha, DecodeError, DecodeOptions, DecodeProblem, Decoded, Depth, Exif, decode};
 pub use find::{Entry, Find, FindError, Kind, find};
 pub use folders::FolderLabels;

@@ -47,6 +47,12 @@ impl Kept {
         Ok(looked)
     }
 
+    /// The file of an image has changed.
+    pub fn forget(&self, path: &Path) {
+        self.passes.lock().unwrap_or_else(PoisonError::into_inner).forget(|kept| kept == path);
+        self.attention.lock().unwrap_or_else(PoisonError::into_inner).take_if(|(of, _)| of == path);
+    }
+
     /// The pass of an image that was looked at, which may have been forgotten since.
     ///
     /// # Errors

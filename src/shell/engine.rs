@@ -102,6 +102,9 @@ pub trait Engine: Send + Sync {
     /// When the model takes no such input, or fails.
     fn survey(&self, opened: &Opened, layer: usize) -> Result<(Predicted, Activation), EngineError>;
 
+    /// The file of an image has changed: nothing that is kept of it counts any more.
+    fn forget(&self, _path: &Path) {}
+
     /// Writes a map and its overlay; returns the files.
     ///
     /// # Errors

@@ -266,6 +266,12 @@ impl EventLoop {
                 let rate = frame.as_ref().ok().and_then(|_| self.rate());
                 self.act(Action::Frame { frame, rate })
             }
+            News::Changed(paths) => {
+                let engines = self.engines.values();
+                engines.for_each(|engine| paths.iter().for_each(|path| engine.forget(path)));
+                self.screen.forget_pictures();
+                self.act(Action::Changed(paths))
+            }
             News::FoundAll(problems) => self.act(Action::FoundAll(problems)),
             News::Model(Ok(engine)) => {
                 let model = summary(&engine);

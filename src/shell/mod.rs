@@ -35,7 +35,7 @@ use crossbeam_channel::{Sender, unbounded};
 use tempfile::TempDir;
 
 use crate::app::{Keymap, ModelId, ModelSummary, Notice, Selection, State};
-use crate::gallery::DecodeOptions;
+use crate::gallery::{Arrived, DecodeOptions};
 use crate::term::{Session, Wishes, decide, input::Decoder, probe, read_input};
 use crate::triage::{Journal, JournalError, Marks, RealPaths};
 use marks::KnownMarks;
@@ -58,8 +58,8 @@ pub type Load = Box<dyn FnOnce() -> anyhow::Result<Arc<dyn Engine>> + Send>;
 pub type LoadSecond = Box<dyn Fn(ModelId, &dyn Engine) -> anyhow::Result<SecondEngine> + Send>;
 /// Looks whether there is a new version of the model; loads it to be held against the first, under the number that is given.
 pub type Renew = Box<dyn FnMut(ModelId, &dyn Engine) -> Option<anyhow::Result<SecondEngine>> + Send>;
-/// Looks whether more images have arrived.
-pub type Arrive = Box<dyn FnMut() -> Vec<Arc<Path>> + Send>;
+/// Looks whether more images have arrived, or some have changed.
+pub type Arrive = Box<dyn FnMut() -> Arrived + Send>;
 /// Finds the images: hands them over in portions, in the order of the list, and returns what could not be read.
 pub type Find = Box<dyn FnOnce(&mut dyn FnMut(Vec<Arc<Path>>)) -> Vec<String> + Send>;
 
@@ -106,6 +106,8 @@ enum News {
         marked: Vec<Arc<Path>>,
     },
     FoundAll(Vec<String>),
+    /// Files of images in the list that were written anew, or are gone.
+    Changed(Vec<Arc<Path>>),
     /// A frame, or why no more come.
     Frame(Result<Arc<Path>, String>),
     Model(anyhow::Result<Arc<dyn Engine>>),
@@ -180,8 +182,15 @@ pub fn run(options: Options) -> anyhow::Result<Marked> {
         loop {
             thread::sleep(LOOK_AT_FOLDERS);
             match crash::caught(&mut arrive) {
-                Ok(paths) if paths.is_empty() => {}
-                Ok(paths) => hand_over(paths),
+                Ok(Arrived { new, changed }) => {
+                    let shared = |paths: Vec<PathBuf>| -> Vec<Arc<Path>> { paths.into_iter().map(Arc::from).collect() };
+                    if !new.is_empty() {
+                        hand_over(shared(new));
+                    }
+                    if !changed.is_empty() {
+                        let _ = news_sender.send(News::Changed(shared(changed)));
+                    }
+                }
                 Err(_) => return,
             }
         }

@@ -380,6 +380,12 @@ impl Screen {
         }
     }
 
+    /// The pictures of some images are others than they were: no key means any more what it meant.
+    pub(super) fn forget_pictures(&mut self) {
+        self.encoder.reset(Arc::clone(&self.graphics));
+        self.shown.clear();
+    }
+
     /// Whether the terminal was asked for the size of a cell since this was called last.
     pub(super) fn has_asked_for_cell(&mut self) -> bool {
         std::mem::take(&mut self.has_asked_for_cell)

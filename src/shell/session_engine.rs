@@ -165,6 +165,10 @@ impl Engine for SessionEngine {
         self.session.classifier().labels()
     }
 
+    fn forget(&self, path: &Path) {
+        self.kept.forget(path);
+    }
+
     fn predict(&self, path: &Path, opened: &Opened, priority: Priority) -> Result<Predicted, EngineError> {
         let begun = Instant::now();
         let looked = match priority {

@@ -3,13 +3,16 @@
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use seewhy::app::{Action, Job, Outcome, Report, update};
 use seewhy::gallery::DecodeOptions;
 use seewhy::model::{ModelSource, Overrides};
 use seewhy::session::{RunOptions, Session, Watch};
 use tract_onnx::prelude::Framework as _;
 
 use crate::support::fixture;
+use crate::support::interface::{current_key, finished, first, screen, work};
 
 const OPTIONS: RunOptions = RunOptions {
     decoding: DecodeOptions { alpha: None, depth: None, exif: seewhy::gallery::Exif::Apply },
@@ -160,6 +163,27 @@ fn what_is_said_beside_the_model_is_watched_too() {
     ids.sort();
     ids.dedup();
     assert_eq!(ids.len(), 5, "each time another model");
+}
+
+#[test]
+fn an_image_that_was_written_anew_is_looked_at_again_and_one_that_is_gone_says_so() {
+    let mut state = finished((80, 24));
+    let (key, path) = (current_key(&state), Arc::clone(&state.entries[0].path));
+    let changed = || Action::Changed(vec![Arc::clone(&path), Arc::from(Path::new("/elsewhere.png"))]);
+    update(&mut state, changed());
+    assert_eq!(state.agenda.tasks.first().map(|task| &task.job), Some(&Job::Open(first(0))));
+    assert!(state.maps.get(&key).is_none() && state.pixels(0).is_none());
+    assert!(matches!(state.entries[0].outcome, Outcome::Pending));
+    assert!(matches!(state.entries[1].outcome, Outcome::Classified(_)), "the others are as they were");
+    work(&mut state);
+    assert!(state.maps.get(&key).is_some() && matches!(state.entries[0].outcome, Outcome::Classified(_)));
+
+    update(&mut state, changed());
+    update(&mut state, Action::Report(Report::Decoded(first(0), Err("No such file or directory".to_owned()))));
+    assert!(screen(&state).contains("No such file or directory"), "{}", screen(&state));
+    update(&mut state, changed());
+    work(&mut state);
+    assert!(matches!(state.entries[0].outcome, Outcome::Classified(_)), "it is back");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod agenda;
 mod arrivals;
+mod changes;
 mod jobs;
 
 pub(super) use agenda::QUICK;
