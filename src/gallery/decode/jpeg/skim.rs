@@ -14,8 +14,6 @@ const WIDTH: u32 = 11;
 const BLOCK: u32 = 64;
 /// What a step adds where it ends the block, besides the coefficients that it passes.
 const END: u32 = 128;
-/// How often a cursor takes bits, for two steps each time, before it is the other's turn.
-const TURN: usize = 3;
 /// Zeros behind the data: a cursor takes 8 bytes at a time, up to 8 before it needs them.
 const AHEAD: usize = 16;
 
@@ -240,7 +238,7 @@ impl<'a> Skim<'a> {
     /// Goes on a little; not where there is no code.
     #[inline(always)]
     fn advance<'s>(&'s self, cursor: &mut Cursor<'s>, data: &Data) -> bool {
-        (0..TURN).all(|_| cursor.fill(data) && self.step(cursor, data) && self.step(cursor, data))
+        cursor.fill(data) && self.step(cursor, data) && self.step(cursor, data)
     }
 
     #[inline(always)]
